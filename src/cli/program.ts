@@ -1,0 +1,97 @@
+import { Command, CommanderError } from "commander";
+import { type ExitCode, exitCodeOf, FleetsecError } from "../errors.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Action, Bind, CommandEntry, GlobalOptions } from "./command.ts";
+import { commands } from "./commands.ts";
+import { createOutput, reportError } from "./output.ts";
+import { version } from "./version.ts";
+
+/** Runs one command line. Never throws: every fault is reported and becomes an exit code. */
+export async function run(argv: readonly string[], platform: Platform): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const bind: Bind =
+    <A extends readonly unknown[]>(action: Action<A>) =>
+    async (...args: unknown[]) => {
+      // commander appends the command itself to the arguments
+      const command = args.pop() as Command;
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const cli = { platform, options, output: createOutput(platform, options) };
+      exitCode = await action(cli, ...(args as unknown as A));
+    };
+  try {
+    const program = await createProgram(platform, bind, (entry) => argv.includes(entry.name));
+    if (argv.length === 0) program.help({ error: true });
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return finish(argv, platform, error);
+  }
+}
+
+/**
+ * The command tree. Only the modules of `wanted` entries are loaded: the others are listed by
+ * name and summary, so that `--help` and `--version` start at once.
+ */
+export async function createProgram(
+  platform: Platform,
+  bind: Bind,
+  wanted: (entry: CommandEntry) => boolean,
+): Promise<Command> {
+  const program = new Command("fleetsec");
+  program
+    .description("Secure a TMS-to-autonomous-fleet integration by design, and prove it.")
+    .version(version(), "--version", "print the version")
+    .helpOption("--help", "print help")
+    .option("--config <file>", "configuration (default: the nearest fleetsec.yaml upwards)")
+    .option("--json", "one JSON document on stdout", false)
+    .option("--quiet", "only results and errors", false)
+    .option("--verbose", "say more, with stack traces of errors", false)
+    .option("--no-color", "no colours (also NO_COLOR)")
+    .option("--no-input", "never prompt; a missing answer is a usage error");
+  configure(program, platform);
+  for (const entry of commands) {
+    const command = program.command(entry.name).summary(entry.summary).description(entry.summary);
+    configure(command, platform);
+    if (wanted(entry)) (await entry.load()).define(command, bind);
+  }
+  program.addHelpText("after", "\nRun fleetsec COMMAND --help for the flags of a command.");
+  return program;
+}
+
+function configure(command: Command, platform: Platform): void {
+  command
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => platform.stdout.write(text),
+      writeErr: (text) => platform.stderr.write(text),
+      // usage errors are reported by `finish`, in the form of every other error
+      outputError: () => {},
+      getOutHelpWidth: () => platform.stdout.columns,
+      getErrHelpWidth: () => platform.stderr.columns,
+      getOutHasColors: () => false,
+    })
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false });
+}
+
+function finish(argv: readonly string[], platform: Platform, error: unknown): ExitCode {
+  const flags = { json: argv.includes("--json"), verbose: argv.includes("--verbose") };
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // a command that needs a subcommand has printed its help
+    if (error.code !== "commander.help") reportError(platform, flags, usageError(error));
+    return 2;
+  }
+  reportError(platform, flags, error);
+  return error instanceof FleetsecError ? exitCodeOf(error.code) : 70;
+}
+
+/** commander's `error: unknown option '--x'\n(Did you mean --y?)` as an error of ours. */
+function usageError(error: CommanderError): FleetsecError {
+  const [message = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
+  return new FleetsecError("usage", message.replace(/\.$/, ""), {
+    hint:
+      suggestion?.replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?") ??
+      "run it with --help for what it takes",
+    cause: error,
+  });
+}

@@ -1,0 +1,154 @@
+import { dirname, join } from "node:path";
+import { isCollection, isPair, isScalar, LineCounter, parseDocument, type Document } from "yaml";
+import type { z } from "zod";
+import { FleetsecError } from "../errors.ts";
+import type { Files } from "../platform/files.ts";
+import { type Config, configSchema } from "./schema.ts";
+
+export const CONFIG_NAME = "fleetsec.yaml";
+const MAX_BYTES = 1 << 20;
+/** More than any honest file has; each one is a chance to multiply. */
+const MAX_ALIASES = 100;
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** The file, absolute; paths in it are relative to its directory. */
+  readonly path: string;
+  readonly directory: string;
+}
+
+/** The nearest `fleetsec.yaml` from `directory` upwards, or undefined. */
+export function findConfig(files: Files, directory: string): string | undefined {
+  for (let at = directory; ; at = dirname(at)) {
+    const path = join(at, CONFIG_NAME);
+    if (files.kind(path) !== undefined) return path;
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+/**
+ * Reads and checks a configuration. All problems are reported at once, each with line and path.
+ * @throws FleetsecError `config`, or what reading the file throws
+ */
+export function loadConfig(files: Files, path: string): LoadedConfig {
+  return { config: parseConfig(files.readText(path, MAX_BYTES), path), path, directory: dirname(path) };
+}
+
+export function parseConfig(text: string, path: string): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    merge: false,
+    prettyErrors: false,
+  });
+  const lineAt = (offset: number) => lines.linePos(offset).line;
+  if (document.errors.length > 0) {
+    throw problems(
+      path,
+      document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message })),
+    );
+  }
+  const result = configSchema.safeParse(toValue(document, path));
+  if (!result.success) {
+    throw problems(
+      path,
+      result.error.issues.flatMap((issue) => issueProblems(issue, document, lineAt)),
+    );
+  }
+  const broken = brokenRules(result.data);
+  if (broken.length > 0) {
+    throw problems(
+      path,
+      broken.map(({ at, message }) => locate(at, message, document, lineAt)),
+    );
+  }
+  return result.data;
+}
+
+interface Problem {
+  readonly line: number;
+  readonly message: string;
+}
+
+function toValue(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (cause) {
+    throw new FleetsecError("config", `${path} has too many or circular aliases`, {
+      hint: "write the values out",
+      cause,
+    });
+  }
+}
+
+function issueProblems(
+  issue: z.core.$ZodIssue,
+  document: Document,
+  lineAt: (offset: number) => number,
+): Problem[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => locate([...issue.path, key], "unknown key", document, lineAt));
+  }
+  return [locate(issue.path, issue.message, document, lineAt)];
+}
+
+function locate(
+  at: readonly PropertyKey[],
+  message: string,
+  document: Document,
+  lineAt: (offset: number) => number,
+): Problem {
+  return {
+    line: lineAt(offsetOf(at, document)),
+    message: `${at.length === 0 ? "" : `${at.join(".")}: `}${message}`,
+  };
+}
+
+/** Where the key of a path stands, or the nearest thing around it that is there. */
+function offsetOf(at: readonly PropertyKey[], document: Document): number {
+  let node: unknown = document.contents;
+  let offset = document.contents?.range?.[0] ?? 0;
+  for (const key of at) {
+    if (!isCollection(node)) break;
+    const item = node.items.find((entry) => pairKey(entry) === String(key)) as
+      | { key: { range?: [number, number, number] } }
+      | undefined;
+    const next: unknown = node.get(key, true);
+    offset = item?.key.range?.[0] ?? (next as { range?: [number] } | undefined)?.range?.[0] ?? offset;
+    node = next;
+  }
+  return offset;
+}
+
+function pairKey(entry: unknown): string | undefined {
+  return isPair(entry) && isScalar(entry.key) ? String(entry.key.value) : undefined;
+}
+
+/** What a schema cannot say. */
+function brokenRules(config: Config): { at: readonly string[]; message: string }[] {
+  const broken: { at: readonly string[]; message: string }[] = [];
+  if (config.pki.intermediate_ttl > config.pki.root_ttl) {
+    broken.push({ at: ["pki", "intermediate_ttl"], message: "must not exceed root_ttl" });
+  }
+  for (const [name, role] of Object.entries(config.pki.roles)) {
+    const at = ["pki", "roles", name];
+    if (role.ttl > role.max_ttl) broken.push({ at: [...at, "ttl"], message: "must not exceed max_ttl" });
+    if (role.max_ttl > config.pki.intermediate_ttl) {
+      broken.push({ at: [...at, "max_ttl"], message: "must not exceed pki.intermediate_ttl" });
+    }
+  }
+  return broken;
+}
+
+function problems(path: string, found: readonly Problem[]): FleetsecError {
+  const sorted = [...found].sort((a, b) => a.line - b.line);
+  return new FleetsecError(
+    "config",
+    `${path} has ${sorted.length === 1 ? "an error" : `${sorted.length} errors`}`,
+    {
+      problems: sorted.map(({ line, message }) => `line ${line}: ${message}`),
+      hint: "fleetsec init writes a configuration that is right; docs/configuration.md explains each key",
+    },
+  );
+}

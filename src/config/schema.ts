@@ -1,0 +1,115 @@
+import { z } from "zod";
+import { parseDuration } from "./duration.ts";
+
+/**
+ * The shape of `fleetsec.yaml`: the only place that knows defaults. Keys are written as in Vault
+ * and OPA, in snake case. Durations become seconds; everything else stays as it is written.
+ */
+
+const duration = z
+  .string()
+  .regex(/^\d{1,10}[smhd]$/, "not a duration: write it as 90s, 5m, 24h or 30d")
+  .transform((text) => parseDuration(text) ?? 0)
+  .refine((seconds) => seconds > 0, "a duration must not be zero");
+
+const name = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/,
+    "use 1-63 of a-z 0-9 . _ -, beginning and ending with a letter or digit",
+  );
+
+const dnsName = z
+  .string()
+  .max(253)
+  .regex(
+    /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    "not a DNS name in lower case",
+  );
+
+const hostPort = z
+  .string()
+  .regex(/^(\[[0-9a-f:]+\]|[A-Za-z0-9.-]{1,253}):([1-9]\d{0,4})$/, "write it as HOST:PORT")
+  .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, "the port must be 1-65535");
+
+export const keyTypes = ["p256", "p384", "ed25519", "rsa3072"] as const;
+const keyType = z.enum(keyTypes);
+
+const role = z.strictObject({
+  usages: z
+    .array(z.enum(["client", "server"]))
+    .min(1)
+    .describe("extended key usages of the certificates"),
+  ttl: duration.prefault("24h").describe("lifetime where none is asked for"),
+  max_ttl: duration.prefault("72h").describe("longest lifetime; more is refused, never capped"),
+  key_types: z.array(keyType).min(1).default(["p256", "p384", "ed25519", "rsa3072"]),
+  allowed_domains: z.array(dnsName).default([]),
+  allow_subdomains: z.boolean().default(true),
+  allow_bare_domains: z.boolean().default(false),
+  allow_ip_sans: z.boolean().default(false),
+  allowed_uri_sans: z
+    .array(z.string().max(512))
+    .default([])
+    .describe("globs; * matches within a path segment, ** across"),
+  deny: z.array(z.string().max(253)).default([]).describe("names that are never issued (globs)"),
+  application_roles: z.array(name).default([]).describe("written into the certificate for gateways and OPA"),
+});
+
+const pki = z.strictObject({
+  key_type: keyType.default("p256"),
+  root_ttl: duration.prefault("3650d"),
+  intermediate_ttl: duration.prefault("365d"),
+  name_constraints: z.boolean().default(true).describe("limit the intermediate to `domain`"),
+  crl_url: z.url().optional(),
+  ocsp_url: z.url().optional(),
+  roles: z.record(name, role).default({}),
+});
+
+const gateway = z.strictObject({
+  kinds: z
+    .array(z.enum(["nginx", "envoy", "haproxy"]))
+    .min(1)
+    .default(["nginx"]),
+  server_name: dnsName.optional().describe("the name that clients connect to (default: gateway.DOMAIN)"),
+  listen: hostPort.default("127.0.0.1:8443"),
+  upstream: hostPort.default("127.0.0.1:8080").describe("the TMS behind the gateway"),
+  opa: hostPort.default("127.0.0.1:8181"),
+});
+
+const probe = z.strictObject({
+  targets: z.array(z.string().min(1)).default([]),
+  timeout: duration.optional(),
+  concurrency: z.int().min(1).max(64).optional(),
+  canary: z.string().min(1).optional().describe("text that only an accepted client sees"),
+});
+
+const logs = z.strictObject({
+  origin: z
+    .string()
+    .regex(/^[^\s+]{1,200}$/, "an origin has no spaces and no +")
+    .optional()
+    .describe("name of the log in its checkpoints (default: DOMAIN/audit)"),
+  store: z.string().min(1).default("audit-log"),
+  interval: duration.prefault("5m"),
+  max_records: z.int().min(1).max(10_000_000).default(100_000),
+});
+
+export const configSchema = z
+  .strictObject({
+    version: z.literal(1),
+    name,
+    domain: dnsName.describe("the trust domain, e.g. fleet.internal"),
+    state: z
+      .string()
+      .min(1)
+      .default(".fleetsec")
+      .describe("where the CA, certificates and inventory are kept"),
+    pki: pki.prefault({}),
+    gateway: gateway.prefault({}),
+    probe: probe.prefault({}),
+    logs: logs.prefault({}),
+  })
+  .describe("fleetsec.yaml");
+
+export type Config = z.output<typeof configSchema>;
+export type RoleConfig = z.output<typeof role>;

@@ -1,0 +1,87 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { FleetsecError } from "../errors.ts";
+
+export interface ExecOptions {
+  readonly cwd?: string;
+  /** Added to the inherited environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array;
+  /** Milliseconds; 60,000 unless told. */
+  readonly timeout?: number;
+  /** Bytes kept of each stream; 1 MiB unless told. */
+  readonly maxOutput?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ExecResult {
+  /** `null` when the process was ended by a signal or a timeout. */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+}
+
+export interface Exec {
+  /** The absolute path of a program on PATH, or undefined. */
+  find(program: string): string | undefined;
+  /**
+   * Runs a program with an argument array, never through a shell.
+   * A non-zero exit is a result, not an error.
+   * @throws FleetsecError `engine` when the program cannot be started
+   */
+  run(program: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+}
+
+/** Runs programs with the environment given, less fleetsec's own variables: those may be secrets. */
+export function systemExec(environment: NodeJS.ProcessEnv): Exec {
+  const inherited = Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith("FLEETSEC_")),
+  );
+  const find = (program: string): string | undefined =>
+    (environment["PATH"] ?? "")
+      .split(delimiter)
+      .filter((directory) => directory !== "")
+      .map((directory) => join(directory, program))
+      .find(isExecutable);
+
+  return {
+    find,
+    async run(program, args, options = {}) {
+      const { execa } = await import("execa");
+      const result = await execa(program, args, {
+        reject: false,
+        stripFinalNewline: false,
+        timeout: options.timeout ?? 60_000,
+        maxBuffer: options.maxOutput ?? 1 << 20,
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        extendEnv: false,
+        env: { ...inherited, ...options.env },
+        ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
+        ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+      });
+      if (result.isCanceled) throw options.signal?.reason;
+      if (result.code === "ENOENT" || result.code === "EACCES") {
+        throw new FleetsecError("engine", `cannot run ${program}`, {
+          hint: `install ${program}, or put it on PATH`,
+          cause: result,
+        });
+      }
+      return {
+        exitCode: result.exitCode ?? null,
+        stdout: result.stdout,
+        stderr: result.stderr,
+        timedOut: result.timedOut,
+      };
+    },
+  };
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

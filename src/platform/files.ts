@@ -1,0 +1,234 @@
+import * as fs from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { FleetsecError } from "../errors.ts";
+
+/** What a path is, without following a final symlink. */
+export type FileKind = "file" | "directory" | "symlink" | "other";
+
+export interface WriteOptions {
+  /** 0o644 unless told; keys are 0o600. Not subject to the umask. */
+  readonly mode?: number;
+  /** Refuse with `exists` where the path is taken. */
+  readonly exclusive?: boolean;
+}
+
+/**
+ * Files as fleetsec needs them: bounded reads, durable and atomic writes.
+ * Every fault is a FleetsecError that names the path.
+ */
+export interface Files {
+  /** `undefined` where there is nothing. Does not follow a final symlink. */
+  kind(path: string): FileKind | undefined;
+  /** Permission bits and size of what the path leads to. */
+  stat(path: string): { readonly mode: number; readonly size: number; readonly mtime: number };
+  /**
+   * A regular file's bytes.
+   * @throws FleetsecError `not-found`, `permission`, or `input` for what is no regular file or is
+   *   longer than `maxBytes`
+   */
+  read(path: string, maxBytes: number): Buffer;
+  /** The same, as strict UTF-8 without a byte order mark. */
+  readText(path: string, maxBytes: number): string;
+  /** Names in a directory, sorted by code unit. */
+  list(path: string): string[];
+  /** Creates a directory and its missing parents, durably; 0o700 unless told. */
+  makeDirectory(path: string, mode?: number): void;
+  /** Temporary file in the same directory, fsync, rename (or link), fsync of the directory. */
+  write(path: string, data: string | Uint8Array, options?: WriteOptions): void;
+  /** Points a symlink at `target`, atomically replacing what was there. */
+  linkAtomic(path: string, target: string): void;
+  readLink(path: string): string;
+  rename(from: string, to: string): void;
+  /** Removes a file, symlink or whole directory; nothing there is no error. */
+  remove(path: string): void;
+}
+
+/** Strict UTF-8: malformed bytes are an error, never replaced. */
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new FleetsecError("input", `${what} is not valid UTF-8`, { cause });
+  }
+}
+
+export const systemFiles: Files = {
+  kind(path) {
+    const stat = attempt(path, () => fs.lstatSync(path, { throwIfNoEntry: false }));
+    if (stat === undefined) return undefined;
+    if (stat.isFile()) return "file";
+    if (stat.isDirectory()) return "directory";
+    return stat.isSymbolicLink() ? "symlink" : "other";
+  },
+
+  stat(path) {
+    const { mode, size, mtimeMs } = attempt(path, () => fs.statSync(path));
+    return { mode: mode & 0o7777, size, mtime: mtimeMs };
+  },
+
+  read(path, maxBytes) {
+    return attempt(path, () => {
+      // O_NONBLOCK: opening a FIFO must not hang.
+      const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      try {
+        return readRegular(fd, path, maxBytes);
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
+  },
+
+  readText(path, maxBytes) {
+    return decodeUtf8(systemFiles.read(path, maxBytes), path);
+  },
+
+  list(path) {
+    return attempt(path, () => fs.readdirSync(path).sort());
+  },
+
+  makeDirectory(path, mode = 0o700) {
+    attempt(path, () => {
+      const first = fs.mkdirSync(path, { recursive: true, mode });
+      if (first !== undefined) syncDirectory(dirname(first));
+    });
+  },
+
+  write(path, data, options = {}) {
+    const temporary = temporaryBeside(path);
+    attempt(path, () => {
+      const fd = fs.openSync(temporary, "wx", 0o600);
+      try {
+        try {
+          fs.writeFileSync(fd, data);
+          fs.fchmodSync(fd, options.mode ?? 0o644);
+          fs.fsyncSync(fd);
+        } finally {
+          fs.closeSync(fd);
+        }
+        if (options.exclusive === true) {
+          // link(2) fails where the name is taken; rename(2) would replace it.
+          fs.linkSync(temporary, path);
+          fs.unlinkSync(temporary);
+        } else {
+          fs.renameSync(temporary, path);
+        }
+      } catch (error) {
+        fs.rmSync(temporary, { force: true });
+        throw error;
+      }
+      syncDirectory(dirname(path));
+    });
+  },
+
+  linkAtomic(path, target) {
+    const temporary = temporaryBeside(path);
+    attempt(path, () => {
+      fs.symlinkSync(target, temporary);
+      try {
+        fs.renameSync(temporary, path);
+      } catch (error) {
+        fs.rmSync(temporary, { force: true });
+        throw error;
+      }
+      syncDirectory(dirname(path));
+    });
+  },
+
+  readLink(path) {
+    return attempt(path, () => fs.readlinkSync(path));
+  },
+
+  rename(from, to) {
+    attempt(from, () => {
+      fs.renameSync(from, to);
+      syncDirectory(dirname(to));
+      if (dirname(from) !== dirname(to)) syncDirectory(dirname(from));
+    });
+  },
+
+  remove(path) {
+    attempt(path, () => fs.rmSync(path, { recursive: true, force: true }));
+  },
+};
+
+let counter = 0;
+
+/** Process id and a counter make it unique among live processes; a leading dot hides it. */
+function temporaryBeside(path: string): string {
+  counter += 1;
+  return join(dirname(path), `.${basename(path)}.${process.pid}-${counter}.tmp`);
+}
+
+function readRegular(fd: number, path: string, maxBytes: number): Buffer {
+  const stat = fs.fstatSync(fd);
+  if (!stat.isFile()) {
+    throw new FleetsecError(
+      "input",
+      `${path} is ${stat.isDirectory() ? "a directory" : "not a regular file"}`,
+      {
+        hint: "name a regular file",
+      },
+    );
+  }
+  const tooLong = () =>
+    new FleetsecError("input", `${path} is larger than ${maxBytes} bytes`, {
+      hint: "check that this is the right file",
+    });
+  if (stat.size > maxBytes) throw tooLong();
+  const data = fs.readFileSync(fd);
+  if (data.length > maxBytes) throw tooLong();
+  return data;
+}
+
+function syncDirectory(path: string): void {
+  const fd = fs.openSync(path, "r");
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Runs a file operation and gives its errno a name that the user understands. */
+export function attempt<T>(path: string, operation: () => T): T {
+  try {
+    return operation();
+  } catch (error) {
+    if (error instanceof FleetsecError) throw error;
+    throw fileError(path, error);
+  }
+}
+
+function fileError(path: string, error: unknown): unknown {
+  const errno = (error as NodeJS.ErrnoException).code;
+  const details = { cause: error };
+  switch (errno) {
+    case "ENOENT":
+      return new FleetsecError("not-found", `${path} does not exist`, details);
+    case "EACCES":
+    case "EPERM":
+      return new FleetsecError("permission", `no permission for ${path}`, details);
+    case "EISDIR":
+      return new FleetsecError("input", `${path} is a directory`, details);
+    case "ENOTDIR":
+      return new FleetsecError("input", `a part of ${path} is not a directory`, details);
+    case "EEXIST":
+      return new FleetsecError("exists", `${path} exists already`, details);
+    case "ELOOP":
+      return new FleetsecError("input", `${path} leads through too many symlinks`, details);
+    case "ENAMETOOLONG":
+      return new FleetsecError("input", `${path.slice(0, 80)}… is too long for a path`, details);
+    case "ENXIO":
+      return new FleetsecError("input", `${path} is not a regular file`, details);
+    case "ENOSPC":
+    case "EDQUOT":
+      return new FleetsecError("io", `no space left for ${path}`, details);
+    case "EROFS":
+      return new FleetsecError("io", `${path} is on a read-only file system`, details);
+    default:
+      // A path with a NUL byte, for instance, comes from the user too.
+      if (errno === "ERR_INVALID_ARG_VALUE")
+        return new FleetsecError("input", "a path contains a NUL byte", details);
+      return errno === undefined ? error : new FleetsecError("io", `${path}: ${errno}`, details);
+  }
+}

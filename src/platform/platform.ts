@@ -1,0 +1,42 @@
+import type { Exec } from "./exec.ts";
+import type { Files } from "./files.ts";
+
+export interface Clock {
+  /** The wall clock, as milliseconds since the Unix epoch. */
+  now(): number;
+  /** Resolves after `ms` milliseconds, or rejects with the signal's reason. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface TextSink {
+  write(text: string): void;
+  readonly isTTY: boolean;
+  /** Terminal width in characters; 80 where there is no terminal. */
+  readonly columns: number;
+}
+
+export interface TextSource extends AsyncIterable<Uint8Array> {
+  readonly isTTY: boolean;
+}
+
+/**
+ * All contact with the outside. Domains receive what they need of it as an
+ * argument and touch nothing else: no `process`, no `Date.now()`.
+ */
+export interface Platform {
+  readonly clock: Clock;
+  /** Cryptographically secure random bytes. */
+  readonly random: (length: number) => Uint8Array;
+  readonly files: Files;
+  readonly exec: Exec;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The current directory, absolute. */
+  readonly cwd: string;
+  /** Where this user's own state is kept, outside any project (XDG_STATE_HOME/fleetsec). */
+  readonly userState: string;
+  readonly stdin: TextSource;
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+  /** Aborted on SIGINT or SIGTERM, with a FleetsecError as its reason. */
+  readonly signal: AbortSignal;
+}

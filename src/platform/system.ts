@@ -1,0 +1,63 @@
+import { randomBytes } from "node:crypto";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { FleetsecError } from "../errors.ts";
+import { systemExec } from "./exec.ts";
+import { systemFiles } from "./files.ts";
+import type { Platform, TextSink } from "./platform.ts";
+
+/** The real world. `signal` is aborted when the process is asked to end. */
+export function systemPlatform(signal: AbortSignal): Platform {
+  return {
+    clock: {
+      now: () => Date.now(),
+      async sleep(ms, abort = signal) {
+        try {
+          await delay(ms, undefined, { signal: abort });
+        } catch {
+          throw abort.reason;
+        }
+      },
+    },
+    random: (length) => randomBytes(length),
+    files: systemFiles,
+    exec: systemExec(process.env),
+    env: process.env,
+    cwd: process.cwd(),
+    userState: join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "fleetsec"),
+    stdin: process.stdin,
+    stdout: sink(process.stdout),
+    stderr: sink(process.stderr),
+    signal,
+  };
+}
+
+/** A signal that SIGINT and SIGTERM abort; a second one ends the process at once. */
+export function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => {
+      const code = name === "SIGINT" ? "interrupted" : "terminated";
+      controller.abort(new FleetsecError(code, code));
+    });
+  }
+  return controller.signal;
+}
+
+function sink(stream: NodeJS.WriteStream): TextSink {
+  // A reader that went away (`| head`) is no fault of ours.
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+  return {
+    write: (text) => {
+      stream.write(text);
+    },
+    // undefined at run time where the stream is no terminal
+    isTTY: "isTTY" in stream && stream.isTTY,
+    get columns() {
+      return stream.columns ?? 80;
+    },
+  };
+}

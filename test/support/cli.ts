@@ -1,0 +1,44 @@
+import { run } from "../../src/cli/program.ts";
+import type { Platform } from "../../src/platform/platform.ts";
+import { systemPlatform } from "../../src/platform/system.ts";
+
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions extends Partial<Omit<Platform, "stdin" | "stdout" | "stderr">> {
+  readonly stdin?: string | Uint8Array;
+  readonly columns?: number;
+}
+
+/** Runs a command line in this process, over the real file system, with everything else as given. */
+export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const { stdin, columns, ...overrides } = options;
+  const written = { stdout: "", stderr: "" };
+  const sink = (name: "stdout" | "stderr") => ({
+    write: (text: string) => {
+      written[name] += text;
+    },
+    isTTY: false,
+    columns: columns ?? 80,
+  });
+  const code = await run(argv, {
+    ...systemPlatform(new AbortController().signal),
+    ...overrides,
+    stdin: stdinOf(stdin ?? ""),
+    stdout: sink("stdout"),
+    stderr: sink("stderr"),
+  });
+  return { code, ...written };
+}
+
+function stdinOf(data: string | Uint8Array): Platform["stdin"] {
+  return {
+    isTTY: false,
+    async *[Symbol.asyncIterator]() {
+      yield typeof data === "string" ? Buffer.from(data) : data;
+    },
+  };
+}
