@@ -22,7 +22,7 @@ export interface Cli {
 }
 
 /** An action: flags to request, domain call, result to output. Returns the exit code. */
-export type Action<A extends readonly unknown[]> = (cli: Cli, ...args: A) => Promise<ExitCode> | ExitCode;
+export type Action<A extends readonly unknown[]> = (cli: Cli, ...args: A) => Promise<ExitCode>;
 
 /** Wraps an action for commander's `.action()`; arguments come first, then the options object. */
 export type Bind = <A extends readonly unknown[]>(action: Action<A>) => (...args: unknown[]) => Promise<void>;
