@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { isCollection, isPair, isScalar, LineCounter, parseDocument, type Document } from "yaml";
+import { isCollection, isPair, isScalar, LineCounter, parseDocument, type Document, visit } from "yaml";
 import type { z } from "zod";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
@@ -43,12 +43,13 @@ export function parseConfig(text: string, path: string): Config {
     prettyErrors: false,
   });
   const lineAt = (offset: number) => lines.linePos(offset).line;
-  if (document.errors.length > 0) {
-    throw problems(
-      path,
-      document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message })),
-    );
-  }
+  // a warning is a tag that nobody defined
+  const faults = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
+    line: lineAt(pos[0]),
+    message,
+  }));
+  faults.push(...poisonedKeys(document, lineAt));
+  if (faults.length > 0) throw problems(path, faults);
   const result = configSchema.safeParse(toValue(document, path));
   if (!result.success) {
     throw problems(
@@ -69,6 +70,19 @@ export function parseConfig(text: string, path: string): Config {
 interface Problem {
   readonly line: number;
   readonly message: string;
+}
+
+/** zod passes `__proto__` over in silence; nothing honest is called that. */
+function poisonedKeys(document: Document, lineAt: (offset: number) => number): Problem[] {
+  const found: Problem[] = [];
+  visit(document, {
+    Pair(_, pair) {
+      if (isScalar(pair.key) && pair.key.value === "__proto__") {
+        found.push({ line: lineAt(pair.key.range?.[0] ?? 0), message: "__proto__: unknown key" });
+      }
+    },
+  });
+  return found;
 }
 
 function toValue(document: Document, path: string): unknown {

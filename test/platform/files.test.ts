@@ -1,0 +1,168 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FleetsecError } from "../../src/errors.ts";
+import { attempt, decodeUtf8, systemFiles as files } from "../../src/platform/files.ts";
+import { scratch } from "../support/scratch.ts";
+
+const codeOf = (action: () => unknown) => {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof FleetsecError) return error.code;
+    throw error;
+  }
+  return "none";
+};
+
+describe("read", () => {
+  test("gives the bytes of a regular file, up to the bound and not beyond", () => {
+    const path = join(scratch(), "f");
+    writeFileSync(path, "12345");
+    expect(files.read(path, 5).toString()).toBe("12345");
+    expect(codeOf(() => files.read(path, 4))).toBe("input");
+  });
+
+  test("refuses what is no regular file, without hanging on a FIFO", () => {
+    const directory = scratch();
+    execFileSync("mkfifo", [join(directory, "fifo")]);
+    expect(codeOf(() => files.read(directory, 10))).toBe("input");
+    expect(codeOf(() => files.read(join(directory, "fifo"), 10))).toBe("input");
+    expect(codeOf(() => files.read("/dev/zero", 10))).toBe("input");
+  });
+
+  test("names what is missing, and a path that leads through a file", () => {
+    const directory = scratch();
+    writeFileSync(join(directory, "f"), "");
+    expect(codeOf(() => files.read(join(directory, "none"), 10))).toBe("not-found");
+    expect(codeOf(() => files.read(join(directory, "f", "x"), 10))).toBe("input");
+    expect(codeOf(() => files.read(join(directory, "a\0b"), 10))).toBe("input");
+    expect(codeOf(() => files.read(join(directory, "n".repeat(5000)), 10))).toBe("input");
+  });
+
+  test("a loop of symlinks ends", () => {
+    const directory = scratch();
+    symlinkSync("b", join(directory, "a"));
+    symlinkSync("a", join(directory, "b"));
+    expect(codeOf(() => files.read(join(directory, "a"), 10))).toBe("input");
+  });
+
+  test("a file that claims no size but never ends is cut at the bound", () => {
+    // procfs reports size 0 for every file
+    expect(codeOf(() => files.read("/proc/self/status", 10))).toBe("input");
+  });
+
+  test("malformed UTF-8 is refused, never replaced", () => {
+    const path = join(scratch(), "f");
+    writeFileSync(path, Buffer.from([0x61, 0xff]));
+    expect(codeOf(() => files.readText(path, 10))).toBe("input");
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(decodeUtf8(Buffer.from(text), "text")).toBe(text.replace(/^\uFEFF/, ""));
+      }),
+    );
+  });
+});
+
+describe("write", () => {
+  test("replaces atomically, with the mode asked for whatever the umask, and leaves no temporary", () => {
+    const directory = scratch();
+    const path = join(directory, "key");
+    files.write(path, "one", { mode: 0o600 });
+    files.write(path, "two", { mode: 0o600 });
+    expect(readFileSync(path, "utf8")).toBe("two");
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory)).toEqual(["key"]);
+  });
+
+  test("exclusive refuses a taken name, also a dangling symlink, and changes nothing", () => {
+    const directory = scratch();
+    const path = join(directory, "f");
+    files.write(path, "one", { exclusive: true });
+    expect(codeOf(() => files.write(path, "two", { exclusive: true }))).toBe("exists");
+    symlinkSync("/nowhere", join(directory, "link"));
+    expect(codeOf(() => files.write(join(directory, "link"), "x", { exclusive: true }))).toBe("exists");
+    expect(readFileSync(path, "utf8")).toBe("one");
+    expect(readdirSync(directory)).toEqual(["f", "link"]);
+  });
+
+  test("a failed write leaves nothing behind", () => {
+    const directory = scratch();
+    mkdirSync(join(directory, "taken"));
+    expect(codeOf(() => files.write(join(directory, "taken"), "x"))).toBe("input");
+    expect(codeOf(() => files.write(join(directory, "no", "f"), "x"))).toBe("not-found");
+    expect(readdirSync(directory)).toEqual(["taken"]);
+  });
+});
+
+describe("directories and links", () => {
+  test("directories are private unless told", () => {
+    const directory = scratch();
+    files.makeDirectory(join(directory, "a", "b"));
+    expect(statSync(join(directory, "a", "b")).mode & 0o777).toBe(0o700);
+    files.makeDirectory(join(directory, "a", "b"));
+    expect(files.list(join(directory, "a"))).toEqual(["b"]);
+  });
+
+  test("a symlink is swapped in one step, and its kind is told without following it", () => {
+    const directory = scratch();
+    const link = join(directory, "current");
+    files.linkAtomic(link, "1");
+    files.linkAtomic(link, "2");
+    expect(files.readLink(link)).toBe("2");
+    expect(files.kind(link)).toBe("symlink");
+    expect(files.kind(directory)).toBe("directory");
+    expect(files.kind("/dev/null")).toBe("other");
+    expect(files.kind(join(directory, "none"))).toBeUndefined();
+    files.rename(link, join(directory, "moved"));
+    expect(readdirSync(directory)).toEqual(["moved"]);
+    files.remove(join(directory, "moved"));
+    files.remove(join(directory, "moved"));
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test("stat follows links and gives permission bits", () => {
+    const directory = scratch();
+    writeFileSync(join(directory, "f"), "abc");
+    chmodSync(join(directory, "f"), 0o640);
+    symlinkSync("f", join(directory, "link"));
+    expect(files.stat(join(directory, "link"))).toMatchObject({ mode: 0o640, size: 3 });
+  });
+});
+
+describe("errno", () => {
+  const named = (code: string) =>
+    codeOf(() =>
+      attempt("p", () => {
+        throw Object.assign(new Error(code), { code });
+      }),
+    );
+  test.each([
+    ["ENOENT", "not-found"],
+    ["EACCES", "permission"],
+    ["EPERM", "permission"],
+    ["ENOSPC", "io"],
+    ["EDQUOT", "io"],
+    ["EROFS", "io"],
+    ["EIO", "io"],
+    ["ENXIO", "input"],
+  ])("%s is %s", (errno, code) => expect(named(errno)).toBe(code));
+
+  test("what is no file error passes as it is", () => {
+    expect(() =>
+      attempt("p", () => {
+        throw new RangeError("bug");
+      }),
+    ).toThrow(RangeError);
+  });
+});
