@@ -78,7 +78,7 @@ install_apt() {
   ((${#absent[@]})) || return 0
   need apt-get
   if ((EUID)); then
-    sudo -n true 2>&1 || { echo "apt-get needs root, or sudo without a password"; return 1; }
+    sudo -n true &>/dev/null || { echo "apt-get needs root, or sudo without a password"; return 1; }
     root=(sudo -n)
   fi
   # Debian starts a service once it is installed, unless policy-rc.d says no (invoke-rc.d(8)).
@@ -130,7 +130,8 @@ install_module() {
 install_npm() {
   need npm
   mkdir -p "$PEERS/npm"
-  npm install --prefix "$PEERS/npm" --ignore-scripts --no-audit --no-fund "$@"
+  # npm ends a failure by pointing at a log of its own; the line before that says what is wrong.
+  npm install --prefix "$PEERS/npm" --ignore-scripts --no-audit --no-fund "$@" 2>&1 | sed '/A complete log of this run/d'
 }
 
 run_part() { # PART
@@ -149,17 +150,17 @@ run_part() { # PART
 
 # --- what is there
 
-# inspect ENGINE PART BINARY PROBE PACKAGES: prints `path<TAB>version`, or the reason why not and fails
+# inspect ENGINE PART BINARY PROBE PACKAGES: prints `version<TAB>path`, or the reason why not and fails
 inspect() {
   local part=$2 path output status=0 version pin=${5##*[=@]v} log=$PEERS/log/$2.log
   pin=${pin##*[=@]}
   if ! path=$(locate "$part" "$3" "$5"); then
     [[ $part != path ]] || { need "$3"; return 1; }
-    { grep -F "$5: " "$log" || tail -n 1 "$log"; } 2>/dev/null | tail -n 1
+    { grep -F "$5: " "$log" || grep . "$log" || echo "its package came without it"; } 2>/dev/null | tail -n 1
     return 1
   fi
   if [[ $part == module ]]; then
-    printf '%s\t%s\n' "$path" "$pin"
+    printf '%s\t%s\n' "$pin" "$path"
     return
   fi
   output=$("$path" "$4" 2>&1 </dev/null) || status=$?
@@ -175,19 +176,21 @@ inspect() {
     echo "$path is $version, not $pin: $(tail -n 1 "$log")"
     return 1
   fi
-  printf '%s\t%s\n' "$path" "$version"
+  printf '%s\t%s\n' "$version" "$path"
 }
 
-# list: a line for each engine that is wanted or present: engine, version, path or reason; fails when a wanted one is missing
+# list: engine, version and path of each, or `-` and the reason; fails when a wanted one is missing
 list() {
   local group engine part binary probe packages found lacking=0
   while read -r group engine part binary probe packages; do
     [[ $group != \#* ]] || continue
     if found=$(inspect "$engine" "$part" "$binary" "$probe" "$packages"); then
-      printf '%s\t%s\t%s\n' "$engine" "${found#*$'\t'}" "${found%$'\t'*}"
+      printf '%s\t%s\n' "$engine" "$found"
     elif [[ $group =~ ^($wanted)$ ]]; then
-      printf '%s\t-\tmissing: %s\n' "$engine" "${found:-its package came without it}"
+      printf '%s\t-\t%s\n' "$engine" "${found//[$'\t\n']/ }"
       lacking=1
+    else
+      printf '%s\t-\t%s\n' "$engine" "not asked for (--all)"
     fi
   done < <(table)
   return "$lacking"
@@ -197,7 +200,7 @@ to_json='
   const engines = {};
   for (const line of require("fs").readFileSync(0, "utf8").trim().split("\n")) {
     const [name, version, path] = line.split("\t");
-    engines[name] = version === "-" ? { missing: path.replace("missing: ", "") } : { path, version };
+    engines[name] = version === "-" ? { missing: path } : { path, version };
   }
   console.log(JSON.stringify(engines, null, 2));'
 
@@ -231,5 +234,5 @@ lacking=0
 lines=$(list) || lacking=1
 printf '%s\n' "$lines" | node -e "$to_json" >"$PEERS/engines.json.new"
 mv "$PEERS/engines.json.new" "$PEERS/engines.json"
-printf 'ENGINE\tVERSION\tPATH\n%s\n' "$lines" | awk -F '\t' '{ printf "%-12s %-20s %s\n", $1, $2, $3 }'
+awk -F '\t' '{ printf "%-12s %-10s %s\n", $1, $2, ($2 == "-" ? "missing: " : "") $3 }' <<<"$lines"
 exit "$lacking"
