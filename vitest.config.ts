@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/peers/skipped.ts",
     testTimeout: 30_000,
     maxWorkers: 2,
     coverage: {
