@@ -13,6 +13,8 @@ export interface CliOptions extends Partial<Omit<Platform, "stdin" | "stdout" | 
   readonly columns?: number;
 }
 
+const system = systemPlatform(new AbortController().signal);
+
 /** Runs a command line in this process, over the real file system, with everything else as given. */
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const { stdin, columns, ...overrides } = options;
@@ -25,7 +27,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     columns: columns ?? 80,
   });
   const code = await run(argv, {
-    ...systemPlatform(new AbortController().signal),
+    ...system,
     ...overrides,
     stdin: stdinOf(stdin ?? ""),
     stdout: sink("stdout"),
