@@ -29,5 +29,7 @@ const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length
 const base = median(times["node -e 0"]);
 for (const [name, values] of Object.entries(times)) {
   const ms = median(values);
-  console.log(`${name.padEnd(20)} ${ms.toFixed(1).padStart(7)} ms  ${(ms / base).toFixed(2)} x  (median of ${RUNS})`);
+  console.log(
+    `${name.padEnd(20)} ${ms.toFixed(1).padStart(7)} ms  ${(ms / base).toFixed(2)} x  (median of ${RUNS})`,
+  );
 }

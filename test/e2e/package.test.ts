@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import { scratch } from "../support/scratch.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
-const npm = (args: readonly string[], cwd: string) => execFileSync("npm", args, { cwd, encoding: "utf8", stdio: "pipe" });
+const npm = (args: readonly string[], cwd: string) =>
+  execFileSync("npm", args, { cwd, encoding: "utf8", stdio: "pipe" });
 
 interface Packed {
   readonly filename: string;
@@ -24,8 +25,11 @@ describe("the packed tarball", () => {
     const tarball = join(directory, packed.filename);
     expect(statSync(tarball).size).toBeLessThan(1_000_000);
     const paths = packed.files.map(({ path }) => path);
-    expect(paths).toEqual(expect.arrayContaining(["bin/fleetsec.js", "dist/main.js", "README.md", "LICENSE"]));
-    const allowed = /^(bin|dist|templates|docs\/schema)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
+    expect(paths).toEqual(
+      expect.arrayContaining(["bin/fleetsec.js", "dist/main.js", "README.md", "LICENSE"]),
+    );
+    const allowed =
+      /^(bin|dist|templates|docs\/schema)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     expect(paths.filter((path) => /test|\.map$/.test(path.replace("dist/policy/", "")))).toEqual([]);
 
