@@ -1,0 +1,127 @@
+import { decodeUtf8 } from "../../platform/files.ts";
+import { type Element, malformed, tags } from "./read.ts";
+
+/** Values of DER elements, each checked to be in its one canonical form. All throw FleetsecError `input`. */
+
+export function booleanOf(element: Element, what: string): boolean {
+  const [value] = element.contents;
+  if (element.contents.length !== 1 || (value !== 0x00 && value !== 0xff)) {
+    throw malformed(what, "a BOOLEAN that is neither 00 nor ff");
+  }
+  return value === 0xff;
+}
+
+/** The two's complement bytes of an INTEGER, checked to be minimal. */
+export function integerOf(element: Element, what: string): Uint8Array {
+  const [first, second] = element.contents;
+  if (first === undefined) throw malformed(what, "an INTEGER without a value");
+  if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
+    throw malformed(what, "an INTEGER that is not minimal");
+  }
+  return element.contents;
+}
+
+/** A non-negative INTEGER that fits a number. */
+export function smallIntegerOf(element: Element, what: string): number {
+  const bytes = integerOf(element, what);
+  if (bytes.length > 6 || (bytes[0] ?? 0) >= 0x80) throw malformed(what, "a number out of range");
+  return bytes.reduce((value, byte) => value * 256 + byte, 0);
+}
+
+/** The dotted form of an OBJECT IDENTIFIER. */
+export function oidOf(element: Element, what: string): string {
+  const bytes = element.contents;
+  const arcs: number[] = [];
+  let arc = 0;
+  let fresh = true;
+  for (const byte of bytes) {
+    if (fresh && byte === 0x80) throw malformed(what, "an object identifier that is not minimal");
+    arc = arc * 128 + (byte & 0x7f);
+    if (arc > Number.MAX_SAFE_INTEGER) throw malformed(what, "an object identifier out of range");
+    fresh = byte < 0x80;
+    if (!fresh) continue;
+    if (arcs.length === 0) {
+      const first = Math.min(Math.floor(arc / 40), 2);
+      arcs.push(first, arc - first * 40);
+    } else arcs.push(arc);
+    arc = 0;
+  }
+  if (bytes.length === 0 || !fresh) throw malformed(what, "an object identifier that is cut short");
+  return arcs.join(".");
+}
+
+/** The bytes of a BIT STRING that consists of whole bytes. */
+export function bitStringOf(element: Element, what: string): Uint8Array {
+  if (element.contents[0] !== 0) throw malformed(what, "a BIT STRING of broken bytes");
+  return element.contents.subarray(1);
+}
+
+/** The numbers of the bits that are set in a NamedBitList. */
+export function namedBitsOf(element: Element, what: string): number[] {
+  const [unused, ...bytes] = element.contents;
+  const last = bytes.at(-1);
+  const canonical =
+    last === undefined ? unused === 0 : unused !== undefined && unused < 8 && trailingZeros(last) === unused;
+  if (!canonical) throw malformed(what, "a bit list with surplus bits");
+  return bytes.flatMap((byte, i) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (byte & (0x80 >> bit)) !== 0).map((bit) => i * 8 + bit),
+  );
+}
+
+const TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
+
+/** A UTCTime or GeneralizedTime in the form of RFC 5280 section 4.1.2.5, in milliseconds since the epoch. */
+export function timeOf(element: Element, what: string): number {
+  const text = Buffer.from(element.contents).toString("latin1");
+  const century = element.tag === tags.utcTime ? (text.slice(0, 2) >= "50" ? "19" : "20") : "";
+  const match = TIME.exec(century + text);
+  if ((element.tag !== tags.utcTime && element.tag !== tags.generalizedTime) || match === null) {
+    throw malformed(what, "a time in no known form");
+  }
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute, second);
+  // 30 February and 25 o'clock roll over in Date: what comes back must be what went in
+  if (
+    date
+      .toISOString()
+      .replace(/\.\d+Z$/, "Z")
+      .replace(/[-:T]/g, "") !==
+    century + text
+  ) {
+    throw malformed(what, "a time that does not exist");
+  }
+  return date.getTime();
+}
+
+/** The text of any string type that names use. */
+export function stringOf(element: Element, what: string): string {
+  const bytes = element.contents;
+  switch (element.tag) {
+    case tags.utf8String:
+      return decodeUtf8(bytes, `a string in the ${what}`);
+    case tags.printableString:
+    case tags.ia5String:
+      if (bytes.some((byte) => byte > 0x7f)) throw malformed(what, "a string that is not ASCII");
+      return Buffer.from(bytes).toString("latin1");
+    case tags.teletexString:
+      return Buffer.from(bytes).toString("latin1");
+    case tags.bmpString:
+      if (bytes.length % 2 !== 0) throw malformed(what, "a BMPString of odd length");
+      return Buffer.from(bytes).swap16().toString("utf16le");
+    default:
+      throw malformed(what, "a string of an unknown type");
+  }
+}
+
+function trailingZeros(byte: number): number {
+  return byte === 0 ? 8 : 31 - Math.clz32(byte & -byte);
+}
