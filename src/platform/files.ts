@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FleetsecError } from "../errors.ts";
@@ -10,6 +11,13 @@ export interface WriteOptions {
   readonly mode?: number;
   /** Refuse with `exists` where the path is taken. */
   readonly exclusive?: boolean;
+}
+
+/** A file in a directory that is written as a whole. */
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly data: string | Uint8Array;
+  readonly mode: number;
 }
 
 /**
@@ -29,12 +37,25 @@ export interface Files {
   read(path: string, maxBytes: number): Buffer;
   /** The same, as strict UTF-8 without a byte order mark. */
   readText(path: string, maxBytes: number): string;
+  /** What stands in a regular file from `offset` to its end, where that is not longer than `maxBytes`. */
+  readFrom(path: string, offset: number, maxBytes: number): Buffer;
   /** Names in a directory, sorted by code unit. */
   list(path: string): string[];
   /** Creates a directory and its missing parents, durably; 0o700 unless told. */
   makeDirectory(path: string, mode?: number): void;
   /** Temporary file in the same directory, fsync, rename (or link), fsync of the directory. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): void;
+  /**
+   * Cuts a file to `size` bytes, where it is longer, and adds `data` after them, durably. Creates
+   * the file where there is none, with 0o600. When it fails the file has its old bytes.
+   * For one writer at a time.
+   */
+  append(path: string, size: number, data: Uint8Array): void;
+  /**
+   * Creates a directory (0o700) of the files given, all at once and durably: it is there whole or not
+   * at all. @throws FleetsecError `exists` where the path is taken by anything but an empty directory
+   */
+  writeDirectory(path: string, entries: readonly DirectoryEntry[]): void;
   /** Points a symlink at `target`, atomically replacing what was there. */
   linkAtomic(path: string, target: string): void;
   readLink(path: string): string;
@@ -82,6 +103,24 @@ export const systemFiles: Files = {
     return decodeUtf8(systemFiles.read(path, maxBytes), path);
   },
 
+  readFrom(path, offset, maxBytes) {
+    return attempt(path, () => {
+      const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      try {
+        requireRegular(fd, path);
+        const buffer = Buffer.alloc(Math.max(0, fs.fstatSync(fd).size - offset));
+        if (buffer.length > maxBytes) throw tooLong(path, maxBytes);
+        let done = 0;
+        for (let read = -1; read !== 0 && done < buffer.length; done += read) {
+          read = fs.readSync(fd, buffer, done, buffer.length - done, offset + done);
+        }
+        return buffer.subarray(0, done);
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
+  },
+
   list(path) {
     return attempt(path, () => fs.readdirSync(path).sort());
   },
@@ -96,15 +135,8 @@ export const systemFiles: Files = {
   write(path, data, options = {}) {
     const temporary = temporaryBeside(path);
     attempt(path, () => {
-      const fd = fs.openSync(temporary, "wx", 0o600);
       try {
-        try {
-          fs.writeFileSync(fd, data);
-          fs.fchmodSync(fd, options.mode ?? 0o644);
-          fs.fsyncSync(fd);
-        } finally {
-          fs.closeSync(fd);
-        }
+        writeNew(temporary, data, options.mode ?? 0o644);
         if (options.exclusive === true) {
           // link(2) fails where the name is taken; rename(2) would replace it.
           fs.linkSync(temporary, path);
@@ -114,6 +146,44 @@ export const systemFiles: Files = {
         }
       } catch (error) {
         fs.rmSync(temporary, { force: true });
+        throw error;
+      }
+      syncDirectory(dirname(path));
+    });
+  },
+
+  append(path, size, data) {
+    attempt(path, () => {
+      const isNew = !fs.existsSync(path);
+      const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o600);
+      try {
+        fs.ftruncateSync(fd, size);
+        try {
+          for (let done = 0; done < data.length;) {
+            done += fs.writeSync(fd, data, done, data.length - done, size + done);
+          }
+        } catch (error) {
+          fs.ftruncateSync(fd, size);
+          throw error;
+        }
+        fs.fsyncSync(fd);
+      } finally {
+        fs.closeSync(fd);
+      }
+      if (isNew) syncDirectory(dirname(path));
+    });
+  },
+
+  writeDirectory(path, entries) {
+    const temporary = temporaryBeside(path);
+    attempt(path, () => {
+      fs.mkdirSync(temporary, { mode: 0o700 });
+      try {
+        for (const { name, data, mode } of entries) writeNew(join(temporary, name), data, mode);
+        syncDirectory(temporary);
+        fs.renameSync(temporary, path);
+      } catch (error) {
+        fs.rmSync(temporary, { recursive: true, force: true });
         throw error;
       }
       syncDirectory(dirname(path));
@@ -151,33 +221,47 @@ export const systemFiles: Files = {
   },
 };
 
-let counter = 0;
-
-/** Process id and a counter make it unique among live processes; a leading dot hides it. */
+/** A leading dot hides it; what a killed process left behind never meets a new one's. */
 function temporaryBeside(path: string): string {
-  counter += 1;
-  return join(dirname(path), `.${basename(path)}.${process.pid}-${counter}.tmp`);
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+}
+
+/** Writes and syncs a file that is not there yet. The mode is not subject to the umask. */
+function writeNew(path: string, data: string | Uint8Array, mode: number): void {
+  const fd = fs.openSync(path, "wx", 0o600);
+  try {
+    fs.writeFileSync(fd, data);
+    fs.fchmodSync(fd, mode);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 function readRegular(fd: number, path: string, maxBytes: number): Buffer {
-  const stat = fs.fstatSync(fd);
-  if (!stat.isFile()) {
-    throw new FleetsecError(
-      "input",
-      `${path} is ${stat.isDirectory() ? "a directory" : "not a regular file"}`,
-      {
-        hint: "name a regular file",
-      },
-    );
-  }
-  const tooLong = () =>
-    new FleetsecError("input", `${path} is larger than ${maxBytes} bytes`, {
-      hint: "check that this is the right file",
-    });
-  if (stat.size > maxBytes) throw tooLong();
+  requireRegular(fd, path);
+  if (fs.fstatSync(fd).size > maxBytes) throw tooLong(path, maxBytes);
   const data = fs.readFileSync(fd);
-  if (data.length > maxBytes) throw tooLong();
+  if (data.length > maxBytes) throw tooLong(path, maxBytes);
   return data;
+}
+
+function requireRegular(fd: number, path: string): void {
+  const stat = fs.fstatSync(fd);
+  if (stat.isFile()) return;
+  throw new FleetsecError(
+    "input",
+    `${path} is ${stat.isDirectory() ? "a directory" : "not a regular file"}`,
+    {
+      hint: "name a regular file",
+    },
+  );
+}
+
+function tooLong(path: string, maxBytes: number): FleetsecError {
+  return new FleetsecError("input", `${path} is larger than ${maxBytes} bytes`, {
+    hint: "check that this is the right file",
+  });
 }
 
 function syncDirectory(path: string): void {
@@ -213,6 +297,7 @@ function fileError(path: string, error: unknown): unknown {
     case "ENOTDIR":
       return new FleetsecError("input", `a part of ${path} is not a directory`, details);
     case "EEXIST":
+    case "ENOTEMPTY":
       return new FleetsecError("exists", `${path} exists already`, details);
     case "ELOOP":
       return new FleetsecError("input", `${path} leads through too many symlinks`, details);

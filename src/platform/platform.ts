@@ -1,5 +1,6 @@
 import type { Exec } from "./exec.ts";
 import type { Files } from "./files.ts";
+import type { Locks } from "./lock.ts";
 
 export interface Clock {
   /** The wall clock, as milliseconds since the Unix epoch. */
@@ -28,6 +29,7 @@ export interface Platform {
   /** Cryptographically secure random bytes. */
   readonly random: (length: number) => Uint8Array;
   readonly files: Files;
+  readonly locks: Locks;
   readonly exec: Exec;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The current directory, absolute. */

@@ -5,23 +5,26 @@ import { setTimeout as delay } from "node:timers/promises";
 import { FleetsecError } from "../errors.ts";
 import { systemExec } from "./exec.ts";
 import { systemFiles } from "./files.ts";
-import type { Platform, TextSink } from "./platform.ts";
+import { systemLocks } from "./lock.ts";
+import type { Clock, Platform, TextSink } from "./platform.ts";
 
 /** The real world. `signal` is aborted when the process is asked to end. */
 export function systemPlatform(signal: AbortSignal): Platform {
-  return {
-    clock: {
-      now: () => Date.now(),
-      async sleep(ms, abort = signal) {
-        try {
-          await delay(ms, undefined, { signal: abort });
-        } catch {
-          throw abort.reason;
-        }
-      },
+  const clock: Clock = {
+    now: () => Date.now(),
+    async sleep(ms, abort = signal) {
+      try {
+        await delay(ms, undefined, { signal: abort });
+      } catch {
+        throw abort.reason;
+      }
     },
+  };
+  return {
+    clock,
     random: (length) => randomBytes(length),
     files: systemFiles,
+    locks: systemLocks(clock),
     exec: systemExec(process.env),
     env: process.env,
     cwd: process.cwd(),

@@ -166,3 +166,56 @@ describe("errno", () => {
     ).toThrow(RangeError);
   });
 });
+
+describe("append", () => {
+  test("adds after the size given and cuts what stood beyond it", () => {
+    const path = join(scratch(), "log");
+    files.append(path, 0, Buffer.from("one\n"));
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    files.append(path, 4, Buffer.from("tw"));
+    files.append(path, 4, Buffer.from("two\n"));
+    expect(readFileSync(path, "utf8")).toBe("one\ntwo\n");
+    expect(files.readFrom(path, 4, 10).toString()).toBe("two\n");
+    expect(files.readFrom(path, 8, 10).length).toBe(0);
+    expect(files.readFrom(path, 80, 10).length).toBe(0);
+    expect(codeOf(() => files.readFrom(path, 0, 7))).toBe("input");
+    expect(codeOf(() => files.readFrom(scratch(), 0, 7))).toBe("input");
+  });
+
+  test("names what cannot be written to", () => {
+    const directory = scratch();
+    expect(codeOf(() => files.append(directory, 0, Buffer.from("x")))).toBe("input");
+    expect(codeOf(() => files.append(join(directory, "none", "x"), 0, Buffer.from("x")))).toBe("not-found");
+  });
+});
+
+describe("writeDirectory", () => {
+  const entries = [
+    { name: "key", data: "secret", mode: 0o600 },
+    { name: "cert", data: "public", mode: 0o644 },
+  ];
+
+  test("creates all files at once, with their modes", () => {
+    const path = join(scratch(), "1");
+    files.writeDirectory(path, entries);
+    expect(readdirSync(path)).toEqual(["cert", "key"]);
+    expect(statSync(join(path, "key")).mode & 0o777).toBe(0o600);
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+  });
+
+  test("refuses a directory that is there, and leaves nothing of the attempt", () => {
+    const parent = scratch();
+    const path = join(parent, "1");
+    files.writeDirectory(path, entries);
+    expect(codeOf(() => files.writeDirectory(path, [{ name: "other", data: "", mode: 0o600 }]))).toBe(
+      "exists",
+    );
+    expect(readdirSync(parent)).toEqual(["1"]);
+    expect(readdirSync(path)).toEqual(["cert", "key"]);
+    expect(codeOf(() => files.writeDirectory(join(parent, "none", "x"), entries))).toBe("not-found");
+    expect(codeOf(() => files.writeDirectory(join(parent, "2"), [{ name: "a/b", data: "", mode: 0 }]))).toBe(
+      "not-found",
+    );
+    expect(readdirSync(parent)).toEqual(["1"]);
+  });
+});
