@@ -1,0 +1,42 @@
+import { type KeyObject, sign } from "node:crypto";
+import { FleetsecError } from "../errors.ts";
+import { formatNote, type NoteSignature } from "./note.ts";
+import { type VerifierKey, verifySignature } from "./verifier-key.ts";
+
+/**
+ * A key that signs a log's checkpoints. The private key may be in this process, in an HSM or behind
+ * a command: only its signatures are seen here.
+ */
+export interface LogSigner {
+  readonly key: VerifierKey;
+  /** The signature over a note's text as the key's type demands it, without the key id. */
+  sign(text: string): Promise<Uint8Array>;
+}
+
+/** A signer whose private key is at hand. */
+export function localSigner(key: VerifierKey, privateKey: KeyObject): LogSigner {
+  return {
+    key,
+    sign: async (text) => sign(key.type === "p256" ? "sha256" : null, Buffer.from(text), privateKey),
+  };
+}
+
+/**
+ * The note over `text`, signed by every signer. Each signature is verified before it is used: a
+ * faulty HSM or command must not publish a checkpoint that nobody can verify.
+ */
+export async function signNote(text: string, signers: readonly LogSigner[]): Promise<string> {
+  const signatures: NoteSignature[] = [];
+  for (const signer of signers) {
+    const { key } = signer;
+    const signature = await signer.sign(text);
+    if (!verifySignature(key, text, signature)) {
+      throw new FleetsecError(
+        "engine",
+        `the signer of ${key.name} made a signature that its public key does not verify`,
+      );
+    }
+    signatures.push({ name: key.name, keyId: key.keyId, signature });
+  }
+  return formatNote({ text, signatures });
+}
