@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+import type { SecureContextOptions } from "node:tls";
+import type { Files } from "../platform/files.ts";
+
+/** Where the gateway's own certificate, and what it trusts clients by, are kept (PEM). */
+export interface CredentialFiles {
+  /** The server's certificate with its chain. */
+  readonly cert: string;
+  readonly key: string;
+  /** The CA certificates that clients must chain to. */
+  readonly clientCa: string;
+  /** Revocation lists, one for each CA; without it nothing is revoked. */
+  readonly crl?: string;
+}
+
+export interface Credentials {
+  readonly context: SecureContextOptions;
+  /** Changes whenever any of the files' contents does. */
+  readonly fingerprint: string;
+}
+
+const MAX_BYTES = 16 << 20;
+
+/** Reads all of it. @throws what reading throws */
+export function readCredentials(files: Files, paths: CredentialFiles): Credentials {
+  const cert = files.read(paths.cert, MAX_BYTES);
+  const key = files.read(paths.key, MAX_BYTES);
+  const ca = files.read(paths.clientCa, MAX_BYTES);
+  const crl = paths.crl === undefined ? undefined : files.read(paths.crl, MAX_BYTES);
+  const hash = createHash("sha256");
+  for (const part of [cert, key, ca, crl ?? Buffer.alloc(0)]) hash.update(`${part.length}:`).update(part);
+  return {
+    context: { cert, key, ca, ...(crl === undefined ? {} : { crl: [crl] }) },
+    fingerprint: hash.digest("hex"),
+  };
+}
