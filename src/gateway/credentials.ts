@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { SecureContextOptions } from "node:tls";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
+import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 
 /** Where the gateway's own certificate, and what it trusts clients by, are kept (PEM). */
@@ -21,7 +22,7 @@ export interface Credentials {
 
 const MAX_BYTES = 16 << 20;
 
-/** Reads all of it. @throws what reading throws */
+/** Reads all of it, and sees that OpenSSL takes it. @throws FleetsecError `input`, or what reading throws */
 export function readCredentials(files: Files, paths: CredentialFiles): Credentials {
   const cert = files.read(paths.cert, MAX_BYTES);
   const key = files.read(paths.key, MAX_BYTES);
@@ -29,8 +30,18 @@ export function readCredentials(files: Files, paths: CredentialFiles): Credentia
   const crl = paths.crl === undefined ? undefined : files.read(paths.crl, MAX_BYTES);
   const hash = createHash("sha256");
   for (const part of [cert, key, ca, crl ?? Buffer.alloc(0)]) hash.update(`${part.length}:`).update(part);
-  return {
-    context: { cert, key, ca, ...(crl === undefined ? {} : { crl: [crl] }) },
-    fingerprint: hash.digest("hex"),
-  };
+  const context = { cert, key, ca, ...(crl === undefined ? {} : { crl: [crl] }) };
+  try {
+    createSecureContext(context);
+  } catch (cause) {
+    throw new FleetsecError(
+      "input",
+      `the gateway cannot use ${paths.cert} with ${paths.key} and ${paths.clientCa}`,
+      {
+        hint: "check with fleetsec cert inspect that they are PEM, and that the key belongs to the certificate",
+        cause,
+      },
+    );
+  }
+  return { context, fingerprint: hash.digest("hex") };
 }
