@@ -20,6 +20,21 @@ export interface DirectoryEntry {
   readonly mode: number;
 }
 
+/** A regular file that is open for reading. Close it. */
+export interface OpenFile {
+  /** Bytes, when it was opened. */
+  readonly size: number;
+  /** Reads from `position` on until `into` is full or the file ends; gives the number of bytes. */
+  read(into: Uint8Array, position: number): number;
+  close(): void;
+}
+
+/** A name in a directory. */
+export interface ListedName {
+  readonly name: string;
+  readonly kind: FileKind;
+}
+
 /**
  * Files as fleetsec needs them: bounded reads, durable and atomic writes.
  * Every fault is a FleetsecError that names the path.
@@ -41,6 +56,13 @@ export interface Files {
   readFrom(path: string, offset: number, maxBytes: number): Buffer;
   /** Names in a directory, sorted by code unit. */
   list(path: string): string[];
+  /** What is in a directory, as it comes, one at a time: takes no memory however much it is. */
+  entries(path: string): Iterable<ListedName>;
+  /**
+   * Opens a regular file for reading, never through a final symlink.
+   * @throws FleetsecError `not-found`, `permission`, or `input` for what is no regular file
+   */
+  open(path: string): OpenFile;
   /** Creates a directory and its missing parents, durably; 0o700 unless told. */
   makeDirectory(path: string, mode?: number): void;
   /** Temporary file in the same directory, fsync, rename (or link), fsync of the directory. */
@@ -76,10 +98,7 @@ export function decodeUtf8(bytes: Uint8Array, what: string): string {
 export const systemFiles: Files = {
   kind(path) {
     const stat = attempt(path, () => fs.lstatSync(path, { throwIfNoEntry: false }));
-    if (stat === undefined) return undefined;
-    if (stat.isFile()) return "file";
-    if (stat.isDirectory()) return "directory";
-    return stat.isSymbolicLink() ? "symlink" : "other";
+    return stat === undefined ? undefined : kindOf(stat);
   },
 
   stat(path) {
@@ -107,8 +126,7 @@ export const systemFiles: Files = {
     return attempt(path, () => {
       const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
       try {
-        requireRegular(fd, path);
-        const buffer = Buffer.alloc(Math.max(0, fs.fstatSync(fd).size - offset));
+        const buffer = Buffer.alloc(Math.max(0, requireRegular(fd, path).size - offset));
         if (buffer.length > maxBytes) throw tooLong(path, maxBytes);
         let done = 0;
         for (let read = -1; read !== 0 && done < buffer.length; done += read) {
@@ -123,6 +141,45 @@ export const systemFiles: Files = {
 
   list(path) {
     return attempt(path, () => fs.readdirSync(path).sort());
+  },
+
+  *entries(path) {
+    const directory = attempt(path, () => fs.opendirSync(path));
+    try {
+      for (;;) {
+        const entry = attempt(path, () => directory.readSync());
+        if (entry === null) return;
+        yield { name: entry.name, kind: kindOf(entry) };
+      }
+    } finally {
+      directory.closeSync();
+    }
+  },
+
+  open(path) {
+    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+    const fd = attempt(path, () => fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+    const close = () => fs.closeSync(fd);
+    try {
+      const { size } = requireRegular(fd, path);
+      return {
+        size,
+        read: (into, position) =>
+          attempt(path, () => {
+            let length = 0;
+            while (length < into.length) {
+              const read = fs.readSync(fd, into, length, into.length - length, position + length);
+              if (read === 0) break;
+              length += read;
+            }
+            return length;
+          }),
+        close,
+      };
+    } catch (error) {
+      close();
+      throw error;
+    }
   },
 
   makeDirectory(path, mode = 0o700) {
@@ -238,17 +295,23 @@ function writeNew(path: string, data: string | Uint8Array, mode: number): void {
   }
 }
 
+function kindOf(what: fs.Dirent | fs.Stats): FileKind {
+  if (what.isFile()) return "file";
+  if (what.isDirectory()) return "directory";
+  return what.isSymbolicLink() ? "symlink" : "other";
+}
+
 function readRegular(fd: number, path: string, maxBytes: number): Buffer {
-  requireRegular(fd, path);
-  if (fs.fstatSync(fd).size > maxBytes) throw tooLong(path, maxBytes);
+  const { size } = requireRegular(fd, path);
+  if (size > maxBytes) throw tooLong(path, maxBytes);
   const data = fs.readFileSync(fd);
   if (data.length > maxBytes) throw tooLong(path, maxBytes);
   return data;
 }
 
-function requireRegular(fd: number, path: string): void {
-  const stat = fs.fstatSync(fd);
-  if (stat.isFile()) return;
+function requireRegular(fd: number, path: string): fs.Stats {
+  const stat = attempt(path, () => fs.fstatSync(fd));
+  if (stat.isFile()) return stat;
   throw new FleetsecError(
     "input",
     `${path} is ${stat.isDirectory() ? "a directory" : "not a regular file"}`,
@@ -300,7 +363,7 @@ function fileError(path: string, error: unknown): unknown {
     case "ENOTEMPTY":
       return new FleetsecError("exists", `${path} exists already`, details);
     case "ELOOP":
-      return new FleetsecError("input", `${path} leads through too many symlinks`, details);
+      return new FleetsecError("input", `${path} is a symlink, or leads through too many`, details);
     case "ENAMETOOLONG":
       return new FleetsecError("input", `${path.slice(0, 80)}… is too long for a path`, details);
     case "ENXIO":

@@ -74,6 +74,48 @@ describe("read", () => {
   });
 });
 
+describe("open", () => {
+  test("reads a regular file from any position, and says where it ends", () => {
+    const path = join(scratch(), "f");
+    writeFileSync(path, "0123456789");
+    const file = files.open(path);
+    const into = Buffer.alloc(4);
+    expect(file.size).toBe(10);
+    expect(file.read(into, 2)).toBe(4);
+    expect(into.toString()).toBe("2345");
+    expect(file.read(into, 8)).toBe(2);
+    expect(file.read(into, 10)).toBe(0);
+    file.close();
+    expect(codeOf(() => file.read(into, 0))).toBe("io");
+  });
+
+  test("refuses what is no regular file, and never follows a symlink", () => {
+    const directory = scratch();
+    writeFileSync(join(directory, "f"), "x");
+    symlinkSync("f", join(directory, "link"));
+    execFileSync("mkfifo", [join(directory, "fifo")]);
+    expect(codeOf(() => files.open(join(directory, "f")).close())).toBe("none");
+    for (const name of ["link", "fifo", "."]) {
+      expect(codeOf(() => files.open(join(directory, name)))).toBe("input");
+    }
+    expect(codeOf(() => files.open(join(directory, "none")))).toBe("not-found");
+  });
+});
+
+describe("entries", () => {
+  test("tells what is in a directory without following symlinks", () => {
+    const directory = scratch();
+    writeFileSync(join(directory, "f"), "");
+    mkdirSync(join(directory, "d"));
+    symlinkSync("d", join(directory, "l"));
+    execFileSync("mkfifo", [join(directory, "p")]);
+    const found = Object.fromEntries([...files.entries(directory)].map(({ name, kind }) => [name, kind]));
+    expect(found).toEqual({ f: "file", d: "directory", l: "symlink", p: "other" });
+    expect(codeOf(() => [...files.entries(join(directory, "f"))])).toBe("input");
+    expect(codeOf(() => [...files.entries(join(directory, "none"))])).toBe("not-found");
+  });
+});
+
 describe("write", () => {
   test("replaces atomically, with the mode asked for whatever the umask, and leaves no temporary", () => {
     const directory = scratch();
