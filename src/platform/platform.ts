@@ -1,10 +1,13 @@
 import type { Exec } from "./exec.ts";
 import type { Files } from "./files.ts";
 import type { Locks } from "./lock.ts";
+import type { Network } from "./network.ts";
 
 export interface Clock {
   /** The wall clock, as milliseconds since the Unix epoch. */
   now(): number;
+  /** Milliseconds since an arbitrary instant; never jumps. */
+  monotonic(): number;
   /** Resolves after `ms` milliseconds, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -31,6 +34,7 @@ export interface Platform {
   readonly files: Files;
   readonly locks: Locks;
   readonly exec: Exec;
+  readonly network: Network;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The current directory, absolute. */
   readonly cwd: string;

@@ -6,12 +6,14 @@ import { FleetsecError } from "../errors.ts";
 import { systemExec } from "./exec.ts";
 import { systemFiles } from "./files.ts";
 import { systemLocks } from "./lock.ts";
+import { systemNetwork } from "./network.ts";
 import type { Clock, Platform, TextSink } from "./platform.ts";
 
 /** The real world. `signal` is aborted when the process is asked to end. */
 export function systemPlatform(signal: AbortSignal): Platform {
   const clock: Clock = {
     now: () => Date.now(),
+    monotonic: () => performance.now(),
     async sleep(ms, abort = signal) {
       try {
         await delay(ms, undefined, { signal: abort });
@@ -26,6 +28,7 @@ export function systemPlatform(signal: AbortSignal): Platform {
     files: systemFiles,
     locks: systemLocks(clock),
     exec: systemExec(process.env),
+    network: systemNetwork,
     env: process.env,
     cwd: process.cwd(),
     userState: join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "fleetsec"),

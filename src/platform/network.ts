@@ -1,0 +1,52 @@
+import { lookup } from "node:dns/promises";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls, type ConnectionOptions, rootCertificates, type TLSSocket } from "node:tls";
+import { FleetsecError } from "../errors.ts";
+
+export type { ConnectionOptions, Socket, TLSSocket };
+
+export interface Address {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** Outgoing connections. */
+export interface Network {
+  /**
+   * Every address of a name (AAAA and A) in the resolver's order, each once; an IP address is its own.
+   * @throws FleetsecError `unreachable` for a name that does not resolve
+   */
+  lookup(host: string): Promise<readonly Address[]>;
+  /** Starts a TCP connection to an IP address; what becomes of it is in the socket's events. */
+  connect(address: string, port: number): Socket;
+  /** Starts TLS over a stream. */
+  startTls(options: ConnectionOptions): TLSSocket;
+  /** The certificates (PEM) that this machine trusts for servers. */
+  readonly rootCertificates: readonly string[];
+}
+
+export const systemNetwork: Network = {
+  async lookup(host) {
+    const family = isIP(host);
+    if (family !== 0) return [{ address: host, family: family === 6 ? 6 : 4 }];
+    try {
+      const found = await lookup(host, { all: true, verbatim: true });
+      const unique = new Map(
+        found.map(({ address, family: kind }) => [
+          address,
+          { address, family: kind === 6 ? (6 as const) : (4 as const) },
+        ]),
+      );
+      return [...unique.values()];
+    } catch (cause) {
+      throw new FleetsecError("unreachable", `${host} does not resolve`, {
+        hint: "check the name, or use an IP address",
+        cause,
+      });
+    }
+  },
+  // noDelay: a client's flight must not wait for the acknowledgement of the one before
+  connect: (address, port) => connectTcp({ host: address, port, noDelay: true, allowHalfOpen: true }),
+  startTls: (options) => connectTls(options),
+  rootCertificates,
+};

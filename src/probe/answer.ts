@@ -1,0 +1,42 @@
+/** What the service said to a client, in the terms that every protocol shares. */
+export interface Answer {
+  /** For people: `HTTP 403`, `41 bytes`. Two answers of one kind have the same label. */
+  readonly label: string;
+  /**
+   * What it means by itself: the request was granted; the client was denied; other credentials
+   * (a token, say) were asked for; the service is overloaded or broken; none of these.
+   */
+  readonly meaning: "granted" | "denied" | "challenged" | "overloaded" | "other";
+  /** What answers of one kind are compared by: the body, a banner. */
+  readonly content: Uint8Array;
+}
+
+/** Shorter common beginnings of two answers say nothing about a third. */
+const MIN_COMMON = 8;
+
+/**
+ * Whether an answer is one that the control got. Where the controls' own answers differ (a date, a
+ * request id), what they have in common at the beginning decides.
+ */
+export function sameAnswer(answer: Answer, controls: readonly Answer[]): boolean {
+  const same = controls.filter(({ label }) => label === answer.label);
+  if (same.some(({ content }) => equal(content, answer.content))) return true;
+  const [first, second] = same;
+  if (first === undefined || second === undefined) return false;
+  const common = commonLength(first.content, second.content);
+  return common >= MIN_COMMON && commonLength(first.content, answer.content) >= common;
+}
+
+export function holds(answer: Answer, canary: string): boolean {
+  return Buffer.from(answer.content).includes(canary);
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && commonLength(a, b) === a.length;
+}
+
+function commonLength(a: Uint8Array, b: Uint8Array): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length += 1;
+  return length;
+}

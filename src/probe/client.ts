@@ -1,0 +1,99 @@
+import type { Network } from "../platform/network.ts";
+import type { Clock } from "../platform/platform.ts";
+import type { Channel, Conversation, Dial, End, Trace } from "./exchange.ts";
+import { observe } from "./observe.ts";
+import { plainSession, type Session } from "./session.ts";
+import { tap, type Tap } from "./tap.ts";
+import { tlsSession } from "./tls-session.ts";
+import { type Watch, watch } from "./watch.ts";
+
+/** What a connection needs of the outside. */
+export interface Outside {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds that each step may take. */
+export interface Deadlines {
+  readonly connect: number;
+  readonly handshake: number;
+}
+
+/**
+ * TLS 1.3 lets a client speak before the server has looked at its certificate. Writes that cross
+ * the server's alert turn it into a reset, so the client listens first.
+ */
+const SETTLE = 50;
+
+/** Makes one connection and reports everything that it showed. Rejects only when interrupted. */
+export async function exchange(
+  dial: Dial,
+  converse: Conversation,
+  deadlines: Deadlines,
+  { network, clock, signal }: Outside,
+): Promise<Trace> {
+  const started = clock.monotonic();
+  const events = watch(clock, signal);
+  const socket = network.connect(dial.address, dial.port);
+  const wire = tap(socket, events.changed);
+  try {
+    await events.until(() => wire.connected || wire.error !== undefined, deadlines.connect);
+    const session = !wire.connected
+      ? undefined
+      : dial.tls === undefined
+        ? plainSession(wire, events.changed)
+        : tlsSession(network, wire, dial.tls, events.changed);
+    let established = 0;
+    let receivedUnasked = 0;
+    if (session !== undefined) {
+      await events.until(() => session.ready || session.over, deadlines.handshake);
+      established = clock.monotonic() - started;
+      if (session.ready && dial.tls?.version === "1.3") await events.until(() => session.over, SETTLE);
+      if (session.ready) {
+        await converse(channelOf(session, events, () => (receivedUnasked = session.received.length)));
+      }
+    }
+    return {
+      ...summary(wire, session),
+      receivedUnasked,
+      ms: { established, total: clock.monotonic() - started },
+    };
+  } finally {
+    socket.destroySoon();
+  }
+}
+
+function channelOf(session: Session, events: Watch, beforeWrite: () => void): Channel {
+  let wrote = false;
+  return {
+    received: () => session.received,
+    over: () => session.over,
+    until: (condition, ms) => events.until(() => session.over || condition(), ms),
+    write(bytes) {
+      if (!wrote) beforeWrite();
+      wrote = true;
+      if (!session.over) session.write(bytes);
+    },
+  };
+}
+
+function summary(wire: Tap, session: Session | undefined): Omit<Trace, "receivedUnasked" | "ms"> {
+  return {
+    end: endOf(wire, session),
+    established: session?.ready ?? false,
+    error: wire.error ?? (wire.connected ? undefined : "timeout"),
+    localFault: session?.localFault,
+    untrusted: session?.untrusted,
+    seen: observe(wire.transcript, session?.secrets),
+    received: session?.received ?? new Uint8Array(),
+  };
+}
+
+function endOf(wire: Tap, session: Session | undefined): End {
+  if (session === undefined) return "unconnected";
+  if (wire.flooded) return "flooded";
+  if (wire.ended) return "closed";
+  if (wire.error !== undefined) return "reset";
+  return session.over ? "closed" : "open";
+}

@@ -1,0 +1,56 @@
+import type { Trace } from "./exchange.ts";
+import { DECODE_ERROR, refusesClient } from "./wire/alerts.ts";
+
+/** What a client has to send for its refusal to mean anything. */
+export type Presented =
+  /** A forged certificate, DER. */
+  | { readonly certificate: Uint8Array }
+  /** An empty Certificate message. */
+  | "no-certificate"
+  /** Not even a handshake. */
+  | "no-tls";
+
+/**
+ * Why a refusal proves nothing. A TLS library that finds no signature algorithm for its certificate
+ * sends an empty Certificate instead; a server that refuses that has not judged the forgery.
+ */
+export function unproved(trace: Trace, presented: Presented, inTls: boolean): string | undefined {
+  if (presented === "no-tls") return undefined;
+  const sent = trace.seen.clientCertificates;
+  if (presented === "no-certificate") {
+    // a service that refuses in its own words did so whether or not TLS asked for a certificate
+    return sent?.length === 0 || !inTls ? undefined : "it had asked for no certificate";
+  }
+  if (sent === undefined) return "the forged certificate was not asked for";
+  const leaf = sent[0];
+  if (leaf === undefined || !Buffer.from(leaf).equals(presented.certificate)) {
+    return "the forged certificate was not sent: its signature algorithm was not listed";
+  }
+  return trace.seen.clientVerified ? undefined : "no CertificateVerify was sent";
+}
+
+/** The last alert with which the server ended the connection. */
+export function serverAlert(trace: Trace): number | undefined {
+  return trace.seen.alerts.findLast(({ from, fatal }) => from === "server" && fatal)?.description;
+}
+
+/** decode_error is how GnuTLS answers an empty Certificate. */
+export function isClientRefusal(alert: number): boolean {
+  return refusesClient(alert) || alert === DECODE_ERROR;
+}
+
+export function describeEnd(trace: Trace): string {
+  const when = trace.established ? "without an answer" : "in the handshake";
+  switch (trace.end) {
+    case "closed":
+      return `closed ${when}`;
+    case "reset":
+      return `reset ${when} (${trace.error})`;
+    case "flooded":
+      return "the server sent too much";
+    case "open":
+      return trace.received.length > 0 ? "an answer that is not understood" : `nothing in time ${when}`;
+    case "unconnected":
+      return "no connection";
+  }
+}

@@ -1,0 +1,68 @@
+import type { Identity } from "./identity.ts";
+import type { Observation } from "./observe.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/** Application bytes that are kept of one connection. */
+export const MAX_KEPT = 1 << 16;
+
+/** One connection to be made. */
+export interface Dial {
+  readonly address: string;
+  readonly port: number;
+  /** Undefined: no TLS at all. */
+  readonly tls: TlsDial | undefined;
+}
+
+export interface TlsDial {
+  /** The only version that is offered. */
+  readonly version: TlsVersion;
+  /** The name or address that the server's certificate must hold. */
+  readonly host: string;
+  /** Server name indication; empty for none. */
+  readonly serverName: string;
+  readonly alpn: readonly string[];
+  /** Undefined: no certificate. */
+  readonly identity: Identity | undefined;
+  /**
+   * Trusted for the server, PEM. OpenSSL also completes the client's chain out of these: with a
+   * forged identity there must be none, and the server is not judged.
+   */
+  readonly serverCa: readonly string[];
+}
+
+/** The established connection, as a protocol sees it. */
+export interface Channel {
+  /** Application bytes so far, the first `MAX_KEPT` of them. */
+  received(): Uint8Array;
+  /** Closed by the server, or failed. */
+  over(): boolean;
+  write(bytes: Uint8Array): void;
+  /** Waits until the condition holds, the connection is over, or `ms` milliseconds are past. */
+  until(condition: () => boolean, ms: number): Promise<void>;
+}
+
+/** What the client does once the connection is established. It returns when nothing more can be learnt. */
+export type Conversation = (channel: Channel) => Promise<void>;
+
+/** How a connection stood when we left it. */
+export type End = "unconnected" | "open" | "closed" | "reset" | "flooded";
+
+/** Everything that one connection showed. */
+export interface Trace {
+  readonly end: End;
+  /** The handshake was complete on our side, or there was none to do. */
+  readonly established: boolean;
+  /** The errno of the socket's failure, or `timeout` for a connection that was never made. */
+  readonly error: string | undefined;
+  /** Our own TLS library gave up, without an alert from the server. */
+  readonly localFault: string | undefined;
+  /** Why the server's certificate is not to be trusted. */
+  readonly untrusted: string | undefined;
+  readonly seen: Observation;
+  /** Application bytes, the first `MAX_KEPT` of them. */
+  readonly received: Uint8Array;
+  /** How many of them had come before the client wrote. */
+  readonly receivedUnasked: number;
+  /** Milliseconds from the first packet to the established connection, and to the end. */
+  readonly ms: { readonly established: number; readonly total: number };
+}

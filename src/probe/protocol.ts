@@ -1,0 +1,20 @@
+import type { Answer } from "./answer.ts";
+import type { Channel, Trace } from "./exchange.ts";
+
+/** How an application protocol is spoken, and what its answers mean. */
+export interface Protocol {
+  /** Where a refusal in its own terms takes place. */
+  readonly layer: "http" | "app";
+  /** Offered in the TLS handshake; empty for none. */
+  readonly alpn: readonly string[];
+  /** Whether saying nothing at all can be what an accepted client meets. */
+  readonly maySayNothing: boolean;
+  /**
+   * Does what a client does until its acceptance or refusal is decided.
+   * @param wait milliseconds to wait for something decisive
+   * @param like the control's trace, to behave in the same way; undefined while there is none
+   */
+  converse(channel: Channel, wait: number, like: Trace | undefined): Promise<void>;
+  /** What the service said, or undefined where it said nothing that can be understood. */
+  answer(trace: Trace): Answer | undefined;
+}

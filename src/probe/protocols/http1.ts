@@ -1,0 +1,72 @@
+/** An HTTP/1.x response as far as it has come (RFC 9112). */
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case; of a repeated field the last. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** Without the chunked coding. */
+  readonly body: Uint8Array;
+  readonly complete: boolean;
+}
+
+/** A longer head is none that we understand. */
+const MAX_HEAD = 16_384;
+
+/**
+ * Reads the final response to a GET out of the bytes so far; interim ones (1xx) are skipped.
+ * @param ended no more bytes will come
+ * @returns undefined while the head is incomplete, and for what is not HTTP/1.x
+ */
+export function parseResponse(bytes: Uint8Array, ended: boolean): HttpResponse | undefined {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; ;) {
+    const end = text.indexOf("\r\n\r\n", at);
+    if (end < 0 || end - at > MAX_HEAD) return undefined;
+    const [statusLine = "", ...lines] = text.toString("latin1", at, end).split("\r\n");
+    const status = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |$)/.exec(statusLine)?.[1];
+    if (status === undefined) return undefined;
+    at = end + 4;
+    if (status.startsWith("1")) continue;
+    const fields = parseFields(lines);
+    return { status: Number(status), fields, ...parseBody(Number(status), fields, text.subarray(at), ended) };
+  }
+}
+
+function parseFields(lines: readonly string[]): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon > 0) fields.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+  }
+  return fields;
+}
+
+interface Body {
+  readonly body: Uint8Array;
+  readonly complete: boolean;
+}
+
+/** RFC 9112, section 6.3. */
+function parseBody(status: number, fields: ReadonlyMap<string, string>, rest: Buffer, ended: boolean): Body {
+  if (status === 204 || status === 304) return { body: new Uint8Array(), complete: true };
+  if (/(^|,)\s*chunked$/i.test(fields.get("transfer-encoding") ?? "")) return parseChunks(rest, ended);
+  const length = /^\d{1,9}$/.exec(fields.get("content-length") ?? "")?.[0];
+  if (length === undefined) return { body: rest, complete: ended };
+  return { body: rest.subarray(0, Number(length)), complete: ended || rest.length >= Number(length) };
+}
+
+/** RFC 9112, section 7.1. What is not in its form ends the body. */
+function parseChunks(rest: Buffer, ended: boolean): Body {
+  const chunks: Uint8Array[] = [];
+  for (let at = 0; ;) {
+    const end = rest.indexOf("\r\n", at);
+    const size =
+      end < 0 ? undefined : /^([0-9a-f]{1,7})\s*(;|$)/i.exec(rest.toString("latin1", at, end))?.[1];
+    const length = Number.parseInt(size ?? "", 16);
+    const malformed = end >= 0 && size === undefined;
+    if (malformed || length === 0) return { body: Buffer.concat(chunks), complete: true };
+    if (size === undefined) return { body: Buffer.concat(chunks), complete: ended };
+    chunks.push(rest.subarray(end + 2, end + 2 + length));
+    at = end + 2 + length + 2;
+    if (at > rest.length) return { body: Buffer.concat(chunks), complete: ended };
+  }
+}

@@ -1,0 +1,57 @@
+import type { Channel, Trace } from "../exchange.ts";
+import { MAX_KEPT } from "../exchange.ts";
+import type { Protocol } from "../protocol.ts";
+
+/** Means nothing in any protocol, and ends a line in all of them. */
+const LINE = Buffer.from("fleetsec-probe\r\n");
+/** How long the first control waits for a server that may speak first, and then for its reply. */
+const DISCOVERY = 1000;
+/** An answer is whole when nothing follows for so long. */
+const QUIET = 100;
+const MAX_GATHER = 1000;
+/** How long a silent service has to close after the line. */
+const AFTER_LINE = 500;
+
+/**
+ * A service of which nothing is known. The first control finds out whether it speaks first, replies
+ * to a line, or stays silent; every later client behaves in the same way.
+ */
+export const rawTls: Protocol = {
+  layer: "app",
+  alpn: [],
+  maySayNothing: true,
+  async converse(channel, wait, like) {
+    if (like === undefined) await discover(channel);
+    else if (like.receivedUnasked > 0) await listen(channel, wait, like.received.length);
+    else if (like.received.length > 0) {
+      channel.write(LINE);
+      await listen(channel, wait, like.received.length);
+    } else {
+      await channel.until(() => channel.received().length > 0, wait);
+      channel.write(LINE);
+      await listen(channel, AFTER_LINE, 1);
+    }
+  },
+  answer({ received }: Trace) {
+    if (received.length === 0) return undefined;
+    return { label: "an answer", meaning: "other", content: received };
+  },
+};
+
+async function discover(channel: Channel): Promise<void> {
+  await listen(channel, DISCOVERY, MAX_KEPT);
+  if (channel.received().length > 0 || channel.over()) return;
+  channel.write(LINE);
+  await listen(channel, DISCOVERY, MAX_KEPT);
+}
+
+/** Waits for the first bytes, then until `enough` have come or the server pauses. */
+async function listen(channel: Channel, wait: number, enough: number): Promise<void> {
+  const have = () => channel.received().length;
+  await channel.until(() => have() > 0, wait);
+  for (let waited = 0; have() > 0 && have() < enough && waited < MAX_GATHER; waited += QUIET) {
+    const before = have();
+    await channel.until(() => have() > before, QUIET);
+    if (have() === before) return;
+  }
+}

@@ -1,0 +1,82 @@
+import { isIP } from "node:net";
+import { FleetsecError } from "../errors.ts";
+
+/** What speaks at a target, by the scheme of its URL. */
+export const schemes = ["https", "tls"] as const;
+export type Scheme = (typeof schemes)[number];
+
+/** Where to probe, and what. */
+export interface Target {
+  /** As the report names it. */
+  readonly url: string;
+  readonly scheme: Scheme;
+  /** A DNS name in lower case, or an IP address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Path and query of an HTTP request; `/` unless told. */
+  readonly path: string;
+}
+
+/** Only `https` has a port of its own. */
+const DEFAULT_PORT: Partial<Record<Scheme, number>> = { https: 443 };
+
+/**
+ * Reads a target.
+ * @throws FleetsecError `usage` for what is no URL, an unknown scheme, user information, a
+ *   fragment, a path that the scheme does not have, or a missing or impossible port
+ */
+export function parseTarget(text: string): Target {
+  const { scheme, host, port, path } = splitUrl(text);
+  if (!isScheme(scheme)) {
+    throw refused(
+      text,
+      `unknown scheme ${scheme}`,
+      `use ${schemes.map((name) => `${name}://`).join(" or ")}`,
+    );
+  }
+  const number = port === undefined ? DEFAULT_PORT[scheme] : Number(port);
+  if (number === undefined) throw refused(text, "the port is missing", `write ${scheme}://HOST:PORT`);
+  if (number < 1 || number > 65_535) throw refused(text, `port ${port} is not within 1-65535`);
+  if (scheme === "tls" && path !== "" && path !== "/") throw refused(text, "tls:// takes no path");
+  return { url: text, scheme, host: host.toLowerCase(), port: number, path: path === "" ? "/" : path };
+}
+
+/** Case is insignificant only in scheme and host. */
+const URL_FORM =
+  /^(?<scheme>[A-Za-z][A-Za-z0-9+.-]{0,15}):\/\/(?<authority>[^/?#]{1,512})(?<path>[/?][^#]{0,8000})?$/;
+const AUTHORITY_FORM =
+  /^(?:\[(?<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?<name>[A-Za-z0-9._-]{1,253}))(?::(?<port>\d{1,5}))?$/;
+
+function splitUrl(text: string) {
+  const url = URL_FORM.exec(text)?.groups;
+  if (url === undefined)
+    throw refused(text, "not a URL", "write it as https://HOST:PORT/PATH or tls://HOST:PORT");
+  const { scheme = "", authority = "", path = "" } = url;
+  if (authority.includes("@")) throw refused(text, "a target holds no user name or password");
+  const at = AUTHORITY_FORM.exec(authority)?.groups;
+  const host = at?.["ipv6"] ?? at?.["name"];
+  if (host === undefined || (at?.["ipv6"] !== undefined && isIP(host) !== 6)) {
+    throw refused(text, "the host is neither a name nor an IP address");
+  }
+  // a request line ends at a space: what stands in the path must not write a request of its own
+  if (/[^\u0021-\u007e]/.test(path)) throw refused(text, "the path has characters that a URL cannot hold");
+  return {
+    scheme: scheme.toLowerCase(),
+    host,
+    port: at?.["port"],
+    path: path.startsWith("?") ? `/${path}` : path,
+  };
+}
+
+function isScheme(text: string): text is Scheme {
+  return (schemes as readonly string[]).includes(text);
+}
+
+function refused(text: string, message: string, hint?: string): FleetsecError {
+  return new FleetsecError("usage", `${text}: ${message}`, { hint });
+}
+
+/** The Host of a request, or the host part of a message: an IPv6 address stands in brackets. */
+export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,82 @@
+import type { ConnectionOptions, Network, TLSSocket } from "../platform/network.ts";
+import type { TlsDial } from "./exchange.ts";
+import { newSession, type Session } from "./session.ts";
+import type { Tap } from "./tap.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/**
+ * Every suite with an authenticated server, at security level 0: our own library must never be
+ * what refuses a weak certificate or an old version, or the server's own answer stays unknown.
+ */
+const CIPHERS =
+  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:DEFAULT:@SECLEVEL=0";
+
+/** TLS by the platform's library over a tapped connection. */
+export function tlsSession(network: Network, wire: Tap, dial: TlsDial, changed: () => void): Session {
+  const session = newSession();
+  const fail = (fault: string | undefined) => {
+    session.localFault ??= fault;
+    session.over = true;
+    changed();
+  };
+  let socket: TLSSocket;
+  try {
+    socket = network.startTls(optionsFor(wire, dial));
+  } catch (error) {
+    // the library refuses the identity, or the version
+    return Object.assign(session, {
+      over: true,
+      localFault: faultOf(error) ?? String(error),
+      write: () => {},
+    });
+  }
+  socket.on("keylog", (line) => session.secrets.add(line.toString("latin1")));
+  socket.on("secureConnect", () => {
+    session.ready = true;
+    // a string at run time, as documented
+    if (!socket.authorized) session.untrusted = String(socket.authorizationError);
+    changed();
+  });
+  socket.on("data", (bytes) => {
+    session.keep(bytes);
+    changed();
+  });
+  socket.on("error", (error) => fail(faultOf(error)));
+  socket.on("end", () => fail(undefined));
+  socket.on("close", () => fail(undefined));
+  return Object.assign(session, { write: (bytes: Uint8Array) => void socket.write(bytes) });
+}
+
+function optionsFor(wire: Tap, dial: TlsDial): ConnectionOptions {
+  const version = NODE_VERSIONS[dial.version];
+  return {
+    socket: wire.stream,
+    host: dial.host,
+    servername: dial.serverName,
+    minVersion: version,
+    maxVersion: version,
+    ciphers: CIPHERS,
+    ca: [...dial.serverCa],
+    // judged by us, after the handshake: an untrusted server is still asked what it accepts
+    rejectUnauthorized: false,
+    ...(dial.alpn.length === 0 ? {} : { ALPNProtocols: [...dial.alpn] }),
+    ...(dial.identity === undefined ? {} : { cert: dial.identity.certificates, key: dial.identity.key }),
+  };
+}
+
+const NODE_VERSIONS = {
+  "1.0": "TLSv1",
+  "1.1": "TLSv1.1",
+  "1.2": "TLSv1.2",
+  "1.3": "TLSv1.3",
+} as const satisfies Record<TlsVersion, string>;
+
+/**
+ * An error of the TLS library's own making, as its code. Undefined for an alert that the server
+ * sent, and for a connection that went away: those are in the transcript.
+ */
+function faultOf(error: unknown): string | undefined {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isLibrary = code !== undefined && /^ERR_(SSL|OSSL|TLS)_/.test(code);
+  return isLibrary && !message.includes("SSL alert number") ? code : undefined;
+}

@@ -1,0 +1,213 @@
+import { type Answer, holds, sameAnswer } from "./answer.ts";
+import { describeEnd, isClientRefusal, type Presented, serverAlert, unproved } from "./evidence.ts";
+import type { Trace } from "./exchange.ts";
+import {
+  alertName,
+  HANDSHAKE_FAILURE,
+  INSUFFICIENT_SECURITY,
+  INTERNAL_ERROR,
+  PROTOCOL_VERSION,
+} from "./wire/alerts.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/** Where something was decided. */
+export type Layer = "tcp" | "tls" | "http" | "app";
+
+/** What became of one client, and how we know. */
+export interface Judgement {
+  readonly outcome: "accepted" | "refused" | "not-applicable" | "inconclusive";
+  readonly layer: Layer;
+  /** For people; escaped by whoever shows it. */
+  readonly evidence: string;
+}
+
+/** What is known of the service apart from the connection that is judged. */
+export interface Setting {
+  readonly layer: "http" | "app";
+  readonly maySayNothing: boolean;
+  /** Text that only an accepted client sees. */
+  readonly canary: string | undefined;
+  /** Undefined without TLS. */
+  readonly version: TlsVersion | undefined;
+}
+
+/** One connection, with what the protocol makes of it. */
+export interface Encounter {
+  readonly trace: Trace;
+  readonly answer: Answer | undefined;
+}
+
+/** Judges the valid client by itself. `refused` with layer `tls` before a ServerHello: the version is not offered. */
+export function judgeControl(encounter: Encounter, setting: Setting): Judgement {
+  const { trace, answer } = encounter;
+  const unmade = judgeUnmade(encounter, setting);
+  if (unmade !== undefined) return unmade;
+  if (trace.untrusted !== undefined) {
+    return inconclusive("tls", `the server's certificate is not trusted (${trace.untrusted})`);
+  }
+  if (answer !== undefined) return judgeControlAnswer(answer, setting);
+  const alert = serverAlert(trace);
+  if (alert !== undefined) {
+    return isClientRefusal(alert)
+      ? { outcome: "refused", layer: "tls", evidence: `the valid client was refused (${alertName(alert)})` }
+      : inconclusive("tls", `alert ${alertName(alert)}`);
+  }
+  if (setting.maySayNothing && trace.established && trace.end === "open") {
+    return { outcome: "accepted", layer: "app", evidence: "established, silent and open" };
+  }
+  return inconclusive(setting.layer, describeEnd(trace));
+}
+
+function judgeControlAnswer(answer: Answer, { layer, canary }: Setting): Judgement {
+  const { label, meaning } = answer;
+  if (meaning === "denied") {
+    return { outcome: "refused", layer, evidence: `the valid client was refused (${label})` };
+  }
+  if (meaning === "overloaded") return inconclusive(layer, label);
+  if (canary !== undefined && !holds(answer, canary))
+    return inconclusive(layer, `${label} without the canary`);
+  return { outcome: "accepted", layer, evidence: label };
+}
+
+/** Whether two good controls tell the same story. */
+export function agree(first: Encounter, second: Encounter): boolean {
+  return first.answer?.label === second.answer?.label;
+}
+
+/** The valid client's encounters before and after the attacks. */
+export interface Controls {
+  /** Encounters in which the control was accepted. */
+  readonly good: readonly Encounter[];
+  /** Both were, and agreed. */
+  readonly sound: boolean;
+}
+
+/** Judges a client that must not be accepted. */
+export function judgeAttempt(
+  encounter: Encounter,
+  presented: Presented,
+  controls: Controls,
+  setting: Setting,
+): Judgement {
+  const { trace, answer } = encounter;
+  const unmade = judgeUnmade(encounter, setting);
+  if (unmade !== undefined) {
+    if (unmade.outcome !== "refused") return unmade;
+    // the ClientHello was the control's: what the server says of it cannot be about the certificate
+    return controls.good.length > 0
+      ? { ...unmade, outcome: "inconclusive" }
+      : { ...unmade, outcome: "not-applicable" };
+  }
+  if (presented === "no-tls" && trace.seen.alerts.length > 0) {
+    return { outcome: "refused", layer: "tls", evidence: "a TLS alert" };
+  }
+  const judgement =
+    answer === undefined
+      ? judgeSilence(trace, controls, setting)
+      : judgeAnswer(answer, presented, controls, setting);
+  const missing =
+    judgement.outcome === "refused" ? unproved(trace, presented, judgement.layer === "tls") : undefined;
+  return missing === undefined ? judgement : inconclusive("tls", `${judgement.evidence}, but ${missing}`);
+}
+
+/** Connections that never came as far as the server's judgement of the client. */
+function judgeUnmade({ trace, answer }: Encounter, { version }: Setting): Judgement | undefined {
+  if (trace.end === "unconnected") {
+    const reason = trace.error === "timeout" ? "no TCP connection in time" : `TCP: ${trace.error}`;
+    return inconclusive("tcp", reason);
+  }
+  if (version === undefined || answer !== undefined) return undefined;
+  const alert = serverAlert(trace);
+  const beforeHello = trace.seen.version === undefined;
+  if (beforeHello && alert !== undefined) {
+    const unavailable =
+      [PROTOCOL_VERSION, HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY].includes(alert) ||
+      (alert === INTERNAL_ERROR && version === "1.0");
+    const evidence = `TLS ${version} is not offered (${alertName(alert)})`;
+    return unavailable
+      ? { outcome: "refused", layer: "tls", evidence }
+      : inconclusive("tls", `alert ${alertName(alert)} to the ClientHello`);
+  }
+  if (trace.localFault !== undefined) {
+    return trace.seen.version !== undefined && trace.seen.version !== version
+      ? {
+          outcome: "refused",
+          layer: "tls",
+          evidence: `TLS ${version} is not offered (TLS ${trace.seen.version} is)`,
+        }
+      : inconclusive("tls", `our own TLS library gave up (${trace.localFault})`);
+  }
+  if (beforeHello) return inconclusive("tls", `${describeEnd(trace)} before the ServerHello`);
+  return undefined;
+}
+
+/** No answer that the protocol understands. */
+function judgeSilence(trace: Trace, controls: Controls, { layer, maySayNothing }: Setting): Judgement {
+  const alert = serverAlert(trace);
+  if (alert !== undefined) {
+    const evidence = `alert ${alertName(alert)}`;
+    return isClientRefusal(alert)
+      ? { outcome: "refused", layer: "tls", evidence }
+      : inconclusive("tls", evidence);
+  }
+  if (maySayNothing && looksAccepted(trace, controls)) {
+    return { outcome: "accepted", layer, evidence: "established, silent and open, as for the control" };
+  }
+  if (trace.end === "closed" || trace.end === "reset") {
+    return controls.sound
+      ? { outcome: "refused", layer: "tls", evidence: describeEnd(trace) }
+      : inconclusive("tls", describeEnd(trace));
+  }
+  return inconclusive(trace.established ? layer : "tls", describeEnd(trace));
+}
+
+/** A silent service: the connection must show everything that the control's did. */
+function looksAccepted(trace: Trace, { good }: Controls): boolean {
+  const [control] = good;
+  if (control === undefined || control.answer !== undefined) return false;
+  const like = control.trace;
+  return (
+    trace.end === "open" &&
+    trace.established &&
+    trace.received.length === 0 &&
+    trace.seen.serverFinished === like.seen.serverFinished &&
+    (trace.seen.tickets > 0 || like.seen.tickets === 0)
+  );
+}
+
+function judgeAnswer(answer: Answer, presented: Presented, controls: Controls, setting: Setting): Judgement {
+  const { label, meaning } = answer;
+  const { layer, canary } = setting;
+  const answers = controls.good.flatMap((control) => control.answer ?? []);
+  const control = answers[0]?.label;
+  const accepted = (evidence: string): Judgement => ({ outcome: "accepted", layer, evidence });
+  const refused = (evidence: string): Judgement =>
+    controls.sound ? { outcome: "refused", layer, evidence } : inconclusive(layer, label);
+  if (canary !== undefined) {
+    if (holds(answer, canary)) return accepted(`${label} with the canary`);
+    return meaning === "overloaded" ? inconclusive(layer, label) : refused(`${label} without the canary`);
+  }
+  if (meaning === "overloaded") return inconclusive(layer, label);
+  if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);
+  if (meaning === "granted")
+    return accepted(control === undefined ? label : `${label}; the control: ${control}`);
+  const denied =
+    meaning === "denied" || meaning === "challenged" || (presented === "no-tls" && sendsToTls(answer));
+  if (denied && label !== control) return refused(`${label}; the control: ${control}`);
+  return inconclusive(
+    layer,
+    `${label}; the control: ${control ?? "no answer"}; name what only a valid client sees with --canary`,
+  );
+}
+
+/** A redirect to https, or 426 Upgrade Required, is how a server refuses to speak without TLS. */
+function sendsToTls({ label, content }: Answer): boolean {
+  return (
+    label === "HTTP 426" ||
+    (/^HTTP 30[1278]$/.test(label) && /^https:/i.test(Buffer.from(content).toString("latin1", 0, 6)))
+  );
+}
+
+function inconclusive(layer: Layer, evidence: string): Judgement {
+  return { outcome: "inconclusive", layer, evidence };
+}

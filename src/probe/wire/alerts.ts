@@ -1,0 +1,58 @@
+/** Alert descriptions of RFC 8446, section 6, and the older ones that are still met. */
+export const alertNames: Readonly<Record<number, string>> = {
+  0: "close_notify",
+  10: "unexpected_message",
+  20: "bad_record_mac",
+  21: "decryption_failed",
+  22: "record_overflow",
+  30: "decompression_failure",
+  40: "handshake_failure",
+  41: "no_certificate",
+  42: "bad_certificate",
+  43: "unsupported_certificate",
+  44: "certificate_revoked",
+  45: "certificate_expired",
+  46: "certificate_unknown",
+  47: "illegal_parameter",
+  48: "unknown_ca",
+  49: "access_denied",
+  50: "decode_error",
+  51: "decrypt_error",
+  60: "export_restriction",
+  70: "protocol_version",
+  71: "insufficient_security",
+  80: "internal_error",
+  86: "inappropriate_fallback",
+  90: "user_canceled",
+  100: "no_renegotiation",
+  109: "missing_extension",
+  110: "unsupported_extension",
+  112: "unrecognized_name",
+  113: "bad_certificate_status_response",
+  115: "unknown_psk_identity",
+  116: "certificate_required",
+  120: "no_application_protocol",
+};
+
+export const CLOSE_NOTIFY = 0;
+export const USER_CANCELED = 90;
+export const DECODE_ERROR = 50;
+export const PROTOCOL_VERSION = 70;
+export const INSUFFICIENT_SECURITY = 71;
+export const HANDSHAKE_FAILURE = 40;
+export const INTERNAL_ERROR = 80;
+
+export function alertName(description: number): string {
+  return alertNames[description] ?? `alert ${description}`;
+}
+
+/** Whether an alert says that the client did not authenticate itself (`probe` decision rule). */
+export function refusesClient(description: number): boolean {
+  return (
+    (description >= 40 && description <= 46) ||
+    description === 48 ||
+    description === 49 ||
+    description === 51 ||
+    description === 116
+  );
+}

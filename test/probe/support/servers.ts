@@ -1,0 +1,43 @@
+import { createServer, type AddressInfo, type Server } from "node:net";
+import { createServer as createHttps } from "node:https";
+import type { RequestListener } from "node:http";
+import { createServer as createTls, type TlsOptions, type TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { onTestFinished } from "vitest";
+
+/** Listens on loopback until the test ends; gives the port. */
+export async function listening(server: Server, host = "127.0.0.1"): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.on("error", reject);
+    server.listen(0, host, resolve);
+  });
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A TCP server; the port. */
+export function tcpServer(onConnection: (socket: Socket) => void): Promise<number> {
+  return listening(createServer(onConnection));
+}
+
+export function httpsServer(options: TlsOptions, onRequest: RequestListener): Promise<number> {
+  return listening(createHttps(options, onRequest));
+}
+
+export function tlsServer(options: TlsOptions, onSession: (socket: TLSSocket) => unknown): Promise<number> {
+  return listening(
+    createTls(options, (socket) => {
+      socket.on("error", () => {});
+      onSession(socket);
+    }),
+  );
+}
