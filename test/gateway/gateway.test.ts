@@ -52,7 +52,7 @@ async function start(options: Partial<GatewayOptions> = {}): Promise<Started> {
     { host: "127.0.0.1", port: 0, credentials, allowedRoles: ["carrier_dispatch"], ...options },
     {
       files: systemFiles,
-      clock: { now: () => clock.now, sleep: async () => {} },
+      clock: { monotonic: () => 0, now: () => clock.now, sleep: async () => {} },
       random: (length) => randomBytes(length),
     },
     (event) => events.push(event),
