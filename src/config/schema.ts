@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../duration.ts";
 
 /**
  * The shape of `fleetsec.yaml`: the only place that knows defaults. Keys are written as in Vault

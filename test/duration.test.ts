@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { durationFlag, formatDuration, parseDuration } from "../../src/config/duration.ts";
+import { durationFlag, formatDuration, parseDuration } from "../src/duration.ts";
 
 describe("durations", () => {
   test.each([

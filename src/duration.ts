@@ -1,4 +1,4 @@
-import { FleetsecError } from "../errors.ts";
+import { FleetsecError } from "./errors.ts";
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 const FORM = /^(\d{1,10})([smhd])$/;
