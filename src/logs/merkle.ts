@@ -82,9 +82,22 @@ export function growingTree(): GrowingTree {
   };
 }
 
-/** The root over leaf hashes that lie one after the other in `hashes`, from `start` to before `end`. */
+/**
+ * The root over leaf hashes that lie one after the other in `hashes`, from `start` to before `end`.
+ * Level by level in place: a hash without a sibling moves up as it is, which is what splitting at
+ * the largest power of two comes to.
+ */
 export function rootOf(hashes: Uint8Array, start = 0, end = hashes.length / HASH_SIZE): Buffer {
-  const tree = growingTree();
-  for (let i = start; i < end; i += 1) tree.append(hashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE));
-  return tree.root();
+  if (start === end) return EMPTY_ROOT;
+  const level = Buffer.from(hashes.subarray(start * HASH_SIZE, end * HASH_SIZE));
+  for (let width = end - start; width > 1; width = Math.ceil(width / 2)) {
+    for (let i = 0; i + 1 < width; i += 2) {
+      level.copy(nodeInput, 1, i * HASH_SIZE, (i + 2) * HASH_SIZE);
+      level.write(hash("sha256", nodeInput, "binary"), (i / 2) * HASH_SIZE, "latin1");
+    }
+    if (width % 2 === 1) {
+      level.copyWithin(((width - 1) / 2) * HASH_SIZE, (width - 1) * HASH_SIZE, width * HASH_SIZE);
+    }
+  }
+  return Buffer.from(level.subarray(0, HASH_SIZE));
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { FleetsecError } from "../errors.ts";
 
 /** What a path is, without following a final symlink. */
@@ -59,10 +59,10 @@ export interface Files {
   /** What is in a directory, as it comes, one at a time: takes no memory however much it is. */
   entries(path: string): Iterable<ListedName>;
   /**
-   * Opens a regular file for reading, never through a final symlink.
+   * Opens a regular file for reading; through a final symlink only where `follow` says so.
    * @throws FleetsecError `not-found`, `permission`, or `input` for what is no regular file
    */
-  open(path: string): OpenFile;
+  open(path: string, options?: { readonly follow?: boolean }): OpenFile;
   /** Creates a directory and its missing parents, durably; 0o700 unless told. */
   makeDirectory(path: string, mode?: number): void;
   /** Temporary file in the same directory, fsync, rename (or link), fsync of the directory. */
@@ -156,9 +156,10 @@ export const systemFiles: Files = {
     }
   },
 
-  open(path) {
+  open(path, { follow = false } = {}) {
     const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
-    const fd = attempt(path, () => fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+    const flags = O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
+    const fd = attempt(path, () => fs.openSync(path, flags));
     const close = () => fs.closeSync(fd);
     try {
       const { size } = requireRegular(fd, path);
@@ -185,7 +186,12 @@ export const systemFiles: Files = {
   makeDirectory(path, mode = 0o700) {
     attempt(path, () => {
       const first = fs.mkdirSync(path, { recursive: true, mode });
-      if (first !== undefined) syncDirectory(dirname(first));
+      if (first === undefined) return;
+      // each directory that was made is an entry in the one above it
+      const top = resolve(first);
+      for (let made = resolve(path); made.length >= top.length; made = dirname(made)) {
+        syncDirectory(dirname(made));
+      }
     });
   },
 

@@ -1,0 +1,107 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { FleetsecError } from "../errors.ts";
+import type { Files } from "../platform/files.ts";
+import { parseBase64 } from "./base64.ts";
+import { type LogSigner, localSigner } from "./signer.ts";
+import { formatVerifierKey, parseVerifierKey, type VerifierKey, verifierKey } from "./verifier-key.ts";
+
+/**
+ * Private keys of logs, as files. Ed25519: the one line that Go's `sumdb/note` calls a signer key,
+ * `PRIVATE+KEY+NAME+KEYID+BASE64(01 || seed)`. P-256, for which there is no such form: a line
+ * `name: NAME`, then PKCS #8 PEM, which OpenSSL reads as it stands.
+ */
+export type LogKeyType = "ed25519" | "p256";
+
+const MAX_KEY_FILE = 16 << 10;
+/** RFC 8410: the PKCS #8 form of an Ed25519 seed, up to the seed. */
+const ED25519_PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
+const SEED_SIZE = 32;
+
+/** A new private key of that type. */
+export function generateLogKey(type: LogKeyType): KeyObject {
+  return type === "ed25519"
+    ? generateKeyPairSync("ed25519").privateKey
+    : generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+}
+
+/** The verifier key that belongs to a private key. @throws FleetsecError `input` on a name that is none */
+export function verifierKeyOf(name: string, type: LogKeyType, privateKey: KeyObject): VerifierKey {
+  return verifierKey(name, type, createPublicKey(privateKey));
+}
+
+/** What a private key's file holds. */
+export function formatKeyFile(key: VerifierKey, privateKey: KeyObject): string {
+  if (key.type === "p256") {
+    return `name: ${key.name}\n${privateKey.export({ type: "pkcs8", format: "pem" }) as string}`;
+  }
+  const seed = privateKey.export({ type: "pkcs8", format: "der" }).subarray(-SEED_SIZE);
+  const [, id = ""] = formatVerifierKey(key).split("+");
+  return `PRIVATE+KEY+${key.name}+${id}+${Buffer.concat([Buffer.of(1), seed]).toString("base64")}\n`;
+}
+
+/**
+ * The signer whose private key a file holds.
+ * @param what what is being read, for messages: a path
+ * @throws FleetsecError `input` on anything but such a file
+ */
+export function parseKeyFile(text: string, what: string): LogSigner {
+  if (text.startsWith("PRIVATE+KEY+")) return parseSignerKey(text, what);
+  const [, name, pem] =
+    /^name: ([^\n]{1,255})\n(-----BEGIN PRIVATE KEY-----\n[^-]+-----END PRIVATE KEY-----\n?)$/.exec(text) ??
+    [];
+  if (name === undefined || pem === undefined) throw notASignerKey(what);
+  const privateKey = readKey({ key: pem, format: "pem" }, what);
+  return localSigner(verifierKeyOf(name, "p256", privateKey), privateKey);
+}
+
+function parseSignerKey(text: string, what: string): LogSigner {
+  const [, name = "", id = "", base64 = ""] =
+    /^PRIVATE\+KEY\+([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)\n?$/u.exec(text) ?? [];
+  const bytes = parseBase64(base64);
+  if (bytes?.length !== 1 + SEED_SIZE || bytes[0] !== 1) throw notASignerKey(what);
+  const der = Buffer.concat([ED25519_PKCS8, bytes.subarray(1)]);
+  const privateKey = readKey({ key: der, format: "der", type: "pkcs8" }, what);
+  const key = verifierKeyOf(name, "ed25519", privateKey);
+  if (key.keyId !== Number.parseInt(id, 16)) {
+    throw new FleetsecError("input", `${what} does not have the key id that it states`, {
+      hint: "the file is damaged: restore it from a backup",
+    });
+  }
+  return localSigner(key, privateKey);
+}
+
+function readKey(input: Parameters<typeof createPrivateKey>[0], what: string): KeyObject {
+  try {
+    return createPrivateKey(input);
+  } catch (cause) {
+    throw new FleetsecError("input", `${what} holds no private key that can be read`, { cause });
+  }
+}
+
+function notASignerKey(what: string): FleetsecError {
+  return new FleetsecError("input", `${what} is no private key of a log`, {
+    hint: "make one with fleetsec logs keygen",
+  });
+}
+
+/**
+ * Reads a private key's file, which nobody but its owner may be able to read.
+ * @throws FleetsecError `not-found`, `permission`, `input`
+ */
+export function readKeyFile(files: Files, path: string): LogSigner {
+  const text = files.readText(path, MAX_KEY_FILE);
+  if ((files.stat(path).mode & 0o077) !== 0) {
+    throw new FleetsecError("permission", `${path} can be read by others than its owner`, {
+      hint: `chmod 600 ${path}`,
+    });
+  }
+  return parseKeyFile(text, path);
+}
+
+/** The verifier keys in a `.pub` file, one a line; empty lines and lines that begin with # are passed over. */
+export function parsePublicKeys(text: string): VerifierKey[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map(parseVerifierKey);
+}

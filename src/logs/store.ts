@@ -1,0 +1,38 @@
+import { dirname, join } from "node:path";
+import type { Files } from "../platform/files.ts";
+
+/** Where a log is kept. Paths are those of layout.ts. Every write is durable when it returns. */
+export interface LogStore {
+  /** @returns undefined where there is no such file */
+  read(path: string, maxBytes: number): Promise<Buffer | undefined>;
+  /** @throws FleetsecError `exists` where the path is taken */
+  create(path: string, data: string | Uint8Array): Promise<void>;
+  /** Creates or replaces, at once. */
+  replace(path: string, data: string | Uint8Array): Promise<void>;
+  /** Removes a file or a directory; nothing there is no error. */
+  remove(path: string): Promise<void>;
+}
+
+/** Records can be personal data: they are for the owner and a group of auditors. */
+const FILE_MODE = 0o640;
+const DIRECTORY_MODE = 0o750;
+
+/** A store in a directory, which is made when something is first written. */
+export function directoryStore(files: Files, root: string): LogStore {
+  const made = new Set<string>();
+  const write = (path: string, data: string | Uint8Array, exclusive: boolean): void => {
+    const target = join(root, path);
+    if (!made.has(dirname(target))) files.makeDirectory(dirname(target), DIRECTORY_MODE);
+    made.add(dirname(target));
+    files.write(target, data, { mode: FILE_MODE, exclusive });
+  };
+  return {
+    read: async (path, maxBytes) => {
+      const target = join(root, path);
+      return files.kind(target) === undefined ? undefined : files.read(target, maxBytes);
+    },
+    create: async (path, data) => write(path, data, true),
+    replace: async (path, data) => write(path, data, false),
+    remove: async (path) => files.remove(join(root, path)),
+  };
+}

@@ -1,0 +1,120 @@
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { FleetsecError } from "../../src/errors.ts";
+import { type LogKeyType, parseKeyFile, parsePublicKeys, readKeyFile } from "../../src/logs/key-file.ts";
+import { generateKeyFiles } from "../../src/logs/keygen.ts";
+import { parseNote } from "../../src/logs/note.ts";
+import { signNote } from "../../src/logs/signer.ts";
+import { formatVerifierKey, signatureBy, verifySignature } from "../../src/logs/verifier-key.ts";
+import { systemFiles as files } from "../../src/platform/files.ts";
+import { scratch } from "../support/scratch.ts";
+
+const origin = "fleet.internal/audit";
+const types: LogKeyType[] = ["ed25519", "p256"];
+
+describe.each(types)("a %s key pair", (type) => {
+  test("signs what its public half verifies", async () => {
+    const out = join(scratch(), "keys");
+    const result = generateKeyFiles({ origin, type, out }, files);
+    const signer = readKeyFile(files, result.files.key);
+    const [key, ...more] = parsePublicKeys(readFileSync(result.files.pub, "utf8"));
+    if (key === undefined) throw new Error("no key");
+    expect(more).toEqual([]);
+    expect(formatVerifierKey(key)).toBe(result.verifierKey);
+    expect(formatVerifierKey(signer.key)).toBe(result.verifierKey);
+    const note = parseNote(Buffer.from(await signNote("a\n", [signer])));
+    expect(verifySignature(key, note.text, signatureBy(key, note)?.signature ?? Buffer.of())).toBe(true);
+  });
+
+  test("is for its owner alone, and never overwritten", () => {
+    const out = scratch();
+    const result = generateKeyFiles({ origin, type, out }, files);
+    expect(result.files).toEqual({
+      key: join(out, "fleet.internal-audit.key"),
+      pub: join(out, "fleet.internal-audit.pub"),
+    });
+    expect(statSync(result.files.key).mode & 0o777).toBe(0o600);
+    expect(statSync(result.files.pub).mode & 0o777).toBe(0o644);
+    const before = readFileSync(result.files.key, "utf8");
+    expect(() => generateKeyFiles({ origin, type, out }, files)).toThrow("exists already");
+    expect(readFileSync(result.files.key, "utf8")).toBe(before);
+    expect(readdirSync(out)).toHaveLength(2);
+  });
+
+  test("is left alone where only the public half is there", () => {
+    const out = scratch();
+    writeFileSync(join(out, "fleet.internal-audit.pub"), "mine");
+    expect(() => generateKeyFiles({ origin, type, out }, files)).toThrow("exists already");
+    expect(readdirSync(out)).toEqual(["fleet.internal-audit.pub"]);
+  });
+
+  test("is refused when others can read it", () => {
+    const result = generateKeyFiles({ origin, type, out: scratch() }, files);
+    chmodSync(result.files.key, 0o640);
+    expect(() => readKeyFile(files, result.files.key)).toThrow("by others");
+  });
+
+  test("is refused when its file is not exactly one", () => {
+    const text = readFileSync(generateKeyFiles({ origin, type, out: scratch() }, files).files.key, "utf8");
+    expect(parseKeyFile(text, "x").key.name).toBe(origin);
+    for (const bad of [
+      "",
+      "x",
+      text.slice(0, -10),
+      text.slice(1),
+      `${text}x`,
+      `\n${text}`,
+      text.replace(origin, "a b"),
+      text.replace(origin, ""),
+    ]) {
+      expect(() => parseKeyFile(bad, "x")).toThrow(FleetsecError);
+    }
+  });
+});
+
+test("an Ed25519 key's file has the key id of its name", () => {
+  const text = readFileSync(
+    generateKeyFiles({ origin, type: "ed25519", out: scratch() }, files).files.key,
+    "utf8",
+  );
+  expect(() => parseKeyFile(text.replace(origin, "fleet.internal/other"), "x")).toThrow("key id");
+});
+
+test("a P-256 key's file is PEM to other programs", () => {
+  const result = generateKeyFiles({ origin, type: "p256", out: scratch() }, files);
+  const key = createPrivateKey(readFileSync(result.files.key));
+  expect(createPublicKey(key).asymmetricKeyDetails?.namedCurve).toBe("prime256v1");
+});
+
+test("a PEM file with another kind of key is refused", () => {
+  const ed25519 = `name: a\n-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n-----END PRIVATE KEY-----\n`;
+  expect(() => parseKeyFile(ed25519, "x")).toThrow("no p256 key");
+});
+
+test.each(["", "a b", "a+b", "a\nb", "a\u00a0b", "a\u200bb", "é".repeat(128), "\ud800"])(
+  "the origin %j is refused, and nothing is written",
+  (bad) => {
+    const out = join(scratch(), "keys");
+    expect(() => generateKeyFiles({ origin: bad, type: "ed25519", out }, files)).toThrow("an origin has");
+    expect(files.kind(out)).toBeUndefined();
+  },
+);
+
+test.each([
+  ["../../etc/passwd", "etc-passwd.key"],
+  ["/", "log.key"],
+  ["日本", "log.key"],
+  ["example.com/a_b", "example.com-a_b.key"],
+])("the origin %j stays in the directory", (bad, name) => {
+  const out = scratch();
+  generateKeyFiles({ origin: bad, type: "ed25519", out }, files);
+  expect(readdirSync(out)).toContain(name);
+});
+
+test("a list of public keys has comments, empty lines and nothing else", () => {
+  const { verifierKey } = generateKeyFiles({ origin, type: "ed25519", out: scratch() }, files);
+  expect(parsePublicKeys(`# keys\n\n${verifierKey}\n${verifierKey}`)).toHaveLength(2);
+  expect(() => parsePublicKeys(` ${verifierKey}\n`)).toThrow(FleetsecError);
+});
