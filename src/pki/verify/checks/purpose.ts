@@ -1,0 +1,39 @@
+import type { Certificate } from "../certificate.ts";
+import type { Purpose } from "../request.ts";
+import type { Fault, Step } from "./step.ts";
+
+export const KEY_PURPOSE = {
+  any: "2.5.29.37.0",
+  server: "1.3.6.1.5.5.7.3.1",
+  client: "1.3.6.1.5.5.7.3.2",
+} as const;
+
+/**
+ * Sections 4.2.1.3 and 4.2.1.12. A CA's extended key usage limits what it may issue for, as practice
+ * has it (RFC 5280 is silent). "Any" suffices in a CA, but not at the end of the path: a certificate
+ * for everything is not meant for this.
+ */
+export function* checkPurpose({ certificate, isEnd, request }: Step): Iterable<Fault> {
+  const { purpose } = request;
+  if (purpose === undefined) return;
+  const { extendedKeyUsage } = certificate;
+  const allowed = isEnd ? [KEY_PURPOSE[purpose]] : [KEY_PURPOSE[purpose], KEY_PURPOSE.any];
+  if (
+    extendedKeyUsage !== undefined &&
+    !extendedKeyUsage.some((oid) => (allowed as string[]).includes(oid))
+  ) {
+    yield {
+      code: "extended-key-usage",
+      message: `is not meant for TLS ${purpose}s by its extended key usage`,
+    };
+  }
+  if (isEnd && !keyServes(certificate, purpose)) {
+    yield { code: "key-usage", message: `is not meant for TLS ${purpose}s by its key usage` };
+  }
+}
+
+/** Both sides sign in TLS (RFC 8446 section 4.4.2.2); a server of TLS 1.2 may instead decrypt. */
+function keyServes({ keyUsage }: Certificate, purpose: Purpose): boolean {
+  if (keyUsage === undefined || keyUsage.includes("digitalSignature")) return true;
+  return purpose === "server" && keyUsage.includes("keyEncipherment");
+}
