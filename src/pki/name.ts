@@ -101,7 +101,7 @@ export function parseName(der: NameDer, what = "name"): ReadAttribute[][] {
       const dotted = oidOf(pair.next(tags.oid), what);
       const value = stringOf(pair.next(), what);
       pair.end();
-      attributes.push({ type: SHORT_NAMES.get(dotted) ?? dotted, value });
+      attributes.push({ type: shortAttributeName(dotted), value });
     } while (!set.done());
     rdns.push(attributes);
   }
@@ -120,17 +120,22 @@ export function attributeValues(der: NameDer, type: AttributeType): string[] {
 export function formatName(der: NameDer): string {
   return parseName(der)
     .toReversed()
-    .map((rdn) => rdn.map(({ type, value }) => `${type}=${escapeValue(value)}`).join("+"))
+    .map((rdn) => rdn.map(({ type, value }) => `${type}=${escapeAttributeValue(value)}`).join("+"))
     .join(",");
 }
 
 /** RFC 4514 section 2.4. Control characters are the terminal's matter: see report/escape.ts. */
-function escapeValue(value: string): string {
+export function escapeAttributeValue(value: string): string {
   return value
     .replace(/[\\"+,;<>]/g, (character) => `\\${character}`)
     .replaceAll("\0", "\\00")
     .replace(/^[ #]/, (character) => `\\${character}`)
     .replace(/ $/, "\\ ");
+}
+
+/** `CN`, or the dotted identifier of an attribute type that has no short name here. */
+export function shortAttributeName(dotted: string): string {
+  return SHORT_NAMES.get(dotted) ?? dotted;
 }
 
 const SHORT_NAMES: ReadonlyMap<string, string> = new Map(

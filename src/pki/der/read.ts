@@ -72,6 +72,12 @@ export function derReader(bytes: Uint8Array, what: string): DerReader {
   return reader;
 }
 
+/** Every element of `bytes`, in order. */
+export function* elementsOf(bytes: Uint8Array, what: string): Generator<Element, void, undefined> {
+  const reader = derReader(bytes, what);
+  while (!reader.done()) yield reader.next();
+}
+
 /** The one element that `bytes` consist of. */
 export function readSingle(bytes: Uint8Array, tag: number, what: string): Element {
   const reader = derReader(bytes, what);

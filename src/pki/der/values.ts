@@ -1,4 +1,3 @@
-import { decodeUtf8 } from "../../platform/files.ts";
 import { type Element, malformed, tags } from "./read.ts";
 
 /** Values of DER elements, each checked to be in its one canonical form. All throw FleetsecError `input`. */
@@ -28,23 +27,26 @@ export function smallIntegerOf(element: Element, what: string): number {
   return bytes.reduce((value, byte) => value * 256 + byte, 0);
 }
 
+/** Longer than any in use; arcs of 128 bits, made from UUIDs, fit. */
+const MAX_OID_BYTES = 64;
+
 /** The dotted form of an OBJECT IDENTIFIER. */
 export function oidOf(element: Element, what: string): string {
   const bytes = element.contents;
-  const arcs: number[] = [];
-  let arc = 0;
+  if (bytes.length > MAX_OID_BYTES) throw malformed(what, "an object identifier that is too long");
+  const arcs: bigint[] = [];
+  let arc = 0n;
   let fresh = true;
   for (const byte of bytes) {
     if (fresh && byte === 0x80) throw malformed(what, "an object identifier that is not minimal");
-    arc = arc * 128 + (byte & 0x7f);
-    if (arc > Number.MAX_SAFE_INTEGER) throw malformed(what, "an object identifier out of range");
+    arc = (arc << 7n) | BigInt(byte & 0x7f);
     fresh = byte < 0x80;
     if (!fresh) continue;
     if (arcs.length === 0) {
-      const first = Math.min(Math.floor(arc / 40), 2);
-      arcs.push(first, arc - first * 40);
+      const first = arc < 80n ? arc / 40n : 2n;
+      arcs.push(first, arc - first * 40n);
     } else arcs.push(arc);
-    arc = 0;
+    arc = 0n;
   }
   if (bytes.length === 0 || !fresh) throw malformed(what, "an object identifier that is cut short");
   return arcs.join(".");
@@ -107,7 +109,7 @@ export function stringOf(element: Element, what: string): string {
   const bytes = element.contents;
   switch (element.tag) {
     case tags.utf8String:
-      return decodeUtf8(bytes, `a string in the ${what}`);
+      return utf8Of(bytes, what);
     case tags.printableString:
     case tags.ia5String:
       if (bytes.some((byte) => byte > 0x7f)) throw malformed(what, "a string that is not ASCII");
@@ -119,6 +121,15 @@ export function stringOf(element: Element, what: string): string {
       return Buffer.from(bytes).swap16().toString("utf16le");
     default:
       throw malformed(what, "a string of an unknown type");
+  }
+}
+
+/** Unlike the text of a file, a name keeps a byte order mark: without it, it is another name. */
+function utf8Of(bytes: Uint8Array, what: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw malformed(what, "a string that is not valid UTF-8");
   }
 }
 

@@ -1,14 +1,7 @@
 import { FleetsecError } from "../../errors.ts";
-import {
-  context,
-  type Cursor,
-  type Element,
-  encodingOf,
-  fieldsOf,
-  malformed,
-  readInside,
-  TAG,
-} from "./der.ts";
+import { formatSerial } from "../certificate.ts";
+import { type DerReader, derReader, type Element, malformed, readSingle, tags } from "../der/read.ts";
+import { integerOf, smallIntegerOf, timeOf } from "../der/values.ts";
 import {
   type Decoded,
   EXTENSION_RULES,
@@ -18,7 +11,6 @@ import {
 } from "./extensions.ts";
 import { type Name, readName } from "./name.ts";
 import { isSameAlgorithm, readAlgorithm, readSigned, type Signed } from "./signed.ts";
-import { integerOf, numberOf, serialOf, timeOf } from "./values.ts";
 
 /** A departure from RFC 5280 that leaves the certificate readable; any of them refuses a path. */
 export interface Defect {
@@ -39,15 +31,15 @@ export type DefectCode =
 export interface Certificate extends Signed, Readonly<Decoded> {
   readonly der: Uint8Array;
   readonly version: number;
-  /** In hexadecimal, lower case, without a sign octet. */
+  /** As `formatSerial` writes it; a negative one, which is faulty, with a minus before its octets. */
   readonly serial: string;
   readonly issuer: Name;
   /** Milliseconds since the Unix epoch; both instants belong to the period. */
   readonly notBefore: number;
   readonly notAfter: number;
   readonly subject: Name;
-  /** The SubjectPublicKeyInfo. */
-  readonly spki: Element;
+  /** DER SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array;
   readonly extensions: readonly Extension[];
   readonly defects: readonly Defect[];
 }
@@ -58,13 +50,14 @@ const MAX_BYTES = 256 * 1024;
 /**
  * Reads one DER certificate (RFC 5280 section 4.1). What is no certificate at all is an error;
  * rules that it breaks are its `defects`, so that it can still be looked at.
+ * @param what what is being read, for messages: a path
  * @throws FleetsecError `input`
  */
-export function parseCertificate(der: Uint8Array): Certificate {
-  if (der.length > MAX_BYTES) throw malformed("a certificate that is too large", MAX_BYTES);
-  const { body, ...signed } = readSigned(der);
+export function parseCertificate(der: Uint8Array, what: string): Certificate {
+  if (der.length > MAX_BYTES) throw malformed(what, `a certificate of more than ${MAX_BYTES} bytes`);
+  const { body, ...signed } = readSigned(der, what);
   const defects: Defect[] = [];
-  const { innerAlgorithm, ...fields } = readTbs(body, defects);
+  const { innerAlgorithm, ...fields } = readTbs(derReader(body.contents, what), what, defects);
   if (!isSameAlgorithm(innerAlgorithm, signed.signatureAlgorithm)) {
     defects.push({
       code: "signature-algorithm-mismatch",
@@ -74,27 +67,28 @@ export function parseCertificate(der: Uint8Array): Certificate {
   return { der, defects, ...signed, ...fields };
 }
 
-function readTbs(tbs: Element, defects: Defect[]) {
-  const fields = fieldsOf(tbs);
-  const version = readVersion(fields, defects);
-  const serial = readSerial(fields.take(TAG.integer), defects);
-  const innerAlgorithm = readAlgorithm(fields.take(TAG.sequence));
-  const issuer = readName(fields.take(TAG.sequence));
-  const validity = fieldsOf(fields.take(TAG.sequence));
-  const notBefore = timeOf(validity.any());
-  const notAfter = timeOf(validity.any());
-  validity.done();
-  const subject = readName(fields.take(TAG.sequence));
-  const spki = fields.take(TAG.sequence);
+function readTbs(tbs: DerReader, what: string, defects: Defect[]) {
+  const version = readVersion(tbs, what, defects);
+  const serial = readSerial(tbs.next(tags.integer), what, defects);
+  const innerAlgorithm = readAlgorithm(tbs.next(tags.sequence), what);
+  const issuer = readName(tbs.next(tags.sequence), what);
+  const validity = derReader(tbs.next(tags.sequence).contents, what);
+  const notBefore = timeOf(validity.next(), what);
+  const notAfter = timeOf(validity.next(), what);
+  validity.end();
+  const subject = readName(tbs.next(tags.sequence), what);
+  const spki = tbs.next(tags.sequence).raw;
   for (const number of [1, 2]) {
     // section 4.1.2.8: conforming CAs MUST NOT generate unique identifiers
-    if (fields.optional(context(number, "primitive")) !== undefined) {
+    if (tbs.optional(tags.primitive(number)) !== undefined) {
       defects.push({ code: "unique-identifier", message: "has a unique identifier, which RFC 5280 forbids" });
     }
   }
-  const list = fields.optional(context(3, "constructed"));
-  fields.done();
-  const extensions = attempt(defects, [], () => (list ? readExtensions(readInside(list, TAG.sequence)) : []));
+  const list = tbs.optional(tags.constructed(3));
+  tbs.end();
+  const extensions = attempt(defects, [], "list of extensions", (name) =>
+    list === undefined ? [] : readExtensions(list.contents, name),
+  );
   if (list !== undefined && version !== 3) {
     defects.push({ code: "version", message: `has extensions but is of version ${version}` });
   }
@@ -119,34 +113,31 @@ function decodeExtensions(extensions: readonly Extension[], defects: Defect[]): 
   for (const { oid, value } of extensions) {
     if (seen.has(oid)) {
       defects.push({ code: "duplicate-extension", message: `has the extension ${extensionName(oid)} twice` });
-    } else {
-      seen.add(oid);
-      attempt(
-        defects,
-        undefined,
-        () => EXTENSION_RULES.get(oid)?.decode?.(value, decoded),
-        extensionName(oid),
-      );
+      continue;
     }
+    seen.add(oid);
+    attempt(defects, undefined, extensionName(oid), (name) =>
+      EXTENSION_RULES.get(oid)?.decode?.(value, name, decoded),
+    );
   }
   return decoded;
 }
 
 /** Runs a decoder; where it finds the bytes malformed, that is a defect. */
-function attempt<T>(defects: Defect[], otherwise: T, decode: () => T, what = "extensions"): T {
+function attempt<T>(defects: Defect[], otherwise: T, name: string, decode: (name: string) => T): T {
   try {
-    return decode();
+    return decode(name);
   } catch (error) {
     if (!(error instanceof FleetsecError)) throw error;
-    defects.push({ code: "malformed-extension", message: `has a malformed ${what}: ${error.message}` });
+    defects.push({ code: "malformed-extension", message: `has a ${error.message}` });
     return otherwise;
   }
 }
 
-function readVersion(fields: Cursor, defects: Defect[]): number {
-  const tagged = fields.optional(context(0, "constructed"));
+function readVersion(tbs: DerReader, what: string, defects: Defect[]): number {
+  const tagged = tbs.optional(tags.constructed(0));
   if (tagged === undefined) return 1;
-  const version = numberOf(readInside(tagged, TAG.integer), 255) + 1;
+  const version = smallIntegerOf(readSingle(tagged.contents, tags.integer, what), what) + 1;
   if (version !== 2 && version !== 3) {
     defects.push({ code: "version", message: `is of version ${version}, which is not to be written so` });
   }
@@ -154,20 +145,24 @@ function readVersion(fields: Cursor, defects: Defect[]): number {
 }
 
 /** Section 4.1.2.2: a positive integer of at most 20 octets. */
-function readSerial(element: Element, defects: Defect[]): string {
-  const bytes = integerOf(element);
-  const [first = 0] = bytes;
-  const fault =
-    first > 0x7f
-      ? "negative"
-      : bytes.length === 1 && first === 0
-        ? "zero"
-        : bytes.length > 20
-          ? "longer than 20 octets"
-          : undefined;
+function readSerial(element: Element, what: string, defects: Defect[]): string {
+  const bytes = integerOf(element, what);
+  const fault = serialFault(bytes);
   if (fault !== undefined)
     defects.push({ code: "serial-number", message: `has a serial number that is ${fault}` });
-  return serialOf(element);
+  return serialOf(bytes);
+}
+
+function serialFault(bytes: Uint8Array): string | undefined {
+  const [first = 0] = bytes;
+  if (first > 0x7f) return "negative";
+  if (bytes.length === 1 && first === 0) return "zero";
+  return bytes.length > 20 ? "longer than 20 octets" : undefined;
+}
+
+/** The octets of a serial number as certificates and CRLs are compared by it. */
+export function serialOf(bytes: Uint8Array): string {
+  return `${(bytes[0] ?? 0) > 0x7f ? "-" : ""}${formatSerial(bytes)}`;
 }
 
 /** Whether the issuer is named as the subject (RFC 5280 section 6.1, "self-issued"). */
@@ -176,5 +171,5 @@ export function isSelfIssued(certificate: Certificate): boolean {
 }
 
 export function hasSameKey(a: Certificate, b: Certificate): boolean {
-  return Buffer.compare(encodingOf(a.spki), encodingOf(b.spki)) === 0;
+  return Buffer.compare(a.spki, b.spki) === 0;
 }

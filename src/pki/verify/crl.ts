@@ -1,18 +1,18 @@
 import {
-  context,
-  type Cursor,
+  type DerReader,
+  derReader,
   type Element,
   elementsOf,
-  fieldsOf,
   malformed,
-  readInside,
-  requireTag,
-  TAG,
-} from "./der.ts";
-import { type Extension, readExtensions } from "./extensions.ts";
+  readSingle,
+  tags,
+} from "../der/read.ts";
+import { integerOf, smallIntegerOf, timeOf } from "../der/values.ts";
+import { oids } from "../oids.ts";
+import { serialOf } from "./certificate.ts";
+import { readExtensions } from "./extensions.ts";
 import { type Name, readName } from "./name.ts";
 import { isSameAlgorithm, readAlgorithm, readSigned, type Signed } from "./signed.ts";
-import { numberOf, serialOf, timeOf } from "./values.ts";
 
 /** CRLReason of RFC 5280 section 5.3.1. */
 const REASONS = [
@@ -52,80 +52,76 @@ export interface Crl extends Signed {
  * Reads one DER CRL (RFC 5280 section 5.1): a complete list of version 2 with a nextUpdate. A list
  * without it never ages, and libraries have read it as empty, so it is refused. Time and memory
  * grow with its length only.
+ * @param what what is being read, for messages: a path
  * @throws FleetsecError `input`
  */
-export function parseCrl(der: Uint8Array): Crl {
-  const { body, ...signed } = readSigned(der);
-  const fields = fieldsOf(body);
-  requireVersion2(fields, body);
-  const inner = fields.take(TAG.sequence);
-  if (!isSameAlgorithm(readAlgorithm(inner), signed.signatureAlgorithm)) {
-    throw malformed("a CRL that names two different signature algorithms", inner.start);
+export function parseCrl(der: Uint8Array, what: string): Crl {
+  const { body, ...signed } = readSigned(der, what);
+  const tbs = derReader(body.contents, what);
+  requireVersion2(tbs, what);
+  if (!isSameAlgorithm(readAlgorithm(tbs.next(tags.sequence), what), signed.signatureAlgorithm)) {
+    throw malformed(what, "two different signature algorithms");
   }
-  const issuer = readName(fields.take(TAG.sequence));
-  const thisUpdate = timeOf(fields.any());
-  const nextUpdate = takeNextUpdate(fields, body);
-  const entries = fields.optional(TAG.sequence);
+  const issuer = readName(tbs.next(tags.sequence), what);
+  const thisUpdate = timeOf(tbs.next(), what);
+  const nextUpdate = readNextUpdate(tbs, what);
+  const entries = tbs.optional(tags.sequence);
   const unprocessed = new Set<string>();
-  const revoked = entries === undefined ? new Map() : readEntries(entries, unprocessed);
-  const list = fields.optional(context(0, "constructed"));
-  fields.done();
-  readListExtensions(list, body, unprocessed);
+  const revoked = entries === undefined ? new Map() : readEntries(entries.contents, what, unprocessed);
+  const list = tbs.optional(tags.constructed(0));
+  tbs.end();
+  readListExtensions(list, what, unprocessed);
   return { ...signed, issuer, thisUpdate, nextUpdate, revoked, unprocessed };
 }
 
-function requireVersion2(fields: Cursor, tbs: Element): void {
-  const version = fields.optional(TAG.integer);
-  if (version === undefined || numberOf(version, 255) !== 1) {
-    throw malformed("a CRL that is not of version 2", tbs.start);
-  }
+function requireVersion2(tbs: DerReader, what: string): void {
+  const version = tbs.optional(tags.integer);
+  if (version === undefined || smallIntegerOf(version, what) !== 1)
+    throw malformed(what, "a CRL that is not of version 2");
 }
 
-function takeNextUpdate(fields: Cursor, tbs: Element): number {
-  const element = fields.optional(TAG.utcTime) ?? fields.optional(TAG.generalizedTime);
-  if (element === undefined) throw malformed("a CRL without nextUpdate", tbs.start);
-  return timeOf(element);
+function readNextUpdate(tbs: DerReader, what: string): number {
+  const element = tbs.optional(tags.utcTime) ?? tbs.optional(tags.generalizedTime);
+  if (element === undefined) throw malformed(what, "a CRL without nextUpdate");
+  return timeOf(element, what);
 }
-
-const CRL_NUMBER = "2.5.29.20";
-const AUTHORITY_KEY_ID = "2.5.29.35";
 
 /** Sections 5.2.1 and 5.2.3: every CRL says by which key it is and what number it has. */
-function readListExtensions(list: Element | undefined, tbs: Element, unprocessed: Set<string>): void {
-  const extensions = list === undefined ? [] : readExtensions(readInside(list, TAG.sequence));
-  const oids = new Set(extensions.map(({ oid }) => oid));
-  if (oids.size !== extensions.length)
-    throw malformed("a CRL with an extension that stands there twice", tbs.start);
-  if (!oids.has(CRL_NUMBER)) throw malformed("a CRL without a number", tbs.start);
-  if (!oids.has(AUTHORITY_KEY_ID)) throw malformed("a CRL without an authority key identifier", tbs.start);
+function readListExtensions(list: Element | undefined, what: string, unprocessed: Set<string>): void {
+  const extensions = list === undefined ? [] : readExtensions(list.contents, what);
+  const present = new Set(extensions.map(({ oid }) => oid));
+  if (present.size !== extensions.length) throw malformed(what, "an extension that stands there twice");
+  if (!present.has(oids.crlNumber)) throw malformed(what, "a CRL without a number");
+  if (!present.has(oids.authorityKeyIdentifier))
+    throw malformed(what, "a CRL without an authority key identifier");
   for (const { oid, critical } of extensions) if (critical) unprocessed.add(oid);
 }
 
-function readEntries(entries: Element, unprocessed: Set<string>): Map<string, Revocation> {
+function readEntries(contents: Uint8Array, what: string, unprocessed: Set<string>): Map<string, Revocation> {
   const revoked = new Map<string, Revocation>();
-  for (const entry of elementsOf(entries)) {
-    const fields = fieldsOf(requireTag(entry, TAG.sequence));
-    const serial = serialOf(fields.take(TAG.integer));
-    const at = timeOf(fields.any());
-    const extensions = fields.optional(TAG.sequence);
-    fields.done();
-    revoked.set(serial, { at, reason: readReason(extensions, unprocessed) });
+  for (const entry of elementsOf(contents, what)) {
+    if (entry.tag !== tags.sequence) throw malformed(what, "an entry that is no SEQUENCE");
+    const fields = derReader(entry.contents, what);
+    const serial = serialOf(integerOf(fields.next(tags.integer), what));
+    const at = timeOf(fields.next(), what);
+    const extensions = fields.optional(tags.sequence);
+    fields.end();
+    const reason = extensions === undefined ? "unspecified" : readReason(extensions.raw, what, unprocessed);
+    revoked.set(serial, { at, reason });
   }
   // section 5.1.2.6: with nothing revoked the list MUST be absent
-  if (revoked.size === 0) throw malformed("an empty list of revoked certificates", entries.start);
+  if (revoked.size === 0) throw malformed(what, "an empty list of revoked certificates");
   return revoked;
 }
 
-const REASON_CODE = "2.5.29.21";
-
-function readReason(list: Element | undefined, unprocessed: Set<string>): RevocationReason {
-  const extensions: readonly Extension[] = list === undefined ? [] : readExtensions(list);
+function readReason(der: Uint8Array, what: string, unprocessed: Set<string>): RevocationReason {
+  const extensions = readExtensions(der, what);
   for (const { oid, critical } of extensions) if (critical) unprocessed.add(oid);
-  const code = extensions.find(({ oid }) => oid === REASON_CODE)?.value;
+  const code = extensions.find(({ oid }) => oid === oids.reasonCode)?.value;
   if (code === undefined) return "unspecified";
-  const reason = REASONS[numberOf(readInside(code, TAG.enumerated), 10)];
+  const reason = REASONS[smallIntegerOf(readSingle(code, tags.enumerated, what), what)];
   // section 5.3.1: removeFromCRL appears only in delta CRLs
   if (reason === undefined || reason === "removeFromCRL")
-    throw malformed("an unknown reason of revocation", code.start);
+    throw malformed(what, "an unknown reason of revocation");
   return reason;
 }

@@ -1,53 +1,56 @@
-import { contentOf, context, type Element, malformed, readInside, TAG } from "./der.ts";
-import { type Name, readName } from "./name.ts";
-import { oidOf } from "./values.ts";
+import { type Element, malformed, readSingle, tags } from "../der/read.ts";
+import { oidOf } from "../der/values.ts";
+import { formatIp } from "../general-name.ts";
+import { displayName, type Name, readName } from "./name.ts";
 
-/** RFC 5280 section 4.2.1.6. The forms that nothing here can judge keep only their kind. */
+/** RFC 5280 section 4.2.1.6, as read. The forms that nothing here can judge keep only their bytes. */
 export type GeneralName =
-  | { readonly kind: "dns" | "email" | "uri"; readonly value: string }
+  | { readonly type: "dns" | "email" | "uri"; readonly value: string }
   /** 4 or 16 octets; in a name constraint 8 or 32, address and mask. */
-  | { readonly kind: "ip"; readonly value: Uint8Array }
-  | { readonly kind: "directory"; readonly value: Name }
-  | { readonly kind: "other" | "x400" | "ediParty" | "registeredId"; readonly value: Uint8Array };
+  | { readonly type: "ip"; readonly value: Uint8Array }
+  | { readonly type: "dn"; readonly value: Name }
+  | { readonly type: "other" | "x400" | "edi-party" | "registered-id"; readonly value: Uint8Array };
 
-/** Reads one; the syntax of the names in it is judged by who uses it. @throws FleetsecError `input` */
-export function readGeneralName(element: Element): GeneralName {
-  switch (element.tag) {
-    case context(0, "constructed"):
-      return { kind: "other", value: contentOf(element) };
-    case context(1, "primitive"):
-      return { kind: "email", value: ia5(element) };
-    case context(2, "primitive"):
-      return { kind: "dns", value: ia5(element) };
-    case context(3, "constructed"):
-      return { kind: "x400", value: contentOf(element) };
-    case context(4, "constructed"):
-      return { kind: "directory", value: readName(readInside(element, TAG.sequence)) };
-    case context(5, "constructed"):
-      return { kind: "ediParty", value: contentOf(element) };
-    case context(6, "primitive"):
-      return { kind: "uri", value: ia5(element) };
-    case context(7, "primitive"):
-      return { kind: "ip", value: contentOf(element) };
-    case context(8, "primitive"):
-      oidOf(element);
-      return { kind: "registeredId", value: contentOf(element) };
+/** Reads one; the syntax of the name in it is judged by who uses it. @throws FleetsecError `input` */
+export function readGeneralName(element: Element, what: string): GeneralName {
+  const { tag, contents } = element;
+  switch (tag) {
+    case tags.constructed(0):
+      return { type: "other", value: contents };
+    case tags.primitive(1):
+      return { type: "email", value: asciiOf(contents, what) };
+    case tags.primitive(2):
+      return { type: "dns", value: asciiOf(contents, what) };
+    case tags.constructed(3):
+      return { type: "x400", value: contents };
+    case tags.constructed(4):
+      // a CHOICE cannot be tagged implicitly: the name stands inside
+      return { type: "dn", value: readName(readSingle(contents, tags.sequence, what), what) };
+    case tags.constructed(5):
+      return { type: "edi-party", value: contents };
+    case tags.primitive(6):
+      return { type: "uri", value: asciiOf(contents, what) };
+    case tags.primitive(7):
+      return { type: "ip", value: contents };
+    case tags.primitive(8):
+      oidOf(element, what);
+      return { type: "registered-id", value: contents };
     default:
-      throw malformed("an unknown form of general name", element.start);
+      throw malformed(what, "a name of an unknown form");
   }
 }
 
-function ia5(element: Element): string {
-  const text = Buffer.from(contentOf(element)).toString("latin1");
+function asciiOf(bytes: Uint8Array, what: string): string {
+  const text = Buffer.from(bytes).toString("latin1");
   // A control character has no place in a name; an embedded NUL has hidden names (CVE-2009-2408).
-  if (!/^[\u0020-\u007e]*$/.test(text)) throw malformed("a name with characters beyond ASCII", element.start);
+  if (!/^[\u0020-\u007e]*$/.test(text)) throw malformed(what, "a name with characters that are not ASCII");
   return text;
 }
 
 /** One label of the preferred name syntax (RFC 1034 section 3.5, RFC 1123 section 2.1): no underscore. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
-/** A host name of RFC 5280 section 4.2.1.6: LDH labels, no trailing dot. */
+/** A host name: LDH labels, no trailing dot. */
 export function isHostName(name: string): boolean {
   return name.length <= 253 && name.split(".").every((label) => LABEL.test(label));
 }
@@ -59,7 +62,7 @@ export function isDnsName(name: string): boolean {
 
 const URI = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?#\s<>"{}|\\^`]*))?[^\s<>"{}|\\^`]*$/i;
 
-/** An absolute URI; `host` is its authority without user and port, `undefined` without one. */
+/** An absolute URI; `host` is its authority without user and port, undefined where there is none. */
 export function parseUri(
   text: string,
 ): { readonly scheme: string; readonly host: string | undefined } | undefined {
@@ -78,7 +81,7 @@ export function parseMailbox(text: string): { readonly local: string; readonly d
 
 /** What is wrong with a subject alternative name, or undefined. */
 export function nameFault(name: GeneralName): string | undefined {
-  switch (name.kind) {
+  switch (name.type) {
     case "dns":
       return isDnsName(name.value) ? undefined : `${JSON.stringify(name.value)} is no DNS name`;
     case "email":
@@ -98,16 +101,30 @@ export function nameFault(name: GeneralName): string | undefined {
   }
 }
 
-/** `192.0.2.1` or `2001:db8:0:0:0:0:0:1`; with a mask where there is one. */
-export function displayIp(bytes: Uint8Array): string {
-  if (bytes.length === 8 || bytes.length === 32) {
-    const half = bytes.length / 2;
-    return `${displayIp(bytes.subarray(0, half))}/${displayIp(bytes.subarray(half))}`;
+/** For people: `dns:truck-7.fleet.internal`. Not escaped for a terminal. */
+export function displayGeneralName(name: GeneralName): string {
+  switch (name.type) {
+    case "ip":
+      return `ip:${displayAddress(name.value)}`;
+    case "dn":
+      return `dn:${displayName(name.value)}`;
+    case "dns":
+    case "email":
+    case "uri":
+      return `${name.type}:${name.value}`;
+    default:
+      return `${name.type} (${name.value.length} bytes)`;
   }
-  if (bytes.length === 4) return bytes.join(".");
-  const groups = Array.from(
-    { length: bytes.length / 2 },
-    (_, i) => (bytes[i * 2] ?? 0) * 256 + (bytes[i * 2 + 1] ?? 0),
-  );
-  return groups.map((group) => group.toString(16)).join(":");
+}
+
+/** An address, or a constraint's address and mask. */
+function displayAddress(bytes: Uint8Array): string {
+  if (bytes.length !== 8 && bytes.length !== 32) return formatIp(bytes);
+  const mask = bytes.subarray(bytes.length / 2);
+  const bits = mask.reduce((sum, octet) => sum + ones(octet), 0);
+  return `${formatIp(bytes.subarray(0, bytes.length / 2))}/${bits}`;
+}
+
+function ones(octet: number): number {
+  return octet.toString(2).replaceAll("0", "").length;
 }

@@ -1,8 +1,8 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
 import { FleetsecError } from "../../errors.ts";
-import { type Element, encodingOf, fieldsOf, hex, readWhole, TAG } from "./der.ts";
+import { derReader, type Element, readSingle, tags } from "../der/read.ts";
+import { bitStringOf, integerOf, oidOf } from "../der/values.ts";
+import { oids } from "../oids.ts";
 import { readAlgorithm } from "./signed.ts";
-import { integerOf, octetsOf, oidOf } from "./values.ts";
 
 export type KeyType = "rsa" | "rsa-pss" | "ec" | "ed25519";
 
@@ -14,14 +14,17 @@ export interface PublicKey {
   readonly label: string;
   /** Why it is not to be relied on; lowercase, no full stop. */
   readonly weakness: string | undefined;
-  readonly spki: Element;
+  readonly spki: Uint8Array;
 }
 
 /** Size of an uncompressed point: 4, x, y. */
-const CURVES: ReadonlyMap<string, { readonly label: string; readonly point: number }> = new Map([
-  ["1.2.840.10045.3.1.7", { label: "EC P-256", point: 65 }],
-  ["1.3.132.0.34", { label: "EC P-384", point: 97 }],
-  ["1.3.132.0.35", { label: "EC P-521", point: 133 }],
+const CURVES: ReadonlyMap<string, { readonly label: string; readonly point: number }> = new Map<
+  string,
+  { readonly label: string; readonly point: number }
+>([
+  [oids.secp256r1, { label: "EC P-256", point: 65 }],
+  [oids.secp384r1, { label: "EC P-384", point: 97 }],
+  [oids.secp521r1, { label: "EC P-521", point: 133 }],
 ]);
 
 const MIN_RSA_BITS = 2048;
@@ -29,7 +32,7 @@ const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 8192;
 
 /** Reads a SubjectPublicKeyInfo (RFC 3279, 5480, 8410). Never throws: what is wrong is its weakness. */
-export function readPublicKey(spki: Element): PublicKey {
+export function readPublicKey(spki: Uint8Array): PublicKey {
   try {
     return { ...describe(spki), spki };
   } catch (error) {
@@ -37,38 +40,31 @@ export function readPublicKey(spki: Element): PublicKey {
     return {
       type: undefined,
       label: "malformed key",
-      weakness: `a malformed public key: ${error.message}`,
+      weakness: `a ${error.message}`,
       spki,
     };
   }
 }
 
-/** The key for node:crypto, or undefined where OpenSSL does not read it (a point off its curve). */
-export function keyObjectOf(key: PublicKey): KeyObject | undefined {
-  try {
-    return createPublicKey({ key: Buffer.from(encodingOf(key.spki)), format: "der", type: "spki" });
-  } catch {
-    return undefined;
-  }
-}
+const WHAT = "public key";
 
 type Description = Omit<PublicKey, "spki">;
 
-function describe(spki: Element): Description {
-  const fields = fieldsOf(spki);
-  const algorithm = readAlgorithm(fields.take(TAG.sequence));
-  const key = octetsOf(fields.take(TAG.bitString));
-  fields.done();
+function describe(spki: Uint8Array): Description {
+  const fields = derReader(readSingle(spki, tags.sequence, WHAT).contents, WHAT);
+  const algorithm = readAlgorithm(fields.next(tags.sequence), WHAT);
+  const key = bitStringOf(fields.next(tags.bitString), WHAT);
+  fields.end();
   const { parameters } = algorithm;
   switch (algorithm.oid) {
-    case "1.2.840.113549.1.1.1":
-      if (parameters?.tag !== TAG.null) return refused("RSA", "RSA parameters that are not NULL");
+    case oids.rsaEncryption:
+      if (parameters?.tag !== tags.null) return refused("RSA", "RSA parameters that are not NULL");
       return describeRsa("rsa", key);
-    case "1.2.840.113549.1.1.10":
+    case oids.rsassaPss:
       return describeRsa("rsa-pss", key);
-    case "1.2.840.10045.2.1":
+    case oids.ecPublicKey:
       return describeEc(parameters, key);
-    case "1.3.101.112":
+    case oids.ed25519:
       if (parameters !== undefined || key.length !== 32) return refused("Ed25519", "a malformed Ed25519 key");
       return { type: "ed25519", label: "Ed25519", weakness: undefined };
     default:
@@ -81,10 +77,10 @@ function refused(label: string, weakness: string): Description {
 }
 
 function describeRsa(type: "rsa" | "rsa-pss", key: Uint8Array): Description {
-  const fields = fieldsOf(readWhole(key, TAG.sequence));
-  const modulus = integerOf(fields.take(TAG.integer));
-  const exponent = integerOf(fields.take(TAG.integer));
-  fields.done();
+  const fields = derReader(readSingle(key, tags.sequence, WHAT).contents, WHAT);
+  const modulus = integerOf(fields.next(tags.integer), WHAT);
+  const exponent = integerOf(fields.next(tags.integer), WHAT);
+  fields.end();
   const bits = bitLength(modulus);
   return { type, label: `RSA ${bits}`, weakness: rsaWeakness(modulus, exponent, bits) };
 }
@@ -95,14 +91,17 @@ function rsaWeakness(modulus: Uint8Array, exponent: Uint8Array, bits: number): s
   if (bits > MAX_RSA_BITS) return `an RSA key of ${bits} bits, more than ${MAX_RSA_BITS}`;
   // 1 makes every signature valid; a long one makes verifying slow
   const usable =
-    exponent.length <= 4 && (exponent[0] ?? 0) < 0x80 && !isEven(exponent) && hex(exponent) !== "01";
+    exponent.length <= 4 &&
+    (exponent[0] ?? 0) < 0x80 &&
+    !isEven(exponent) &&
+    !(exponent.length === 1 && exponent[0] === 1);
   return usable ? undefined : "an unsafe RSA exponent";
 }
 
 function describeEc(parameters: Element | undefined, point: Uint8Array): Description {
   // explicit curve parameters have forged keys (CVE-2020-0601): only names count
-  if (parameters?.tag !== TAG.oid) return refused("EC", "an elliptic curve without a name");
-  const oid = oidOf(parameters);
+  if (parameters?.tag !== tags.oid) return refused("EC", "an elliptic curve without a name");
+  const oid = oidOf(parameters, WHAT);
   const curve = CURVES.get(oid);
   if (curve === undefined) return refused(`EC ${oid}`, `a key on the unsupported curve ${oid}`);
   const uncompressed = point[0] === 4 && point.length === curve.point;

@@ -1,6 +1,7 @@
 import type { Certificate } from "./certificate.ts";
-import { displayIp, type GeneralName, parseMailbox, parseUri } from "./general-name.ts";
-import { ATTRIBUTE, displayName, isEmptyName, isWithin, textsOf } from "./name.ts";
+import { oids } from "../oids.ts";
+import { displayGeneralName, type GeneralName, parseMailbox, parseUri } from "./general-name.ts";
+import { isEmptyName, isWithin, textsOf } from "./name.ts";
 import type { NameConstraints } from "./subtrees.ts";
 
 /** What comparing names with constraints may still cost; shared by one whole verification. */
@@ -37,10 +38,10 @@ export function constraintViolation(
 /** The subject, its mail addresses, and the subject alternative names. */
 function namesOf(certificate: Certificate): GeneralName[] {
   const { subject, subjectAltName = [] } = certificate;
-  const emails = textsOf(subject, ATTRIBUTE.emailAddress);
+  const emails = textsOf(subject, oids.emailAddress);
   return [
-    ...(isEmptyName(subject) ? [] : [{ kind: "directory", value: subject } as const]),
-    ...emails.map((value) => ({ kind: "email", value }) as const),
+    ...(isEmptyName(subject) ? [] : [{ type: "dn", value: subject } as const]),
+    ...emails.map((value) => ({ type: "email", value }) as const),
     ...subjectAltName,
   ];
 }
@@ -50,8 +51,8 @@ function brokenBy(
   permitted: readonly GeneralName[],
   excluded: readonly GeneralName[],
 ): string | undefined {
-  const limits = permitted.filter((base) => base.kind === name.kind);
-  const bans = excluded.filter((base) => base.kind === name.kind);
+  const limits = permitted.filter((base) => base.type === name.type);
+  const bans = excluded.filter((base) => base.type === name.type);
   if (limits.length === 0 && bans.length === 0) return undefined;
   const shown = displayGeneralName(name);
   if (!isComparable(name)) return `has the name ${shown}, which name constraints cannot be applied to`;
@@ -63,10 +64,10 @@ function brokenBy(
 
 /** Section 4.2.1.10: a constrained name of a form that cannot be processed refuses the certificate. */
 function isComparable(name: GeneralName): boolean {
-  switch (name.kind) {
+  switch (name.type) {
     case "dns":
     case "ip":
-    case "directory":
+    case "dn":
       return true;
     case "email":
       return parseMailbox(name.value) !== undefined;
@@ -85,17 +86,17 @@ function isFullyQualified(host: string | undefined): boolean {
 type Side = "permitted" | "excluded";
 
 function isCovered(name: GeneralName, base: GeneralName, side: Side): boolean {
-  switch (base.kind) {
+  switch (base.type) {
     case "dns":
-      return name.kind === "dns" && isDnsCovered(name.value, base.value, side);
+      return name.type === "dns" && isDnsCovered(name.value, base.value, side);
     case "email":
-      return name.kind === "email" && isMailboxCovered(name.value, base.value);
+      return name.type === "email" && isMailboxCovered(name.value, base.value);
     case "uri":
-      return name.kind === "uri" && isHostCovered(parseUri(name.value)?.host ?? "", base.value);
+      return name.type === "uri" && isHostCovered(parseUri(name.value)?.host ?? "", base.value);
     case "ip":
-      return name.kind === "ip" && isAddressCovered(name.value, base.value);
-    case "directory":
-      return name.kind === "directory" && isWithin(name.value, base.value);
+      return name.type === "ip" && isAddressCovered(name.value, base.value);
+    case "dn":
+      return name.type === "dn" && isWithin(name.value, base.value);
     default:
       return false;
   }
@@ -139,22 +140,4 @@ function isAddressCovered(address: Uint8Array, range: Uint8Array): boolean {
     const mask = range[length + i] ?? 0;
     return (octet & mask) === ((range[i] ?? 0) & mask);
   });
-}
-
-/** For people: `DNS:truck-7.fleet.internal`. Not escaped for a terminal. */
-export function displayGeneralName(name: GeneralName): string {
-  switch (name.kind) {
-    case "dns":
-      return `DNS:${name.value}`;
-    case "email":
-      return `email:${name.value}`;
-    case "uri":
-      return `URI:${name.value}`;
-    case "ip":
-      return `IP:${displayIp(name.value)}`;
-    case "directory":
-      return `directory:${displayName(name.value)}`;
-    default:
-      return `${name.kind} (${name.value.length} bytes)`;
-  }
 }

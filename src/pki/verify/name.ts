@@ -1,44 +1,43 @@
-import { contentOf, type Element, elementsOf, encodingOf, fieldsOf, hex, malformed, TAG } from "./der.ts";
-import { isText, oidOf, textOf } from "./values.ts";
+import { derReader, elementsOf, malformed, readSingle, type Element, tags } from "../der/read.ts";
+import { oidOf, stringOf } from "../der/values.ts";
+import { escapeAttributeValue, type NameDer, shortAttributeName } from "../name.ts";
 
 /** One `type=value` of a distinguished name. */
-export interface Attribute {
+export interface NameAttribute {
   readonly oid: string;
   /** The text, or undefined where the value is no character string. */
   readonly text: string | undefined;
   /** Equal for two attributes if and only if they match by RFC 5280 section 7.1. */
   readonly key: string;
   /** The value's encoding. */
-  readonly encoding: Uint8Array;
+  readonly der: Uint8Array;
 }
 
-/** A distinguished name, most significant part first, as it is encoded. */
+/** A distinguished name, first RDN first, as it is encoded. */
 export interface Name {
-  readonly encoding: Uint8Array;
-  readonly attributes: readonly Attribute[];
-  /** One key for each RelativeDistinguishedName; a prefix of these is a subtree. */
-  readonly rdns: readonly string[];
+  readonly der: NameDer;
+  readonly rdns: readonly (readonly NameAttribute[])[];
+  /** One key for each RDN; a prefix of these is a subtree. */
+  readonly rdnKeys: readonly string[];
   /** Equal for two names if and only if they match by RFC 5280 section 7.1. */
   readonly key: string;
 }
 
 /** More than any honest name has; a bound on what comparing costs. */
-const MAX_ATTRIBUTES = 256;
+const MAX_RDNS = 128;
 
-/** Name ::= CHOICE { rdnSequence }. @throws FleetsecError `input` */
-export function readName(element: Element): Name {
-  const attributes: Attribute[] = [];
-  const rdns: string[] = [];
-  for (const set of elementsOf(element)) {
-    if (set.tag !== TAG.set) throw malformed("something else than a SET in a name", set.start);
-    const members = [...elementsOf(set)].map(readAttribute);
-    if (members.length === 0) throw malformed("an empty SET in a name", set.start);
-    attributes.push(...members);
-    if (attributes.length > MAX_ATTRIBUTES) throw malformed("a name of too many parts", set.start);
-    // a SET has no order
-    rdns.push(JSON.stringify(members.map((member) => member.key).sort()));
+/** @param element an RDNSequence. @throws FleetsecError `input` */
+export function readName(element: Element, what: string): Name {
+  const rdns: NameAttribute[][] = [];
+  for (const rdn of elementsOf(element.contents, what)) {
+    if (rdn.tag !== tags.set || rdn.contents.length === 0)
+      throw malformed(what, "a name with a malformed part");
+    rdns.push([...elementsOf(rdn.contents, what)].map((attribute) => readAttribute(attribute, what)));
+    if (rdns.length > MAX_RDNS) throw malformed(what, "a name of too many parts");
   }
-  return { encoding: encodingOf(element), attributes, rdns, key: rdns.join("\n") };
+  // a SET has no order
+  const rdnKeys = rdns.map((attributes) => JSON.stringify(attributes.map(({ key }) => key).sort()));
+  return { der: element.raw, rdns, rdnKeys, key: rdnKeys.join("\n") };
 }
 
 export function isEmptyName(name: Name): boolean {
@@ -47,80 +46,53 @@ export function isEmptyName(name: Name): boolean {
 
 /** Whether `name` lies in the subtree of `base` (RFC 5280 section 4.2.1.10). */
 export function isWithin(name: Name, base: Name): boolean {
-  return base.rdns.every((rdn, i) => name.rdns[i] === rdn);
+  return base.rdnKeys.every((key, i) => name.rdnKeys[i] === key);
 }
 
-function readAttribute(element: Element): Attribute {
-  if (element.tag !== TAG.sequence) throw malformed("a malformed part of a name", element.start);
-  const fields = fieldsOf(element);
-  const oid = oidOf(fields.take(TAG.oid));
-  const value = fields.any();
-  fields.done();
-  const text = isText(value) ? textOf(value) : undefined;
-  return { oid, text, key: `${oid}=${comparable(value, text)}`, encoding: encodingOf(value) };
+function readAttribute(element: Element, what: string): NameAttribute {
+  const fields = derReader(readSingle(element.raw, tags.sequence, what).contents, what);
+  const oid = oidOf(fields.next(tags.oid), what);
+  const value = fields.next();
+  fields.end();
+  const text = TEXT_TAGS.has(value.tag) ? stringOf(value, what) : undefined;
+  return { oid, text, key: `${oid}=${comparable(value, text)}`, der: value.raw };
 }
 
-/** Without these, two texts that look alike may differ: they are compared octet for octet instead. */
+/** The string types whose text is compared; any other value matches only itself. */
+const PREPARED_TAGS: ReadonlySet<number> = new Set([tags.utf8String, tags.printableString, tags.ia5String]);
+const TEXT_TAGS: ReadonlySet<number> = new Set([...PREPARED_TAGS, tags.teletexString, tags.bmpString]);
+
+/** No control, format, private or unassigned characters: with them, texts that look alike may differ. */
 const PLAIN = /^[^\p{C}\u2028\u2029\ufffd]*$/u;
 
 /**
  * What RFC 4518 string preparation makes of PrintableString, UTF8String and IA5String: case and
- * runs of spaces do not count, nor does which of the three it is. Every other value, and text with
- * control, format, private or unassigned characters, matches only itself.
+ * runs of spaces do not count, nor does which of the three it is. Every other value, and text that
+ * is not plain, is compared octet for octet.
  */
 function comparable(value: Element, text: string | undefined): string {
-  const prepared =
-    value.tag === TAG.utf8String || value.tag === TAG.printableString || value.tag === TAG.ia5String;
-  if (!prepared || text === undefined || !PLAIN.test(text)) {
-    return `#${value.tag.toString(16)}:${hex(contentOf(value))}`;
+  if (text === undefined || !PREPARED_TAGS.has(value.tag) || !PLAIN.test(text)) {
+    return `#${Buffer.from(value.raw).toString("hex")}`;
   }
   const folded = text.normalize("NFKC").toLowerCase().normalize("NFKC");
   return `"${folded.trim().replace(/\p{Zs}+/gu, " ")}`;
 }
 
-const SHORT: Readonly<Record<string, string>> = {
-  "2.5.4.3": "CN",
-  "2.5.4.4": "SN",
-  "2.5.4.5": "serialNumber",
-  "2.5.4.6": "C",
-  "2.5.4.7": "L",
-  "2.5.4.8": "ST",
-  "2.5.4.9": "street",
-  "2.5.4.10": "O",
-  "2.5.4.11": "OU",
-  "2.5.4.12": "title",
-  "2.5.4.42": "GN",
-  "0.9.2342.19200300.100.1.1": "UID",
-  "0.9.2342.19200300.100.1.25": "DC",
-  "1.2.840.113549.1.9.1": "emailAddress",
-};
-
-export const ATTRIBUTE = {
-  commonName: "2.5.4.3",
-  organizationalUnit: "2.5.4.11",
-  emailAddress: "1.2.840.113549.1.9.1",
-} as const;
-
-/** For people: `CN=truck-7, O=Acme`, least significant part last. Not escaped for a terminal. */
+/** RFC 4514, for people: last RDN first. Not escaped for a terminal. */
 export function displayName(name: Name): string {
-  if (name.attributes.length === 0) return "(empty)";
-  return name.attributes
-    .map((attribute) => `${labelOf(attribute.oid)}=${displayValue(attribute)}`)
-    .join(", ");
+  if (isEmptyName(name)) return "(no name)";
+  return name.rdns
+    .toReversed()
+    .map((rdn) => rdn.map(displayAttribute).join("+"))
+    .join(",");
 }
 
-function labelOf(oid: string): string {
-  return Object.hasOwn(SHORT, oid) ? (SHORT[oid] ?? oid) : oid;
-}
-
-/** RFC 4514: what has a meaning of its own in a name is preceded by a backslash. */
-function displayValue({ text, encoding }: Attribute): string {
-  return text === undefined
-    ? `#${hex(encoding)}`
-    : text.replace(/[,+"\\<>;=]|^[ #]| $/g, (character) => `\\${character}`);
+function displayAttribute({ oid, text, der }: NameAttribute): string {
+  const value = text === undefined ? `#${Buffer.from(der).toString("hex")}` : escapeAttributeValue(text);
+  return `${shortAttributeName(oid)}=${value}`;
 }
 
 /** The texts of one attribute type, in the order of the name. */
 export function textsOf(name: Name, oid: string): string[] {
-  return name.attributes.flatMap((attribute) => (attribute.oid === oid ? (attribute.text ?? []) : []));
+  return name.rdns.flat().flatMap((attribute) => (attribute.oid === oid ? (attribute.text ?? []) : []));
 }

@@ -36,21 +36,17 @@ interface Kind {
   readonly max: number;
 }
 
-function readAll<T>(data: Uint8Array, what: string, kind: Kind, parse: (der: Uint8Array) => T): T[] {
+function readAll<T>(
+  data: Uint8Array,
+  what: string,
+  kind: Kind,
+  parse: (der: Uint8Array, what: string) => T,
+): T[] {
   if (data.length === 0)
     throw new FleetsecError("input", `${what} is empty`, { hint: `name a ${kind.noun}` });
-  return blocksOf(data, what, kind).map((der, index, all) => {
-    try {
-      return parse(der);
-    } catch (cause) {
-      if (!(cause instanceof FleetsecError)) throw cause;
-      const which = all.length === 1 ? kind.noun : `${kind.noun} ${index + 1}`;
-      throw new FleetsecError("input", `${what} holds no readable ${which}: ${cause.message}`, {
-        hint: `name a PEM or DER file of ${kind.noun}s`,
-        cause,
-      });
-    }
-  });
+  return blocksOf(data, what, kind).map((der, index, all) =>
+    parse(der, all.length === 1 ? `${kind.noun} in ${what}` : `${kind.noun} ${index + 1} of ${what}`),
+  );
 }
 
 /** The DER of every block of the kind. */

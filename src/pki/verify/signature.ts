@@ -1,9 +1,11 @@
-import { constants, verify, type VerifyKeyObjectInput } from "node:crypto";
+import { constants, type KeyObject, verify, type VerifyKeyObjectInput } from "node:crypto";
 import { FleetsecError } from "../../errors.ts";
-import { context, type Element, fieldsOf, readInside, requireTag, TAG } from "./der.ts";
-import { keyObjectOf, type KeyType, type PublicKey } from "./key.ts";
+import { derReader, type Element, readSingle, tags } from "../der/read.ts";
+import { smallIntegerOf } from "../der/values.ts";
+import { publicKeyOf } from "../keys.ts";
+import { oids } from "../oids.ts";
+import type { KeyType, PublicKey } from "./key.ts";
 import { type AlgorithmIdentifier, readAlgorithm, type Signed } from "./signed.ts";
-import { numberOf } from "./values.ts";
 
 export type SignatureFault = {
   readonly code: "unsupported-signature-algorithm" | "bad-signature";
@@ -32,11 +34,19 @@ export function signatureFault(signed: Signed, key: PublicKey): SignatureFault |
   if (key.type === undefined || !scheme.keys.includes(key.type)) {
     return bad(`is signed with another type of key than its issuer's ${key.label}`);
   }
-  const object = keyObjectOf(key);
-  if (object === undefined) return bad(`is signed with a key that cannot be read, its issuer's ${key.label}`);
-  return verify(scheme.hash, signed.tbs, { key: object, ...scheme.options }, signed.signature)
-    ? undefined
-    : bad("has a signature that is not its issuer's");
+  return isGenuine(signed, scheme, key) ? undefined : bad("has a signature that is not its issuer's");
+}
+
+/** A key that OpenSSL does not take, a point off its curve for one, has signed nothing. */
+function isGenuine(signed: Signed, scheme: Scheme, key: PublicKey): boolean {
+  let object: KeyObject;
+  try {
+    object = publicKeyOf(key.spki);
+  } catch (error) {
+    if (!(error instanceof FleetsecError)) throw error;
+    return false;
+  }
+  return verify(scheme.hash, signed.tbs, { key: object, ...scheme.options }, signed.signature);
 }
 
 function pkcs1(hash: string): Scheme {
@@ -48,25 +58,23 @@ function ecdsa(hash: string): Scheme {
 }
 
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
-  ["1.2.840.113549.1.1.11", pkcs1("sha256")],
-  ["1.2.840.113549.1.1.12", pkcs1("sha384")],
-  ["1.2.840.113549.1.1.13", pkcs1("sha512")],
-  ["1.2.840.10045.4.3.2", ecdsa("sha256")],
-  ["1.2.840.10045.4.3.3", ecdsa("sha384")],
-  ["1.2.840.10045.4.3.4", ecdsa("sha512")],
-  ["1.3.101.112", { keys: ["ed25519"], hash: null, parameters: "absent" }],
+  [oids.sha256WithRSAEncryption, pkcs1("sha256")],
+  [oids.sha384WithRSAEncryption, pkcs1("sha384")],
+  [oids.sha512WithRSAEncryption, pkcs1("sha512")],
+  [oids.ecdsaWithSHA256, ecdsa("sha256")],
+  [oids.ecdsaWithSHA384, ecdsa("sha384")],
+  [oids.ecdsaWithSHA512, ecdsa("sha512")],
+  [oids.ed25519, { keys: ["ed25519"], hash: null, parameters: "absent" }],
 ]);
 
 /** RFC 4055 section 5: where the parameters are NULL, their absence must be accepted, too. */
 function isNullOrAbsent(parameters: Element | undefined): boolean {
-  return parameters === undefined || (parameters.tag === TAG.null && parameters.content === parameters.end);
+  return parameters === undefined || (parameters.tag === tags.null && parameters.contents.length === 0);
 }
-
-const PSS = "1.2.840.113549.1.1.10";
 
 /** The scheme, or why there is none. */
 function schemeOf(algorithm: AlgorithmIdentifier): Scheme | string {
-  if (algorithm.oid === PSS) return pssScheme(algorithm.parameters);
+  if (algorithm.oid === oids.rsassaPss) return pssScheme(algorithm.parameters);
   const known = SCHEMES.get(algorithm.oid);
   if (known === undefined)
     return `is signed with ${NAMES.get(algorithm.oid) ?? algorithm.oid}, which is not accepted`;
@@ -77,19 +85,18 @@ function schemeOf(algorithm: AlgorithmIdentifier): Scheme | string {
 
 const NAMES: ReadonlyMap<string, string> = new Map([
   ["1.2.840.113549.1.1.4", "MD5 and RSA"],
-  ["1.2.840.113549.1.1.5", "SHA-1 and RSA"],
-  ["1.2.840.10045.4.1", "SHA-1 and ECDSA"],
+  [oids.sha1WithRSAEncryption, "SHA-1 and RSA"],
+  [oids.ecdsaWithSHA1, "SHA-1 and ECDSA"],
   ["1.2.840.10040.4.3", "SHA-1 and DSA"],
   ["2.16.840.1.101.3.4.3.2", "DSA"],
   ["1.3.101.113", "Ed448"],
 ]);
 
 const HASHES: ReadonlyMap<string, { name: string; length: number }> = new Map([
-  ["2.16.840.1.101.3.4.2.1", { name: "sha256", length: 32 }],
-  ["2.16.840.1.101.3.4.2.2", { name: "sha384", length: 48 }],
-  ["2.16.840.1.101.3.4.2.3", { name: "sha512", length: 64 }],
+  [oids.sha256, { name: "sha256", length: 32 }],
+  [oids.sha384, { name: "sha384", length: 48 }],
+  [oids.sha512, { name: "sha512", length: 64 }],
 ]);
-const MGF1 = "1.2.840.113549.1.1.8";
 
 /**
  * RSASSA-PSS-params of RFC 4055 section 3.1, in the one form that TLS and other verifiers use: the
@@ -97,16 +104,19 @@ const MGF1 = "1.2.840.113549.1.1.8";
  */
 function pssScheme(parameters: Element | undefined): Scheme | string {
   const refused = "is signed with RSA-PSS parameters that are not accepted";
+  const what = "RSA-PSS parameters";
   if (parameters === undefined) return refused;
   try {
-    const fields = fieldsOf(requireTag(parameters, TAG.sequence));
-    const hash = readAlgorithm(readInside(fields.take(context(0, "constructed")), TAG.sequence));
-    const mask = readAlgorithm(readInside(fields.take(context(1, "constructed")), TAG.sequence));
-    const saltLength = numberOf(readInside(fields.take(context(2, "constructed")), TAG.integer), 64);
-    fields.done();
+    const fields = derReader(readSingle(parameters.raw, tags.sequence, what).contents, what);
+    const explicit = (number: number, tag: number) =>
+      readSingle(fields.next(tags.constructed(number)).contents, tag, what);
+    const hash = readAlgorithm(explicit(0, tags.sequence), what);
+    const mask = readAlgorithm(explicit(1, tags.sequence), what);
+    const saltLength = smallIntegerOf(explicit(2, tags.integer), what);
+    fields.end();
     const known = HASHES.get(hash.oid);
-    if (known === undefined || mask.oid !== MGF1 || mask.parameters === undefined) return refused;
-    const maskHash = readAlgorithm(requireTag(mask.parameters, TAG.sequence));
+    if (known === undefined || mask.oid !== oids.mgf1 || mask.parameters === undefined) return refused;
+    const maskHash = readAlgorithm(readSingle(mask.parameters.raw, tags.sequence, what), what);
     const plain = isNullOrAbsent(hash.parameters) && isNullOrAbsent(maskHash.parameters);
     if (!plain || maskHash.oid !== hash.oid || saltLength !== known.length) return refused;
     const options = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };

@@ -1,10 +1,10 @@
-import { type Element, encodingOf, fieldsOf, readWhole, TAG } from "./der.ts";
-import { octetsOf, oidOf } from "./values.ts";
+import { derReader, type Element, readSingle, tags } from "../der/read.ts";
+import { bitStringOf, oidOf } from "../der/values.ts";
 
 export interface AlgorithmIdentifier {
   readonly oid: string;
   readonly parameters: Element | undefined;
-  readonly encoding: Uint8Array;
+  readonly der: Uint8Array;
 }
 
 /** What certificates and CRLs have in common: a body, and a signature over its exact bytes. */
@@ -16,24 +16,24 @@ export interface Signed {
 }
 
 /** SIGNED ::= SEQUENCE { body, algorithm, signature }. @throws FleetsecError `input` */
-export function readSigned(der: Uint8Array): Signed & { readonly body: Element } {
-  const fields = fieldsOf(readWhole(der, TAG.sequence));
-  const body = fields.take(TAG.sequence);
-  const signatureAlgorithm = readAlgorithm(fields.take(TAG.sequence));
-  const signature = octetsOf(fields.take(TAG.bitString));
-  fields.done();
-  return { body, tbs: encodingOf(body), signatureAlgorithm, signature };
+export function readSigned(der: Uint8Array, what: string): Signed & { readonly body: Element } {
+  const fields = derReader(readSingle(der, tags.sequence, what).contents, what);
+  const body = fields.next(tags.sequence);
+  const signatureAlgorithm = readAlgorithm(fields.next(tags.sequence), what);
+  const signature = bitStringOf(fields.next(tags.bitString), what);
+  fields.end();
+  return { body, tbs: body.raw, signatureAlgorithm, signature };
 }
 
-export function readAlgorithm(element: Element): AlgorithmIdentifier {
-  const fields = fieldsOf(element);
-  const oid = oidOf(fields.take(TAG.oid));
-  const parameters = fields.more() ? fields.any() : undefined;
-  fields.done();
-  return { oid, parameters, encoding: encodingOf(element) };
+export function readAlgorithm(element: Element, what: string): AlgorithmIdentifier {
+  const fields = derReader(element.contents, what);
+  const oid = oidOf(fields.next(tags.oid), what);
+  const parameters = fields.done() ? undefined : fields.next();
+  fields.end();
+  return { oid, parameters, der: element.raw };
 }
 
 /** RFC 5280 sections 4.1.1.2 and 5.1.1.2: the algorithm is named in the body, too, and identically. */
 export function isSameAlgorithm(a: AlgorithmIdentifier, b: AlgorithmIdentifier): boolean {
-  return Buffer.compare(a.encoding, b.encoding) === 0;
+  return Buffer.compare(a.der, b.der) === 0;
 }

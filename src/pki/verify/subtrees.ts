@@ -1,4 +1,4 @@
-import { context, type Element, elementsOf, fieldsOf, malformed } from "./der.ts";
+import { derReader, type Element, elementsOf, malformed, readSingle, tags } from "../der/read.ts";
 import { type GeneralName, isHostName, parseMailbox, readGeneralName } from "./general-name.ts";
 
 /** RFC 5280 section 4.2.1.10. `permitted` limits only the forms of name that occur in it. */
@@ -8,45 +8,43 @@ export interface NameConstraints {
 }
 
 /** @throws FleetsecError `input` for what the RFC does not define, too: a limit must not be guessed */
-export function readNameConstraints(sequence: Element): NameConstraints {
-  const fields = fieldsOf(sequence);
-  const permitted = fields.optional(context(0, "constructed"));
-  const excluded = fields.optional(context(1, "constructed"));
-  fields.done();
-  if (permitted === undefined && excluded === undefined)
-    throw malformed("empty name constraints", sequence.start);
-  return { permitted: readSubtrees(permitted), excluded: readSubtrees(excluded) };
+export function readNameConstraints(der: Uint8Array, what: string): NameConstraints {
+  const fields = derReader(readSingle(der, tags.sequence, what).contents, what);
+  const permitted = fields.optional(tags.constructed(0));
+  const excluded = fields.optional(tags.constructed(1));
+  fields.end();
+  if (permitted === undefined && excluded === undefined) throw malformed(what, "it is empty");
+  return { permitted: readSubtrees(permitted, what), excluded: readSubtrees(excluded, what) };
 }
 
-function readSubtrees(list: Element | undefined): GeneralName[] {
+function readSubtrees(list: Element | undefined, what: string): GeneralName[] {
   if (list === undefined) return [];
-  const subtrees = [...elementsOf(list)].map((subtree) => {
-    const fields = fieldsOf(subtree);
-    const element = fields.any();
-    const base = readGeneralName(element);
+  const subtrees = [...elementsOf(list.contents, what)].map((subtree) => {
+    const fields = derReader(readSingle(subtree.raw, tags.sequence, what).contents, what);
+    const base = readGeneralName(fields.next(), what);
     // section 4.2.1.10: minimum MUST be zero (and is left out then), maximum MUST be absent
-    fields.done();
+    fields.end();
     const fault = baseFault(base);
-    if (fault !== undefined) throw malformed(`a name constraint with ${fault}`, element.start);
+    if (fault !== undefined) throw malformed(what, fault);
     return base;
   });
-  if (subtrees.length === 0) throw malformed("an empty list of subtrees", list.start);
+  if (subtrees.length === 0) throw malformed(what, "an empty list of subtrees");
   return subtrees;
 }
 
 function baseFault(base: GeneralName): string | undefined {
-  switch (base.kind) {
+  switch (base.type) {
     case "dns":
       // Empty: every name. A leading dot has no meaning defined for this form.
-      return base.value === "" || isHostName(base.value) ? undefined : "a malformed DNS name";
+      return base.value === "" || isHostName(base.value) ? undefined : "a subtree that is no DNS name";
     case "email":
       return isHostOrDomain(base.value) || parseMailbox(base.value) !== undefined
         ? undefined
-        : "a malformed mailbox";
+        : "a subtree that is no mailbox, host or domain";
     case "uri":
-      return isHostOrDomain(base.value) ? undefined : "a malformed URI host";
+      return isHostOrDomain(base.value) ? undefined : "a subtree that is no host or domain of URIs";
     case "ip":
-      return isAddressAndMask(base.value) ? undefined : "a malformed IP range";
+      return isAddressAndMask(base.value) ? undefined : "a subtree that is no range of IP addresses";
     default:
       return undefined;
   }

@@ -1,3 +1,4 @@
+import { oids } from "../../oids.ts";
 import { isSelfIssued } from "../certificate.ts";
 import { isEmptyName } from "../name.ts";
 import { constraintViolation } from "../name-constraints.ts";
@@ -24,8 +25,6 @@ export function* checkNameConstraints({ certificate, isEnd, state, work }: Step)
   }
 }
 
-const SUBJECT_ALT_NAME = "2.5.29.17";
-
 /** Sections 4.1.2.4 and 4.1.2.6: who issued it and whom it stands for is said. */
 export function* checkNames({ certificate, isEnd }: Step): Iterable<Fault> {
   if (isEmptyName(certificate.issuer)) yield { code: "empty-name", message: "has an empty issuer name" };
@@ -34,7 +33,7 @@ export function* checkNames({ certificate, isEnd }: Step): Iterable<Fault> {
     yield { code: "empty-name", message: "is a CA with an empty subject name" };
     return;
   }
-  const names = certificate.extensions.find(({ oid }) => oid === SUBJECT_ALT_NAME);
+  const names = certificate.extensions.find(({ oid }) => oid === oids.subjectAltName);
   if (names === undefined) {
     yield { code: "empty-name", message: "has neither a subject nor a subject alternative name" };
   } else if (!names.critical) {
@@ -47,7 +46,7 @@ export function* checkNames({ certificate, isEnd }: Step): Iterable<Fault> {
 
 export function* checkPeerName({ certificate, isEnd, request }: Step): Iterable<Fault> {
   if (!isEnd || request.peer === undefined || carriesName(certificate, request.peer)) return;
-  const { kind, value } = request.peer;
-  const wanted = kind === "ip" ? "IP address" : `name ${value}`;
+  const { type, value } = request.peer;
+  const wanted = type === "ip" ? "IP address" : `name ${value}`;
   yield { code: "name-mismatch", message: `does not carry the ${wanted} that was asked for` };
 }

@@ -1,12 +1,9 @@
+import { oids } from "../../oids.ts";
 import type { Certificate } from "../certificate.ts";
 import type { Purpose } from "../request.ts";
 import type { Fault, Step } from "./step.ts";
 
-export const KEY_PURPOSE = {
-  any: "2.5.29.37.0",
-  server: "1.3.6.1.5.5.7.3.1",
-  client: "1.3.6.1.5.5.7.3.2",
-} as const;
+const KEY_PURPOSE = { server: oids.serverAuth, client: oids.clientAuth } as const;
 
 /**
  * Sections 4.2.1.3 and 4.2.1.12. A CA's extended key usage limits what it may issue for, as practice
@@ -17,11 +14,8 @@ export function* checkPurpose({ certificate, isEnd, request }: Step): Iterable<F
   const { purpose } = request;
   if (purpose === undefined) return;
   const { extendedKeyUsage } = certificate;
-  const allowed = isEnd ? [KEY_PURPOSE[purpose]] : [KEY_PURPOSE[purpose], KEY_PURPOSE.any];
-  if (
-    extendedKeyUsage !== undefined &&
-    !extendedKeyUsage.some((oid) => (allowed as string[]).includes(oid))
-  ) {
+  const allowed: string[] = isEnd ? [KEY_PURPOSE[purpose]] : [KEY_PURPOSE[purpose], oids.anyExtendedKeyUsage];
+  if (extendedKeyUsage !== undefined && !extendedKeyUsage.some((oid) => allowed.includes(oid))) {
     yield {
       code: "extended-key-usage",
       message: `is not meant for TLS ${purpose}s by its extended key usage`,

@@ -1,0 +1,25 @@
+/** The cases of x509-limbo on which `cert verify` differs, each with the reason; docs/x509-limbo.md shows them. */
+export const exceptions: Readonly<Record<string, string>> = {
+  "rfc5280::nc::permitted-dn-match":
+    "The case asks for the name `example.com`, which its certificate does not carry. Asked without a name, the verdict is the expected one.",
+  "webpki::aki::root-with-aki-missing-keyidentifier":
+    "A rule for public roots. A self-signed certificate need not name its issuer's key (RFC 5280 section 4.2.1.1).",
+  "webpki::aki::root-with-aki-all-fields":
+    "A rule for public roots. RFC 5280 allows an issuer name and serial number in the authority key identifier.",
+  "webpki::aki::root-with-aki-ski-mismatch":
+    "A rule for public roots. Key identifiers are hints for building a path; the signature decides.",
+  "webpki::eku::ee-anyeku":
+    "A rule for public certificates. The case demands `serverAuth`, which the certificate has beside `anyExtendedKeyUsage`.",
+  "webpki::eku::ee-critical-eku":
+    "A rule for public certificates. RFC 5280 section 4.2.1.12 allows a critical extended key usage.",
+  "webpki::eku::ee-without-eku":
+    "A rule for public certificates, the opposite of `rfc5280::eku::ee-without-eku`.",
+  "webpki::eku::root-has-eku":
+    "A rule for public roots. Here an extended key usage of a root limits what is below it.",
+  "webpki::nc::permitted-dns-match-noncritical":
+    "An exemption for public CAs, the opposite of `rfc5280::nc::permitted-dns-match-noncritical`.",
+  "webpki::san::san-critical-with-nonempty-subject":
+    "A rule for public certificates. RFC 5280 section 4.2.1.6 only advises against it.",
+  "webpki::ee-basicconstraints-ca":
+    "A rule for public certificates. RFC 5280 section 6.1 lets a path end with a CA.",
+};
