@@ -45,7 +45,7 @@ const MAX_PAUSE = 50;
 
 async function acquire(directory: string, clock: Clock, timeout: number): Promise<string> {
   attempt(directory, () => fs.mkdirSync(directory, { recursive: true, mode: 0o700 }));
-  const deadline = clock.now() + timeout;
+  const deadline = clock.monotonic() + timeout;
   for (let pause = 1; ; pause = Math.min(pause * 2, MAX_PAUSE)) {
     const holder = livingContender(directory);
     if (holder === undefined) {
@@ -54,7 +54,7 @@ async function acquire(directory: string, clock: Clock, timeout: number): Promis
       attempt(path, () => fs.closeSync(fs.openSync(path, "wx", 0o600)));
       if (livingContender(directory, name) === undefined) return path;
       fs.rmSync(path, { force: true });
-    } else if (clock.now() > deadline) {
+    } else if (clock.monotonic() > deadline) {
       throw new FleetsecError("busy", `process ${holder.pid} holds ${directory}`, {
         hint: "wait for it to end; if it runs on another machine that is gone, remove that directory",
       });

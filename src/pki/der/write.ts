@@ -8,6 +8,11 @@ const MAX_SHORT_LENGTH = 0x7f;
 
 /** Tag, length and the contents, one after another. `tag` is the whole identifier octet. */
 export function element(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
+  return elementOf(tag, contents);
+}
+
+/** The same, for more parts than a call can have arguments. */
+function elementOf(tag: number, contents: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of contents) length += part.length;
   const sizeOfLength = length <= MAX_SHORT_LENGTH ? 0 : byteCount(length);
@@ -30,6 +35,11 @@ export function element(tag: number, ...contents: readonly Uint8Array[]): Uint8A
 
 export function sequence(...items: readonly Uint8Array[]): Uint8Array {
   return element(0x30, ...items);
+}
+
+/** SEQUENCE OF, however long. */
+export function sequenceOf(items: readonly Uint8Array[]): Uint8Array {
+  return elementOf(0x30, items);
 }
 
 /** SET OF: DER wants the encodings in ascending order (X.690 section 11.6). */

@@ -1,0 +1,154 @@
+import { join } from "node:path";
+import { FleetsecError } from "../errors.ts";
+import type { Files } from "../platform/files.ts";
+import { type ReadCertificate, readCertificate, subjectKeyId } from "./certificate-read.ts";
+import { type Inventory, openInventory } from "./inventory.ts";
+import { readPrivateKey } from "./key-file.ts";
+import { type KeyType, keySigner, type Signer } from "./keys.ts";
+import { decodeSinglePem } from "./pem.ts";
+import type { IssuerIdentity } from "./profiles.ts";
+import { MAX_PEM_BYTES, readSecret, type StateLayout, stateLayout } from "./state.ts";
+
+/** What a project's certificates have in common. Durations are in seconds. */
+export interface PkiSettings {
+  /** The `O` of every subject. */
+  readonly organization: string;
+  readonly trustDomain: string;
+  /** Of CA keys, and of leaf keys where none is asked for. */
+  readonly keyType: KeyType;
+  readonly rootTtl: number;
+  readonly issuingTtl: number;
+  readonly crlTtl: number;
+  /** How long after its end a certificate may still be renewed. */
+  readonly renewGrace: number;
+  readonly crlUrl?: string | undefined;
+  readonly ocspUrl?: string | undefined;
+}
+
+/** A root and the issuing CA below it. */
+export interface CaGeneration {
+  readonly number: number;
+  readonly root: ReadCertificate;
+  readonly issuing: ReadCertificate;
+  /** What leaves copy from the issuing CA. */
+  readonly issuer: IssuerIdentity;
+  /** The root's key identifier in hexadecimal: the name of this CA wherever its project is moved. */
+  readonly id: string;
+}
+
+/** Gives the passphrase of a CA's keys. */
+export type PassphraseSource = (id: string) => Promise<string>;
+
+/** A project's CA as it lies on disk, with keys that are unlocked when they are first needed. */
+export interface Authority {
+  readonly stateDirectory: string;
+  readonly layout: StateLayout;
+  /** The one that issues. */
+  readonly current: CaGeneration;
+  /** Those whose roots are trusted, the current one among them. */
+  readonly trusted: readonly CaGeneration[];
+  readonly inventory: Inventory;
+  /**
+   * The issuing CA's key.
+   * @throws FleetsecError `passphrase`, `permission` for a key file that others can read, `not-found`
+   */
+  signer(ca?: CaGeneration): Promise<Signer>;
+}
+
+/** Names of the files in a CA generation's directory. */
+export const caFiles = {
+  rootCertificate: "root-cert.pem",
+  rootKey: "root-key.pem",
+  rootCrl: "root-crl.pem",
+  issuingCertificate: "issuing-cert.pem",
+  issuingKey: "issuing-key.pem",
+  issuingCrl: "issuing-crl.pem",
+} as const;
+
+/**
+ * Opens the CA in a state directory.
+ * @throws FleetsecError `not-found` where there is none, `state` or `input` where it is damaged
+ */
+export function openAuthority(files: Files, stateDirectory: string, passphrase: PassphraseSource): Authority {
+  const layout = stateLayout(stateDirectory);
+  const link = join(layout.authorities, "current");
+  if (files.kind(link) === undefined) {
+    throw new FleetsecError("not-found", `there is no CA in ${stateDirectory}`, {
+      hint: "run fleetsec ca init",
+    });
+  }
+  const trusted = generationsIn(files, layout.authorities).map((number) =>
+    readGeneration(files, layout, number),
+  );
+  const current = trusted.find(({ number }) => String(number) === files.readLink(link));
+  if (current === undefined) throw new FleetsecError("state", `${link} leads to no CA`);
+  const signers = new Map<number, Promise<Signer>>();
+  return {
+    stateDirectory,
+    layout,
+    current,
+    trusted,
+    inventory: openInventory(files, layout.inventory),
+    signer(ca = current) {
+      const known = signers.get(ca.number) ?? unlock(files, layout, ca, passphrase);
+      signers.set(ca.number, known);
+      return known;
+    },
+  };
+}
+
+/** The numbers of the CA generations on disk, ascending. */
+export function generationsIn(files: Files, authorities: string): number[] {
+  return files
+    .list(authorities)
+    .filter((name) => /^[1-9]\d{0,5}$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** A certificate from a PEM file that holds nothing else. @throws FleetsecError */
+export function readCertificateFile(files: Files, path: string): ReadCertificate {
+  const { der } = decodeSinglePem(files.readText(path, MAX_PEM_BYTES), path, ["CERTIFICATE"]);
+  return readCertificate(der, path);
+}
+
+function readGeneration(files: Files, layout: StateLayout, number: number): CaGeneration {
+  const directory = join(layout.authorities, String(number));
+  const [rootPath, issuingPath] = [caFiles.rootCertificate, caFiles.issuingCertificate].map((name) =>
+    join(directory, name),
+  ) as [string, string];
+  const root = readCertificateFile(files, rootPath);
+  const issuing = readCertificateFile(files, issuingPath);
+  return caGeneration(number, root, issuing);
+}
+
+export function caGeneration(number: number, root: ReadCertificate, issuing: ReadCertificate): CaGeneration {
+  return {
+    number,
+    root,
+    issuing,
+    issuer: identityOf(issuing),
+    id: Buffer.from(subjectKeyId(root, "root certificate")).toString("hex"),
+  };
+}
+
+/** What certificates below a CA copy from its certificate. */
+export function identityOf(ca: ReadCertificate): IssuerIdentity {
+  return { subject: ca.subject, keyId: subjectKeyId(ca, "CA certificate") };
+}
+
+async function unlock(
+  files: Files,
+  layout: StateLayout,
+  ca: CaGeneration,
+  passphrase: PassphraseSource,
+): Promise<Signer> {
+  const path = join(layout.authorities, String(ca.number), caFiles.issuingKey);
+  const pem = readSecret(files, path);
+  const encrypted = pem.startsWith("-----BEGIN ENCRYPTED");
+  const signer = keySigner(readPrivateKey(pem, path, encrypted ? await passphrase(ca.id) : undefined));
+  if (Buffer.compare(signer.spki, ca.issuing.spki) !== 0) {
+    throw new FleetsecError("state", `${path} is not the key of the certificate beside it`);
+  }
+  return signer;
+}

@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import { FleetsecError } from "../errors.ts";
+import type { DirectoryEntry, Files } from "../platform/files.ts";
+import type { Clock } from "../platform/platform.ts";
+
+/**
+ * The files of one NAME. Each generation is a directory of its own that is written whole and never
+ * changed; `current` is a symlink that is swapped by rename. Whoever resolves `current` once reads a
+ * certificate and a key that belong together, whatever is killed when.
+ */
+
+/** Paths that lead through `current`: they stay the same when their content changes. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** The intermediate. */
+  readonly chain: string;
+  /** Key, certificate and chain in one file, for whoever cannot resolve `current` once. */
+  readonly bundle: string;
+}
+
+export function currentFiles(directory: string): CertificateFiles {
+  const at = (name: string) => join(directory, "current", name);
+  return { cert: at("cert.pem"), key: at("key.pem"), chain: at("chain.pem"), bundle: at("bundle.pem") };
+}
+
+/** What a generation holds, PEM. Without a key for a certificate that was signed for a CSR. */
+export interface GenerationContent {
+  readonly cert: string;
+  readonly chain: string;
+  readonly key: string | undefined;
+}
+
+export function generationPath(directory: string, generation: number): string {
+  return join(directory, String(generation));
+}
+
+/**
+ * The number for the next generation.
+ * @throws FleetsecError `exists` where `current` is not ours to swap
+ */
+export function nextGeneration(files: Files, directory: string): number {
+  const kind = files.kind(join(directory, "current"));
+  if (kind !== undefined && kind !== "symlink") {
+    throw new FleetsecError("exists", `${join(directory, "current")} is in the way`, {
+      hint: "move it away, or choose another directory with --out",
+    });
+  }
+  return Math.max(0, ...generationsIn(files, directory)) + 1;
+}
+
+export function writeGeneration(
+  files: Files,
+  directory: string,
+  generation: number,
+  { cert, chain, key }: GenerationContent,
+): void {
+  const file = (name: string, data: string, mode: number): DirectoryEntry => ({ name, data, mode });
+  files.makeDirectory(directory);
+  files.writeDirectory(generationPath(directory, generation), [
+    file("cert.pem", cert, 0o644),
+    file("chain.pem", chain, 0o644),
+    ...(key === undefined
+      ? []
+      : [file("key.pem", key, 0o600), file("bundle.pem", key + cert + chain, 0o600)]),
+  ]);
+}
+
+/** The generation that `current` leads to; undefined where there is none. */
+export function activeGeneration(files: Files, directory: string): number | undefined {
+  const link = join(directory, "current");
+  if (files.kind(link) !== "symlink") return undefined;
+  const target = files.readLink(link);
+  return GENERATION.test(target) ? Number(target) : undefined;
+}
+
+export function activate(files: Files, directory: string, generation: number): void {
+  files.linkAtomic(join(directory, "current"), String(generation));
+}
+
+/** How long a generation that was replaced stays for who resolved `current` just before, in milliseconds. */
+const READER_GRACE = 10_000;
+
+/**
+ * Removes what is no longer needed: generations before the last two, once their successor is old
+ * enough, and what killed processes left. To be called under the state's lock.
+ */
+export function prune(files: Files, directory: string, clock: Clock): void {
+  const generations = generationsIn(files, directory);
+  const active = activeGeneration(files, directory);
+  for (const [index, generation] of generations.slice(0, -2).entries()) {
+    const successor = generations[index + 1];
+    if (generation === active || successor === undefined) continue;
+    const replacedAt = files.stat(generationPath(directory, successor)).mtime;
+    if (clock.now() - replacedAt > READER_GRACE) files.remove(generationPath(directory, generation));
+  }
+  for (const name of files.list(directory)) {
+    if (/^\.(current|\d+)\.[0-9a-f]+\.tmp$/.test(name)) files.remove(join(directory, name));
+  }
+}
+
+const GENERATION = /^[1-9]\d{0,8}$/;
+
+function generationsIn(files: Files, directory: string): number[] {
+  if (files.kind(directory) === undefined) return [];
+  return files
+    .list(directory)
+    .filter((name) => GENERATION.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+}

@@ -1,0 +1,144 @@
+import { basename, dirname, join } from "node:path";
+import { FleetsecError } from "../errors.ts";
+import type { DirectoryEntry } from "../platform/files.ts";
+import {
+  type Authority,
+  caFiles,
+  identityOf,
+  openAuthority,
+  type PassphraseSource,
+  type PkiSettings,
+} from "./authority.ts";
+import { type ReadCertificate, readCertificate } from "./certificate-read.ts";
+import { buildCertificate } from "./certificate.ts";
+import { buildCrl } from "./crl.ts";
+import { createInventory, openInventory } from "./inventory.ts";
+import { encryptedKeyPem, privateKeyPem } from "./key-file.ts";
+import { generateKey, type KeyPair, keySigner } from "./keys.ts";
+import { encodePem } from "./pem.ts";
+import { BACKDATE, issuingProfile, type PermittedNames, rootProfile } from "./profiles.ts";
+import { publish } from "./publish.ts";
+import { type PkiPlatform, stateLayout } from "./state.ts";
+
+export interface InitRequest {
+  readonly stateDirectory: string;
+  readonly settings: PkiSettings;
+  /** Undefined for an issuing CA that is not name-constrained. */
+  readonly permitted: PermittedNames | undefined;
+  /** Asked once, before anything is written; undefined leaves the keys unencrypted. */
+  readonly passphrase: PassphraseSource | undefined;
+  /** Of the key derivation; lower only where a test needs many. */
+  readonly iterations?: number;
+}
+
+/**
+ * Makes a root, an issuing CA, their CRLs and, where there is none, an inventory. The CA is there
+ * whole or not at all.
+ * @throws FleetsecError `exists` where there is a CA already
+ */
+export async function initAuthority(platform: PkiPlatform, request: InitRequest): Promise<Authority> {
+  const { files, locks } = platform;
+  const layout = stateLayout(request.stateDirectory);
+  const refuseExisting = () => {
+    if (files.kind(layout.authorities) === undefined) return;
+    throw new FleetsecError("exists", `there is a CA in ${request.stateDirectory} already`, {
+      hint: "fleetsec ca show describes it; to begin anew, move that directory away",
+    });
+  };
+  refuseExisting();
+  const made = await makeCa(platform, request);
+  return locks.hold(layout.lock, async () => {
+    refuseExisting();
+    createInventory(files, layout.inventory);
+    const inventory = openInventory(files, layout.inventory);
+    const number = inventory.lastAuthority() + 1;
+    const at = new Date(platform.clock.now()).toISOString();
+    inventory.append([{ op: "crl", at, authority: number, number: FIRST_CRL }]);
+    const building = join(dirname(layout.authorities), `.${basename(layout.authorities)}.tmp`);
+    // under the lock: what is there was left by a killed process
+    files.remove(building);
+    files.makeDirectory(building);
+    files.writeDirectory(join(building, String(number)), made.entries);
+    files.linkAtomic(join(building, "current"), String(number));
+    publish(files, building);
+    files.rename(building, layout.authorities);
+    return openAuthority(files, request.stateDirectory, made.passphrase);
+  });
+}
+
+const FIRST_CRL = 1;
+
+interface MadeCa {
+  readonly entries: readonly DirectoryEntry[];
+  readonly passphrase: PassphraseSource;
+}
+
+async function makeCa(platform: PkiPlatform, request: InitRequest): Promise<MadeCa> {
+  const { settings } = request;
+  const now = platform.clock.now();
+  const [rootKeys, issuingKeys] = [await generateKey(settings.keyType), await generateKey(settings.keyType)];
+  const [rootSigner, issuingSigner] = [keySigner(rootKeys.privateKey), keySigner(issuingKeys.privateKey)];
+  const common = { random: platform.random, now, organization: settings.organization };
+  const root = readCertificate(
+    await buildCertificate(
+      rootProfile({ ...common, ttl: settings.rootTtl, spki: rootSigner.spki }),
+      rootSigner,
+    ),
+    "root certificate",
+  );
+  const issuing = readCertificate(
+    await buildCertificate(
+      issuingProfile({
+        ...common,
+        ttl: settings.issuingTtl,
+        spki: issuingSigner.spki,
+        issuer: identityOf(root),
+        permitted: request.permitted,
+      }),
+      rootSigner,
+    ),
+    "issuing certificate",
+  );
+  const crl = { number: FIRST_CRL, thisUpdate: now - BACKDATE, revoked: [] };
+  const crls = [
+    // the root's key is not at hand again before it signs another issuing CA
+    await buildCrl({ ...crl, issuer: identityOf(root), nextUpdate: issuing.notAfter }, rootSigner),
+    await buildCrl(
+      { ...crl, issuer: identityOf(issuing), nextUpdate: now + settings.crlTtl * 1000 },
+      issuingSigner,
+    ),
+  ] as const;
+  const { passphrase, keys } = await protect(platform, request, root, [rootKeys, issuingKeys]);
+  const file = (name: string, data: string, mode = 0o644): DirectoryEntry => ({ name, data, mode });
+  return {
+    passphrase,
+    entries: [
+      file(caFiles.rootCertificate, encodePem("CERTIFICATE", root.der)),
+      file(caFiles.rootKey, keys[0], 0o600),
+      file(caFiles.rootCrl, encodePem("X509 CRL", crls[0])),
+      file(caFiles.issuingCertificate, encodePem("CERTIFICATE", issuing.der)),
+      file(caFiles.issuingKey, keys[1], 0o600),
+      file(caFiles.issuingCrl, encodePem("X509 CRL", crls[1])),
+    ],
+  };
+}
+
+/** Both keys as PEM, and the passphrase that was asked for, so that it need not be asked for again. */
+async function protect(
+  platform: PkiPlatform,
+  { passphrase, iterations }: InitRequest,
+  root: ReadCertificate,
+  [rootKeys, issuingKeys]: readonly [KeyPair, KeyPair],
+): Promise<{ keys: readonly [string, string]; passphrase: PassphraseSource }> {
+  if (passphrase === undefined) {
+    const keys = [privateKeyPem(rootKeys.privateKey), privateKeyPem(issuingKeys.privateKey)] as const;
+    return { keys, passphrase: () => Promise.reject(new Error("an unencrypted key has no passphrase")) };
+  }
+  const secret = await passphrase(Buffer.from(identityOf(root).keyId).toString("hex"));
+  const parts = { random: platform.random, ...(iterations === undefined ? {} : { iterations }) };
+  const keys = [
+    await encryptedKeyPem(rootKeys.privateKey, secret, parts),
+    await encryptedKeyPem(issuingKeys.privateKey, secret, parts),
+  ] as const;
+  return { keys, passphrase: () => Promise.resolve(secret) };
+}

@@ -1,0 +1,151 @@
+import { crc32 } from "node:zlib";
+import { FleetsecError } from "../errors.ts";
+import type { KeyType } from "./keys.ts";
+
+/** RFC 5280 section 5.3.1, less what asks for holding or delta CRLs. */
+export const revocationReasons = [
+  "unspecified",
+  "keyCompromise",
+  "cACompromise",
+  "affiliationChanged",
+  "superseded",
+  "cessationOfOperation",
+  "privilegeWithdrawn",
+  "aACompromise",
+] as const;
+
+export type RevocationReason = (typeof revocationReasons)[number];
+
+/** A certificate that was issued. Times are ISO 8601 in UTC, serials as OpenSSL prints them. */
+export interface IssueRecord {
+  readonly op: "issue";
+  readonly at: string;
+  readonly name: string;
+  readonly serial: string;
+  readonly role: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  /** As asked for, in seconds: what a renewal asks for again. */
+  readonly ttl: number;
+  /** Subject alternative names as `dns:…`, `ip:…`, `uri:…`. */
+  readonly sans: readonly string[];
+  readonly keyType: KeyType;
+  /** The authority generation that signed it. */
+  readonly authority: number;
+  /** Where its files are, where it has any. */
+  readonly files?: IssuedFiles;
+}
+
+export interface IssuedFiles {
+  /** The directory of NAME, absolute or relative to the state directory. */
+  readonly directory: string;
+  readonly generation: number;
+}
+
+export interface RevokeRecord {
+  readonly op: "revoke";
+  readonly at: string;
+  readonly serial: string;
+  readonly reason: RevocationReason;
+}
+
+/** A CRL that was about to be published: its number is used up, whatever comes of it. */
+export interface CrlRecord {
+  readonly op: "crl";
+  readonly at: string;
+  readonly authority: number;
+  readonly number: number;
+}
+
+export type InventoryRecord = IssueRecord | RevokeRecord | CrlRecord;
+
+/** The first line, which says what the file is. */
+const HEADER = '{"format":"fleetsec.inventory/v1"';
+
+/** Length of `,"sum":"xxxxxxxx"}`. */
+const SUM_LENGTH = 18;
+
+/** Lines as they stand in the file, and the checksum that the next one goes on from. */
+export interface EncodedLines {
+  readonly data: Buffer;
+  readonly sum: number;
+}
+
+export function encodeHeader(): EncodedLines {
+  return seal(HEADER, 0);
+}
+
+/**
+ * Each line is a JSON object that ends with `"sum"`: the CRC-32 of every line so far, up to where
+ * their sums begin. So a line that is changed, lost or moved shows, and where.
+ * @param sum that of the line before
+ */
+export function encodeLines(records: readonly InventoryRecord[], sum: number): EncodedLines {
+  const lines: Buffer[] = [];
+  let last = sum;
+  for (const record of records) {
+    const line = seal(JSON.stringify(record).slice(0, -1), last);
+    lines.push(line.data);
+    last = line.sum;
+  }
+  return { data: Buffer.concat(lines), sum: last };
+}
+
+function seal(open: string, before: number): EncodedLines {
+  const sum = crc32(open, before);
+  return { data: Buffer.from(`${open},"sum":"${sum.toString(16).padStart(8, "0")}"}\n`), sum };
+}
+
+/** What was read from the bytes of an inventory. */
+export interface DecodedLines {
+  readonly records: readonly InventoryRecord[];
+  readonly sum: number;
+  /** Bytes up to the end of the last whole line; what follows is the torn end of an interrupted write. */
+  readonly length: number;
+  readonly lines: number;
+}
+
+/**
+ * Reads lines that follow `lines` others.
+ * @param sum that of the line before
+ * @throws FleetsecError `state` that names the line that is damaged
+ */
+export function decodeLines(data: Buffer, path: string, lines: number, sum: number): DecodedLines {
+  const records: InventoryRecord[] = [];
+  let at = 0;
+  let count = lines;
+  let last = sum;
+  for (let end = data.indexOf(0x0a); end >= 0; end = data.indexOf(0x0a, at)) {
+    count += 1;
+    const open = data.subarray(at, Math.max(at, end - SUM_LENGTH));
+    last = crc32(open, last);
+    const expected = `,"sum":"${last.toString(16).padStart(8, "0")}"}`;
+    if (data.toString("latin1", at + open.length, end) !== expected) throw damaged(path, count);
+    if (count === 1) requireHeader(open, path);
+    else records.push(recordOf(open, path, count));
+    at = end + 1;
+  }
+  return { records, sum: last, length: at, lines: count };
+}
+
+function requireHeader(open: Buffer, path: string): void {
+  if (open.toString("latin1") === HEADER) return;
+  throw new FleetsecError("state", `${path} is not an inventory that this version reads`, {
+    hint: "use the version of fleetsec that wrote it",
+  });
+}
+
+/** The checksum has matched: what stands there is what some version of fleetsec wrote. */
+function recordOf(open: Buffer, path: string, line: number): InventoryRecord {
+  const record = JSON.parse(`${open.toString("utf8")}}`) as InventoryRecord;
+  if (record.op === "issue" || record.op === "revoke" || record.op === "crl") return record;
+  throw new FleetsecError("state", `${path}, line ${line} is of a kind that this version does not know`, {
+    hint: "use the version of fleetsec that wrote it",
+  });
+}
+
+function damaged(path: string, line: number): FleetsecError {
+  return new FleetsecError("state", `${path} is damaged at line ${line}`, {
+    hint: "nothing was changed; restore the file from a backup, or move the state directory away and begin anew",
+  });
+}

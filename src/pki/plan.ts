@@ -1,0 +1,111 @@
+import { formatDuration } from "../duration.ts";
+import { FleetsecError } from "../errors.ts";
+import type { CaGeneration, PkiSettings } from "./authority.ts";
+import type { GeneralName } from "./general-name.ts";
+import type { AnyKeyType, KeyType } from "./keys.ts";
+import { checkName, defaultNames, formatSan, refusalOf, type Role } from "./roles.ts";
+
+/** What is asked for. */
+export interface IssueRequest {
+  /** Common name, and directory of the files. */
+  readonly name: string;
+  readonly role: Role;
+  /** Seconds; the role's `ttl` unless told. */
+  readonly ttl?: number | undefined;
+  /** Beside the names that the role gives by itself. */
+  readonly sans?: readonly GeneralName[] | undefined;
+  readonly keyType?: KeyType | undefined;
+}
+
+/** What will be issued: every rule has been applied. */
+export interface IssuePlan {
+  readonly name: string;
+  readonly role: Role;
+  readonly ttl: number;
+  readonly names: readonly GeneralName[];
+  readonly keyType: KeyType;
+}
+
+/**
+ * Applies the rules of a role and of the issuing CA to a request. Nothing is capped or left out in
+ * silence: what a rule does not allow is refused, with the rule, the value and the way out.
+ * @param now milliseconds since the epoch
+ * @throws FleetsecError `refused`, `usage` for a malformed name
+ */
+export function planIssue(
+  request: IssueRequest,
+  settings: PkiSettings,
+  ca: CaGeneration,
+  now: number,
+): IssuePlan {
+  const { name, role, ttl = role.ttl } = request;
+  checkName(name);
+  checkTtl(role, ttl, ca, now);
+  return {
+    name,
+    role,
+    ttl,
+    names: namesOf(request, settings.trustDomain),
+    keyType: keyTypeFor(request, settings),
+  };
+}
+
+function keyTypeFor({ role, keyType }: IssueRequest, settings: PkiSettings): KeyType {
+  const [first] = role.keyTypes;
+  const chosen = keyType ?? (role.keyTypes.includes(settings.keyType) ? settings.keyType : first);
+  if (chosen !== undefined && role.keyTypes.includes(chosen)) return chosen;
+  throw keyTypeRefused(role, chosen ?? settings.keyType);
+}
+
+export function keyTypeRefused(role: Role, keyType: AnyKeyType): FleetsecError {
+  return new FleetsecError("refused", `role ${role.name} does not allow ${keyType} keys`, {
+    hint: `allowed by pki.roles.${role.name}.key_types: ${role.keyTypes.join(", ")}`,
+  });
+}
+
+function checkTtl(role: Role, ttl: number, ca: CaGeneration, now: number): void {
+  if (ttl > role.maxTtl) {
+    const most = formatDuration(role.maxTtl);
+    throw new FleetsecError(
+      "refused",
+      `role ${role.name} allows a lifetime of ${most} at most, ${formatDuration(ttl)} is asked for`,
+      { hint: `ask for ${most} or less, or raise pki.roles.${role.name}.max_ttl` },
+    );
+  }
+  const left = Math.floor((ca.issuing.notAfter - now) / 1000);
+  if (ttl > left) {
+    const end = new Date(ca.issuing.notAfter).toISOString();
+    throw new FleetsecError(
+      "refused",
+      `the issuing CA ends at ${end}, before a lifetime of ${formatDuration(ttl)} does`,
+      {
+        hint: left > 0 ? `ask for at most ${left}s, or rotate the CA` : "rotate the CA",
+      },
+    );
+  }
+}
+
+function namesOf({ name, role, sans = [] }: IssueRequest, trustDomain: string): GeneralName[] {
+  for (const san of sans) {
+    const refusal = refusalOf(role, san);
+    if (refusal !== undefined) throw refusal;
+  }
+  const uris = new Set(sans.filter(({ type }) => type === "uri").map(formatSan));
+  if (uris.size > 1) {
+    // X.509-SVID, section 2
+    throw new FleetsecError("refused", `a certificate has one URI, ${uris.size} are asked for`, {
+      hint: "issue one certificate for each SPIFFE ID",
+    });
+  }
+  const defaults = defaultNames(role, name, trustDomain).filter(
+    ({ type }) => type !== "uri" || uris.size === 0,
+  );
+  const names = new Map([...defaults, ...sans].map((san) => [formatSan(san), san]));
+  if (names.size > 0) {
+    const order = ["dns", "ip", "uri"];
+    return [...names.values()].sort((a, b) => order.indexOf(a.type) - order.indexOf(b.type));
+  }
+  throw new FleetsecError("refused", `role ${role.name} gives no name to ${name}`, {
+    hint: `ask for one with --san, or add to pki.roles.${role.name}.allowed_domains`,
+  });
+}

@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import type { Files } from "../platform/files.ts";
+import { type Authority, type CaGeneration, caFiles, generationsIn, type PkiSettings } from "./authority.ts";
+import { buildCrl } from "./crl.ts";
+import type { InventoryEntry } from "./inventory.ts";
+import type { InventoryRecord } from "./inventory-line.ts";
+import { encodePem } from "./pem.ts";
+import { BACKDATE } from "./profiles.ts";
+import { MAX_PEM_BYTES, type PkiPlatform } from "./state.ts";
+
+/** A CRL of a million entries has some 50 megabytes. */
+export const MAX_CRL_BYTES = 1 << 28;
+
+/**
+ * Writes what gateways read, `bundle.pem` and `crl.pem`, from the CA generations beside them. A
+ * verifier that checks the whole chain needs the root's CRL too (nginx and Envoy do).
+ */
+export function publish(files: Files, authorities: string): void {
+  const generations = generationsIn(files, authorities).map((number) => join(authorities, String(number)));
+  const roots = generations.map((path) => files.readText(join(path, caFiles.rootCertificate), MAX_PEM_BYTES));
+  const crls = generations.flatMap((path) => [
+    files.readText(join(path, caFiles.issuingCrl), MAX_CRL_BYTES),
+    files.readText(join(path, caFiles.rootCrl), MAX_CRL_BYTES),
+  ]);
+  files.write(join(authorities, "bundle.pem"), roots.join(""));
+  files.write(join(authorities, "crl.pem"), crls.join(""));
+}
+
+/**
+ * Adds records and publishes a CRL of an issuing CA that takes them into account. To be called under
+ * the state's lock, after a refresh of the inventory.
+ */
+export async function publishCrl(
+  { files, clock }: PkiPlatform,
+  authority: Authority,
+  ca: CaGeneration,
+  settings: PkiSettings,
+  records: readonly InventoryRecord[] = [],
+): Promise<void> {
+  const { inventory, layout } = authority;
+  const signer = await authority.signer(ca);
+  const now = clock.now();
+  const number = inventory.crlNumber(ca.number) + 1;
+  const at = new Date(now).toISOString();
+  inventory.append([...records, { op: "crl", at, authority: ca.number, number }]);
+  const crlLifetime = settings.crlTtl * 1000;
+  const crl = await buildCrl(
+    {
+      issuer: ca.issuer,
+      number,
+      thisUpdate: now - BACKDATE,
+      nextUpdate: now + crlLifetime,
+      revoked: inventory
+        .revocations(ca.number)
+        // an entry stays on one CRL beyond its certificate's end (RFC 5280 section 3.3)
+        .filter(({ issued }) => Date.parse(issued.notAfter) + crlLifetime > now)
+        .map(crlEntry),
+    },
+    signer,
+  );
+  const directory = join(layout.authorities, String(ca.number));
+  files.write(join(directory, caFiles.issuingCrl), encodePem("X509 CRL", crl));
+  publish(files, layout.authorities);
+}
+
+function crlEntry({ issued, revoked }: InventoryEntry) {
+  return {
+    serial: Buffer.from(issued.serial, "hex"),
+    revokedAt: Date.parse(revoked?.at ?? issued.at),
+    reason: revoked?.reason ?? ("unspecified" as const),
+  };
+}

@@ -1,0 +1,191 @@
+import { FleetsecError } from "../errors.ts";
+import type { Files } from "../platform/files.ts";
+import { type Authority, type PkiSettings, readCertificateFile } from "./authority.ts";
+import { formatSerial } from "./certificate.ts";
+import type { ReadCertificate } from "./certificate-read.ts";
+import {
+  activate,
+  activeGeneration,
+  type CertificateFiles,
+  currentFiles,
+  generationPath,
+} from "./generations.ts";
+import type { InventoryEntry } from "./inventory.ts";
+import type { IssueRecord } from "./inventory-line.ts";
+import { directoryOf, signLeaf, store, type StoredCertificate } from "./issue.ts";
+import { privateKeyPem, readPrivateKey } from "./key-file.ts";
+import { generateKey, spkiOf } from "./keys.ts";
+import { type IssuePlan, planIssue } from "./plan.ts";
+import { parseSan, type Role } from "./roles.ts";
+import { type PkiPlatform, readSecret } from "./state.ts";
+
+export interface RenewRequest {
+  readonly name: string;
+  /** The role of that name as it is configured now. @throws FleetsecError where there is none */
+  readonly role: (name: string) => Role;
+  /** Renew whether or not it is due. */
+  readonly force?: boolean;
+  /** Make a new key. */
+  readonly rekey?: boolean;
+}
+
+export type RenewResult =
+  | { readonly renewed: true; readonly certificate: StoredCertificate }
+  | { readonly renewed: false; readonly current: CurrentCertificate };
+
+/** The certificate that a NAME uses now. */
+export interface CurrentCertificate {
+  readonly name: string;
+  readonly serial: string;
+  readonly role: string;
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** From when it is to be renewed. */
+  readonly due: number;
+  readonly files: CertificateFiles;
+}
+
+/**
+ * Renews the certificate of a name where it is due: the same names, role and lifetime, judged by the
+ * rules of today, and the same key unless `rekey`.
+ * @throws FleetsecError `not-found`, `refused` for a revoked one or one that ended too long ago
+ */
+export async function renew(
+  platform: PkiPlatform,
+  authority: Authority,
+  settings: PkiSettings,
+  request: RenewRequest,
+): Promise<RenewResult> {
+  const { files, clock, locks } = platform;
+  const entry = await locks.hold(authority.layout.lock, async () => {
+    authority.inventory.refresh();
+    return rollForward(files, authority, newestStored(authority, request.name));
+  });
+  const { issued } = entry;
+  const now = clock.now();
+  const current = currentOf(authority, issued, readInUse(files, authority, issued));
+  if (request.force !== true && now < current.due) return { renewed: false, current };
+  refuseRevoked(entry);
+  refuseLate(issued, settings, now);
+  const plan = planIssue(planOf(request, issued), settings, authority.current, now);
+  const directory = directoryOf(authority, issued);
+  const { spki, key } = await keyFor(files, request, issued, plan, directory);
+  const signed = await signLeaf(platform, authority, settings, plan, spki);
+  return { renewed: true, certificate: await store(platform, authority, signed, directory, key) };
+}
+
+/**
+ * The certificate in use under a name and when it is due.
+ * @throws FleetsecError `not-found` where there is none, `refused` where it was revoked
+ */
+export function currentCertificate(files: Files, authority: Authority, name: string): CurrentCertificate {
+  const entry = newestStored(authority, name);
+  refuseRevoked(entry);
+  return currentOf(authority, entry.issued, readInUse(files, authority, entry.issued));
+}
+
+/**
+ * When a certificate is to be renewed: after two thirds of its lifetime, less up to a twentieth of
+ * it, so that a fleet issued at once does not come back at once. The jitter is drawn from the serial
+ * number: it is random, and yet the answer stays the same each time it is asked for.
+ */
+export function renewalTime(certificate: Pick<ReadCertificate, "serial" | "notBefore" | "notAfter">): number {
+  const { serial, notBefore, notAfter } = certificate;
+  const lifetime = notAfter - notBefore;
+  const tail = serial.subarray(-4).reduce((value, byte) => value * 256 + byte, 0);
+  return Math.floor(notBefore + (lifetime * 2) / 3 - (lifetime / 20) * (tail / 2 ** 32));
+}
+
+function newestStored(authority: Authority, name: string): InventoryEntry {
+  const entry = authority.inventory.byName(name).findLast(({ issued }) => issued.files !== undefined);
+  if (entry !== undefined) return entry;
+  throw new FleetsecError("not-found", `no certificate was issued for ${name}`, {
+    hint: "fleetsec cert list names those there are; fleetsec cert issue makes one",
+  });
+}
+
+/** A process that was killed between writing the inventory and swapping `current` left this to do. */
+function rollForward(files: Files, authority: Authority, entry: InventoryEntry): InventoryEntry {
+  const { issued } = entry;
+  const directory = directoryOf(authority, issued);
+  const generation = issued.files?.generation ?? 0;
+  const isThere = files.kind(generationPath(directory, generation)) === "directory";
+  if (isThere && activeGeneration(files, directory) !== generation) activate(files, directory, generation);
+  return entry;
+}
+
+function readInUse(files: Files, authority: Authority, issued: IssueRecord): ReadCertificate {
+  const path = currentFiles(directoryOf(authority, issued)).cert;
+  if (files.kind(path) !== undefined) return readCertificateFile(files, path);
+  throw new FleetsecError("not-found", `the certificate of ${issued.name} is not there: ${path}`, {
+    hint: "its files were removed or moved; run fleetsec cert issue",
+  });
+}
+
+function currentOf(authority: Authority, issued: IssueRecord, inUse: ReadCertificate): CurrentCertificate {
+  const serial = formatSerial(inUse.serial);
+  if (authority.inventory.bySerial(serial)?.issued.name !== issued.name) {
+    throw new FleetsecError(
+      "state",
+      `the certificate in use for ${issued.name} was not issued here: ${serial}`,
+      {
+        hint: "its files were replaced by hand; run fleetsec cert issue",
+      },
+    );
+  }
+  return {
+    name: issued.name,
+    serial,
+    role: issued.role,
+    notBefore: inUse.notBefore,
+    notAfter: inUse.notAfter,
+    due: renewalTime(inUse),
+    files: currentFiles(directoryOf(authority, issued)),
+  };
+}
+
+function refuseRevoked({ issued, revoked }: InventoryEntry): void {
+  if (revoked === undefined) return;
+  throw new FleetsecError("refused", `the certificate of ${issued.name} was revoked (${revoked.reason})`, {
+    hint: "once the reason is dealt with, run fleetsec cert issue",
+  });
+}
+
+function refuseLate(issued: IssueRecord, settings: PkiSettings, now: number): void {
+  if (now <= Date.parse(issued.notAfter) + settings.renewGrace * 1000) return;
+  throw new FleetsecError("refused", `the certificate of ${issued.name} ended at ${issued.notAfter}`, {
+    hint: "that is longer ago than pki.renew_grace allows; run fleetsec cert issue",
+  });
+}
+
+function planOf({ role }: RenewRequest, { name, role: roleName, ttl, sans, keyType }: IssueRecord) {
+  return { name, role: role(roleName), ttl, sans: sans.map(parseSan), keyType };
+}
+
+async function keyFor(
+  files: Files,
+  { rekey }: RenewRequest,
+  issued: IssueRecord,
+  plan: IssuePlan,
+  directory: string,
+): Promise<{ spki: Uint8Array; key: string | undefined }> {
+  const paths = currentFiles(directory);
+  const hasKey = files.kind(paths.key) !== undefined;
+  if (rekey === true) {
+    if (!hasKey) {
+      throw new FleetsecError("refused", `the key of ${issued.name} is not kept here`, {
+        hint: "make a new key and CSR where it is kept, and run fleetsec cert sign",
+      });
+    }
+    const { privateKey } = await generateKey(plan.keyType);
+    return { spki: spkiOf(privateKey), key: privateKeyPem(privateKey) };
+  }
+  const { spki } = readCertificateFile(files, paths.cert);
+  if (!hasKey) return { spki, key: undefined };
+  const key = readPrivateKey(readSecret(files, paths.key), paths.key);
+  if (Buffer.compare(spkiOf(key), spki) !== 0) {
+    throw new FleetsecError("state", `${paths.key} is not the key of the certificate beside it`);
+  }
+  return { spki, key: privateKeyPem(key) };
+}

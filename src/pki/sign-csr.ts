@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { FleetsecError } from "../errors.ts";
+import type { Authority, PkiSettings } from "./authority.ts";
+import { readCsr } from "./csr.ts";
+import { currentFiles } from "./generations.ts";
+import { type IssuedCertificate, signLeaf, store } from "./issue.ts";
+import { type KeyType, keyTypeOf, publicKeyOf } from "./keys.ts";
+import { keyTypeRefused, planIssue } from "./plan.ts";
+import { formatSan, refusalOf, type Role } from "./roles.ts";
+import type { PkiPlatform } from "./state.ts";
+
+export interface SignRequest {
+  /** The request, PEM. */
+  readonly csr: string;
+  /** What it was read from, for messages. */
+  readonly what: string;
+  readonly role: Role;
+  /** The common name of the request unless told. */
+  readonly name?: string | undefined;
+  /** Seconds; the role's unless told. */
+  readonly ttl?: number | undefined;
+}
+
+export interface SignResult {
+  readonly certificate: IssuedCertificate;
+  /** What the request asked for and did not get, in words that come from outside. */
+  readonly dropped: readonly string[];
+}
+
+/**
+ * Issues a certificate for a key that is kept elsewhere. Of the request only the public key and the
+ * names that the role allows are taken.
+ * @throws FleetsecError `input` for a request that is malformed or not signed by its key, `refused`
+ */
+export async function signCsr(
+  platform: PkiPlatform,
+  authority: Authority,
+  settings: PkiSettings,
+  request: SignRequest,
+): Promise<SignResult> {
+  const { role, what, ttl } = request;
+  const csr = await readCsr(request.csr, what);
+  const name = request.name ?? csr.commonName;
+  if (name === undefined) {
+    throw new FleetsecError("usage", `${what} has no common name`, {
+      hint: "name the certificate with --name",
+    });
+  }
+  const keyType = allowedKeyType(role, csr.spki);
+  const allowed = csr.names.filter((san) => refusalOf(role, san) === undefined);
+  const plan = planIssue(
+    { name, role, ttl, keyType, sans: allowed },
+    settings,
+    authority.current,
+    platform.clock.now(),
+  );
+  const directory = join(authority.layout.certificates, name);
+  if (platform.files.kind(currentFiles(directory).key) !== undefined) {
+    throw new FleetsecError(
+      "exists",
+      `the key of ${name} is kept here: a certificate for another key would part them`,
+      {
+        hint: "choose another name with --name",
+      },
+    );
+  }
+  const signed = await signLeaf(platform, authority, settings, plan, csr.spki);
+  const certificate = await store(platform, authority, signed, directory, undefined);
+  const refused = csr.names.filter((san) => !allowed.includes(san)).map(formatSan);
+  return { certificate, dropped: [...csr.surplus, ...refused] };
+}
+
+function allowedKeyType(role: Role, spki: Uint8Array): KeyType {
+  const type = keyTypeOf(publicKeyOf(spki));
+  const allowed = role.keyTypes.find((candidate) => candidate === type);
+  if (allowed === undefined) throw keyTypeRefused(role, type);
+  return allowed;
+}

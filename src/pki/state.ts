@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import { FleetsecError } from "../errors.ts";
+import type { Files } from "../platform/files.ts";
+import type { Platform } from "../platform/platform.ts";
+
+/** What the PKI needs of the outside. */
+export type PkiPlatform = Pick<Platform, "clock" | "random" | "files" | "locks">;
+
+/** Where things lie below the state directory; docs/pki-state.md describes each. */
+export interface StateLayout {
+  /** One directory for each authority generation, and `current`. */
+  readonly authorities: string;
+  /** Roots that are trusted, PEM. */
+  readonly trustBundle: string;
+  /** CRLs of every CA that is trusted, PEM. */
+  readonly crl: string;
+  readonly certificates: string;
+  readonly inventory: string;
+  readonly lock: string;
+}
+
+export function stateLayout(stateDirectory: string): StateLayout {
+  const authorities = join(stateDirectory, "ca");
+  return {
+    authorities,
+    trustBundle: join(authorities, "bundle.pem"),
+    crl: join(authorities, "crl.pem"),
+    certificates: join(stateDirectory, "certs"),
+    inventory: join(stateDirectory, "inventory.jsonl"),
+    lock: join(stateDirectory, "lock"),
+  };
+}
+
+/** A PEM file of ours has some kilobytes; a foreign key or chain not much more. */
+export const MAX_PEM_BYTES = 1 << 20;
+
+/**
+ * The text of a file that holds a secret.
+ * @throws FleetsecError `permission` where others can read it, and what reading throws
+ */
+export function readSecret(files: Files, path: string): string {
+  // first, since it says what a path that is no file is
+  const text = files.readText(path, MAX_PEM_BYTES);
+  if ((files.stat(path).mode & 0o077) !== 0) {
+    throw new FleetsecError("permission", `${path} can be read or written by others`, {
+      hint: `run chmod 600 ${path}, and replace the secret if others may have read it`,
+    });
+  }
+  return text;
+}
