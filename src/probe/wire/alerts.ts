@@ -35,12 +35,22 @@ export const alertNames: Readonly<Record<number, string>> = {
 };
 
 export const CLOSE_NOTIFY = 0;
-export const USER_CANCELED = 90;
+export const UNEXPECTED_MESSAGE = 10;
+export const BAD_RECORD_MAC = 20;
+export const RECORD_OVERFLOW = 22;
+export const HANDSHAKE_FAILURE = 40;
+export const BAD_CERTIFICATE = 42;
+export const UNSUPPORTED_CERTIFICATE = 43;
+export const ILLEGAL_PARAMETER = 47;
 export const DECODE_ERROR = 50;
+export const DECRYPT_ERROR = 51;
 export const PROTOCOL_VERSION = 70;
 export const INSUFFICIENT_SECURITY = 71;
-export const HANDSHAKE_FAILURE = 40;
 export const INTERNAL_ERROR = 80;
+export const USER_CANCELED = 90;
+export const NO_RENEGOTIATION = 100;
+export const MISSING_EXTENSION = 109;
+export const UNSUPPORTED_EXTENSION = 110;
 
 export function alertName(description: number): string {
   return alertNames[description] ?? `alert ${description}`;

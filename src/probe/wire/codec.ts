@@ -1,6 +1,13 @@
-/** Bytes that are not what the protocol says they should be. Never leaves `src/probe`. */
-export class DecodeError extends Error {
+import { DECODE_ERROR } from "./alerts.ts";
+import { ProtocolError } from "./protocol-error.ts";
+
+/** Bytes that are not what the protocol says they should be. */
+export class DecodeError extends ProtocolError {
   override readonly name = "DecodeError";
+
+  constructor(message: string, alert = DECODE_ERROR) {
+    super(message, alert);
+  }
 }
 
 /** Reads the presentation language of RFC 8446, section 3, and never past the end. */
@@ -8,8 +15,8 @@ export interface Reader {
   readonly remaining: number;
   uint(bytes: 1 | 2 | 3 | 4): number;
   take(length: number): Uint8Array;
-  /** A vector whose length stands in its first 1, 2 or 3 bytes. */
-  vector(lengthBytes: 1 | 2 | 3): Uint8Array;
+  /** A vector whose length stands in its first 1, 2 or 3 bytes. @param floor its least length in bytes */
+  vector(lengthBytes: 1 | 2 | 3, floor?: number): Uint8Array;
   /** @throws DecodeError where bytes are left over */
   end(): void;
 }
@@ -28,14 +35,26 @@ export function reader(bytes: Uint8Array): Reader {
     },
     uint: number,
     take,
-    vector: (lengthBytes) => take(number(lengthBytes)),
+    vector(lengthBytes, floor = 0) {
+      const contents = take(number(lengthBytes));
+      if (contents.length < floor) throw new DecodeError("vector too short");
+      return contents;
+    },
     end() {
       if (at !== bytes.length) throw new DecodeError("trailing bytes");
     },
   };
 }
 
-/** A reader's items until its end. */
+/** Reads the whole of `bytes`. @throws DecodeError where some are left over */
+export function parse<T>(bytes: Uint8Array, read: (from: Reader) => T): T {
+  const from = reader(bytes);
+  const value = read(from);
+  from.end();
+  return value;
+}
+
+/** A reader's items until its end. @param item takes at least one byte, or throws */
 export function listOf<T>(bytes: Uint8Array, item: (from: Reader) => T): T[] {
   const from = reader(bytes);
   const items: T[] = [];

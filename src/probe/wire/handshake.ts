@@ -1,4 +1,7 @@
-import { DecodeError, listOf, reader } from "./codec.ts";
+import { DECODE_ERROR, ILLEGAL_PARAMETER, PROTOCOL_VERSION } from "./alerts.ts";
+import { byteQueue } from "./byte-queue.ts";
+import { DecodeError, listOf, parse, reader, uint, vector } from "./codec.ts";
+import { ExtensionType, type Extensions, parseExtensions } from "./extensions.ts";
 import { type TlsVersion, versionOf } from "./versions.ts";
 
 /** RFC 8446, section 4; the TLS 1.2 ones are in RFC 5246, section 7.4. */
@@ -7,6 +10,7 @@ export const HandshakeType = {
   clientHello: 1,
   serverHello: 2,
   newSessionTicket: 4,
+  endOfEarlyData: 5,
   encryptedExtensions: 8,
   certificate: 11,
   serverKeyExchange: 12,
@@ -18,12 +22,11 @@ export const HandshakeType = {
   keyUpdate: 24,
 } as const;
 
-const EXTENSION_SIGNATURE_ALGORITHMS = 13;
-const EXTENSION_SUPPORTED_VERSIONS = 43;
-const EXTENSION_CERTIFICATE_AUTHORITIES = 47;
+/** Stands for a ClientHello that was retried; never on the wire (RFC 8446, section 4.4.1). */
+export const MESSAGE_HASH = 254;
 
-/** More than any server needs to send, and little enough to keep for each of many connections. */
-const MAX_MESSAGE = 1 << 17;
+/** Bytes of one message: more than any server needs, and little enough to keep for many connections. */
+export const MAX_MESSAGE = 1 << 16;
 
 export interface HandshakeMessage {
   readonly type: number;
@@ -31,32 +34,50 @@ export interface HandshakeMessage {
 }
 
 export interface MessageSplitter {
+  /** Bytes of a message that is not complete. */
+  readonly pending: number;
+  /** @throws DecodeError for a message that is longer than the limit, before it is there */
   push(bytes: Uint8Array): HandshakeMessage[];
 }
 
+const HEADER = 4;
+
 /** Joins handshake messages out of record fragments; holds at most one unfinished message. */
-export function messageSplitter(): MessageSplitter {
-  let pending: Buffer = Buffer.alloc(0);
+export function messageSplitter(limit = MAX_MESSAGE): MessageSplitter {
+  const pending = byteQueue();
+  const next = (): HandshakeMessage | undefined => {
+    const header = pending.peek(HEADER);
+    if (header === undefined) return undefined;
+    const from = reader(header);
+    const type = from.uint(1);
+    const length = from.uint(3);
+    if (length > limit) throw new DecodeError("handshake message too long");
+    const whole = pending.take(HEADER + length);
+    return whole && { type, body: whole.subarray(HEADER) };
+  };
   return {
+    get pending() {
+      return pending.length;
+    },
     push(bytes) {
-      pending = Buffer.concat([pending, bytes]);
+      pending.push(bytes);
       const messages: HandshakeMessage[] = [];
-      while (pending.length >= 4) {
-        const length = pending.readUIntBE(1, 3);
-        if (length > MAX_MESSAGE) throw new DecodeError("handshake message too long");
-        if (pending.length < 4 + length) break;
-        messages.push({ type: pending[0] ?? 0, body: pending.subarray(4, 4 + length) });
-        pending = pending.subarray(4 + length);
-      }
+      for (let message = next(); message !== undefined; message = next()) messages.push(message);
       return messages;
     },
   };
 }
 
+export function encodeMessage({ type, body }: HandshakeMessage): Uint8Array {
+  return Buffer.concat([uint(type, 1), vector(3, body)]);
+}
+
 export interface ServerHello {
   readonly version: TlsVersion;
   readonly random: Uint8Array;
+  readonly sessionId: Uint8Array;
   readonly cipherSuite: number;
+  readonly extensions: Extensions;
   /** A HelloRetryRequest has the form of a ServerHello (RFC 8446, section 4.1.4). */
   readonly retry: boolean;
 }
@@ -64,20 +85,30 @@ export interface ServerHello {
 /** SHA-256 of "HelloRetryRequest". */
 const RETRY_RANDOM = Buffer.from("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c", "hex");
 
-/** @throws DecodeError */
+/** RFC 8446, section 4.1.3; RFC 5246, section 7.4.1.3. @throws DecodeError */
 export function parseServerHello(body: Uint8Array): ServerHello {
-  const from = reader(body);
-  const legacy = from.uint(2);
-  const random = from.take(32);
-  from.vector(1);
-  const cipherSuite = from.uint(2);
-  from.uint(1);
-  const chosen =
-    from.remaining === 0 ? undefined : extensions(from.vector(2)).get(EXTENSION_SUPPORTED_VERSIONS);
-  from.end();
-  const version = versionOf(chosen === undefined ? legacy : reader(chosen).uint(2));
-  if (version === undefined) throw new DecodeError("unknown version");
-  return { version, random, cipherSuite, retry: RETRY_RANDOM.equals(random) };
+  return parse(body, (from) => {
+    const legacy = from.uint(2);
+    const random = from.take(32);
+    const sessionId = from.vector(1);
+    if (sessionId.length > 32) throw new DecodeError("session id too long");
+    const cipherSuite = from.uint(2);
+    if (from.uint(1) !== 0) throw new DecodeError("compression", ILLEGAL_PARAMETER);
+    const extensions = from.remaining === 0 ? new Map() : parseExtensions(from.vector(2));
+    const version = chosenVersion(legacy, extensions);
+    return { version, random, sessionId, cipherSuite, extensions, retry: RETRY_RANDOM.equals(random) };
+  });
+}
+
+function chosenVersion(legacy: number, extensions: Extensions): TlsVersion {
+  const chosen = extensions.get(ExtensionType.supportedVersions);
+  const version = versionOf(chosen === undefined ? legacy : parse(chosen, (from) => from.uint(2)));
+  if (version === undefined) throw new DecodeError("unknown version", PROTOCOL_VERSION);
+  // the extension is for TLS 1.3 alone, and TLS 1.3 for it (RFC 8446, section 4.2.1)
+  if ((version === "1.3") !== (chosen !== undefined) || (version === "1.3" && legacy !== 0x0303)) {
+    throw new DecodeError("contradictory versions", ILLEGAL_PARAMETER);
+  }
+  return version;
 }
 
 /** The client's random, which names its secrets in a key log. @throws DecodeError */
@@ -88,6 +119,8 @@ export function clientRandom(body: Uint8Array): Uint8Array {
 }
 
 export interface CertificateRequest {
+  /** certificate_request_context, to be echoed; empty in the handshake itself (RFC 8446, section 4.3.2). */
+  readonly context: Uint8Array;
   /** SignatureScheme code points that the client may sign with. */
   readonly schemes: readonly number[];
   /** ClientCertificateType of TLS 1.2 (RFC 5246, section 7.4.4); undefined in TLS 1.3. */
@@ -98,41 +131,84 @@ export interface CertificateRequest {
 
 /** @throws DecodeError */
 export function parseCertificateRequest(body: Uint8Array, version: TlsVersion): CertificateRequest {
-  const from = reader(body);
-  if (version === "1.3") {
-    from.vector(1);
-    const offered = extensions(from.vector(2));
-    from.end();
-    const schemes = offered.get(EXTENSION_SIGNATURE_ALGORITHMS);
-    const authorities = offered.get(EXTENSION_CERTIFICATE_AUTHORITIES);
-    return {
-      schemes: schemes === undefined ? [] : listOf(reader(schemes).vector(2), (item) => item.uint(2)),
-      certificateTypes: undefined,
-      authorities:
-        authorities === undefined ? [] : listOf(reader(authorities).vector(2), (item) => item.vector(2)),
-    };
-  }
-  const certificateTypes = [...from.vector(1)];
-  // before TLS 1.2 the certificate types say it all (RFC 4346, section 7.4.4)
-  const schemes = version === "1.2" ? listOf(from.vector(2), (item) => item.uint(2)) : [];
-  const authorities = listOf(from.vector(2), (item) => item.vector(2));
-  from.end();
-  return { schemes, certificateTypes, authorities };
-}
-
-/** The certificates (DER) of a Certificate message, leaf first. @throws DecodeError */
-export function parseCertificates(body: Uint8Array, version: TlsVersion): Uint8Array[] {
-  const from = reader(body);
-  if (version === "1.3") from.vector(1);
-  const list = from.vector(3);
-  from.end();
-  return listOf(list, (item) => {
-    const certificate = item.vector(3);
-    if (version === "1.3") item.vector(2);
-    return certificate;
+  return parse(body, (from) => {
+    if (version === "1.3") {
+      const context = from.vector(1);
+      const offered = parseExtensions(from.vector(2));
+      const schemes = offered.get(ExtensionType.signatureAlgorithms);
+      const authorities = offered.get(ExtensionType.certificateAuthorities);
+      return {
+        context,
+        schemes: schemes === undefined ? [] : parse(schemes, (list) => codesOf(list.vector(2))),
+        certificateTypes: undefined,
+        authorities: authorities === undefined ? [] : parse(authorities, (list) => namesOf(list.vector(2))),
+      };
+    }
+    const certificateTypes = [...from.vector(1)];
+    // before TLS 1.2 the certificate types say it all (RFC 4346, section 7.4.4)
+    const schemes = version === "1.2" ? codesOf(from.vector(2)) : [];
+    return { context: new Uint8Array(), certificateTypes, schemes, authorities: namesOf(from.vector(2)) };
   });
 }
 
-function extensions(bytes: Uint8Array): Map<number, Uint8Array> {
-  return new Map(listOf(bytes, (item) => [item.uint(2), item.vector(2)] as const));
+const codesOf = (bytes: Uint8Array) => listOf(bytes, (item) => item.uint(2));
+const namesOf = (bytes: Uint8Array) => listOf(bytes, (item) => item.vector(2));
+
+/** The certificates (DER) of a Certificate message, leaf first. @throws DecodeError */
+export function parseCertificates(body: Uint8Array, version: TlsVersion): Uint8Array[] {
+  return parse(body, (from) => {
+    if (version === "1.3") from.vector(1);
+    return listOf(from.vector(3), (item) => {
+      const certificate = item.vector(3, 1);
+      if (version === "1.3") parseExtensions(item.vector(2));
+      return certificate;
+    });
+  });
+}
+
+/**
+ * Certificate (RFC 8446, section 4.4.2; RFC 5246, section 7.4.2).
+ * @param chain DER, leaf first; none for a client that has no certificate
+ * @param context certificate_request_context, in TLS 1.3 alone
+ */
+export function encodeCertificates(
+  chain: readonly Uint8Array[],
+  version: TlsVersion,
+  context: Uint8Array,
+): Uint8Array {
+  if (version !== "1.3") return vector(3, ...chain.map((der) => vector(3, der)));
+  const entries = chain.flatMap((der) => [vector(3, der), vector(2)]);
+  return Buffer.concat([vector(1, context), vector(3, ...entries)]);
+}
+
+export interface CertificateVerify {
+  readonly scheme: number;
+  readonly signature: Uint8Array;
+}
+
+/** CertificateVerify, and the end of ServerKeyExchange (RFC 8446, section 4.4.3; RFC 5246, section 4.7). */
+export function parseCertificateVerify(body: Uint8Array): CertificateVerify {
+  return parse(body, (from) => ({ scheme: from.uint(2), signature: from.vector(2) }));
+}
+
+export function encodeCertificateVerify({ scheme, signature }: CertificateVerify): Uint8Array {
+  return Buffer.concat([uint(scheme, 2), vector(2, signature)]);
+}
+
+/** What CertificateVerify of TLS 1.3 signs (RFC 8446, section 4.4.3). */
+export function signedContent(side: "client" | "server", transcriptHash: Uint8Array): Uint8Array {
+  const context = `${" ".repeat(64)}TLS 1.3, ${side} CertificateVerify\0`;
+  return Buffer.concat([Buffer.from(context), transcriptHash]);
+}
+
+/** Whether a KeyUpdate wants one in return (RFC 8446, section 4.6.3). @throws DecodeError */
+export function parseKeyUpdate(body: Uint8Array): boolean {
+  const requested = parse(body, (from) => from.uint(1));
+  if (requested > 1) throw new DecodeError("key update", ILLEGAL_PARAMETER);
+  return requested === 1;
+}
+
+/** A body that must be empty. @throws DecodeError */
+export function parseEmpty(body: Uint8Array): void {
+  if (body.length > 0) throw new DecodeError("a message with content", DECODE_ERROR);
 }

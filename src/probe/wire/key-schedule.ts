@@ -86,7 +86,7 @@ function hkdfExpand(
   return Buffer.concat(blocks).subarray(0, length);
 }
 
-function hmac(hash: CipherSuite["hash"], key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array {
+export function hmac(hash: CipherSuite["hash"], key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array {
   const mac = createHmac(hash, key);
   for (const part of data) mac.update(part);
   return mac.digest();

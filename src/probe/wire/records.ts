@@ -1,4 +1,6 @@
-import { DecodeError } from "./codec.ts";
+import { RECORD_OVERFLOW } from "./alerts.ts";
+import { byteQueue } from "./byte-queue.ts";
+import { DecodeError, uint } from "./codec.ts";
 
 /** RFC 8446, section 5.1. */
 export const ContentType = {
@@ -8,8 +10,13 @@ export const ContentType = {
   applicationData: 23,
 } as const;
 
-/** 2^14 bytes of content and what TLS 1.2 allows for protection (RFC 5246, section 6.2.3). */
-const MAX_FRAGMENT = 16_384 + 2048;
+/** The most content that one record carries, in bytes (RFC 8446, section 5.1). */
+export const MAX_CONTENT = 16_384;
+
+/** Content and what TLS 1.2 allows for protection (RFC 5246, section 6.2.3). */
+const MAX_FRAGMENT = MAX_CONTENT + 2048;
+
+const HEADER = 5;
 
 export interface TlsRecord {
   readonly type: number;
@@ -23,36 +30,44 @@ export interface RecordSplitter {
   push(bytes: Uint8Array): TlsRecord[];
 }
 
-/** Cuts a byte stream into records; holds at most one unfinished record. */
+/** Cuts a byte stream into records; holds at most one unfinished record and what came with it. */
 export function recordSplitter(): RecordSplitter {
-  let pending: Buffer = Buffer.alloc(0);
+  const pending = byteQueue();
+  const next = (): TlsRecord | undefined => {
+    const header = pending.peek(HEADER);
+    if (header === undefined) return undefined;
+    const whole = pending.take(HEADER + checkedLength(header));
+    return (
+      whole && { type: whole[0] ?? 0, header: whole.subarray(0, HEADER), fragment: whole.subarray(HEADER) }
+    );
+  };
   return {
     push(bytes) {
-      pending = pending.length === 0 ? Buffer.from(bytes) : Buffer.concat([pending, bytes]);
+      pending.push(bytes);
       const records: TlsRecord[] = [];
-      let at = 0;
-      while (pending.length - at >= 5) {
-        const length = checkedLength(pending.subarray(at, at + 5));
-        if (pending.length - at < 5 + length) break;
-        records.push({
-          type: pending[at] ?? 0,
-          header: pending.subarray(at, at + 5),
-          fragment: pending.subarray(at + 5, at + 5 + length),
-        });
-        at += 5 + length;
-      }
-      pending = pending.subarray(at);
+      for (let record = next(); record !== undefined; record = next()) records.push(record);
       return records;
     },
   };
 }
 
-function checkedLength(header: Buffer): number {
-  const type = header[0] ?? 0;
-  if (type < ContentType.changeCipherSpec || type > ContentType.applicationData || header[1] !== 3) {
+function checkedLength(header: Uint8Array): number {
+  const [type = 0, major, , high = 0, low = 0] = header;
+  if (type < ContentType.changeCipherSpec || type > ContentType.applicationData || major !== 3) {
     throw new DecodeError("not a TLS record");
   }
-  const length = header.readUInt16BE(3);
-  if (length > MAX_FRAGMENT) throw new DecodeError("record too long");
+  const length = high * 256 + low;
+  if (length > MAX_FRAGMENT) throw new DecodeError("record too long", RECORD_OVERFLOW);
   return length;
+}
+
+/** A record's first five bytes. @param version ProtocolVersion, 0x0303 but for a first ClientHello */
+export function recordHeader(type: number, length: number, version = 0x0303): Uint8Array {
+  return Buffer.concat([uint(type, 1), uint(version, 2), uint(length, 2)]);
+}
+
+/** Content in pieces that fit into records; one empty piece where there is none. */
+export function fragments(content: Uint8Array, size = MAX_CONTENT): Uint8Array[] {
+  const count = Math.max(1, Math.ceil(content.length / size));
+  return Array.from({ length: count }, (_, i) => content.subarray(i * size, (i + 1) * size));
 }
