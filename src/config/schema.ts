@@ -60,6 +60,8 @@ const pki = z.strictObject({
   root_ttl: duration.prefault("3650d"),
   intermediate_ttl: duration.prefault("365d"),
   name_constraints: z.boolean().default(true).describe("limit the intermediate to `domain`"),
+  crl_ttl: duration.prefault("7d").describe("how long a CRL may be relied on"),
+  renew_grace: duration.prefault("7d").describe("how long after its end a certificate may still be renewed"),
   crl_url: z.url().optional(),
   ocsp_url: z.url().optional(),
   roles: z.record(name, role).default({}),

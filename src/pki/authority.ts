@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
-import { type ReadCertificate, readCertificate, subjectKeyId } from "./certificate-read.ts";
 import { type Inventory, openInventory } from "./inventory.ts";
 import { readPrivateKey } from "./key-file.ts";
 import { type KeyType, keySigner, type Signer } from "./keys.ts";
 import { decodeSinglePem } from "./pem.ts";
 import type { IssuerIdentity } from "./profiles.ts";
+import { displayName } from "./verify/name.ts";
+import { type Certificate, parseCertificate } from "./verify/certificate.ts";
 import { MAX_PEM_BYTES, readSecret, type StateLayout, stateLayout } from "./state.ts";
 
 /** What a project's certificates have in common. Durations are in seconds. */
@@ -28,8 +29,8 @@ export interface PkiSettings {
 /** A root and the issuing CA below it. */
 export interface CaGeneration {
   readonly number: number;
-  readonly root: ReadCertificate;
-  readonly issuing: ReadCertificate;
+  readonly root: Certificate;
+  readonly issuing: Certificate;
   /** What leaves copy from the issuing CA. */
   readonly issuer: IssuerIdentity;
   /** The root's key identifier in hexadecimal: the name of this CA wherever its project is moved. */
@@ -107,9 +108,9 @@ export function generationsIn(files: Files, authorities: string): number[] {
 }
 
 /** A certificate from a PEM file that holds nothing else. @throws FleetsecError */
-export function readCertificateFile(files: Files, path: string): ReadCertificate {
+export function readCertificateFile(files: Files, path: string): Certificate {
   const { der } = decodeSinglePem(files.readText(path, MAX_PEM_BYTES), path, ["CERTIFICATE"]);
-  return readCertificate(der, path);
+  return parseCertificate(der, path);
 }
 
 function readGeneration(files: Files, layout: StateLayout, number: number): CaGeneration {
@@ -122,19 +123,27 @@ function readGeneration(files: Files, layout: StateLayout, number: number): CaGe
   return caGeneration(number, root, issuing);
 }
 
-export function caGeneration(number: number, root: ReadCertificate, issuing: ReadCertificate): CaGeneration {
+export function caGeneration(number: number, root: Certificate, issuing: Certificate): CaGeneration {
   return {
     number,
     root,
     issuing,
     issuer: identityOf(issuing),
-    id: Buffer.from(subjectKeyId(root, "root certificate")).toString("hex"),
+    id: keyIdOf(root).toString("hex"),
   };
 }
 
 /** What certificates below a CA copy from its certificate. */
-export function identityOf(ca: ReadCertificate): IssuerIdentity {
-  return { subject: ca.subject, keyId: subjectKeyId(ca, "CA certificate") };
+export function identityOf(ca: Certificate): IssuerIdentity {
+  return { subject: ca.subject.der, keyId: keyIdOf(ca) };
+}
+
+function keyIdOf({ subjectKeyId, subject }: Certificate): Buffer {
+  if (subjectKeyId !== undefined) return Buffer.from(subjectKeyId, "hex");
+  throw new FleetsecError(
+    "input",
+    `the CA certificate of ${displayName(subject)} has no subject key identifier`,
+  );
 }
 
 async function unlock(

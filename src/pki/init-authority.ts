@@ -9,7 +9,6 @@ import {
   type PassphraseSource,
   type PkiSettings,
 } from "./authority.ts";
-import { type ReadCertificate, readCertificate } from "./certificate-read.ts";
 import { buildCertificate } from "./certificate.ts";
 import { buildCrl } from "./crl.ts";
 import { createInventory, openInventory } from "./inventory.ts";
@@ -19,6 +18,8 @@ import { encodePem } from "./pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames, rootProfile } from "./profiles.ts";
 import { publish } from "./publish.ts";
 import { type PkiPlatform, stateLayout } from "./state.ts";
+import { type Certificate, parseCertificate } from "./verify/certificate.ts";
+import { isoTime } from "./verify/time.ts";
 
 export interface InitRequest {
   readonly stateDirectory: string;
@@ -52,7 +53,7 @@ export async function initAuthority(platform: PkiPlatform, request: InitRequest)
     createInventory(files, layout.inventory);
     const inventory = openInventory(files, layout.inventory);
     const number = inventory.lastAuthority() + 1;
-    const at = new Date(platform.clock.now()).toISOString();
+    const at = isoTime(platform.clock.now());
     inventory.append([{ op: "crl", at, authority: number, number: FIRST_CRL }]);
     const building = join(dirname(layout.authorities), `.${basename(layout.authorities)}.tmp`);
     // under the lock: what is there was left by a killed process
@@ -79,14 +80,14 @@ async function makeCa(platform: PkiPlatform, request: InitRequest): Promise<Made
   const [rootKeys, issuingKeys] = [await generateKey(settings.keyType), await generateKey(settings.keyType)];
   const [rootSigner, issuingSigner] = [keySigner(rootKeys.privateKey), keySigner(issuingKeys.privateKey)];
   const common = { random: platform.random, now, organization: settings.organization };
-  const root = readCertificate(
+  const root = parseCertificate(
     await buildCertificate(
       rootProfile({ ...common, ttl: settings.rootTtl, spki: rootSigner.spki }),
       rootSigner,
     ),
     "root certificate",
   );
-  const issuing = readCertificate(
+  const issuing = parseCertificate(
     await buildCertificate(
       issuingProfile({
         ...common,
@@ -127,14 +128,14 @@ async function makeCa(platform: PkiPlatform, request: InitRequest): Promise<Made
 async function protect(
   platform: PkiPlatform,
   { passphrase, iterations }: InitRequest,
-  root: ReadCertificate,
+  root: Certificate,
   [rootKeys, issuingKeys]: readonly [KeyPair, KeyPair],
 ): Promise<{ keys: readonly [string, string]; passphrase: PassphraseSource }> {
   if (passphrase === undefined) {
     const keys = [privateKeyPem(rootKeys.privateKey), privateKeyPem(issuingKeys.privateKey)] as const;
     return { keys, passphrase: () => Promise.reject(new Error("an unencrypted key has no passphrase")) };
   }
-  const secret = await passphrase(Buffer.from(identityOf(root).keyId).toString("hex"));
+  const secret = await passphrase(root.subjectKeyId ?? "");
   const parts = { random: platform.random, ...(iterations === undefined ? {} : { iterations }) };
   const keys = [
     await encryptedKeyPem(rootKeys.privateKey, secret, parts),

@@ -1,6 +1,6 @@
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import type { Authority, PkiSettings } from "./authority.ts";
+import type { Authority, CaGeneration, PkiSettings } from "./authority.ts";
 import { buildCertificate, formatSerial } from "./certificate.ts";
 import {
   activate,
@@ -20,6 +20,9 @@ import { type IssuePlan, type IssueRequest, planIssue } from "./plan.ts";
 import { leafProfile } from "./profiles.ts";
 import { formatSan } from "./roles.ts";
 import type { PkiPlatform } from "./state.ts";
+import { parseCertificate } from "./verify/certificate.ts";
+import { constraintViolation } from "./verify/name-constraints.ts";
+import { isoTime } from "./verify/time.ts";
 
 /** A certificate that was issued and is in the inventory. */
 export interface IssuedCertificate {
@@ -120,10 +123,10 @@ export async function signLeaf(
     ocspUrl: settings.ocspUrl,
   });
   const der = await buildCertificate(spec, await authority.signer());
+  refuseConstrained(der, ca);
   const sans = names.map(formatSan);
   const serial = formatSerial(spec.serial);
   const [notBefore, notAfter] = [wholeSecond(spec.notBefore), wholeSecond(spec.notAfter)];
-  const iso = (milliseconds: number) => new Date(milliseconds).toISOString();
   return {
     name,
     serial,
@@ -135,12 +138,12 @@ export async function signLeaf(
     chain: encodePem("CERTIFICATE", ca.issuing.der),
     record: {
       op: "issue",
-      at: iso(now),
+      at: isoTime(now),
       name,
       serial,
       role: role.name,
-      notBefore: iso(notBefore),
-      notAfter: iso(notAfter),
+      notBefore: isoTime(notBefore),
+      notAfter: isoTime(notAfter),
       ttl,
       sans,
       keyType,
@@ -148,6 +151,21 @@ export async function signLeaf(
     },
   };
 }
+
+/** A role may allow more than the issuing CA was made for; no verifier would accept the certificate. */
+function refuseConstrained(der: Uint8Array, { issuing }: CaGeneration): void {
+  if (issuing.nameConstraints === undefined) return;
+  const leaf = parseCertificate(der, "certificate");
+  const violation = constraintViolation(leaf, [issuing.nameConstraints], { left: MAX_COMPARISONS });
+  if (violation === undefined) return;
+  const detail = "message" in violation ? violation.message : "has too many names";
+  throw new FleetsecError("refused", `the issuing CA is name-constrained: the certificate ${detail}`, {
+    hint: "ask for a name in the trust domain, or rotate the CA after changing pki.roles",
+  });
+}
+
+/** Far more names than anybody asks for, with far more constraints than `ca init` writes. */
+const MAX_COMPARISONS = 100_000;
 
 /** Certificates have no fractions of a second. */
 function wholeSecond(milliseconds: number): number {

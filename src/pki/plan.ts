@@ -4,6 +4,7 @@ import type { CaGeneration, PkiSettings } from "./authority.ts";
 import type { GeneralName } from "./general-name.ts";
 import type { AnyKeyType, KeyType } from "./keys.ts";
 import { checkName, defaultNames, formatSan, refusalOf, type Role } from "./roles.ts";
+import { isoTime } from "./verify/time.ts";
 
 /** What is asked for. */
 export interface IssueRequest {
@@ -74,7 +75,7 @@ function checkTtl(role: Role, ttl: number, ca: CaGeneration, now: number): void 
   }
   const left = Math.floor((ca.issuing.notAfter - now) / 1000);
   if (ttl > left) {
-    const end = new Date(ca.issuing.notAfter).toISOString();
+    const end = isoTime(ca.issuing.notAfter);
     throw new FleetsecError(
       "refused",
       `the issuing CA ends at ${end}, before a lifetime of ${formatDuration(ttl)} does`,

@@ -7,6 +7,7 @@ import type { InventoryRecord } from "./inventory-line.ts";
 import { encodePem } from "./pem.ts";
 import { BACKDATE } from "./profiles.ts";
 import { MAX_PEM_BYTES, type PkiPlatform } from "./state.ts";
+import { isoTime } from "./verify/time.ts";
 
 /** A CRL of a million entries has some 50 megabytes. */
 export const MAX_CRL_BYTES = 1 << 28;
@@ -41,7 +42,7 @@ export async function publishCrl(
   const signer = await authority.signer(ca);
   const now = clock.now();
   const number = inventory.crlNumber(ca.number) + 1;
-  const at = new Date(now).toISOString();
+  const at = isoTime(now);
   inventory.append([...records, { op: "crl", at, authority: ca.number, number }]);
   const crlLifetime = settings.crlTtl * 1000;
   const crl = await buildCrl(

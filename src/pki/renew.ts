@@ -1,8 +1,6 @@
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type PkiSettings, readCertificateFile } from "./authority.ts";
-import { formatSerial } from "./certificate.ts";
-import type { ReadCertificate } from "./certificate-read.ts";
 import {
   activate,
   activeGeneration,
@@ -18,6 +16,7 @@ import { generateKey, spkiOf } from "./keys.ts";
 import { type IssuePlan, planIssue } from "./plan.ts";
 import { parseSan, type Role } from "./roles.ts";
 import { type PkiPlatform, readSecret } from "./state.ts";
+import type { Certificate } from "./verify/certificate.ts";
 
 export interface RenewRequest {
   readonly name: string;
@@ -90,11 +89,11 @@ export function currentCertificate(files: Files, authority: Authority, name: str
  * it, so that a fleet issued at once does not come back at once. The jitter is drawn from the serial
  * number: it is random, and yet the answer stays the same each time it is asked for.
  */
-export function renewalTime(certificate: Pick<ReadCertificate, "serial" | "notBefore" | "notAfter">): number {
+export function renewalTime(certificate: Pick<Certificate, "serial" | "notBefore" | "notAfter">): number {
   const { serial, notBefore, notAfter } = certificate;
   const lifetime = notAfter - notBefore;
-  const tail = serial.subarray(-4).reduce((value, byte) => value * 256 + byte, 0);
-  return Math.floor(notBefore + (lifetime * 2) / 3 - (lifetime / 20) * (tail / 2 ** 32));
+  const fraction = Number.parseInt(serial.slice(-8), 16) / 2 ** 32;
+  return Math.floor(notBefore + (lifetime * 2) / 3 - (lifetime / 20) * fraction);
 }
 
 function newestStored(authority: Authority, name: string): InventoryEntry {
@@ -115,7 +114,7 @@ function rollForward(files: Files, authority: Authority, entry: InventoryEntry):
   return entry;
 }
 
-function readInUse(files: Files, authority: Authority, issued: IssueRecord): ReadCertificate {
+function readInUse(files: Files, authority: Authority, issued: IssueRecord): Certificate {
   const path = currentFiles(directoryOf(authority, issued)).cert;
   if (files.kind(path) !== undefined) return readCertificateFile(files, path);
   throw new FleetsecError("not-found", `the certificate of ${issued.name} is not there: ${path}`, {
@@ -123,8 +122,8 @@ function readInUse(files: Files, authority: Authority, issued: IssueRecord): Rea
   });
 }
 
-function currentOf(authority: Authority, issued: IssueRecord, inUse: ReadCertificate): CurrentCertificate {
-  const serial = formatSerial(inUse.serial);
+function currentOf(authority: Authority, issued: IssueRecord, inUse: Certificate): CurrentCertificate {
+  const { serial } = inUse;
   if (authority.inventory.bySerial(serial)?.issued.name !== issued.name) {
     throw new FleetsecError(
       "state",

@@ -4,6 +4,7 @@ import type { InventoryEntry } from "./inventory.ts";
 import type { RevocationReason, RevokeRecord } from "./inventory-line.ts";
 import { publishCrl } from "./publish.ts";
 import type { PkiPlatform } from "./state.ts";
+import { isoTime } from "./verify/time.ts";
 
 export interface RevokeRequest {
   /** A NAME, for every certificate of it that has not ended, or a serial number in hexadecimal. */
@@ -44,7 +45,7 @@ export async function revoke(
       const records = open
         .filter(({ issued }) => issued.authority === ca.number)
         .map(({ issued }): RevokeRecord => {
-          return { op: "revoke", at: new Date(now).toISOString(), serial: issued.serial, reason };
+          return { op: "revoke", at: isoTime(now), serial: issued.serial, reason };
         });
       await publishCrl(platform, authority, ca, settings, records);
     }

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { systemLocks } from "../../src/platform/lock.ts";
 import { scratch } from "../support/scratch.ts";
 
-const clock = { now: () => Date.now(), monotonic: () => 0, sleep: (ms: number) => delay(ms) };
+const clock = { now: () => Date.now(), monotonic: () => performance.now(), sleep: (ms: number) => delay(ms) };
 const locks = systemLocks(clock);
 
 test("holders never overlap, and none is left out", async () => {
