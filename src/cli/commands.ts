@@ -3,6 +3,11 @@ import type { CommandEntry } from "./command.ts";
 /** Every command, in the order of `fleetsec --help`. */
 export const commands: readonly CommandEntry[] = [
   {
+    name: "gateway",
+    summary: "run the embedded mTLS gateway, for development and tests",
+    load: () => import("./gateway.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script for bash, zsh or fish",
     load: () => import("./completion.ts"),

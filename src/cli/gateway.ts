@@ -1,0 +1,101 @@
+import { join, resolve } from "node:path";
+import type { LoadedConfig } from "../config/load.ts";
+import { FleetsecError } from "../errors.ts";
+import type { Cli, Define } from "./command.ts";
+import { requireProject } from "./project.ts";
+
+interface GatewayFlags {
+  readonly name: string;
+  readonly listen?: string;
+  readonly upstream?: string;
+  readonly echo?: true;
+  readonly allowRole?: readonly string[];
+  readonly auditLog?: string;
+}
+
+/** Milliseconds between looks at the certificates. */
+const RELOAD_INTERVAL = 1_000;
+
+export const define: Define = (command, bind) => {
+  command
+    .description(
+      "Run the embedded mTLS gateway, for development and tests: it demands client certificates of the\n" +
+        "dev CA, checks their application roles, passes the identity on (RFC 9440) and writes audit events.",
+    )
+    .option("--name <name>", "the certificate to serve, by its name in the state directory", "gateway")
+    .option("--listen <host:port>", "where to listen (default: gateway.listen); port 0 takes a free one")
+    .option("--upstream <host:port>", "where requests go (default: gateway.upstream)")
+    .option("--echo", "no upstream: answer with what is known of the client")
+    .option("--allow-role <role...>", "application roles that may pass (default: those of every client role)")
+    .option("--audit-log <file>", "append audit events there, one JSON object a line (default: stdout)")
+    .action(
+      bind(async (cli, flags: GatewayFlags) => {
+        await serve(cli, flags);
+        return 0;
+      }),
+    );
+};
+
+async function serve(cli: Cli, flags: GatewayFlags): Promise<void> {
+  const { platform, output } = cli;
+  const project = requireProject(cli);
+  const { startGateway } = await import("../gateway/gateway.ts");
+  const gateway = await startGateway(
+    await optionsOf(cli, project, flags),
+    platform,
+    auditSink(cli, flags.auditLog),
+  );
+  const { host } = addressOf(flags.listen ?? project.config.gateway.listen, "--listen");
+  output.note(`listening on https://${host.includes(":") ? `[${host}]` : host}:${gateway.port}/`);
+  try {
+    // polling by time sees every change that a rename of a symlink makes, on every file system
+    for (;;) {
+      await platform.clock.sleep(RELOAD_INTERVAL, platform.signal);
+      try {
+        if (gateway.reload()) output.note("certificates reloaded");
+      } catch (error) {
+        if (!(error instanceof FleetsecError)) throw error;
+        output.warn(`the old certificates stay in use: ${error.message}`);
+      }
+    }
+  } finally {
+    await gateway.close();
+  }
+}
+
+async function optionsOf(cli: Cli, { config, directory }: LoadedConfig, flags: GatewayFlags) {
+  const { stateLayout } = await import("../pki/state.ts");
+  const layout = stateLayout(resolve(directory, config.state));
+  // one file, so that the certificate and the key in it always match
+  const bundle = join(layout.certificates, flags.name, "current", "bundle.pem");
+  const clients = Object.values(config.pki.roles).filter(({ usages }) => usages.includes("client"));
+  return {
+    ...addressOf(flags.listen ?? config.gateway.listen, "--listen", 0),
+    credentials: {
+      cert: bundle,
+      key: bundle,
+      clientCa: layout.trustBundle,
+      ...(cli.platform.files.kind(layout.crl) === undefined ? {} : { crl: layout.crl }),
+    },
+    allowedRoles: flags.allowRole ?? clients.flatMap((role) => role.application_roles),
+    ...(flags.echo === true
+      ? {}
+      : { upstream: addressOf(flags.upstream ?? config.gateway.upstream, "--upstream") }),
+  };
+}
+
+/** @throws FleetsecError `usage` */
+function addressOf(text: string, flag: string, lowestPort = 1): { host: string; port: number } {
+  const [, host, digits] = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]{1,253}):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (host === undefined || !(port >= lowestPort && port <= 65_535)) {
+    throw new FleetsecError("usage", `${flag} is not an address: ${text}`, { hint: "write it as HOST:PORT" });
+  }
+  return { host: host.replace(/^\[|\]$/g, ""), port };
+}
+
+function auditSink({ platform }: Cli, path: string | undefined): (event: object) => void {
+  if (path === undefined) return (event) => platform.stdout.write(`${JSON.stringify(event)}\n`);
+  const file = resolve(platform.cwd, path);
+  return (event) => platform.files.appendEvent(file, `${JSON.stringify(event)}\n`);
+}
