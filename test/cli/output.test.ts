@@ -4,6 +4,8 @@ import { type ErrorCode, exitCodeOf, FleetsecError } from "../../src/errors.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { systemPlatform } from "../../src/platform/system.ts";
 
+const system = systemPlatform(new AbortController().signal);
+
 function terminal(isTTY: boolean, env: Record<string, string> = {}) {
   const written = { stdout: "", stderr: "" };
   const sink = (name: "stdout" | "stderr") => ({
@@ -14,7 +16,7 @@ function terminal(isTTY: boolean, env: Record<string, string> = {}) {
     columns: 20,
   });
   const platform: Platform = {
-    ...systemPlatform(new AbortController().signal),
+    ...system,
     env,
     stdout: sink("stdout"),
     stderr: sink("stderr"),
