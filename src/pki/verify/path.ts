@@ -4,8 +4,8 @@ import type { Work } from "./work.ts";
 
 /** Certificates in a path, whatever their kind: a bound on depth, above every limit on intermediates. */
 const MAX_LENGTH = 16;
-/** Paths that one verification looks at. */
-const MAX_PATHS = 64;
+/** Steps up that one verification takes; every complete path costs at least one. */
+const MAX_STEPS = 500;
 
 export interface Candidate {
   /** From the certificate that was asked about upwards. */
@@ -25,33 +25,39 @@ export function* candidatePaths(request: VerifyRequest, work: Work): Generator<C
   const pool = bySubject(
     request.intermediates.filter((certificate) => !includes(request.anchors, certificate)),
   );
-  let paths = 0;
+  let steps = 0;
 
   function* extend(path: readonly Certificate[]): Generator<Candidate, void, undefined> {
     const last = path.at(-1);
-    if (last === undefined || work.exhausted) return;
+    if (last === undefined) return;
     const trusted = issuersOf(last, anchors);
     const untrusted = issuersOf(last, pool).filter(
       (issuer) => !path.some((below) => isSameAuthority(below, issuer)),
     );
-    const signers = [...trusted, ...untrusted].filter(
-      (issuer) => work.signatureFault(last, issuer) === undefined,
-    );
-    const choices = signers.length > 0 ? signers : [...trusted, ...untrusted].slice(0, 1);
-    if (choices.length === 0) yield { path, complete: false };
-    for (const issuer of choices) {
-      if (paths === MAX_PATHS || path.length === MAX_LENGTH) {
-        work.exhausted = true;
-        return;
-      }
-      if (trusted.includes(issuer)) {
-        paths += 1;
-        yield { path: [...path, issuer], complete: true };
-      } else {
-        yield* extend([...path, issuer]);
-      }
+    const issuers = [...trusted, ...untrusted];
+    let signers = 0;
+    for (const issuer of issuers) {
+      if (work.signatureFault(last, issuer) !== undefined) continue;
+      signers += 1;
+      yield* follow(path, issuer, trusted);
+    }
+    if (signers > 0 || work.exhausted) return;
+    const [likeliest] = issuers;
+    if (likeliest === undefined) yield { path, complete: false };
+    else yield* follow(path, likeliest, trusted);
+  }
+
+  function* follow(path: readonly Certificate[], issuer: Certificate, trusted: readonly Certificate[]) {
+    steps += 1;
+    if (steps > MAX_STEPS || path.length === MAX_LENGTH) {
+      work.exhausted = true;
+    } else if (trusted.includes(issuer)) {
+      yield { path: [...path, issuer], complete: true };
+    } else {
+      yield* extend([...path, issuer]);
     }
   }
+
   yield* extend([request.certificate]);
 }
 
