@@ -88,19 +88,16 @@ export function timeOf(element: Element, what: string): number {
     number,
     number,
   ];
-  const date = new Date(0);
-  date.setUTCFullYear(year, month - 1, day);
-  date.setUTCHours(hour, minute, second);
+  const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
   // 30 February and 25 o'clock roll over in Date: what comes back must be what went in
-  if (
-    date
-      .toISOString()
-      .replace(/\.\d+Z$/, "Z")
-      .replace(/[-:T]/g, "") !==
-    century + text
-  ) {
-    throw malformed(what, "a time that does not exist");
-  }
+  const exists =
+    date.getUTCFullYear() === year &&
+    date.getUTCMonth() === month - 1 &&
+    date.getUTCDate() === day &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60;
+  if (!exists) throw malformed(what, "a time that does not exist");
   return date.getTime();
 }
 

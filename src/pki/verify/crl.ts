@@ -99,6 +99,7 @@ function readListExtensions(list: Element | undefined, what: string, unprocessed
 
 function readEntries(contents: Uint8Array, what: string, unprocessed: Set<string>): Map<string, Revocation> {
   const revoked = new Map<string, Revocation>();
+  const reasonOf = reasonReader(what, unprocessed);
   for (const entry of elementsOf(contents, what)) {
     if (entry.tag !== tags.sequence) throw malformed(what, "an entry that is no SEQUENCE");
     const fields = derReader(entry.contents, what);
@@ -106,12 +107,25 @@ function readEntries(contents: Uint8Array, what: string, unprocessed: Set<string
     const at = timeOf(fields.next(), what);
     const extensions = fields.optional(tags.sequence);
     fields.end();
-    const reason = extensions === undefined ? "unspecified" : readReason(extensions.raw, what, unprocessed);
-    revoked.set(serial, { at, reason });
+    revoked.set(serial, { at, reason: extensions === undefined ? "unspecified" : reasonOf(extensions.raw) });
   }
   // section 5.1.2.6: with nothing revoked the list MUST be absent
   if (revoked.size === 0) throw malformed(what, "an empty list of revoked certificates");
   return revoked;
+}
+
+/** More than there are reasons; entries that carry something else besides are few. */
+const MAX_KNOWN = 64;
+
+/** A long list says the same few things over and over: each is decoded once. */
+function reasonReader(what: string, unprocessed: Set<string>): (der: Uint8Array) => RevocationReason {
+  const known = new Map<string, RevocationReason>();
+  return (der) => {
+    const key = Buffer.from(der).toString("latin1");
+    const reason = known.get(key) ?? readReason(der, what, unprocessed);
+    if (known.size < MAX_KNOWN) known.set(key, reason);
+    return reason;
+  };
 }
 
 function readReason(der: Uint8Array, what: string, unprocessed: Set<string>): RevocationReason {
