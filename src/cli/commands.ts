@@ -6,6 +6,14 @@ export const commands: readonly CommandEntry[] = [
     name: "gateway",
     summary: "run the embedded mTLS gateway, for development and tests",
     load: () => import("./gateway.ts"),
+    name: "ca",
+    summary: "make and show the CA, print its trust bundle and CRLs",
+    load: () => import("./ca.ts"),
+  },
+  {
+    name: "cert",
+    summary: "issue, sign, renew, revoke and list certificates",
+    load: () => import("./cert.ts"),
   },
   {
     name: "completion",

@@ -27,6 +27,20 @@ export function publish(files: Files, authorities: string): void {
   files.write(join(authorities, "crl.pem"), crls.join(""));
 }
 
+/** Makes a new CRL of each issuing CA that is trusted. @throws FleetsecError as unlocking and writing do */
+export async function refreshCrls(
+  platform: PkiPlatform,
+  authority: Authority,
+  settings: PkiSettings,
+): Promise<void> {
+  // before the lock: this may ask a person for a passphrase
+  for (const ca of authority.trusted) await authority.signer(ca);
+  await platform.locks.hold(authority.layout.lock, async () => {
+    authority.inventory.refresh();
+    for (const ca of authority.trusted) await publishCrl(platform, authority, ca, settings);
+  });
+}
+
 /**
  * Adds records and publishes a CRL of an issuing CA that takes them into account. To be called under
  * the state's lock, after a refresh of the inventory.

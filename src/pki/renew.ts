@@ -40,8 +40,6 @@ export interface CurrentCertificate {
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** From when it is to be renewed. */
-  readonly due: number;
   readonly files: CertificateFiles;
 }
 
@@ -64,7 +62,7 @@ export async function renew(
   const { issued } = entry;
   const now = clock.now();
   const current = currentOf(authority, issued, readInUse(files, authority, issued));
-  if (request.force !== true && now < current.due) return { renewed: false, current };
+  if (request.force !== true && now < dueAt(current)) return { renewed: false, current };
   refuseRevoked(entry);
   refuseLate(issued, settings, now);
   const plan = planIssue(planOf(request, issued), settings, authority.current, now);
@@ -89,7 +87,7 @@ export function currentCertificate(files: Files, authority: Authority, name: str
  * it, so that a fleet issued at once does not come back at once. The jitter is drawn from the serial
  * number: it is random, and yet the answer stays the same each time it is asked for.
  */
-export function renewalTime(certificate: Pick<Certificate, "serial" | "notBefore" | "notAfter">): number {
+export function dueAt(certificate: Pick<Certificate, "serial" | "notBefore" | "notAfter">): number {
   const { serial, notBefore, notAfter } = certificate;
   const lifetime = notAfter - notBefore;
   const fraction = Number.parseInt(serial.slice(-8), 16) / 2 ** 32;
@@ -139,7 +137,6 @@ function currentOf(authority: Authority, issued: IssueRecord, inUse: Certificate
     role: issued.role,
     notBefore: inUse.notBefore,
     notAfter: inUse.notAfter,
-    due: renewalTime(inUse),
     files: currentFiles(directoryOf(authority, issued)),
   };
 }

@@ -16,7 +16,7 @@ import { issue, issueEphemeral } from "../../src/pki/issue.ts";
 import { readPrivateKey } from "../../src/pki/key-file.ts";
 import { spkiOf } from "../../src/pki/keys.ts";
 import { listCertificates } from "../../src/pki/list.ts";
-import { renew, renewalTime } from "../../src/pki/renew.ts";
+import { dueAt, renew } from "../../src/pki/renew.ts";
 import { revoke } from "../../src/pki/revoke.ts";
 import { systemFiles } from "../../src/platform/files.ts";
 import { movablePlatform, testAuthority, testRole, testSettings } from "../support/pki.ts";
@@ -214,7 +214,7 @@ describe("renew", () => {
 
   test("is due between 2/3 - 1/20 and 2/3 of the lifetime, at a time of the certificate's own", () => {
     const times = Array.from({ length: 200 }, (_, i) =>
-      renewalTime({
+      dueAt({
         serial: `01${((i * 37) % 256).toString(16).padStart(2, "0")}000000`,
         notBefore: 0,
         notAfter: 60_000,

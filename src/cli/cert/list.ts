@@ -1,0 +1,52 @@
+import { FleetsecError } from "../../errors.ts";
+import type { CertificateStatus } from "../../pki/list.ts";
+import { table } from "../../report/table.ts";
+import type { Define } from "../command.ts";
+import { openCa, requirePki } from "../pki-project.ts";
+
+interface Flags {
+  readonly status: readonly CertificateStatus[];
+}
+
+const STATUSES: readonly CertificateStatus[] = ["valid", "expired", "revoked", "superseded"];
+
+export const define: Define = (command, bind) => {
+  command
+    .option("--status <status>", `only those that are ${STATUSES.join(", ")} (repeatable)`, collectStatus, [])
+    .action(
+      bind(async (cli, { status: wanted }: Flags) => {
+        const { inventory } = await openCa(cli, requirePki(cli));
+        const { listCertificates } = await import("../../pki/list.ts");
+        const certificates = listCertificates(inventory, cli.platform.clock.now())
+          .filter(({ status }) => wanted.length === 0 || wanted.includes(status))
+          .map(({ issued, status }) => ({
+            name: issued.name,
+            serial: issued.serial,
+            role: issued.role,
+            notBefore: issued.notBefore,
+            notAfter: issued.notAfter,
+            status,
+          }));
+        cli.output.result({ schema: "fleetsec.cert-list/v1", certificates }, () => {
+          if (certificates.length === 0) return "no certificates";
+          const rows = certificates.map((entry) => [
+            entry.name,
+            entry.role,
+            entry.status,
+            entry.notAfter,
+            entry.serial,
+          ]);
+          return table([["NAME", "ROLE", "STATUS", "NOT AFTER", "SERIAL"], ...rows], cli.output.columns);
+        });
+        return 0;
+      }),
+    );
+};
+
+function collectStatus(value: string, before: readonly CertificateStatus[]): readonly CertificateStatus[] {
+  const status = STATUSES.find((candidate) => candidate === value);
+  if (status !== undefined) return [...before, status];
+  throw new FleetsecError("usage", `--status is not a status: ${value}`, {
+    hint: `use ${STATUSES.join(", ")}`,
+  });
+}

@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Files } from "../platform/files.ts";
+import { type Authority, type CaGeneration, caFiles } from "./authority.ts";
+import { type CertificateStatus, listCertificates } from "./list.ts";
+import { MAX_PEM_BYTES } from "./state.ts";
+import type { Certificate } from "./verify/certificate.ts";
+import { displayName } from "./verify/name.ts";
+import { MAX_CRL_FILE, readCrls } from "./verify/pem.ts";
+import { isoTime } from "./verify/time.ts";
+
+/** A CA certificate in short. Text in it comes from the certificate. */
+export interface CaSummary {
+  readonly subject: string;
+  readonly serial: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  /** SHA-256 of the DER, in hexadecimal. */
+  readonly fingerprint: string;
+}
+
+export interface CaDescription {
+  readonly id: string;
+  readonly generation: number;
+  readonly root: CaSummary;
+  readonly issuing: CaSummary;
+  /** Whether the issuing key is encrypted on disk. */
+  readonly keys: "encrypted" | "plain";
+  readonly crl: {
+    readonly number: number;
+    readonly thisUpdate: string;
+    readonly nextUpdate: string;
+    readonly revoked: number;
+    /** Whether it has ended, or lacks a revocation that the inventory has. */
+    readonly stale: boolean;
+  };
+  readonly certificates: Readonly<Record<CertificateStatus, number>>;
+}
+
+/** @param now milliseconds since the epoch. @throws FleetsecError where a file of the CA is damaged */
+export function describeCa(files: Files, authority: Authority, now: number): CaDescription {
+  const { current, inventory } = authority;
+  const certificates = { valid: 0, expired: 0, revoked: 0, superseded: 0 };
+  for (const { status } of listCertificates(inventory, now)) certificates[status] += 1;
+  return {
+    id: current.id,
+    generation: current.number,
+    root: summarize(current.root),
+    issuing: summarize(current.issuing),
+    keys: keyProtection(files, authority, current),
+    crl: describeCrl(files, authority, now),
+    certificates,
+  };
+}
+
+export function summarize(certificate: Certificate): CaSummary {
+  return {
+    subject: displayName(certificate.subject),
+    serial: certificate.serial,
+    notBefore: isoTime(certificate.notBefore),
+    notAfter: isoTime(certificate.notAfter),
+    fingerprint: createHash("sha256").update(certificate.der).digest("hex"),
+  };
+}
+
+/** The CRL of the issuing CA as it lies on disk. */
+export function describeCrl(files: Files, authority: Authority, now: number): CaDescription["crl"] {
+  const { current, inventory, layout } = authority;
+  const path = join(layout.authorities, String(current.number), caFiles.issuingCrl);
+  const crls = readCrls(files.read(path, MAX_CRL_FILE), path);
+  const { thisUpdate = 0, nextUpdate = 0, revoked = new Map<string, unknown>() } = crls[0] ?? {};
+  const missing = inventory
+    .revocations(current.number)
+    .some(({ issued }) => Date.parse(issued.notAfter) >= now && !revoked.has(issued.serial));
+  return {
+    number: inventory.crlNumber(current.number),
+    thisUpdate: isoTime(thisUpdate),
+    nextUpdate: isoTime(nextUpdate),
+    revoked: revoked.size,
+    stale: nextUpdate < now || missing,
+  };
+}
+
+function keyProtection(files: Files, { layout }: Authority, ca: CaGeneration): "encrypted" | "plain" {
+  const path = join(layout.authorities, String(ca.number), caFiles.issuingKey);
+  return files.readText(path, MAX_PEM_BYTES).startsWith("-----BEGIN ENCRYPTED") ? "encrypted" : "plain";
+}
