@@ -3,9 +3,6 @@ import type { CommandEntry } from "./command.ts";
 /** Every command, in the order of `fleetsec --help`. */
 export const commands: readonly CommandEntry[] = [
   {
-    name: "gateway",
-    summary: "run the embedded mTLS gateway, for development and tests",
-    load: () => import("./gateway.ts"),
     name: "ca",
     summary: "make and show the CA, print its trust bundle and CRLs",
     load: () => import("./ca.ts"),
@@ -14,6 +11,11 @@ export const commands: readonly CommandEntry[] = [
     name: "cert",
     summary: "issue, sign, renew, revoke and list certificates",
     load: () => import("./cert.ts"),
+  },
+  {
+    name: "gateway",
+    summary: "run the embedded mTLS gateway, for development and tests",
+    load: () => import("./gateway.ts"),
   },
   {
     name: "completion",
