@@ -7,7 +7,7 @@ import type { PkiPlatform } from "./state.ts";
 import { isoTime } from "./verify/time.ts";
 
 export interface RevokeRequest {
-  /** A NAME, for every certificate of it that has not ended, or a serial number in hexadecimal. */
+  /** A NAME, for every certificate of it that has not ended, or a serial number in hexadecimal or 8 digits of it. */
   readonly target: string;
   readonly reason: RevocationReason;
 }
@@ -54,7 +54,10 @@ export async function revoke(
   });
 }
 
-/** A name, or a serial number as anybody prints it. */
+/** 32 of 159 random bits: what a person copies from a list that is cut off. */
+const MIN_PREFIX = /^[0-9A-F]{8,40}$/;
+
+/** A name, or a serial number as anybody prints it, or the beginning of one. */
 function find({ inventory }: Authority, target: string, now: number): readonly InventoryEntry[] {
   const named = inventory.byName(target);
   if (named.length > 0) {
@@ -67,6 +70,15 @@ function find({ inventory }: Authority, target: string, now: number): readonly I
   const serial = target.replaceAll(":", "").toUpperCase();
   const entry = inventory.bySerial(serial);
   if (entry !== undefined) return [entry];
+  const [first, second] = MIN_PREFIX.test(serial)
+    ? inventory.entries().filter(({ issued }) => issued.serial.startsWith(serial))
+    : [];
+  if (first !== undefined && second === undefined) return [first];
+  if (second !== undefined) {
+    throw new FleetsecError("usage", `several serial numbers begin with ${target}`, {
+      hint: "write more of it",
+    });
+  }
   throw new FleetsecError("not-found", `no certificate of that name or serial number: ${target}`, {
     hint: "fleetsec cert list names those there are",
   });

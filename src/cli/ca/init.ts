@@ -33,8 +33,9 @@ export const define: Define = (command, bind) => {
         const kept =
           passphrase !== undefined && platform.files.kind(stored) !== undefined ? stored : undefined;
         const document = caDocument("fleetsec.ca-init/v1", authority, description);
-        cli.output.result({ ...document, ...(kept === undefined ? {} : { passphraseFile: kept }) }, () =>
-          caText(cli, authority, description, kept),
+        cli.output.result(
+          { ...document, ...(kept === undefined ? {} : { passphraseFile: kept }) },
+          () => `made a CA for ${project.settings.trustDomain}\n${caText(cli, authority, description, kept)}`,
         );
         return 0;
       }),

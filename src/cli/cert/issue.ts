@@ -10,7 +10,7 @@ import { certificateMembers, certificateText, filesField, sansField } from "./ou
 interface Flags extends PassphraseFlags {
   readonly role: string;
   readonly ttl?: string;
-  readonly san: readonly string[];
+  readonly san?: readonly string[];
   readonly keyType?: string;
   readonly out?: string;
 }
@@ -20,7 +20,7 @@ export const define: Define = (command, bind) => {
     .argument("<name>", "common name, and directory of its files")
     .requiredOption("--role <role>", "role in the configuration")
     .option("--ttl <duration>", "lifetime, e.g. 24h (default: the role's)")
-    .option("--san <name>", "further name: dns:…, ip:… or uri:… (repeatable)", collect, [])
+    .option("--san <name>", "further name: dns:…, ip:… or uri:… (repeatable)", collect)
     .option("--key-type <type>", keyTypes.join(", "))
     .option("--out <dir>", "put NAME/current/… there (default: the state directory's certs)")
     .action(
@@ -32,7 +32,7 @@ export const define: Define = (command, bind) => {
           name,
           role: project.role(flags.role),
           ttl: flags.ttl === undefined ? undefined : durationFlag(flags.ttl, "--ttl"),
-          sans: flags.san.map(parseSan),
+          sans: (flags.san ?? []).map(parseSan),
           keyType: keyTypeFlag(flags.keyType),
           directory: flags.out === undefined ? undefined : resolve(cli.platform.cwd, flags.out),
         };
@@ -54,7 +54,7 @@ export const define: Define = (command, bind) => {
     );
 };
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

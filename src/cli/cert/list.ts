@@ -5,16 +5,16 @@ import type { Define } from "../command.ts";
 import { openCa, requirePki } from "../pki-project.ts";
 
 interface Flags {
-  readonly status: readonly CertificateStatus[];
+  readonly status?: readonly CertificateStatus[];
 }
 
 const STATUSES: readonly CertificateStatus[] = ["valid", "expired", "revoked", "superseded"];
 
 export const define: Define = (command, bind) => {
   command
-    .option("--status <status>", `only those that are ${STATUSES.join(", ")} (repeatable)`, collectStatus, [])
+    .option("--status <status>", `only those that are ${STATUSES.join(", ")} (repeatable)`, collectStatus)
     .action(
-      bind(async (cli, { status: wanted }: Flags) => {
+      bind(async (cli, { status: wanted = [] }: Flags) => {
         const { inventory } = await openCa(cli, requirePki(cli));
         const { listCertificates } = await import("../../pki/list.ts");
         const certificates = listCertificates(inventory, cli.platform.clock.now())
@@ -43,7 +43,10 @@ export const define: Define = (command, bind) => {
     );
 };
 
-function collectStatus(value: string, before: readonly CertificateStatus[]): readonly CertificateStatus[] {
+function collectStatus(
+  value: string,
+  before: readonly CertificateStatus[] = [],
+): readonly CertificateStatus[] {
   const status = STATUSES.find((candidate) => candidate === value);
   if (status !== undefined) return [...before, status];
   throw new FleetsecError("usage", `--status is not a status: ${value}`, {
