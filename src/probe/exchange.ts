@@ -1,4 +1,4 @@
-import type { Identity } from "./identity.ts";
+import type { Identity } from "./identities/identity.ts";
 import type { Observation } from "./observe.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 

@@ -37,7 +37,7 @@ export interface Encounter {
   readonly answer: Answer | undefined;
 }
 
-/** Judges the valid client by itself. `refused` with layer `tls` before a ServerHello: the version is not offered. */
+/** Judges the valid client by itself. `not-applicable`: the server does not offer the version. */
 export function judgeControl(encounter: Encounter, setting: Setting): Judgement {
   const { trace, answer } = encounter;
   const unmade = judgeUnmade(encounter, setting);
@@ -92,11 +92,8 @@ export function judgeAttempt(
   const { trace, answer } = encounter;
   const unmade = judgeUnmade(encounter, setting);
   if (unmade !== undefined) {
-    if (unmade.outcome !== "refused") return unmade;
     // the ClientHello was the control's: what the server says of it cannot be about the certificate
-    return controls.good.length > 0
-      ? { ...unmade, outcome: "inconclusive" }
-      : { ...unmade, outcome: "not-applicable" };
+    return controls.good.length > 0 ? { ...unmade, outcome: "inconclusive" } : unmade;
   }
   if (presented === "no-tls" && trace.seen.alerts.length > 0) {
     return { outcome: "refused", layer: "tls", evidence: "a TLS alert" };
@@ -113,32 +110,36 @@ export function judgeAttempt(
 /** Connections that never came as far as the server's judgement of the client. */
 function judgeUnmade({ trace, answer }: Encounter, { version }: Setting): Judgement | undefined {
   if (trace.end === "unconnected") {
-    const reason = trace.error === "timeout" ? "no TCP connection in time" : `TCP: ${trace.error}`;
-    return inconclusive("tcp", reason);
+    return inconclusive(
+      "tcp",
+      trace.error === "timeout" ? "no TCP connection in time" : `TCP: ${trace.error}`,
+    );
   }
   if (version === undefined || answer !== undefined) return undefined;
+  const chosen = trace.seen.version;
+  if (chosen === undefined) return judgeWithoutHello(trace, version);
+  if (chosen !== version) return notOffered(version, `the server chose TLS ${chosen}`);
+  if (trace.localFault === undefined) return undefined;
+  return inconclusive("tls", `our own TLS library gave up (${trace.localFault})`);
+}
+
+/** The server did not answer the ClientHello with its own. */
+function judgeWithoutHello(trace: Trace, version: TlsVersion): Judgement {
   const alert = serverAlert(trace);
-  const beforeHello = trace.seen.version === undefined;
-  if (beforeHello && alert !== undefined) {
-    const unavailable =
-      [PROTOCOL_VERSION, HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY].includes(alert) ||
-      (alert === INTERNAL_ERROR && version === "1.0");
-    const evidence = `TLS ${version} is not offered (${alertName(alert)})`;
-    return unavailable
-      ? { outcome: "refused", layer: "tls", evidence }
+  if (alert !== undefined) {
+    return SAYS_VERSION.has(alert) || (alert === INTERNAL_ERROR && version === "1.0")
+      ? notOffered(version, alertName(alert))
       : inconclusive("tls", `alert ${alertName(alert)} to the ClientHello`);
   }
-  if (trace.localFault !== undefined) {
-    return trace.seen.version !== undefined && trace.seen.version !== version
-      ? {
-          outcome: "refused",
-          layer: "tls",
-          evidence: `TLS ${version} is not offered (TLS ${trace.seen.version} is)`,
-        }
-      : inconclusive("tls", `our own TLS library gave up (${trace.localFault})`);
-  }
-  if (beforeHello) return inconclusive("tls", `${describeEnd(trace)} before the ServerHello`);
-  return undefined;
+  // some servers close without a word; a timeout could be anything
+  if (trace.end === "closed" || trace.end === "reset") return notOffered(version, describeEnd(trace));
+  return inconclusive("tls", `${trace.localFault ?? describeEnd(trace)}, before the ServerHello`);
+}
+
+const SAYS_VERSION = new Set([PROTOCOL_VERSION, HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY]);
+
+function notOffered(version: TlsVersion, how: string): Judgement {
+  return { outcome: "not-applicable", layer: "tls", evidence: `TLS ${version} is not offered (${how})` };
 }
 
 /** No answer that the protocol understands. */

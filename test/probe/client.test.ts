@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exchange, type Outside } from "../../src/probe/client.ts";
+import { readIdentity } from "../../src/probe/identities/identity.ts";
 import type { Channel, Dial, TlsDial } from "../../src/probe/exchange.ts";
 import { systemPlatform } from "../../src/platform/system.ts";
 import { familiesFor } from "../../src/probe/wire/signature-schemes.ts";
@@ -10,6 +11,8 @@ import { tcpServer, tlsServer } from "./support/servers.ts";
 const { network, clock } = systemPlatform(new AbortController().signal);
 const outside: Outside = { network, clock, signal: new AbortController().signal };
 const deadlines = { connect: 1000, handshake: 2000 };
+
+const NOTHING = { schemes: [], certificateTypes: undefined };
 
 let ca: TestCa;
 let server: TestLeaf;
@@ -39,7 +42,8 @@ function dial(port: number, tls: Partial<TlsDial> = {}): Dial {
   };
 }
 
-const identityOf = ({ pem, keyPem }: TestLeaf) => ({ certificates: pem, key: keyPem });
+const identityOf = ({ pem, keyPem }: TestLeaf) =>
+  readIdentity(pem, keyPem, { certificate: "test", key: "test" });
 const read = async (channel: Channel) => channel.until(() => channel.received().length >= 5, 500);
 const strict = (version: "TLSv1.2" | "TLSv1.3") => ({
   cert: server.pem,
@@ -80,7 +84,7 @@ describe.each([
     expect(Buffer.from(trace.seen.clientCertificates?.[0] ?? [])).toEqual(Buffer.from(client.der));
     expect(Buffer.from(trace.seen.serverCertificates[0] ?? [])).toEqual(Buffer.from(server.der));
     expect(trace.seen.request?.authorities.map((name) => Buffer.from(name))).toEqual([Buffer.from(ca.name)]);
-    expect(familiesFor(trace.seen.request?.schemes ?? [], version)).toContain("p256");
+    expect(familiesFor(trace.seen.request ?? NOTHING, version)).toContain("p256");
   });
 
   test("no certificate: an empty Certificate message, and the server's alert", async () => {
@@ -124,7 +128,7 @@ describe.each([
       deadlines,
       outside,
     );
-    expect(familiesFor(trace.seen.request?.schemes ?? [], version)).toEqual(["rsa"]);
+    expect(familiesFor(trace.seen.request ?? NOTHING, version)).toEqual(["rsa"]);
     expect(trace.seen.clientCertificates).toEqual([]);
   });
 

@@ -1,0 +1,76 @@
+import type { ReadCertificate } from "../pki/certificate-read.ts";
+import type { Presented } from "./evidence.ts";
+import type { Forgery } from "./identities/forgery.ts";
+import type { Identity } from "./identities/identity.ts";
+import type { KeyFamily } from "./wire/signature-schemes.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/** What to change so that the attack is refused, in the terms of each server. */
+export interface Fix {
+  readonly nginx: string;
+  readonly envoy: string;
+  readonly haproxy: string;
+  readonly node: string;
+  readonly go: string;
+}
+
+/** One way to try to be served without a valid certificate. A new one is one file and one line in `attacks.ts`. */
+export interface Attack {
+  /** As it is written in `--attack` and in reports. */
+  readonly id: string;
+  /** What the client presents, in a few words. */
+  readonly title: string;
+  /** The RFC section or CVE that says why it must be refused. */
+  readonly reference: string;
+  /** What it means when it is accepted, in one sentence. */
+  readonly meaning: string;
+  readonly fix: Fix;
+  /**
+   * `essential`: without its refusal nothing is enforced. `required`: its acceptance is a bypass.
+   * `reported`: its acceptance is shown, and many servers allow it on purpose.
+   */
+  readonly weight: "essential" | "required" | "reported";
+  /** The versions on which it is run; null stands for no TLS at all. */
+  readonly versions: readonly (TlsVersion | null)[];
+  plan(scene: Scene): Promise<Plan>;
+}
+
+/** What an attack can be made from, on one TLS version of one endpoint. */
+export interface Scene {
+  readonly forgery: Forgery;
+  /** The key families that the server's CertificateRequest lists and we can forge in. */
+  readonly families: readonly KeyFamily[];
+  /** As the server sent them to the control. */
+  readonly serverCertificates: readonly ReadCertificate[];
+}
+
+/** One client to try. */
+export interface Attempt {
+  /** What sets it apart from the attack's other clients; empty where there is only one. */
+  readonly label: string;
+  readonly presented: Presented;
+  readonly identity: Identity | undefined;
+}
+
+/** The clients to try, or why there is none. */
+export type Plan =
+  | { readonly attempts: readonly Attempt[] }
+  | { readonly outcome: "not-run" | "not-applicable"; readonly reason: string };
+
+/** An attempt with an identity that has to be sent. */
+export function presenting(identity: Identity, label: string): Attempt {
+  return { label, presented: { certificate: identity.chain[0].der }, identity };
+}
+
+/** The same forgery in each family that the server lists. */
+export async function inEachFamily(
+  families: readonly KeyFamily[],
+  forge: (family: KeyFamily) => Promise<Identity>,
+  label = "",
+): Promise<Attempt[]> {
+  return Promise.all(
+    families.map(async (family) =>
+      presenting(await forge(family), label === "" ? family : `${label}, ${family}`),
+    ),
+  );
+}

@@ -1,0 +1,13 @@
+import type { Attack } from "../attack.ts";
+import { modernTls } from "./fixes.ts";
+
+export const plaintext: Attack = {
+  id: "plaintext",
+  title: "no TLS at all",
+  reference: "RFC 9325 section 3.2",
+  meaning: "the port serves clients without TLS, and so without any certificate",
+  fix: modernTls,
+  weight: "required",
+  versions: [null],
+  plan: async () => ({ attempts: [{ label: "", presented: "no-tls", identity: undefined }] }),
+};

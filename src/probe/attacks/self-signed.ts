@@ -1,0 +1,22 @@
+import { type Attack, inEachFamily } from "../attack.ts";
+import { keySigner } from "../../pki/keys.ts";
+import { verifyClients } from "./fixes.ts";
+
+export const selfSigned: Attack = {
+  id: "self-signed",
+  title: "self-signed, with a valid client's names",
+  reference: "RFC 5280 section 6.1",
+  meaning: "a certificate is demanded but not verified: anyone can make one",
+  fix: verifyClients,
+  weight: "essential",
+  versions: ["1.3", "1.2"],
+  plan: async ({ forgery, families }) => ({
+    attempts: await inEachFamily(families, async (family) => {
+      const signer = keySigner((await forgery.key(family)).privateKey);
+      return forgery.leaf({
+        family,
+        issuer: { name: forgery.names.subject, keyId: undefined, signer, chain: [] },
+      });
+    }),
+  }),
+};

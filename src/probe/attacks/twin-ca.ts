@@ -1,0 +1,60 @@
+import { type Attack, inEachFamily } from "../attack.ts";
+import { authorityKeyIdOf, type Forgery, type Issuer } from "../identities/forgery.ts";
+import type { Identity } from "../identities/identity.ts";
+import type { KeyFamily } from "../wire/signature-schemes.ts";
+import { verifyClients } from "./fixes.ts";
+
+/**
+ * Every CA above the valid client has a twin: the same name, byte for byte (another string type is
+ * another name to Go and rustls), and another key. With the real key identifiers a verifier finds
+ * the real CA and a wrong signature; with others it finds no issuer. Lax servers let different ones
+ * of these errors pass, so both are tried.
+ */
+export const twinCa: Attack = {
+  id: "twin-ca",
+  title: "from a CA with the real one's name",
+  reference: "RFC 5280 section 6.1.3 (a)(1)",
+  meaning: "the CA is recognised by its name and not by its signature: anyone can make one of that name",
+  fix: verifyClients,
+  weight: "required",
+  versions: ["1.3", "1.2"],
+  async plan({ forgery, families }) {
+    const control = await forgery.control();
+    if (control === undefined) {
+      return { outcome: "not-run", reason: "needs a valid client certificate, for the name of its CA" };
+    }
+    const kinds = [
+      { label: "the CA's key identifiers", sameKeyIds: true },
+      { label: "other key identifiers", sameKeyIds: false },
+    ];
+    const attempts = await Promise.all(
+      kinds.map(({ label, sameKeyIds }) =>
+        inEachFamily(
+          families,
+          async (family) =>
+            forgery.leaf({ family, issuer: await twinOf(control, forgery, family, sameKeyIds) }),
+          label,
+        ),
+      ),
+    );
+    return { attempts: attempts.flat() };
+  },
+};
+
+/** The twin of the CA that issued the client, below the twins of those above it. */
+async function twinOf(
+  client: Identity,
+  forgery: Forgery,
+  family: KeyFamily,
+  sameKeyIds: boolean,
+): Promise<Issuer> {
+  let twin: Issuer | undefined;
+  // the issuer of the topmost certificate is the root, which clients do not send
+  for (const certificate of client.chain.toReversed()) {
+    const keyId = sameKeyIds ? authorityKeyIdOf(certificate) : undefined;
+    const next = await forgery.authority(family, certificate.issuer, keyId, twin);
+    twin = twin === undefined ? { ...next, chain: [] } : next;
+  }
+  if (twin === undefined) throw new RangeError("a chain is never empty");
+  return twin;
+}

@@ -1,0 +1,189 @@
+import type { Attack } from "./attack.ts";
+import type { AttackResult, ControlResult, EndpointResult, Verdict } from "./result.ts";
+import type { Round, TriedAttack } from "./round.ts";
+import type { Judgement } from "./verdict.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/** What the rounds on one endpoint add up to. */
+export function conclude(
+  where: { readonly target: string; readonly address: string },
+  selected: readonly Attack[],
+  leftOut: readonly Attack[],
+  rounds: readonly Round[],
+): EndpointResult {
+  const attacks = [
+    ...selected.flatMap((attack) => attack.versions.map((version) => resultOf(attack, version, rounds))),
+    ...leftOut.map((attack) => notRun(attack, null, "not selected")),
+  ];
+  const { verdict, reasons } = judgeEndpoint(selected, attacks, rounds);
+  return { ...where, verdict, reasons, control: rounds.flatMap(controlResult), attacks };
+}
+
+/** Only versions that are in use today are a part of the verdict by themselves. */
+function isCurrent(version: TlsVersion | null): version is "1.2" | "1.3" {
+  return version === "1.2" || version === "1.3";
+}
+
+function controlResult({ version, control, controls }: Round): ControlResult[] {
+  const [first, second] = control;
+  if (!isCurrent(version) || first === undefined) return [];
+  const told = (judgement: Judgement): ControlResult => ({
+    tls: version,
+    outcome: judgement.outcome === "not-applicable" ? "refused" : judgement.outcome,
+    evidence: judgement.evidence,
+  });
+  if (second === undefined || controls.sound) return [told(first)];
+  const changed = `first ${first.evidence}, afterwards ${second.evidence}`;
+  return [
+    first.outcome === second.outcome && first.evidence === second.evidence
+      ? told(first)
+      : told({ ...second, outcome: "inconclusive", evidence: changed }),
+  ];
+}
+
+/** Where valid clients are not served on this version although they are on another. */
+function isUnusable(round: Round, rounds: readonly Round[]): boolean {
+  const consistent = round.control.every(
+    ({ outcome }) => outcome === "refused" || outcome === "not-applicable",
+  );
+  return (
+    round.control.length > 0 &&
+    consistent &&
+    rounds.some(({ controls, version }) => controls.sound && isCurrent(version))
+  );
+}
+
+function resultOf(attack: Attack, version: TlsVersion | null, rounds: readonly Round[]): AttackResult {
+  const round = rounds.find((candidate) => candidate.version === version);
+  if (round === undefined) return notRun(attack, version, "not reached");
+  const tried = round.tried.find((candidate) => candidate.attack === attack);
+  const judged = tried === undefined ? withoutTry(round) : combine(tried);
+  if (judged.outcome === "accepted" || judged.outcome === "not-run") return toResult(attack, version, judged);
+  const cannotBeUsed = isCurrent(version)
+    ? isUnusable(round, rounds)
+    : version !== null && !round.controls.sound;
+  if (!cannotBeUsed) return toResult(attack, version, judged);
+  const evidence = round.control[0]?.evidence ?? judged.evidence;
+  return toResult(attack, version, { ...judged, outcome: "not-applicable", evidence });
+}
+
+type Judged = Pick<AttackResult, "outcome" | "layer" | "evidence">;
+
+/** The control's first contact made the attacks pointless. */
+function withoutTry({ control }: Round): Judged {
+  const [first] = control;
+  if (first === undefined)
+    return { outcome: "not-run", layer: "tls", evidence: "no valid client was served to compare with" };
+  return first.outcome === "not-applicable" ? first : { ...first, outcome: "inconclusive" };
+}
+
+/** One outcome for all of an attack's clients: one that is accepted decides, then one that is unclear. */
+export function combine({ plan, judged }: Pick<TriedAttack, "plan" | "judged">): Judged {
+  if (!("attempts" in plan)) return { outcome: plan.outcome, layer: "tls", evidence: plan.reason };
+  for (const outcome of ["accepted", "inconclusive"] as const) {
+    const found = judged.find(({ judgement }) => judgement.outcome === outcome);
+    if (found !== undefined)
+      return { ...found.judgement, evidence: labelled(found.judgement.evidence, [found.attempt.label]) };
+  }
+  if (plan.attempts.length === 0) {
+    return {
+      outcome: "inconclusive",
+      layer: "tls",
+      evidence: "the server lists no kind of key that can be forged",
+    };
+  }
+  if (judged.length < plan.attempts.length)
+    return { outcome: "not-run", layer: "tls", evidence: "interrupted" };
+  const [first] = judged;
+  const refused = judged.find(({ judgement }) => judgement.outcome === "refused") ?? first;
+  if (refused === undefined) throw new RangeError("no attempt");
+  return { ...refused.judgement, evidence: gathered(judged) };
+}
+
+/** `alert unknown_ca (p256, rsa); alert bad_certificate (ed25519)` */
+function gathered(judged: TriedAttack["judged"]): string {
+  const labels = new Map<string, string[]>();
+  for (const { attempt, judgement } of judged) {
+    labels.set(judgement.evidence, [...(labels.get(judgement.evidence) ?? []), attempt.label]);
+  }
+  return [...labels].map(([evidence, names]) => labelled(evidence, names)).join("; ");
+}
+
+function labelled(evidence: string, labels: readonly string[]): string {
+  const named = labels.filter((label) => label !== "");
+  return named.length === 0 ? evidence : `${evidence} (${named.join("; ")})`;
+}
+
+function notRun(attack: Attack, version: TlsVersion | null, evidence: string): AttackResult {
+  return toResult(attack, version, { outcome: "not-run", layer: "tls", evidence });
+}
+
+function toResult(attack: Attack, version: TlsVersion | null, judged: Judged): AttackResult {
+  const { id, title, meaning, reference, fix, weight } = attack;
+  return {
+    id,
+    title,
+    tls: isCurrent(version) ? version : null,
+    outcome: judged.outcome,
+    layer: judged.layer,
+    evidence: judged.evidence,
+    meaning,
+    reference,
+    fix: `nginx: ${fix.nginx}\nEnvoy: ${fix.envoy}\nHAProxy: ${fix.haproxy}\nNode: ${fix.node}\nGo: ${fix.go}`,
+    reportedOnly: weight === "reported",
+  };
+}
+
+/**
+ * `bypassed`: a client that must be refused was accepted, whatever else is known. `enforced`: on every
+ * version that valid clients can use, the control was good before and after, every attack that was
+ * run was refused, and the essential ones among those selected were run. Anything else is
+ * `inconclusive`. What was not run for want of a key does not stand in the way, and is listed.
+ */
+function judgeEndpoint(
+  selected: readonly Attack[],
+  results: readonly AttackResult[],
+  rounds: readonly Round[],
+): { readonly verdict: Verdict; readonly reasons: readonly string[] } {
+  const counted = results.filter(({ reportedOnly }) => !reportedOnly);
+  const accepted = counted.filter(({ outcome }) => outcome === "accepted");
+  if (accepted.length > 0) return { verdict: "bypassed", reasons: accepted.map(describe) };
+  const reasons = [
+    ...controlDoubts(rounds),
+    ...counted.filter(({ outcome }) => outcome === "inconclusive").map(describe),
+    ...essentialGaps(selected, results, rounds),
+  ];
+  return { verdict: reasons.length === 0 ? "enforced" : "inconclusive", reasons };
+}
+
+function describe({ id, tls, evidence }: AttackResult): string {
+  return `${id}${tls === null ? "" : ` on TLS ${tls}`}: ${evidence}`;
+}
+
+function controlDoubts(rounds: readonly Round[]): string[] {
+  const current = rounds.filter(({ version }) => isCurrent(version));
+  const doubtful = current.filter((round) => !round.controls.sound && !isUnusable(round, rounds));
+  if (current.length === 0) return ["no TLS version was tried"];
+  return doubtful
+    .flatMap(controlResult)
+    .map(({ tls, evidence }) => `the valid client on TLS ${tls}: ${evidence}`);
+}
+
+/** Nothing is enforced where nothing was tried. */
+function essentialGaps(
+  selected: readonly Attack[],
+  results: readonly AttackResult[],
+  rounds: readonly Round[],
+): string[] {
+  const usable = rounds.filter(({ controls, version }) => controls.sound && isCurrent(version));
+  const essential = selected.filter(({ weight }) => weight === "essential").map(({ id }) => id);
+  const gaps = results.filter(
+    ({ id, tls, outcome }) =>
+      essential.includes(id) &&
+      usable.some(({ version }) => version === tls) &&
+      (outcome === "not-run" || outcome === "not-applicable"),
+  );
+  if (!results.some(({ outcome }) => outcome === "refused"))
+    return ["no attack was run and refused", ...gaps.map(describe)];
+  return gaps.map(describe);
+}

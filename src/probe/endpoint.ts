@@ -1,0 +1,86 @@
+import { exchange, type Outside } from "./client.ts";
+import type { Dial, Trace } from "./exchange.ts";
+import { serverAlert } from "./evidence.ts";
+import type { Identity } from "./identities/identity.ts";
+import type { Limit } from "./limit.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Target } from "./target.ts";
+import type { Encounter } from "./verdict.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/** A target at one of its addresses, and how to talk to it. */
+export interface Endpoint {
+  readonly target: Target;
+  readonly address: string;
+  readonly protocol: Protocol;
+  /** Trusted for the server, PEM. */
+  readonly serverCa: readonly string[];
+  readonly canary: string | undefined;
+  /** The user's bound for each step in milliseconds. */
+  readonly timeout: number | undefined;
+}
+
+/** Who connects, and how. */
+export interface Client {
+  /** Null: without TLS. */
+  readonly version: TlsVersion | null;
+  readonly identity: Identity | undefined;
+  /** Whether the server's certificate is judged. */
+  readonly control: boolean;
+  /** The first control's trace, once there is one. */
+  readonly like: Trace | undefined;
+}
+
+export type Meet = (client: Client) => Promise<Encounter>;
+
+const CONNECT = 3000;
+const HANDSHAKE = 5000;
+/** Bounds of the wait for something decisive. */
+const MIN_WAIT = 1000;
+const MAX_WAIT = 10_000;
+/** A reset may be an accident, or the end of an alert that a write has run into. */
+const TRIES = 3;
+
+/** Makes connections to an endpoint, each tried again where it was merely reset. */
+export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): Meet {
+  const { target, address, protocol, serverCa, timeout = Number.POSITIVE_INFINITY } = endpoint;
+  const deadlines = { connect: Math.min(CONNECT, timeout), handshake: Math.min(HANDSHAKE, timeout) };
+  return async ({ version, identity, control, like }) => {
+    const dial: Dial = {
+      address,
+      port: target.port,
+      tls:
+        version === null
+          ? undefined
+          : {
+              version,
+              host: target.host,
+              serverName: serverNameOf(target),
+              alpn: protocol.alpn,
+              identity,
+              serverCa: control ? serverCa : [],
+            },
+    };
+    const wait = waitFor(like, protocol, timeout);
+    for (let tries = 1; ; tries += 1) {
+      const trace = await limited(() =>
+        exchange(dial, (channel) => protocol.converse(channel, wait, like), deadlines, outside),
+      );
+      const answer = protocol.answer(trace);
+      const accident = trace.end === "reset" && answer === undefined && serverAlert(trace) === undefined;
+      if (!accident || tries === TRIES) return { trace, answer };
+    }
+  };
+}
+
+/** Ten times what the control took, within bounds. A silent service decides nothing after the handshake. */
+function waitFor(like: Trace | undefined, protocol: Protocol, timeout: number): number {
+  if (like === undefined) return Math.min(MAX_WAIT, timeout);
+  const took = protocol.maySayNothing ? like.ms.established : like.ms.total;
+  return Math.min(Math.max(10 * took, MIN_WAIT), MAX_WAIT, timeout);
+}
+
+/** RFC 6066 section 3 allows no addresses. */
+function serverNameOf({ host }: Target): string {
+  return /^[\d.]+$|:/.test(host) ? "" : host;
+}

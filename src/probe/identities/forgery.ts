@@ -1,0 +1,211 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { buildCertificate, randomSerial } from "../../pki/certificate.ts";
+import type { ReadCertificate } from "../../pki/certificate-read.ts";
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  extendedKeyUsage,
+  extension,
+  type ExtensionDer,
+  keyIdentifier,
+  keyUsage,
+  subjectAltName,
+  subjectKeyIdentifier,
+} from "../../pki/extensions.ts";
+import { type AnyKeyType, generateKey, type KeyPair, keySigner, type Signer } from "../../pki/keys.ts";
+import { encodeName, type NameDer } from "../../pki/name.ts";
+import { oids } from "../../pki/oids.ts";
+import type { KeyFamily } from "../wire/signature-schemes.ts";
+import { type Identity, identity } from "./identity.ts";
+
+/** A CA whose key we hold. */
+export interface SigningCa {
+  readonly certificate: ReadCertificate;
+  readonly signer: Signer;
+  /** What a client sends after its leaf, DER: this CA where it is an intermediate, and those above it. */
+  readonly chain: readonly Uint8Array[];
+}
+
+/** Whom certificates are issued to: the subject and names of a valid client. */
+export interface ClientNames {
+  readonly subject: NameDer;
+  readonly subjectAltName: ExtensionDer;
+}
+
+/** What forgeries are made from. */
+export interface ForgeryMaterial {
+  /** A valid client, or the names under which `ca` is to issue one. */
+  readonly client: Identity | ClientNames | undefined;
+  /** The CA that issues valid clients, where we hold its key. */
+  readonly ca: SigningCa | undefined;
+  /** CAs whose keys we hold that may have issued the server's certificate. */
+  readonly serverCas: readonly SigningCa[];
+  readonly random: (length: number) => Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** What can be different about a leaf. */
+export interface LeafChanges {
+  readonly family: KeyFamily;
+  readonly issuer: Issuer;
+  /** Milliseconds from now. */
+  readonly validity?: readonly [from: number, to: number];
+  /** Extended key usages; the client's unless told, none where empty. */
+  readonly purposes?: readonly string[];
+}
+
+/** Who signs, under which name; `chain` follows the leaf. */
+export interface Issuer {
+  readonly name: NameDer;
+  readonly keyId: Uint8Array | undefined;
+  readonly signer: Signer;
+  readonly chain: readonly Uint8Array[];
+}
+
+const HOUR = 3_600_000;
+
+/** Makes certificates that look like the valid client's, each wrong in its own way. */
+export interface Forgery {
+  readonly ca: SigningCa | undefined;
+  readonly serverCas: readonly SigningCa[];
+  readonly names: ClientNames;
+  /** The valid client: in that key family where it is issued on the spot. Undefined where there is none. */
+  control(family?: KeyFamily): Promise<Identity | undefined>;
+  /** One key for each family, made when it is first needed. */
+  key(family: KeyFamily): Promise<KeyPair>;
+  leaf(changes: LeafChanges): Promise<Identity>;
+  /** A CA certificate of any name; self-signed where there is no issuer. */
+  authority(
+    family: KeyFamily,
+    name: NameDer,
+    keyId?: Uint8Array,
+    issuer?: Issuer,
+  ): Promise<Issuer & { readonly certificate: Uint8Array }>;
+}
+
+export function forgery(material: ForgeryMaterial): Forgery {
+  const { random, now, client, ca } = material;
+  const names = client !== undefined && "subject" in client ? client : namesOf(client?.chain[0]);
+  const keys = new Map<string, Promise<KeyPair>>();
+  const keyNamed = (name: string, family: KeyFamily) => {
+    const key = keys.get(name) ?? generateKey(keyTypeOf(family));
+    keys.set(name, key);
+    return key;
+  };
+  const leaf = async ({
+    family,
+    issuer,
+    validity = [-HOUR, HOUR],
+    purposes = [oids.clientAuth],
+  }: LeafChanges) => {
+    const key = await keyNamed(family, family);
+    const { spki } = keySigner(key.privateKey);
+    const der = await buildCertificate(
+      {
+        serial: randomSerial(random),
+        issuer: issuer.name,
+        subject: names.subject,
+        notBefore: now + validity[0],
+        notAfter: now + validity[1],
+        spki,
+        extensions: [
+          basicConstraints({ ca: false }),
+          keyUsage(family === "rsa" ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"]),
+          ...(purposes.length === 0 ? [] : [extendedKeyUsage(purposes)]),
+          names.subjectAltName,
+          subjectKeyIdentifier(keyIdentifier(spki)),
+          ...(issuer.keyId === undefined ? [] : [authorityKeyIdentifier(issuer.keyId)]),
+        ],
+      },
+      issuer.signer,
+    );
+    return identity([der, ...issuer.chain], key);
+  };
+  return {
+    ca,
+    serverCas: material.serverCas,
+    names,
+    async control(family = "p256") {
+      if (client === undefined || "chain" in client) return client;
+      return ca && leaf({ family, issuer: issuerOf(ca) });
+    },
+    key: (family) => keyNamed(family, family),
+    leaf,
+    async authority(family, name, keyId, issuer) {
+      const { privateKey } = await keyNamed(`authority ${family}`, family);
+      const signer = keySigner(privateKey);
+      const id = keyId ?? keyIdentifier(signer.spki);
+      const certificate = await buildCertificate(
+        {
+          serial: randomSerial(random),
+          issuer: issuer?.name ?? name,
+          subject: name,
+          notBefore: now - HOUR,
+          notAfter: now + HOUR,
+          spki: signer.spki,
+          extensions: [
+            basicConstraints({ ca: true }),
+            keyUsage(["keyCertSign", "cRLSign"]),
+            subjectKeyIdentifier(id),
+            authorityKeyIdentifier(issuer?.keyId ?? id),
+          ],
+        },
+        issuer?.signer ?? signer,
+      );
+      return { certificate, name, keyId: id, signer, chain: [certificate, ...(issuer?.chain ?? [])] };
+    },
+  };
+}
+
+/** An issuer out of a CA whose key we hold. */
+export function issuerOf({ certificate, signer, chain }: SigningCa): Issuer {
+  return { name: certificate.subject, keyId: subjectKeyIdOf(certificate), signer, chain };
+}
+
+/** The valid client itself as an issuer. @throws FleetsecError `input` for a key that cannot sign */
+export function issuerFromClient(client: Identity): Issuer {
+  const [leaf] = client.chain;
+  return {
+    name: leaf.subject,
+    keyId: subjectKeyIdOf(leaf),
+    signer: keySigner(createPrivateKey(client.key)),
+    chain: client.chain.map(({ der }) => der),
+  };
+}
+
+/** Whether `ca` signed one of the certificates that the client sends. */
+export function hasIssued(ca: ReadCertificate, client: Identity): boolean {
+  const { publicKey } = new X509Certificate(ca.der);
+  return client.chain.some(
+    (certificate) =>
+      Buffer.compare(certificate.issuer, ca.subject) === 0 &&
+      new X509Certificate(certificate.der).verify(publicKey),
+  );
+}
+
+/** The key identifier inside a subject key identifier extension, which is an OCTET STRING in DER. */
+export function subjectKeyIdOf(certificate: ReadCertificate): Uint8Array | undefined {
+  return certificate.extensions.get(oids.subjectKeyIdentifier)?.value.subarray(2);
+}
+
+/** The key identifier of the issuer, where the authority key identifier is of the usual form: SEQUENCE { [0] }. */
+export function authorityKeyIdOf(certificate: ReadCertificate): Uint8Array | undefined {
+  const value = certificate.extensions.get(oids.authorityKeyIdentifier)?.value;
+  return value?.[2] === 0x80 && value[3] === value.length - 4 ? value.subarray(4) : undefined;
+}
+
+function namesOf(client: ReadCertificate | undefined): ClientNames {
+  const names = client?.extensions.get(oids.subjectAltName);
+  return {
+    subject: client?.subject ?? encodeName([{ type: "CN", value: "fleetsec-probe" }]),
+    subjectAltName:
+      names === undefined
+        ? subjectAltName([{ type: "dns", value: "fleetsec-probe" }])
+        : extension(oids.subjectAltName, names.critical, names.value),
+  };
+}
+
+function keyTypeOf(family: KeyFamily): AnyKeyType {
+  return family === "rsa" ? "rsa2048" : family;
+}

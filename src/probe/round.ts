@@ -1,0 +1,244 @@
+import { type ReadCertificate, readCertificate } from "../pki/certificate-read.ts";
+import { FleetsecError } from "../errors.ts";
+import type { Attack, Attempt, Plan, Scene } from "./attack.ts";
+import { presenting } from "./attack.ts";
+import type { Endpoint, Meet } from "./endpoint.ts";
+import type { Forgery } from "./identities/forgery.ts";
+import type { Identity } from "./identities/identity.ts";
+import {
+  agree,
+  type Controls,
+  type Encounter,
+  type Judgement,
+  judgeAttempt,
+  judgeControl,
+  type Setting,
+} from "./verdict.ts";
+import { familiesFor, type KeyFamily } from "./wire/signature-schemes.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/** What a round is made with. */
+export interface RoundSetup {
+  readonly endpoint: Endpoint;
+  readonly meet: Meet;
+  readonly forgery: Forgery;
+  /** Identities that the user supplied, by attack. */
+  readonly supplied: ReadonlyMap<string, Identity>;
+  readonly signal: AbortSignal;
+}
+
+/** Control, attacks, control again: on one TLS version of one endpoint. */
+export interface Round {
+  readonly version: TlsVersion | null;
+  /** The first contact of the valid client; undefined without TLS. */
+  readonly first: Encounter | undefined;
+  /** The judgements of the valid client, before and after; empty without TLS. */
+  readonly control: readonly Judgement[];
+  readonly controls: Controls;
+  readonly tried: readonly TriedAttack[];
+}
+
+/** What became of one attack: its clients, or why there were none. */
+export interface TriedAttack {
+  readonly attack: Attack;
+  readonly plan: Plan;
+  /** As far as they were made, in the order of the plan. */
+  readonly judged: readonly { readonly attempt: Attempt; readonly judgement: Judgement }[];
+}
+
+/** One attempt's connection. */
+interface Met {
+  readonly attempt: Attempt;
+  readonly encounter: Encounter;
+}
+
+/** @param attacks those that concern this version */
+export async function tlsRound(
+  setup: RoundSetup,
+  version: TlsVersion,
+  attacks: readonly Attack[],
+): Promise<Round> {
+  const setting = settingOf(setup.endpoint, version);
+  const judge = (encounter: Encounter) => judgeControl(encounter, setting);
+  const first = await firstControl(setup, version);
+  const judgement = judge(first);
+  const good = judgement.outcome === "accepted";
+  // without a ServerHello there is nothing to be learnt; a retired version matters only if clients can use it
+  const pointless = first.trace.seen.version !== version || (isRetired(version) && !good);
+  if (pointless) {
+    return { version, first, control: [judgement], controls: { good: [], sound: false }, tried: [] };
+  }
+  const scene = sceneOf(setup, first, version);
+  const before: Controls = { good: good ? [first] : [], sound: false };
+  const met = await attackAll(setup, attacks, scene, version, before, first);
+  const second = await unlessInterrupted(setup.signal, () => control(setup, version, scene.families, first));
+  const judgements = [judgement, ...(second === undefined ? [] : [judge(second)])];
+  const controls = controlsOf([first, ...(second === undefined ? [] : [second])], judgements);
+  return {
+    version,
+    first,
+    control: judgements,
+    controls,
+    tried: met.map((one) => judgeAll(one, controls, setting)),
+  };
+}
+
+/** Without TLS there is no control of its own: the answers of a TLS round say what acceptance looks like. */
+export async function plainRound(setup: RoundSetup, attacks: readonly Attack[], like: Round): Promise<Round> {
+  const { controls } = like;
+  const [first] = controls.good;
+  if (first === undefined) return { version: null, first: undefined, control: [], controls, tried: [] };
+  const scene: Scene = { forgery: setup.forgery, families: [], serverCertificates: [] };
+  const met = await attackAll(setup, attacks, scene, null, controls, first);
+  const setting = settingOf(setup.endpoint, undefined);
+  return {
+    version: null,
+    first: undefined,
+    control: [],
+    controls,
+    tried: met.map((one) => judgeAll(one, controls, setting)),
+  };
+}
+
+function settingOf({ protocol, canary }: Endpoint, version: TlsVersion | undefined): Setting {
+  return { layer: protocol.layer, maySayNothing: protocol.maySayNothing, canary, version };
+}
+
+function isRetired(version: TlsVersion): boolean {
+  return version === "1.0" || version === "1.1";
+}
+
+/**
+ * The first look at the server. A control that is issued on the spot is issued again in a key family
+ * that the server lists, where it lists none for the first one.
+ */
+async function firstControl(setup: RoundSetup, version: TlsVersion): Promise<Encounter> {
+  const first = await control(setup, version, ["p256"], undefined);
+  const { request, clientCertificates } = first.trace.seen;
+  const families = request === undefined ? [] : familiesFor(request, version);
+  const dropped = clientCertificates?.length === 0 && families.length > 0 && !families.includes("p256");
+  return dropped ? control(setup, version, families, undefined) : first;
+}
+
+async function control(
+  { meet, forgery }: RoundSetup,
+  version: TlsVersion,
+  families: readonly KeyFamily[],
+  like: Encounter | undefined,
+): Promise<Encounter> {
+  const identity = await forgery.control(families.includes("p256") ? "p256" : families[0]);
+  return meet({ version, identity, control: true, like: like?.trace });
+}
+
+function sceneOf({ forgery }: RoundSetup, { trace }: Encounter, version: TlsVersion): Scene {
+  const { request, serverCertificates } = trace.seen;
+  return {
+    forgery,
+    families: request === undefined ? ["p256"] : familiesFor(request, version),
+    serverCertificates: serverCertificates.flatMap(readable),
+  };
+}
+
+/** A server's certificate that we cannot read says nothing. */
+function readable(der: Uint8Array): ReadCertificate[] {
+  try {
+    return [readCertificate(der, "server certificate")];
+  } catch (error) {
+    if (error instanceof FleetsecError) return [];
+    throw error;
+  }
+}
+
+function controlsOf(encounters: readonly Encounter[], judgements: readonly Judgement[]): Controls {
+  const good = encounters.filter((_, i) => judgements[i]?.outcome === "accepted");
+  const [first, second] = good;
+  return { good, sound: first !== undefined && second !== undefined && agree(first, second) };
+}
+
+interface MetAttack {
+  readonly attack: Attack;
+  readonly plan: Plan;
+  readonly met: Met[];
+}
+
+async function attackAll(
+  setup: RoundSetup,
+  attacks: readonly Attack[],
+  scene: Scene,
+  version: TlsVersion | null,
+  controls: Controls,
+  first: Encounter,
+): Promise<MetAttack[]> {
+  const setting = settingOf(setup.endpoint, version ?? undefined);
+  const meetAttempt = async (attempt: Attempt): Promise<Met> => ({
+    attempt,
+    encounter: await setup.meet({ version, identity: attempt.identity, control: false, like: first.trace }),
+  });
+  const isAccepted = ({ attempt, encounter }: Met) =>
+    judgeAttempt(encounter, attempt.presented, controls, setting).outcome === "accepted";
+  const all = await Promise.all(
+    attacks.map(async (attack): Promise<MetAttack> => {
+      const plan = await planOf(setup, attack, scene);
+      const met: Met[] = [];
+      await unlessInterrupted(setup.signal, async () => {
+        for (const attempt of "attempts" in plan ? plan.attempts : []) {
+          met.push(await meetAttempt(attempt));
+          // one that is accepted says it all
+          if (met.some(isAccepted)) break;
+        }
+      });
+      return { attack, plan, met };
+    }),
+  );
+  await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAttempt));
+  return all;
+}
+
+/** A server that serves one client at a time lets the others wait: those are tried again, one by one. */
+async function repeatAlone(
+  all: readonly MetAttack[],
+  meetAttempt: (attempt: Attempt) => Promise<Met>,
+): Promise<void> {
+  for (const { met } of all) {
+    for (const [i, one] of met.entries()) {
+      if (!waitedInVain(one.encounter)) continue;
+      const again = await meetAttempt(one.attempt);
+      met[i] = again;
+      // it is not the others that it waited for
+      if (waitedInVain(again.encounter)) return;
+    }
+  }
+}
+
+function waitedInVain({ trace }: Encounter): boolean {
+  return trace.error === "timeout" || (trace.end === "open" && !trace.established);
+}
+
+async function planOf({ supplied }: RoundSetup, attack: Attack, scene: Scene): Promise<Plan> {
+  const identity = supplied.get(attack.id);
+  return identity === undefined ? attack.plan(scene) : { attempts: [presenting(identity, "as supplied")] };
+}
+
+function judgeAll({ attack, plan, met }: MetAttack, controls: Controls, setting: Setting): TriedAttack {
+  return {
+    attack,
+    plan,
+    judged: met.map(({ attempt, encounter }) => ({
+      attempt,
+      judgement: judgeAttempt(encounter, attempt.presented, controls, setting),
+    })),
+  };
+}
+
+/** What was known before an interruption is still worth telling. */
+export async function unlessInterrupted<T>(
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return undefined;
+  }
+}
