@@ -2,7 +2,7 @@ import type { ReadCertificate } from "../pki/certificate-read.ts";
 import type { Presented } from "./evidence.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
-import type { KeyFamily } from "./wire/signature-schemes.ts";
+import type { KeyFamily } from "./key-family.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What to change so that the attack is refused, in the terms of each server. */
@@ -46,8 +46,10 @@ export interface Scene {
 
 /** One client to try. */
 export interface Attempt {
-  /** What sets it apart from the attack's other clients; empty where there is only one. */
-  readonly label: string;
+  /** What sets it apart from the attack's other clients, beside the key; empty where nothing does. */
+  readonly kind: string;
+  /** The key family of what it presents; undefined where that is nothing of ours. */
+  readonly family: KeyFamily | undefined;
   readonly presented: Presented;
   readonly identity: Identity | undefined;
 }
@@ -58,19 +60,20 @@ export type Plan =
   | { readonly outcome: "not-run" | "not-applicable"; readonly reason: string };
 
 /** An attempt with an identity that has to be sent. */
-export function presenting(identity: Identity, label: string): Attempt {
-  return { label, presented: { certificate: identity.chain[0].der }, identity };
+export function presenting(identity: Identity, kind: string, family?: KeyFamily): Attempt {
+  return { kind, family, presented: { certificate: identity.chain[0].der }, identity };
 }
 
 /** The same forgery in each family that the server lists. */
 export async function inEachFamily(
   families: readonly KeyFamily[],
   forge: (family: KeyFamily) => Promise<Identity>,
-  label = "",
+  kind = "",
 ): Promise<Attempt[]> {
-  return Promise.all(
-    families.map(async (family) =>
-      presenting(await forge(family), label === "" ? family : `${label}, ${family}`),
-    ),
-  );
+  return Promise.all(families.map(async (family) => presenting(await forge(family), kind, family)));
+}
+
+/** An attempt that presents nothing. */
+export function withoutIdentity(presented: "no-certificate" | "no-tls"): Attempt {
+  return { kind: "", family: undefined, presented, identity: undefined };
 }

@@ -1,4 +1,4 @@
-import type { Attack } from "./attack.ts";
+import type { Attack, Attempt } from "./attack.ts";
 import type { AttackResult, ControlResult, EndpointResult, Verdict } from "./result.ts";
 import type { Round, TriedAttack } from "./round.ts";
 import type { Judgement } from "./verdict.ts";
@@ -83,7 +83,10 @@ export function combine({ plan, judged }: Pick<TriedAttack, "plan" | "judged">):
   for (const outcome of ["accepted", "inconclusive"] as const) {
     const found = judged.find(({ judgement }) => judgement.outcome === outcome);
     if (found !== undefined)
-      return { ...found.judgement, evidence: labelled(found.judgement.evidence, [found.attempt.label]) };
+      return {
+        ...found.judgement,
+        evidence: `${found.judgement.evidence}${clients([found.attempt], plan.attempts)}`,
+      };
   }
   if (plan.attempts.length === 0) {
     return {
@@ -102,16 +105,25 @@ export function combine({ plan, judged }: Pick<TriedAttack, "plan" | "judged">):
 
 /** `alert unknown_ca (p256, rsa); alert bad_certificate (ed25519)` */
 function gathered(judged: TriedAttack["judged"]): string {
-  const labels = new Map<string, string[]>();
+  const all = judged.map(({ attempt }) => attempt);
+  const groups = new Map<string, Attempt[]>();
   for (const { attempt, judgement } of judged) {
-    labels.set(judgement.evidence, [...(labels.get(judgement.evidence) ?? []), attempt.label]);
+    groups.set(judgement.evidence, [...(groups.get(judgement.evidence) ?? []), attempt]);
   }
-  return [...labels].map(([evidence, names]) => labelled(evidence, names)).join("; ");
+  return [...groups].map(([evidence, some]) => `${evidence}${clients(some, all)}`).join("; ");
 }
 
-function labelled(evidence: string, labels: readonly string[]): string {
-  const named = labels.filter((label) => label !== "");
-  return named.length === 0 ? evidence : `${evidence} (${named.join("; ")})`;
+/** Which of an attack's clients: their key families, and their kind where not all kinds are meant. */
+function clients(some: readonly Attempt[], all: readonly Attempt[]): string {
+  const kinds = distinct(some.map(({ kind }) => kind));
+  const parts = some.length === all.length ? [[]] : [kinds];
+  parts.push(distinct(some.flatMap(({ family }) => family ?? [])));
+  const named = parts.flat().filter((part) => part !== "");
+  return named.length === 0 ? "" : ` (${named.join(", ")})`;
+}
+
+function distinct<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
 }
 
 function notRun(attack: Attack, version: TlsVersion | null, evidence: string): AttackResult {

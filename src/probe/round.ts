@@ -14,7 +14,7 @@ import {
   judgeControl,
   type Setting,
 } from "./verdict.ts";
-import { familiesFor, type KeyFamily } from "./wire/signature-schemes.ts";
+import { familiesFor, type KeyFamily } from "./key-family.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What a round is made with. */
@@ -109,15 +109,14 @@ function isRetired(version: TlsVersion): boolean {
 }
 
 /**
- * The first look at the server. A control that is issued on the spot is issued again in a key family
- * that the server lists, where it lists none for the first one.
+ * The first look at the server. Where it lists no key family of the control's, and another can be
+ * issued, the control is made again.
  */
 async function firstControl(setup: RoundSetup, version: TlsVersion): Promise<Encounter> {
-  const first = await control(setup, version, ["p256"], undefined);
+  const first = await control(setup, version, [], undefined);
   const { request, clientCertificates } = first.trace.seen;
-  const families = request === undefined ? [] : familiesFor(request, version);
-  const dropped = clientCertificates?.length === 0 && families.length > 0 && !families.includes("p256");
-  return dropped ? control(setup, version, families, undefined) : first;
+  const dropped = clientCertificates?.length === 0 && request !== undefined;
+  return dropped ? control(setup, version, familiesFor(request, version), undefined) : first;
 }
 
 async function control(
@@ -126,7 +125,7 @@ async function control(
   families: readonly KeyFamily[],
   like: Encounter | undefined,
 ): Promise<Encounter> {
-  const identity = await forgery.control(families.includes("p256") ? "p256" : families[0]);
+  const identity = await forgery.controlIn(families);
   return meet({ version, identity, control: true, like: like?.trace });
 }
 

@@ -127,7 +127,7 @@ function judgeUnmade({ trace, answer }: Encounter, { version }: Setting): Judgem
 function judgeWithoutHello(trace: Trace, version: TlsVersion): Judgement {
   const alert = serverAlert(trace);
   if (alert !== undefined) {
-    return SAYS_VERSION.has(alert) || (alert === INTERNAL_ERROR && version === "1.0")
+    return SAYS_VERSION.has(alert) || (alert === INTERNAL_ERROR && version !== "1.2" && version !== "1.3")
       ? notOffered(version, alertName(alert))
       : inconclusive("tls", `alert ${alertName(alert)} to the ClientHello`);
   }

@@ -4,7 +4,7 @@ import { exchange, type Outside } from "../../src/probe/client.ts";
 import { readIdentity } from "../../src/probe/identities/identity.ts";
 import type { Channel, Dial, TlsDial } from "../../src/probe/exchange.ts";
 import { systemPlatform } from "../../src/platform/system.ts";
-import { familiesFor } from "../../src/probe/wire/signature-schemes.ts";
+import { familiesFor } from "../../src/probe/key-family.ts";
 import { type TestCa, testCa, type TestLeaf, testLeaf } from "./support/certificates.ts";
 import { tcpServer, tlsServer } from "./support/servers.ts";
 

@@ -1,4 +1,4 @@
-import type { Attack } from "../attack.ts";
+import { type Attack, withoutIdentity } from "../attack.ts";
 import { verifyClients } from "./fixes.ts";
 
 export const noCert: Attack = {
@@ -9,5 +9,5 @@ export const noCert: Attack = {
   fix: verifyClients,
   weight: "essential",
   versions: ["1.3", "1.2"],
-  plan: async () => ({ attempts: [{ label: "", presented: "no-certificate", identity: undefined }] }),
+  plan: async () => ({ attempts: [withoutIdentity("no-certificate")] }),
 };

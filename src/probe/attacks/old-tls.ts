@@ -1,4 +1,4 @@
-import type { Attack } from "../attack.ts";
+import { type Attack, withoutIdentity } from "../attack.ts";
 import { modernTls } from "./fixes.ts";
 
 /**
@@ -14,7 +14,7 @@ function oldTls(id: string, version: "1.0" | "1.1"): Attack {
     fix: modernTls,
     weight: "required",
     versions: [version],
-    plan: async () => ({ attempts: [{ label: "", presented: "no-certificate", identity: undefined }] }),
+    plan: async () => ({ attempts: [withoutIdentity("no-certificate")] }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Attack } from "../attack.ts";
+import { type Attack, withoutIdentity } from "../attack.ts";
 import { modernTls } from "./fixes.ts";
 
 export const plaintext: Attack = {
@@ -9,5 +9,5 @@ export const plaintext: Attack = {
   fix: modernTls,
   weight: "required",
   versions: [null],
-  plan: async () => ({ attempts: [{ label: "", presented: "no-tls", identity: undefined }] }),
+  plan: async () => ({ attempts: [withoutIdentity("no-tls")] }),
 };

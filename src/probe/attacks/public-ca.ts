@@ -16,7 +16,7 @@ export const publicCa: Attack = {
   versions: ["1.3", "1.2"],
   async plan({ forgery, families, serverCertificates }) {
     const issuers = serverCertificates.map(({ issuer }) => issuer);
-    const clientIssuers = ((await forgery.control())?.chain ?? []).map(({ issuer }) => issuer);
+    const clientIssuers = (forgery.control?.chain ?? []).map(({ issuer }) => issuer);
     const isAmong = (names: readonly Uint8Array[], name: Uint8Array) =>
       names.some((other) => Buffer.compare(other, name) === 0);
     if (issuers.some((issuer) => isAmong(clientIssuers, issuer))) {

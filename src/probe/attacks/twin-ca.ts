@@ -1,7 +1,7 @@
 import { type Attack, inEachFamily } from "../attack.ts";
 import { authorityKeyIdOf, type Forgery, type Issuer } from "../identities/forgery.ts";
 import type { Identity } from "../identities/identity.ts";
-import type { KeyFamily } from "../wire/signature-schemes.ts";
+import type { KeyFamily } from "../key-family.ts";
 import { verifyClients } from "./fixes.ts";
 
 /**
@@ -19,21 +19,21 @@ export const twinCa: Attack = {
   weight: "required",
   versions: ["1.3", "1.2"],
   async plan({ forgery, families }) {
-    const control = await forgery.control();
+    const { control } = forgery;
     if (control === undefined) {
       return { outcome: "not-run", reason: "needs a valid client certificate, for the name of its CA" };
     }
     const kinds = [
-      { label: "the CA's key identifiers", sameKeyIds: true },
-      { label: "other key identifiers", sameKeyIds: false },
+      { kind: "the CA's key identifiers", sameKeyIds: true },
+      { kind: "other key identifiers", sameKeyIds: false },
     ];
     const attempts = await Promise.all(
-      kinds.map(({ label, sameKeyIds }) =>
+      kinds.map(({ kind, sameKeyIds }) =>
         inEachFamily(
           families,
           async (family) =>
             forgery.leaf({ family, issuer: await twinOf(control, forgery, family, sameKeyIds) }),
-          label,
+          kind,
         ),
       ),
     );

@@ -15,18 +15,18 @@ export const wrongCa: Attack = {
   versions: ["1.3", "1.2"],
   async plan({ forgery, families }) {
     const kinds = [
-      { label: "leaf alone", withRoot: false },
-      { label: "with its root", withRoot: true },
+      { kind: "leaf alone", withRoot: false },
+      { kind: "with its root", withRoot: true },
     ];
     const attempts = await Promise.all(
-      kinds.map(({ label, withRoot }) =>
+      kinds.map(({ kind, withRoot }) =>
         inEachFamily(
           families,
           async (family) => {
             const issuer = await forgery.authority(family, STRANGER);
             return forgery.leaf({ family, issuer: withRoot ? issuer : { ...issuer, chain: [] } });
           },
-          label,
+          kind,
         ),
       ),
     );

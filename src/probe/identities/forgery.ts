@@ -12,10 +12,17 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
 } from "../../pki/extensions.ts";
-import { type AnyKeyType, generateKey, type KeyPair, keySigner, type Signer } from "../../pki/keys.ts";
+import {
+  type AnyKeyType,
+  generateKey,
+  type KeyPair,
+  keySigner,
+  keyTypeOf,
+  type Signer,
+} from "../../pki/keys.ts";
 import { encodeName, type NameDer } from "../../pki/name.ts";
 import { oids } from "../../pki/oids.ts";
-import type { KeyFamily } from "../wire/signature-schemes.ts";
+import { keyFamilies, type KeyFamily } from "../key-family.ts";
 import { type Identity, identity } from "./identity.ts";
 
 /** A CA whose key we hold. */
@@ -34,8 +41,10 @@ export interface ClientNames {
 
 /** What forgeries are made from. */
 export interface ForgeryMaterial {
-  /** A valid client, or the names under which `ca` is to issue one. */
-  readonly client: Identity | ClientNames | undefined;
+  /** A valid client; undefined where there is none. */
+  readonly client: Identity | undefined;
+  /** Gives a valid client in another key family, where one can be issued. */
+  readonly reissue: ((family: KeyFamily) => Promise<Identity | undefined>) | undefined;
   /** The CA that issues valid clients, where we hold its key. */
   readonly ca: SigningCa | undefined;
   /** CAs whose keys we hold that may have issued the server's certificate. */
@@ -70,8 +79,10 @@ export interface Forgery {
   readonly ca: SigningCa | undefined;
   readonly serverCas: readonly SigningCa[];
   readonly names: ClientNames;
-  /** The valid client: in that key family where it is issued on the spot. Undefined where there is none. */
-  control(family?: KeyFamily): Promise<Identity | undefined>;
+  /** A valid client; undefined where there is none. */
+  readonly control: Identity | undefined;
+  /** A valid client in a key family that the server lists; the usual one where there is none. */
+  controlIn(families: readonly KeyFamily[]): Promise<Identity | undefined>;
   /** One key for each family, made when it is first needed. */
   key(family: KeyFamily): Promise<KeyPair>;
   leaf(changes: LeafChanges): Promise<Identity>;
@@ -85,11 +96,12 @@ export interface Forgery {
 }
 
 export function forgery(material: ForgeryMaterial): Forgery {
-  const { random, now, client, ca } = material;
-  const names = client !== undefined && "subject" in client ? client : namesOf(client?.chain[0]);
+  const { random, now, client } = material;
+  const names = namesOf(client?.chain[0]);
+  const reissued = new Map<KeyFamily, Promise<Identity | undefined>>();
   const keys = new Map<string, Promise<KeyPair>>();
   const keyNamed = (name: string, family: KeyFamily) => {
-    const key = keys.get(name) ?? generateKey(keyTypeOf(family));
+    const key = keys.get(name) ?? generateKey(newKeyType(family));
     keys.set(name, key);
     return key;
   };
@@ -123,12 +135,18 @@ export function forgery(material: ForgeryMaterial): Forgery {
     return identity([der, ...issuer.chain], key);
   };
   return {
-    ca,
+    ca: material.ca,
     serverCas: material.serverCas,
     names,
-    async control(family = "p256") {
-      if (client === undefined || "chain" in client) return client;
-      return ca && leaf({ family, issuer: issuerOf(ca) });
+    control: client,
+    async controlIn(families) {
+      const own = client && familyOf(client);
+      const [family] = families;
+      if (own === undefined || family === undefined || families.includes(own)) return client;
+      const other = reissued.get(family) ?? material.reissue?.(family);
+      if (other === undefined) return client;
+      reissued.set(family, other);
+      return (await other) ?? client;
     },
     key: (family) => keyNamed(family, family),
     leaf,
@@ -156,6 +174,12 @@ export function forgery(material: ForgeryMaterial): Forgery {
       return { certificate, name, keyId: id, signer, chain: [certificate, ...(issuer?.chain ?? [])] };
     },
   };
+}
+
+/** Undefined for a kind of key that we do not forge. */
+function familyOf(client: Identity): KeyFamily | undefined {
+  const type = keyTypeOf(createPrivateKey(client.key));
+  return type.startsWith("rsa") ? "rsa" : keyFamilies.find((family) => family === type);
 }
 
 /** An issuer out of a CA whose key we hold. */
@@ -206,6 +230,6 @@ function namesOf(client: ReadCertificate | undefined): ClientNames {
   };
 }
 
-function keyTypeOf(family: KeyFamily): AnyKeyType {
+function newKeyType(family: KeyFamily): AnyKeyType {
   return family === "rsa" ? "rsa2048" : family;
 }
