@@ -1,4 +1,4 @@
-import type { ReadCertificate } from "../pki/certificate-read.ts";
+import type { Certificate } from "../pki/verify/certificate.ts";
 import type { Presented } from "./evidence.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
@@ -41,7 +41,7 @@ export interface Scene {
   /** The key families that the server's CertificateRequest lists and we can forge in. */
   readonly families: readonly KeyFamily[];
   /** As the server sent them to the control. */
-  readonly serverCertificates: readonly ReadCertificate[];
+  readonly serverCertificates: readonly Certificate[];
 }
 
 /** One client to try. */

@@ -1,4 +1,4 @@
-import { type ReadCertificate, readCertificate } from "../pki/certificate-read.ts";
+import { type Certificate, parseCertificate } from "../pki/verify/certificate.ts";
 import { FleetsecError } from "../errors.ts";
 import type { Attack, Attempt, Plan, Scene } from "./attack.ts";
 import { presenting } from "./attack.ts";
@@ -139,9 +139,9 @@ function sceneOf({ forgery }: RoundSetup, { trace }: Encounter, version: TlsVers
 }
 
 /** A server's certificate that we cannot read says nothing. */
-function readable(der: Uint8Array): ReadCertificate[] {
+function readable(der: Uint8Array): Certificate[] {
   try {
-    return [readCertificate(der, "server certificate")];
+    return [parseCertificate(der, "server certificate")];
   } catch (error) {
     if (error instanceof FleetsecError) return [];
     throw error;

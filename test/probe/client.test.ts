@@ -43,7 +43,7 @@ function dial(port: number, tls: Partial<TlsDial> = {}): Dial {
 }
 
 const identityOf = ({ pem, keyPem }: TestLeaf) =>
-  readIdentity(pem, keyPem, { certificate: "test", key: "test" });
+  readIdentity(Buffer.from(pem), keyPem, { certificate: "test", key: "test" });
 const read = async (channel: Channel) => channel.until(() => channel.received().length >= 5, 500);
 const strict = (version: "TLSv1.2" | "TLSv1.3") => ({
   cert: server.pem,

@@ -15,14 +15,11 @@ export const publicCa: Attack = {
   weight: "required",
   versions: ["1.3", "1.2"],
   async plan({ forgery, families, serverCertificates }) {
-    const issuers = serverCertificates.map(({ issuer }) => issuer);
-    const clientIssuers = (forgery.control?.chain ?? []).map(({ issuer }) => issuer);
-    const isAmong = (names: readonly Uint8Array[], name: Uint8Array) =>
-      names.some((other) => Buffer.compare(other, name) === 0);
-    if (issuers.some((issuer) => isAmong(clientIssuers, issuer))) {
+    const issuers = new Set(serverCertificates.map(({ issuer }) => issuer.key));
+    if (forgery.control?.chain.some(({ issuer }) => issuers.has(issuer.key)) === true) {
       return { outcome: "not-applicable", reason: "one CA issues to the server and to clients" };
     }
-    const ca = forgery.serverCas.find(({ certificate }) => isAmong(issuers, certificate.subject));
+    const ca = forgery.serverCas.find(({ certificate }) => issuers.has(certificate.subject.key));
     if (ca === undefined) {
       return {
         outcome: "not-run",

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { buildCertificate, randomSerial } from "../../pki/certificate.ts";
-import type { ReadCertificate } from "../../pki/certificate-read.ts";
+import type { Certificate } from "../../pki/verify/certificate.ts";
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -27,7 +27,7 @@ import { type Identity, identity } from "./identity.ts";
 
 /** A CA whose key we hold. */
 export interface SigningCa {
-  readonly certificate: ReadCertificate;
+  readonly certificate: Certificate;
   readonly signer: Signer;
   /** What a client sends after its leaf, DER: this CA where it is an intermediate, and those above it. */
   readonly chain: readonly Uint8Array[];
@@ -184,14 +184,14 @@ function familyOf(client: Identity): KeyFamily | undefined {
 
 /** An issuer out of a CA whose key we hold. */
 export function issuerOf({ certificate, signer, chain }: SigningCa): Issuer {
-  return { name: certificate.subject, keyId: subjectKeyIdOf(certificate), signer, chain };
+  return { name: certificate.subject.der, keyId: subjectKeyIdOf(certificate), signer, chain };
 }
 
 /** The valid client itself as an issuer. @throws FleetsecError `input` for a key that cannot sign */
 export function issuerFromClient(client: Identity): Issuer {
   const [leaf] = client.chain;
   return {
-    name: leaf.subject,
+    name: leaf.subject.der,
     keyId: subjectKeyIdOf(leaf),
     signer: keySigner(createPrivateKey(client.key)),
     chain: client.chain.map(({ der }) => der),
@@ -199,30 +199,27 @@ export function issuerFromClient(client: Identity): Issuer {
 }
 
 /** Whether `ca` signed one of the certificates that the client sends. */
-export function hasIssued(ca: ReadCertificate, client: Identity): boolean {
+export function hasIssued(ca: Certificate, client: Identity): boolean {
   const { publicKey } = new X509Certificate(ca.der);
   return client.chain.some(
     (certificate) =>
-      Buffer.compare(certificate.issuer, ca.subject) === 0 &&
-      new X509Certificate(certificate.der).verify(publicKey),
+      certificate.issuer.key === ca.subject.key && new X509Certificate(certificate.der).verify(publicKey),
   );
 }
 
-/** The key identifier inside a subject key identifier extension, which is an OCTET STRING in DER. */
-export function subjectKeyIdOf(certificate: ReadCertificate): Uint8Array | undefined {
-  return certificate.extensions.get(oids.subjectKeyIdentifier)?.value.subarray(2);
+/** The key identifier of the issuer, as the certificate names it. */
+export function authorityKeyIdOf({ authorityKeyId }: Certificate): Uint8Array | undefined {
+  return authorityKeyId?.keyId === undefined ? undefined : Buffer.from(authorityKeyId.keyId, "hex");
 }
 
-/** The key identifier of the issuer, where the authority key identifier is of the usual form: SEQUENCE { [0] }. */
-export function authorityKeyIdOf(certificate: ReadCertificate): Uint8Array | undefined {
-  const value = certificate.extensions.get(oids.authorityKeyIdentifier)?.value;
-  return value?.[2] === 0x80 && value[3] === value.length - 4 ? value.subarray(4) : undefined;
+function subjectKeyIdOf({ subjectKeyId }: Certificate): Uint8Array | undefined {
+  return subjectKeyId === undefined ? undefined : Buffer.from(subjectKeyId, "hex");
 }
 
-function namesOf(client: ReadCertificate | undefined): ClientNames {
-  const names = client?.extensions.get(oids.subjectAltName);
+function namesOf(client: Certificate | undefined): ClientNames {
+  const names = client?.extensions.find(({ oid }) => oid === oids.subjectAltName);
   return {
-    subject: client?.subject ?? encodeName([{ type: "CN", value: "fleetsec-probe" }]),
+    subject: client?.subject.der ?? encodeName([{ type: "CN", value: "fleetsec-probe" }]),
     subjectAltName:
       names === undefined
         ? subjectAltName([{ type: "dns", value: "fleetsec-probe" }])

@@ -1,8 +1,10 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { FleetsecError } from "../../errors.ts";
-import { type ReadCertificate, readCertificate } from "../../pki/certificate-read.ts";
+import { privateKeyPem, readPrivateKey } from "../../pki/key-file.ts";
 import type { KeyPair } from "../../pki/keys.ts";
-import { decodePem, encodePem } from "../../pki/pem.ts";
+import { encodePem } from "../../pki/pem.ts";
+import { type Certificate, parseCertificate } from "../../pki/verify/certificate.ts";
+import { readCertificates } from "../../pki/verify/pem.ts";
 
 /** A client's certificate chain and private key. Held in memory only. */
 export interface Identity {
@@ -11,7 +13,7 @@ export interface Identity {
   /** PEM. */
   readonly key: string;
   /** The same chain, read. */
-  readonly chain: readonly [ReadCertificate, ...ReadCertificate[]];
+  readonly chain: readonly [Certificate, ...Certificate[]];
 }
 
 /** @param chain DER, leaf first */
@@ -20,10 +22,10 @@ export function identity(
   { privateKey }: Pick<KeyPair, "privateKey">,
 ): Identity {
   const [leaf, ...above] = chain;
-  const read = (der: Uint8Array) => readCertificate(der, "forged certificate");
+  const read = (der: Uint8Array) => parseCertificate(der, "forged certificate");
   return {
-    certificates: chain.map((der) => encodePem("CERTIFICATE", der)).join(""),
-    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    certificates: pemOf(chain),
+    key: privateKeyPem(privateKey),
     chain: [read(leaf), ...above.map(read)],
   };
 }
@@ -31,34 +33,29 @@ export function identity(
 /**
  * An identity from a user's files.
  * @param names what the files are, for messages
- * @throws FleetsecError `input` where they are not PEM, or the key is not the certificate's
+ * @throws FleetsecError `input` where they are not what they should be, or do not belong together;
+ *   `passphrase` for a key that is encrypted
  */
 export function readIdentity(
-  certificates: string,
+  certificates: Uint8Array,
   key: string,
   names: { readonly certificate: string; readonly key: string },
 ): Identity {
-  const [leaf, ...above] = decodePem(certificates, names.certificate, ["CERTIFICATE"]).map(({ der }) =>
-    readCertificate(der, names.certificate),
-  );
-  if (leaf === undefined) throw new FleetsecError("input", `${names.certificate} holds no certificate`);
-  let privateKey;
-  try {
-    privateKey = createPrivateKey(key);
-  } catch {
-    // the cause could hold the key
-    throw new FleetsecError("input", `${names.key} holds no private key that can be read`, {
-      hint: "give a PEM file without a passphrase",
-    });
-  }
-  if (!new X509Certificate(leaf.der).checkPrivateKey(privateKey)) {
+  const [leaf, ...above] = readCertificates(certificates, names.certificate);
+  const privateKey = readPrivateKey(key, names.key);
+  if (leaf === undefined || !new X509Certificate(leaf.der).checkPrivateKey(privateKey)) {
     throw new FleetsecError("input", `${names.key} is not the key of ${names.certificate}`, {
       hint: "name the certificate and the key that belong together",
     });
   }
+  const chain = [leaf, ...above] as const;
   return {
-    certificates: [leaf, ...above].map(({ der }) => encodePem("CERTIFICATE", der)).join(""),
-    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    chain: [leaf, ...above],
+    certificates: pemOf(chain.map(({ der }) => der)),
+    key: privateKeyPem(privateKey),
+    chain: [...chain],
   };
+}
+
+function pemOf(chain: readonly Uint8Array[]): string {
+  return chain.map((der) => encodePem("CERTIFICATE", der)).join("");
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { systemPlatform } from "../../../src/platform/system.ts";
-import { readCertificate } from "../../../src/pki/certificate-read.ts";
+import { parseCertificate } from "../../../src/pki/verify/certificate.ts";
 import { attacks } from "../../../src/probe/attacks.ts";
 import type { Outside } from "../../../src/probe/client.ts";
 import { forgery, type SigningCa } from "../../../src/probe/identities/forgery.ts";
@@ -34,7 +34,7 @@ export async function newWorld(): Promise<World> {
 
 export function signing(ca: TestCa, chain: readonly TestCa[] = [ca]): SigningCa {
   return {
-    certificate: readCertificate(ca.der, "test CA"),
+    certificate: parseCertificate(ca.der, "test CA"),
     signer: ca.signer,
     chain: chain.map(({ der }) => der),
   };
@@ -47,7 +47,7 @@ export function requestFor(world: World, url: string, changes: Partial<ProbeRequ
     targets: [parseTarget(url)],
     attacks,
     forgery: forgery({
-      client: readIdentity(pem, keyPem, { certificate: "client", key: "key" }),
+      client: readIdentity(Buffer.from(pem), keyPem, { certificate: "client", key: "key" }),
       reissue: async (family) => {
         const keyType = family === "rsa" ? "rsa2048" : family;
         const leaf = await testLeaf(world.ca, {
@@ -56,7 +56,7 @@ export function requestFor(world: World, url: string, changes: Partial<ProbeRequ
           chain: [world.ca],
           keyType,
         });
-        return readIdentity(leaf.pem, leaf.keyPem, { certificate: "client", key: "key" });
+        return readIdentity(Buffer.from(leaf.pem), leaf.keyPem, { certificate: "client", key: "key" });
       },
       ca: signing(world.ca),
       serverCas: [],
