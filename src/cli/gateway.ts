@@ -80,7 +80,7 @@ async function optionsOf(cli: Cli, { config, directory }: LoadedConfig, flags: G
     allowedRoles: flags.allowRole ?? clients.flatMap((role) => role.application_roles),
     ...(flags.echo === true
       ? {}
-      : { upstream: addressOf(flags.upstream ?? config.gateway.upstream, "--upstream") }),
+      : { upstream: addressOf(flags.upstream ?? config.gateway.upstream[0] ?? "", "--upstream") }),
   };
 }
 

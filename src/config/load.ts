@@ -3,6 +3,7 @@ import { isCollection, isPair, isScalar, LineCounter, parseDocument, type Docume
 import type { z } from "zod";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
+import { brokenRules } from "./rules.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export const CONFIG_NAME = "fleetsec.yaml";
@@ -137,22 +138,6 @@ function offsetOf(at: readonly PropertyKey[], document: Document): number {
 
 function pairKey(entry: unknown): string | undefined {
   return isPair(entry) && isScalar(entry.key) ? String(entry.key.value) : undefined;
-}
-
-/** What a schema cannot say. */
-function brokenRules(config: Config): { at: readonly string[]; message: string }[] {
-  const broken: { at: readonly string[]; message: string }[] = [];
-  if (config.pki.intermediate_ttl > config.pki.root_ttl) {
-    broken.push({ at: ["pki", "intermediate_ttl"], message: "must not exceed root_ttl" });
-  }
-  for (const [name, role] of Object.entries(config.pki.roles)) {
-    const at = ["pki", "roles", name];
-    if (role.ttl > role.max_ttl) broken.push({ at: [...at, "ttl"], message: "must not exceed max_ttl" });
-    if (role.max_ttl > config.pki.intermediate_ttl) {
-      broken.push({ at: [...at, "max_ttl"], message: "must not exceed pki.intermediate_ttl" });
-    }
-  }
-  return broken;
 }
 
 function problems(path: string, found: readonly Problem[]): FleetsecError {
