@@ -18,6 +18,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./gateway.ts"),
   },
   {
+    name: "scaffold",
+    summary: "write gateway and policy configurations from fleetsec.yaml",
+    load: () => import("./scaffold.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script for bash, zsh or fish",
     load: () => import("./completion.ts"),

@@ -1,0 +1,169 @@
+import { relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type ExitCode, FleetsecError } from "../errors.ts";
+import { diff } from "../report/diff.ts";
+import { escapeText } from "../report/escape.ts";
+import { type Style, styleFor } from "../report/style.ts";
+import { table } from "../report/table.ts";
+import type { CheckResult } from "../scaffold/check.ts";
+import type { ScaffoldedFile, ScaffoldResult } from "../scaffold/scaffold.ts";
+import type { Cli, Define } from "./command.ts";
+import { requireProject } from "./project.ts";
+
+interface ScaffoldFlags {
+  readonly list?: true;
+  readonly out?: string;
+  readonly dryRun?: true;
+  readonly check?: true;
+  readonly force?: true;
+}
+
+/** `templates/` lies beside `dist/` in the package and beside `src/` in the repository. */
+const LIBRARY = fileURLToPath(new URL("../../templates", import.meta.url));
+
+/** Below the configuration's directory. */
+const DEFAULT_OUT = "deploy";
+
+export const define: Define = (command, bind) => {
+  command
+    .description(
+      "Write configurations of gateways and their surroundings from fleetsec.yaml, each template into a\n" +
+        "directory of its name. What is there and differs is shown and left as it is.",
+    )
+    .argument("[template...]", "templates (default: the gateways that fleetsec.yaml names, and opa)")
+    .option("--list", "list the templates and end")
+    .option("--out <dir>", `where to write (default: ${DEFAULT_OUT} beside fleetsec.yaml)`)
+    .option("--dry-run", "write nothing, show what would be written")
+    .option("--check", "run the real engine over the result")
+    .option("--force", "replace files that differ")
+    .action(
+      bind((cli, templates: readonly string[], flags: ScaffoldFlags) =>
+        flags.list === true ? list(cli) : write(cli, templates, flags),
+      ),
+    );
+};
+
+async function list(cli: Cli): Promise<ExitCode> {
+  const { readTemplate, templateNames } = await import("../scaffold/template.ts");
+  const { files } = cli.platform;
+  const templates = templateNames(files, LIBRARY).map((name) => readTemplate(files, LIBRARY, name));
+  const document = {
+    schema: "fleetsec.scaffold-list/v1",
+    templates: templates.map(({ name, summary, files: members, checks }) => ({
+      name,
+      summary,
+      files: members.map(({ path }) => path),
+      engines: [...new Set(checks.map(({ engine }) => engine))],
+    })),
+  };
+  cli.output.result(document, () =>
+    table(
+      templates.map(({ name, summary }) => [name, summary]),
+      cli.output.columns,
+    ),
+  );
+  return 0;
+}
+
+async function write(cli: Cli, named: readonly string[], flags: ScaffoldFlags): Promise<ExitCode> {
+  const { platform, output } = cli;
+  if (flags.check === true && flags.dryRun === true) {
+    throw new FleetsecError("usage", "--check looks at files that --dry-run does not write", {
+      hint: "leave one of the two out",
+    });
+  }
+  const project = requireProject(cli);
+  const { scaffold } = await import("../scaffold/scaffold.ts");
+  const { templateSettings } = await import("./template-settings.ts");
+  const out =
+    flags.out === undefined ? resolve(project.directory, DEFAULT_OUT) : resolve(platform.cwd, flags.out);
+  const templates = named.length > 0 ? named : [...project.config.gateway.kinds, "opa"];
+  const request = {
+    library: LIBRARY,
+    templates: [...new Set(templates)],
+    settings: templateSettings(project),
+    out,
+    dryRun: flags.dryRun === true,
+    force: flags.force === true,
+    check: flags.check === true,
+  };
+  const result = await scaffold(platform, request);
+  output.result(documentOf(result, request), () => textOf(result, request, cli));
+  if (result.files.some(isLeft)) output.note("hint: fleetsec scaffold --force replaces what differs");
+  return exitCode(result);
+}
+
+function exitCode({ ok, files, checks }: ScaffoldResult): ExitCode {
+  if (ok) return 0;
+  const found = files.some(isLeft) || checks.some(({ outcome }) => outcome === "refused");
+  return found ? 1 : 3;
+}
+
+interface Where {
+  readonly out: string;
+  readonly dryRun: boolean;
+}
+
+function isLeft({ action, written }: ScaffoldedFile): boolean {
+  return action === "differs" && !written;
+}
+
+/** What happened, or with `--dry-run` would happen, to a file. */
+function actionOf(file: ScaffoldedFile, dryRun: boolean): string {
+  if (file.action === "create") return dryRun ? "would create" : "created";
+  if (file.action === "differs") return file.written ? "replaced" : "differs";
+  return file.action;
+}
+
+function documentOf(result: ScaffoldResult, { out, dryRun }: Where): object {
+  return {
+    schema: "fleetsec.scaffold/v1",
+    ok: result.ok,
+    out,
+    dryRun,
+    files: result.files.map((file) => ({
+      template: file.template,
+      path: file.path,
+      action: file.action,
+      written: file.written,
+      ...(file.current === undefined ? {} : { diff: diff(file.current, file.content) }),
+    })),
+    checks: result.checks,
+  };
+}
+
+function textOf(result: ScaffoldResult, { out, dryRun }: Where, { platform, output }: Cli): string {
+  const style = styleFor(output.color.stdout);
+  const shown = (file: ScaffoldedFile) => escapeText(relative(platform.cwd, resolve(out, file.path)));
+  return [
+    table(
+      result.files.map((file) => [marked(file, dryRun, style), shown(file)]),
+      output.columns,
+    ),
+    ...result.files.filter(isLeft).map((file) => `\n${shown(file)}\n${differences(file, style)}`),
+    ...result.checks.map((check) => checkText(check, style)),
+  ].join("\n");
+}
+
+function marked(file: ScaffoldedFile, dryRun: boolean, style: Style): string {
+  const action = actionOf(file, dryRun);
+  return isLeft(file) ? style.unsure(action) : file.written ? style.good(action) : style.faint(action);
+}
+
+function differences(file: ScaffoldedFile, style: Style): string {
+  return escapeText(diff(file.current ?? "", file.content), { newlines: true })
+    .split("\n")
+    .map((line) => {
+      if (line.startsWith("-")) return style.bad(`  ${line}`);
+      return line.startsWith("+") ? style.good(`  ${line}`) : style.faint(`  ${line}`);
+    })
+    .join("\n");
+}
+
+function checkText({ template, engine, command, outcome, output, hint }: CheckResult, style: Style): string {
+  const paint = { accepted: "good", refused: "bad", "not-run": "unsure" } as const;
+  const line = `\n${style[paint[outcome]](outcome)}  ${template} by ${engine}: ${escapeText(command.join(" "))}`;
+  if (outcome === "accepted") return line;
+  const said = escapeText(output.trimEnd(), { newlines: true }).replace(/^/gm, "  ");
+  return hint === undefined ? `${line}\n${said}` : `${line}\n${said}\n  ${escapeText(hint)}`;
+}

@@ -1,0 +1,127 @@
+import { isAbsolute, relative } from "node:path";
+import { FOREIGN_IDENTITY_HEADERS } from "./identity-headers.ts";
+import type { Values } from "./render.ts";
+
+/** HOST:PORT, where an IPv6 host stands in brackets. */
+export type HostPort = string;
+
+/** What the templates are filled in with; paths are absolute. */
+export interface Settings {
+  readonly name: string;
+  /** The trust domain. */
+  readonly domain: string;
+  /** The directory of fleetsec.yaml: below it, paths are written relative, so that it can move. */
+  readonly project: string;
+  readonly gateway: {
+    readonly serverName: string;
+    readonly listen: HostPort;
+    readonly upstream: readonly HostPort[];
+    readonly opa: HostPort;
+    /** OPA's Envoy plugin. */
+    readonly opaGrpc: HostPort;
+    /** Bytes of a request's body. */
+    readonly maxBody: number;
+    /** Where gateways append audit events; relative to the gateway's own directory. */
+    readonly events: string;
+    readonly routes: readonly { readonly method: string; readonly path: string; readonly verb: string }[];
+  };
+  readonly policy: {
+    readonly zone: string;
+    readonly vehiclePrefix: string;
+    readonly vehicleRoles: readonly string[];
+    readonly matrix: readonly PolicyRow[];
+  };
+  readonly paths: {
+    /** The gateway's key, certificate and chain in one file. */
+    readonly bundle: string;
+    /** The directory in which `current` is swapped on renewal. */
+    readonly certificate: string;
+    /** The CAs whose clients are let in. */
+    readonly clientCa: string;
+    /** CRLs of every CA of a client's chain, or null where none are checked. */
+    readonly crl: string | null;
+  };
+}
+
+export interface PolicyRow {
+  readonly role: string;
+  readonly verbs?: readonly string[] | undefined;
+  readonly regions?: readonly string[] | undefined;
+  readonly hours?: readonly [number, number] | undefined;
+  readonly days?: readonly string[] | undefined;
+}
+
+/** Everything that a template in `directory` can name. docs/scaffold.md lists it. */
+export function valuesFor(settings: Settings, directory: string): Values {
+  const { gateway, policy, paths } = settings;
+  const path = (absolute: string) => pathFrom(directory, absolute, settings.project);
+  const [listenHost, listenPort] = splitHostPort(gateway.listen);
+  const [opaGrpcHost, opaGrpcPort] = splitHostPort(gateway.opaGrpc);
+  return {
+    name: settings.name,
+    domain: settings.domain,
+    server_name: gateway.serverName,
+    server_names: isLoopback(listenHost) ? [gateway.serverName, "localhost"] : [gateway.serverName],
+    listen: gateway.listen,
+    listen_host: listenHost,
+    listen_port: listenPort,
+    upstreams: gateway.upstream.map((address) => {
+      const [host, port] = splitHostPort(address);
+      return { address, host, port };
+    }),
+    upstream_discovery: gateway.upstream.every((address) => isIp(splitHostPort(address)[0]))
+      ? "STATIC"
+      : "STRICT_DNS",
+    opa: gateway.opa,
+    opa_grpc: gateway.opaGrpc,
+    opa_grpc_host: opaGrpcHost,
+    opa_grpc_port: opaGrpcPort,
+    opa_grpc_discovery: isIp(opaGrpcHost) ? "STATIC" : "STRICT_DNS",
+    max_body: gateway.maxBody,
+    events: gateway.events,
+    foreign_identity_headers: FOREIGN_IDENTITY_HEADERS,
+    routes: gateway.routes.map(({ method, path: pattern, verb }) => ({ method, path: pattern, verb })),
+    zone: policy.zone,
+    vehicle_prefix: policy.vehiclePrefix,
+    vehicle_roles: policy.vehicleRoles,
+    matrix: policy.matrix.map(({ role, verbs, regions, hours, days }) => ({
+      role,
+      ...(verbs === undefined ? {} : { verbs }),
+      ...(regions === undefined ? {} : { regions }),
+      ...(hours === undefined ? {} : { hours }),
+      ...(days === undefined ? {} : { days }),
+    })),
+    bundle: path(paths.bundle),
+    certificate_directory: path(paths.certificate),
+    client_ca: path(paths.clientCa),
+    crl: paths.crl === null ? null : path(paths.crl),
+  };
+}
+
+/**
+ * A path as a file in `directory` names it: relative while both lie in the project, absolute
+ * otherwise. It always starts with `.` or `/`, so no engine takes it for anything but a path.
+ */
+export function pathFrom(directory: string, path: string, project: string): string {
+  const within = (at: string) => {
+    const below = relative(project, at);
+    return below !== ".." && !below.startsWith("../") && !isAbsolute(below);
+  };
+  if (!within(directory) || !within(path)) return path;
+  const steps = relative(directory, path);
+  return steps.startsWith("../") ? steps : `./${steps}`;
+}
+
+/** Host without brackets, and port. The text has been checked by the configuration's schema. */
+export function splitHostPort(address: HostPort): [string, number] {
+  const colon = address.lastIndexOf(":");
+  return [address.slice(0, colon).replace(/^\[|\]$/g, ""), Number(address.slice(colon + 1))];
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+function isIp(host: string): boolean {
+  return host.includes(":") || /^\d{1,3}(\.\d{1,3}){3}$/.test(host);
+}

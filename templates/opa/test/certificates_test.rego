@@ -1,0 +1,83 @@
+# Certificates for the tests. Self-signed: the policy takes a certificate apart, the gateway verifies it.
+package fleet.certificates_test
+
+# O=example, OU=vehicle_agent, CN=av-42; URI spiffe://fleet.internal/fleet-edge/av-42; clientAuth
+vehicle := urlquery.encode(`-----BEGIN CERTIFICATE-----
+MIIBkjCCAUSgAwIBAgIUChssPU5fYHGCk6S1xtfo+QobLD0wBQYDK2VwMDoxEDAO
+BgNVBAoMB2V4YW1wbGUxFjAUBgNVBAsMDXZlaGljbGVfYWdlbnQxDjAMBgNVBAMM
+BWF2LTQyMCAXDTI2MTEyMzA2MTkyN1oYDzIxMjYxMDMwMDYxOTI3WjA6MRAwDgYD
+VQQKDAdleGFtcGxlMRYwFAYDVQQLDA12ZWhpY2xlX2FnZW50MQ4wDAYDVQQDDAVh
+di00MjAqMAUGAytlcAMhAKM75nfqdyf9UYXcd9RkyXvlfW2S/uvuh0LhGgtzUWsz
+o1owWDAzBgNVHREELDAqhihzcGlmZmU6Ly9mbGVldC5pbnRlcm5hbC9mbGVldC1l
+ZGdlL2F2LTQyMAwGA1UdEwEB/wQCMAAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwBQYD
+K2VwA0EAkd48vqNNSpd7g3Y96BoY9rtd0En0T/5jZV2nIKPmdCUKgAgoM+bF16QN
+E2ks2rmcriwN24xEU045Gkis2KgLAA==
+-----END CERTIFICATE-----
+`)
+
+# OU=night_shift, OU=carrier_dispatch, CN="carrier, Inc."; DNS carrier.fleet.internal; clientAuth; serial FF
+carrier := urlquery.encode(`-----BEGIN CERTIFICATE-----
+MIIBjDCCAT6gAwIBAgICAP8wBQYDK2VwMEkxFDASBgNVBAsMC25pZ2h0X3NoaWZ0
+MRkwFwYDVQQLDBBjYXJyaWVyX2Rpc3BhdGNoMRYwFAYDVQQDDA1jYXJyaWVyLCBJ
+bmMuMCAXDTI2MTEyMzA2MTkyN1oYDzIxMjYxMDMwMDYxOTI3WjBJMRQwEgYDVQQL
+DAtuaWdodF9zaGlmdDEZMBcGA1UECwwQY2Fycmllcl9kaXNwYXRjaDEWMBQGA1UE
+AwwNY2FycmllciwgSW5jLjAqMAUGAytlcAMhALi10i01vHhry3tT59Eh0tNlq6fw
+j4VZubzPLuloOC6Ro0gwRjAhBgNVHREEGjAYghZjYXJyaWVyLmZsZWV0LmludGVy
+bmFsMAwGA1UdEwEB/wQCMAAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwBQYDK2VwA0EA
+9JpuI56uaDjleJbTchnmVOttUjk291Mib6brw2DFTvV/+kG4PCz8P0MWns1+S8/+
+Mi5RFciif8sDMDVyNXnOAQ==
+-----END CERTIFICATE-----
+`)
+
+# OU=carrier_dispatch; URI spiffe://other.example/carrier, DNS carrier.fleet.internal; clientAuth
+foreign := urlquery.encode(`-----BEGIN CERTIFICATE-----
+MIIBczCCASWgAwIBAgIBAzAFBgMrZXAwLTEZMBcGA1UECwwQY2Fycmllcl9kaXNw
+YXRjaDEQMA4GA1UEAwwHY2FycmllcjAgFw0yNjExMjMwNjE5MjdaGA8yMTI2MTAz
+MDA2MTkyN1owLTEZMBcGA1UECwwQY2Fycmllcl9kaXNwYXRjaDEQMA4GA1UEAwwH
+Y2FycmllcjAqMAUGAytlcAMhAIfZZDCjnbaLLjoxLwSlrPPdxikGCJIhRmbB9Fl3
+8HrAo2gwZjBBBgNVHREEOjA4hh5zcGlmZmU6Ly9vdGhlci5leGFtcGxlL2NhcnJp
+ZXKCFmNhcnJpZXIuZmxlZXQuaW50ZXJuYWwwDAYDVR0TAQH/BAIwADATBgNVHSUE
+DDAKBggrBgEFBQcDAjAFBgMrZXADQQA90DgxEBNOvOCimIPrt41D5uDx6ZoCmI5B
+xdXI/9Y24+FsKKkIzSKN4XI7zAh9KdrtzONxKnXKpHKES2ChJzoO
+-----END CERTIFICATE-----
+`)
+
+# OU=carrier_dispatch, CN=carrier.fleet.internal; IP 127.0.0.1; clientAuth
+unnamed := urlquery.encode(`-----BEGIN CERTIFICATE-----
+MIIBXzCCARGgAwIBAgIBBDAFBgMrZXAwPDEZMBcGA1UECwwQY2Fycmllcl9kaXNw
+YXRjaDEfMB0GA1UEAwwWY2Fycmllci5mbGVldC5pbnRlcm5hbDAgFw0yNjExMjMw
+NjE5MjdaGA8yMTI2MTAzMDA2MTkyN1owPDEZMBcGA1UECwwQY2Fycmllcl9kaXNw
+YXRjaDEfMB0GA1UEAwwWY2Fycmllci5mbGVldC5pbnRlcm5hbDAqMAUGAytlcAMh
+AJPx3Mr0NmS8JkT+Sk8f4edAp+K0jlXkGdauHi1qwMbHozYwNDAPBgNVHREECDAG
+hwR/AAABMAwGA1UdEwEB/wQCMAAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwBQYDK2Vw
+A0EAV/ro+LPBxUVxJgOgY7AJut3Td64zo+9stBvsNuT85awshavPGRH1SgRWTi8n
+9RcW0Gih5QGwpsVGzlHDVTAaAw==
+-----END CERTIFICATE-----
+`)
+
+# OU=carrier_dispatch; DNS carrier.fleet.internal; serverAuth
+server := urlquery.encode(`-----BEGIN CERTIFICATE-----
+MIIBUzCCAQWgAwIBAgIBBTAFBgMrZXAwLTEZMBcGA1UECwwQY2Fycmllcl9kaXNw
+YXRjaDEQMA4GA1UEAwwHY2FycmllcjAgFw0yNjExMjMwNjE5MjdaGA8yMTI2MTAz
+MDA2MTkyN1owLTEZMBcGA1UECwwQY2Fycmllcl9kaXNwYXRjaDEQMA4GA1UEAwwH
+Y2FycmllcjAqMAUGAytlcAMhAOFqp58Xr4Fpvye6Ba22bsXOfh39WKrQhvrx1s4R
+bdnAo0gwRjAhBgNVHREEGjAYghZjYXJyaWVyLmZsZWV0LmludGVybmFsMAwGA1Ud
+EwEB/wQCMAAwEwYDVR0lBAwwCgYIKwYBBQUHAwEwBQYDK2VwA0EAECmvpn9OrwyH
+xjM+Ag2qVZw8HQWnARc9hf7zO3VPgR+RUeTZzwRxDkArd5Bf6MKTQyWpgpUQtPjX
+Cb+OfUHTAw==
+-----END CERTIFICATE-----
+`)
+
+# OU=vehicle_agent; URI spiffe://fleet.internal/fleet-edge/av-42 and …/av-43; clientAuth
+two_uris := urlquery.encode(`-----BEGIN CERTIFICATE-----
+MIIBhzCCATmgAwIBAgIBBjAFBgMrZXAwKDEWMBQGA1UECwwNdmVoaWNsZV9hZ2Vu
+dDEOMAwGA1UEAwwFYXYtNDIwIBcNMjYxMTIzMDYyNDM4WhgPMjEyNjEwMzAwNjI0
+MzhaMCgxFjAUBgNVBAsMDXZlaGljbGVfYWdlbnQxDjAMBgNVBAMMBWF2LTQyMCow
+BQYDK2VwAyEACPmI0NvBbVD3anEZugvI+3jUzkQgzxKKRYk4WHbvWZOjgYUwgYIw
+XQYDVR0RBFYwVIYoc3BpZmZlOi8vZmxlZXQuaW50ZXJuYWwvZmxlZXQtZWRnZS9h
+di00MoYoc3BpZmZlOi8vZmxlZXQuaW50ZXJuYWwvZmxlZXQtZWRnZS9hdi00MzAM
+BgNVHRMBAf8EAjAAMBMGA1UdJQQMMAoGCCsGAQUFBwMCMAUGAytlcANBAGo/Iqhy
+misRlgxrBw0PLNT/AnwAcEjH4AX8hhyJ9KRFa3QrgsCia/C4/r00G7mS4MG1O3MH
+9CxPe4K3p2DJBQM=
+-----END CERTIFICATE-----
+`)
