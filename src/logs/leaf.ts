@@ -21,21 +21,22 @@ export interface BatchLeaf {
   readonly prev: string | undefined;
 }
 
-const HEADER = "fleetsec.dev/batch@v1";
+/** What every leaf of ours begins with. */
+export const LEAF_HEADER = "fleetsec.dev/batch@v1";
 
 /** The leaf's bytes. */
 export function formatLeaf(leaf: BatchLeaf): Buffer {
   const { seq, from, to, records, bytes, sha256, root, prev } = leaf;
   const base64 = Buffer.from(root).toString("base64");
   return Buffer.from(
-    `${HEADER}\nseq ${seq}\ntime ${from} ${to}\nrecords ${records}\nbytes ${bytes}\n` +
+    `${LEAF_HEADER}\nseq ${seq}\ntime ${from} ${to}\nrecords ${records}\nbytes ${bytes}\n` +
       `sha256 ${sha256}\nroot ${base64}\nprev ${prev ?? "-"}\n`,
     "latin1",
   );
 }
 
 const FORM = new RegExp(
-  `^${HEADER.replaceAll(".", "\\.")}\nseq (\\d+)\ntime (\\d+) (\\d+)\nrecords (\\d+)\nbytes (\\d+)\n` +
+  `^${LEAF_HEADER.replaceAll(".", "\\.")}\nseq (\\d+)\ntime (\\d+) (\\d+)\nrecords (\\d+)\nbytes (\\d+)\n` +
     "sha256 ([0-9a-f]{64})\nroot ([A-Za-z0-9+/=]{44})\nprev (-|[0-9a-f]{64})\n$",
 );
 

@@ -50,8 +50,11 @@ export function recordsOf(data: Buffer): Buffer[] {
   return records;
 }
 
+/** What a dishonest signer makes of a leaf. */
+export type LeafEdit = (leaf: Buffer, seq: number) => Buffer;
+
 /** The leaves of the log over these batches. */
-export function leavesOf(batches: readonly ModelBatch[]): Buffer[] {
+export function leavesOf(batches: readonly ModelBatch[], edit: LeafEdit = (leaf) => leaf): Buffer[] {
   const leaves: Buffer[] = [];
   batches.forEach(({ data, from, to }, seq) => {
     const hashes = Buffer.concat(recordsOf(data).map(leafHash));
@@ -66,7 +69,7 @@ export function leavesOf(batches: readonly ModelBatch[]): Buffer[] {
       root: rootOf(hashes),
       prev: last === undefined ? undefined : createHash("sha256").update(last).digest("hex"),
     };
-    leaves.push(formatLeaf(leaf));
+    leaves.push(edit(formatLeaf(leaf), seq));
   });
   return leaves;
 }
@@ -75,9 +78,10 @@ export function leavesOf(batches: readonly ModelBatch[]): Buffer[] {
 export async function modelStore(
   batches: readonly ModelBatch[],
   signers: readonly LogSigner[] = [modelSigner()],
+  edit?: LeafEdit,
 ): Promise<StoreFiles> {
   const files: StoreFiles = new Map();
-  const leaves = leavesOf(batches);
+  const leaves = leavesOf(batches, edit);
   const hashes = Buffer.concat(leaves.map(leafHash));
   for (const [seq, { data }] of batches.entries()) {
     files.set(batchPath(seq), data);

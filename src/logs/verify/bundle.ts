@@ -1,0 +1,75 @@
+import { bundlePath, levelSize, MAX_ENTRY, TILE_WIDTH, tileWidth } from "../tiles.ts";
+import type { Inventory } from "./inventory.ts";
+import type { StoreReader } from "./store.ts";
+
+/** Entries of a bundle as far as they can be told apart. */
+export interface Bundle {
+  readonly bytes: Buffer;
+  readonly entries: readonly Buffer[];
+  /** Where each entry's length stands. */
+  readonly offsets: readonly number[];
+  /** Where bytes begin that are no whole entry. */
+  readonly end: number;
+}
+
+/** Bytes of the longest bundle. */
+export const MAX_BUNDLE = TILE_WIDTH * (2 + MAX_ENTRY);
+/** More are surplus whatever they hold; a bundle of empty entries must not become millions of them. */
+const MAX_ENTRIES = 4 * TILE_WIDTH;
+
+/** Splits a bundle by its lengths, however many entries there are and whatever follows them. */
+export function splitBundle(bytes: Buffer): Bundle {
+  const entries: Buffer[] = [];
+  const offsets: number[] = [];
+  let at = 0;
+  while (at + 2 <= bytes.length && entries.length < MAX_ENTRIES) {
+    const next = at + 2 + bytes.readUInt16BE(at);
+    if (next > bytes.length) break;
+    offsets.push(at);
+    entries.push(bytes.subarray(at + 2, next));
+    at = next;
+  }
+  return { bytes, entries, offsets, end: at };
+}
+
+/**
+ * Splits a bundle at the header that each batch's leaf begins with. An altered length derails
+ * `splitBundle`; this finds the entries again.
+ */
+export function splitBundleAtHeaders(bytes: Buffer, header: string): Bundle {
+  const starts: number[] = [];
+  for (let at = bytes.indexOf(header, 2); at >= 0; at = bytes.indexOf(header, at + 1)) {
+    if (starts.push(at) === MAX_ENTRIES) break;
+  }
+  const entries = starts.map((start, i) => {
+    const next = starts[i + 1];
+    return bytes.subarray(start, next === undefined ? bytes.length : Math.max(start, next - 2));
+  });
+  return { bytes, entries, offsets: starts.map((start) => start - 2), end: bytes.length };
+}
+
+/** The file that holds a block's entries in a tree of `size` leaves, or the best that is left of it. */
+export function bundleFileOf(
+  inventory: Inventory,
+  index: number,
+  size: number,
+): { readonly path: string; readonly width: number; readonly exact: boolean } | undefined {
+  const width = tileWidth(0, index, size);
+  const { full, partial } = inventory.bundles;
+  const widths = [...(partial.get(index) ?? []), ...(full.has(index) ? [TILE_WIDTH] : [])];
+  if (width === 0 || widths.length === 0) return undefined;
+  const best = widths.includes(width) ? width : Math.max(...widths);
+  return { path: bundlePath(index, best), width: best, exact: best === width };
+}
+
+/** Indexes of the blocks of which the store has any bundle, within a tree of `size` leaves; ascending. */
+export function bundleIndexes(inventory: Inventory, size: number): number[] {
+  const { full, partial } = inventory.bundles;
+  const blocks = Math.ceil(levelSize(0, size) / TILE_WIDTH);
+  return [...new Set([...full, ...partial.keys()])].filter((index) => index < blocks).sort((a, b) => a - b);
+}
+
+export function readBundle(reader: StoreReader, path: string): Bundle | undefined {
+  const bytes = reader.read(path, MAX_BUNDLE);
+  return bytes === undefined ? undefined : splitBundle(bytes);
+}

@@ -1,0 +1,72 @@
+import { parseLeaf } from "../leaf.ts";
+import { HASH_SIZE, leafHash } from "../merkle.ts";
+import { levelSize, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
+import { bundleFileOf, bundleIndexes, readBundle } from "./bundle.ts";
+import { buildUpwards, emptyHashTree, type HashTree, setHash } from "./hash-tree.ts";
+import type { Inventory } from "./inventory.ts";
+import type { Pace } from "./pace.ts";
+import type { StoreReader } from "./store.ts";
+
+/** What the entry bundles say the tree is. */
+export interface BundleHashes {
+  readonly tree: HashTree;
+  /** Records in all batches, by the leaves. */
+  readonly records: number;
+}
+
+/** The hashes of the leaves in the store's bundles, and of the levels above them. */
+export async function hashesFromBundles(
+  reader: StoreReader,
+  inventory: Inventory,
+  size: number,
+  pace: Pace,
+): Promise<BundleHashes> {
+  const tree = emptyHashTree();
+  let records = 0;
+  for (const index of bundleIndexes(inventory, size)) {
+    await pace();
+    const file = bundleFileOf(inventory, index, size);
+    const entries = file === undefined ? [] : (readBundle(reader, file.path)?.entries ?? []);
+    for (const [slot, entry] of entries.slice(0, tileWidth(0, index, size)).entries()) {
+      setHash(tree, 0, index * TILE_WIDTH + slot, leafHash(entry));
+      records += recordsIn(entry);
+    }
+  }
+  buildUpwards(tree);
+  return { tree, records };
+}
+
+function recordsIn(entry: Buffer): number {
+  try {
+    return parseLeaf(entry).records;
+  } catch {
+    return 0; // no leaf of ours: reported where leaves are judged
+  }
+}
+
+/** The hashes in the store's tiles; with `older`, in the widest partial tiles that a later one replaced. */
+export async function hashesFromTiles(
+  reader: StoreReader,
+  inventory: Inventory,
+  size: number,
+  older: boolean,
+  pace: Pace,
+): Promise<HashTree> {
+  const tree = emptyHashTree();
+  for (const [level, { full, partial }] of inventory.tiles) {
+    for (const index of new Set([...full, ...partial.keys()])) {
+      await pace();
+      const newest = tileWidth(level, index, size);
+      const widths = [...(partial.get(index) ?? []), ...(full.has(index) ? [TILE_WIDTH] : [])];
+      const width = older ? Math.max(...widths.filter((w) => w < newest)) : newest;
+      if (!widths.includes(width) || width > levelSize(level, size) - index * TILE_WIDTH) continue;
+      const hashes = reader.read(tilePath({ level, index, width }), TILE_WIDTH * HASH_SIZE);
+      if (hashes === undefined) continue;
+      for (let slot = 0; slot < width && (slot + 1) * HASH_SIZE <= hashes.length; slot++) {
+        const hash = hashes.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE);
+        setHash(tree, level, index * TILE_WIDTH + slot, hash);
+      }
+    }
+  }
+  return tree;
+}

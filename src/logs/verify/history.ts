@@ -1,0 +1,130 @@
+import { CHECKPOINT, checkpointPath } from "../layout.ts";
+import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
+import type { Findings } from "./finding.ts";
+import { gapsIn, reportGaps } from "./gaps.ts";
+import type { Inventory } from "./inventory.ts";
+import type { Pace } from "./pace.ts";
+import { openCheckpoint, type SignedCheckpoint } from "./signed-checkpoint.ts";
+import type { StoreReader } from "./store.ts";
+import type { Trust } from "./trust.ts";
+
+/** A root that the log signed, and where the store has it. */
+export interface SignedRoot {
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly path: string;
+}
+
+/** What the log signed, by its store. */
+export interface History {
+  /** The log's name, where any of its checkpoints is verified. */
+  readonly origin: string | undefined;
+  /** The newest checkpoint, where it is there and verified. */
+  readonly current: SignedCheckpoint | undefined;
+  /** Verified ones under fleetsec/checkpoint/; sizes ascend. */
+  readonly stored: readonly SignedRoot[];
+}
+
+/** Reads and verifies every checkpoint of the store, and reports those that are not to be believed. */
+export async function readHistory(
+  reader: StoreReader,
+  inventory: Inventory,
+  trust: Trust,
+  findings: Findings,
+  pace: Pace,
+): Promise<History> {
+  const open = (path: string): SignedCheckpoint | undefined => {
+    const bytes = reader.read(path, MAX_NOTE_SIZE);
+    if (bytes === undefined) return undefined;
+    const opened = openCheckpoint(bytes, trust);
+    if (!("code" in opened)) return opened;
+    findings.add({ code: opened.code, path, detail: opened.detail });
+    return undefined;
+  };
+  if (!inventory.checkpoint && !inventory.irregular.has(CHECKPOINT)) {
+    findings.add({ code: "CHECKPOINT_MISSING", path: CHECKPOINT, detail: "it is missing" });
+  }
+  const current = inventory.checkpoint ? open(CHECKPOINT) : undefined;
+  let origin = current?.origin;
+  const stored: SignedRoot[] = [];
+  for (const size of inventory.checkpoints) {
+    await pace();
+    const path = checkpointPath(size);
+    const checkpoint = open(path);
+    if (checkpoint === undefined) continue;
+    origin ??= checkpoint.origin;
+    if (checkpoint.origin !== origin) {
+      findings.add({
+        code: "ORIGIN_MISMATCH",
+        path,
+        detail: `it is of ${checkpoint.origin}, not of ${origin}`,
+      });
+      continue;
+    }
+    if (checkpoint.size !== size) {
+      findings.add({
+        code: "NOTE_MALFORMED",
+        path,
+        detail: `it is the checkpoint of size ${checkpoint.size}, which its name contradicts`,
+      });
+    }
+    stored.push({ size: checkpoint.size, root: checkpoint.root, path });
+    if (current !== undefined && checkpoint.size === current.size)
+      compare(current, checkpoint, path, findings);
+  }
+  stored.sort((a, b) => a.size - b.size);
+  reportMissing(inventory, Math.max(current?.size ?? 0, stored.at(-1)?.size ?? 0), findings);
+  return { origin, current, stored };
+}
+
+/** The newest checkpoint against the copy that is never changed: it may only have more signatures. */
+function compare(
+  current: SignedCheckpoint,
+  stored: SignedCheckpoint,
+  path: string,
+  findings: Findings,
+): void {
+  if (!Buffer.from(current.root).equals(stored.root)) {
+    reportEquivocation(findings, current.size, CHECKPOINT, current.note, path, stored.note);
+    return;
+  }
+  const [has, had] = [current, stored].map(({ note }) => {
+    const { signatures } = parseNote(Buffer.from(note));
+    return signatures.map(
+      ({ name, keyId, signature }) => `${name} ${keyId} ${Buffer.from(signature).toString("hex")}`,
+    );
+  });
+  if (had?.every((signature) => has?.includes(signature)) === true) return;
+  findings.add({ code: "SIG_INVALID", path: CHECKPOINT, detail: `it lacks a signature that ${path} has` });
+}
+
+/** Two notes of one size with different roots, both signed by the log: it showed two histories. */
+export function reportEquivocation(
+  findings: Findings,
+  size: number,
+  path: string,
+  note: string,
+  otherPath: string,
+  otherNote: string,
+): void {
+  findings.add({
+    code: "EQUIVOCATION",
+    path,
+    detail: `the log signed two roots of size ${size}: here, and in ${otherPath}`,
+    notes: [note, otherNote],
+  });
+}
+
+/** There is a checkpoint after every leaf. */
+function reportMissing(inventory: Inventory, size: number, findings: Findings): void {
+  const sizes = inventory.checkpoints.filter((at) => at > 0).map((at) => at - 1);
+  reportGaps(gapsIn(sizes, size), (from, to) => {
+    const path = checkpointPath(from + 1);
+    if (inventory.irregular.has(path)) return;
+    findings.add({
+      code: "CHECKPOINT_MISSING",
+      path,
+      detail: from === to ? "it is missing" : `it and all up to size ${to + 1} are missing`,
+    });
+  });
+}

@@ -1,0 +1,160 @@
+import { FleetsecError } from "../../errors.ts";
+import { batchPath, hashesPath } from "../layout.ts";
+import { type BatchLeaf, formatLeaf, parseLeaf } from "../leaf.ts";
+import { leafHash, rootOf } from "../merkle.ts";
+import { bundleIndexes, bundleFileOf, readBundle } from "./bundle.ts";
+import type { Findings } from "./finding.ts";
+import { gapsIn, reportGaps } from "./gaps.ts";
+import type { HashTree } from "./hash-tree.ts";
+import type { Inventory } from "./inventory.ts";
+import { judgeBatch } from "./judge-batch.ts";
+import { judgeChain } from "./judge-chain.ts";
+import { judgeLeaves } from "./judge-leaves.ts";
+import type { StoredLeaf } from "./leaf-source.ts";
+import type { Pace } from "./pace.ts";
+import { hashOfFile, readRecords } from "./read-records.ts";
+import type { StoreReader } from "./store.ts";
+import type { VerifyRequest } from "./verification.ts";
+
+export interface BatchesSource {
+  readonly request: Pick<VerifyRequest, "since" | "until">;
+  readonly reader: StoreReader;
+  readonly inventory: Inventory;
+  readonly size: number;
+  readonly proved: HashTree;
+  readonly findings: Findings;
+  readonly pace: Pace;
+  readonly deep: boolean;
+}
+
+export interface BatchTotals {
+  readonly checked: {
+    readonly batches: number;
+    readonly records: number;
+    readonly bytes: number;
+    readonly skipped: number;
+  };
+  /** When the newest batch was closed, in seconds since the epoch. */
+  readonly newest: number | undefined;
+}
+
+/** Goes through the leaves in order and compares each batch with its leaf. */
+export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> {
+  reportFiles(source);
+  const chain = judgeChain(source.findings);
+  const checked = { batches: 0, records: 0, bytes: 0, skipped: 0 };
+  const present = new Set(source.inventory.batches);
+  const batchesOf = lookUpBatches(source);
+  for await (const leaf of judgeLeaves(source)) {
+    const said = chain.next(leaf);
+    if (!present.has(leaf.seq)) continue;
+    if (said !== undefined && !isWithin(said, source.request)) {
+      checked.skipped += 1;
+      continue;
+    }
+    const signed = leaf.state === "altered" ? await rebuildLeaf(source, leaf, said) : said;
+    if (signed === undefined) continue;
+    const { intact } = await judgeBatch({ ...source, batchesOf }, { ...signed, seq: leaf.seq });
+    if (!intact) continue;
+    checked.batches += 1;
+    checked.records += signed.records;
+    checked.bytes += signed.bytes;
+  }
+  return { checked, newest: chain.newest() };
+}
+
+function isWithin({ from, to }: BatchLeaf, { since, until }: BatchesSource["request"]): boolean {
+  return (since === undefined || to >= since) && (until === undefined || from <= until);
+}
+
+/** Batches and sidecars that are missing, and those that no leaf stands for. */
+function reportFiles({ inventory, size, findings }: BatchesSource): void {
+  const { batches, sidecars, irregular } = inventory;
+  reportGaps(gapsIn(batches, size), (from, to) => {
+    const path = batchPath(from);
+    if (irregular.has(path)) return;
+    const detail = from === to ? "the batch is missing" : `batches ${from} to ${to} are missing`;
+    findings.add({ code: "BATCH_MISSING", seq: from, path, ...(from === to ? {} : { from, to }), detail });
+  });
+  reportGaps(gapsIn(sidecars, size), (from, to) => {
+    const path = hashesPath(from);
+    if (irregular.has(path)) return;
+    const detail =
+      from === to
+        ? "the sidecar is missing; the records are judged without it"
+        : `sidecars ${from} to ${to} are missing`;
+    findings.add({ code: "SIDECAR_ALTERED", seq: from, path, ...(from === to ? {} : { from, to }), detail });
+  });
+  const unsigned = new Set(batches.filter((seq) => seq >= size));
+  for (const seq of unsigned) {
+    findings.add({
+      code: "BATCH_UNSIGNED",
+      seq,
+      path: batchPath(seq),
+      detail: `the signed tree ends before batch ${seq}: it was added, or its signing was interrupted`,
+    });
+  }
+  for (const seq of sidecars) {
+    if (seq < size || unsigned.has(seq)) continue;
+    const detail = `the signed tree ends before batch ${seq}`;
+    findings.add({ code: "BATCH_UNSIGNED", seq, path: hashesPath(seq), detail });
+  }
+}
+
+/**
+ * What an altered leaf said when it was signed, worked out from its batch: where the rebuilt leaf
+ * has the signed hash, the batch is intact and only the leaf was altered.
+ */
+async function rebuildLeaf(
+  { reader, pace }: BatchesSource,
+  { seq, signed }: StoredLeaf,
+  said: BatchLeaf | undefined,
+): Promise<BatchLeaf | undefined> {
+  if (said === undefined || signed === undefined) return undefined;
+  const rebuilt = await reader.withFile(batchPath(seq), async (file) => {
+    const { sha256, bytes } = await hashOfFile(file, file.size, pace);
+    const { hashes, offsets, cut } = await readRecords(file, file.size, MAX_REBUILT, pace);
+    return cut ? undefined : { ...said, seq, sha256, bytes, records: offsets.length, root: rootOf(hashes) };
+  });
+  return rebuilt !== undefined && leafHash(formatLeaf(rebuilt)).equals(signed) ? rebuilt : undefined;
+}
+
+const MAX_REBUILT = 1_000_000;
+
+/** Finds a batch by length and digest among those of the leaves; they are read when first asked for. */
+function lookUpBatches(source: BatchesSource): (bytes: number) => Promise<ReadonlyMap<string, number>> {
+  let index: Map<number, Map<string, number>> | undefined;
+  return async (bytes) => {
+    index ??= await readBatchIndex(source);
+    return index.get(bytes) ?? new Map<string, number>();
+  };
+}
+
+async function readBatchIndex({
+  reader,
+  inventory,
+  size,
+  pace,
+}: BatchesSource): Promise<Map<number, Map<string, number>>> {
+  const index = new Map<number, Map<string, number>>();
+  for (const block of bundleIndexes(inventory, size)) {
+    await pace();
+    const file = bundleFileOf(inventory, block, size);
+    for (const entry of file === undefined ? [] : (readBundle(reader, file.path)?.entries ?? [])) {
+      const leaf = parse(entry);
+      if (leaf === undefined || leaf.seq >= size) continue;
+      const batches = index.get(leaf.bytes) ?? new Map<string, number>();
+      index.set(leaf.bytes, batches.set(leaf.sha256, leaf.seq));
+    }
+  }
+  return index;
+}
+
+function parse(entry: Buffer): BatchLeaf | undefined {
+  try {
+    return parseLeaf(entry);
+  } catch (error) {
+    if (error instanceof FleetsecError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,163 @@
+import { CHECKPOINT } from "../layout.ts";
+import { HASH_SIZE } from "../merkle.ts";
+import { MAX_NOTE_SIZE } from "../note.ts";
+import type { Anchor } from "./anchors.ts";
+import type { Finding, Findings } from "./finding.ts";
+import { getHash, type HashTree, rootsAt } from "./hash-tree.ts";
+import { type History, reportEquivocation, type SignedRoot } from "./history.ts";
+import type { StoreReader } from "./store.ts";
+
+export interface HistorySource {
+  readonly reader: StoreReader;
+  readonly history: History;
+  readonly anchors: readonly Anchor[];
+  /** Leaf hashes that the auditor kept of an earlier tree. */
+  readonly keptLeaves: Buffer | undefined;
+  /** The tree that the store is held to. */
+  readonly size: number;
+  readonly tree: HashTree;
+  /** Whether its leaves make the signed root; undefined where no root is signed. */
+  readonly established: boolean | undefined;
+  readonly findings: Findings;
+}
+
+/**
+ * Every checkpoint that the log ever signed must be a beginning of this tree.
+ * @returns the anchors of which that was established
+ */
+export function judgeHistory(source: HistorySource): Anchor[] {
+  const { history, anchors, size, tree } = source;
+  const sizes = [...new Set([...history.stored, ...anchors].map((one) => one.size))]
+    .filter((at) => at <= size)
+    .sort((a, b) => a - b);
+  const roots = new Map([...rootsAt(tree, sizes)].map(([at, root]) => [at, root]));
+  const holds: Holds = (one) => roots.get(one.size)?.equals(one.root);
+  reportUnproved(source, holds);
+  reportStored(source, holds);
+  const byAnchors = differingLeaf(source, holds, anchors);
+  const storedOf = bySize(history);
+  return anchors.filter((anchor) => {
+    const stored = storedOf.get(anchor.size) ?? [];
+    reportEquivocationWith(source, anchor, stored);
+    return anchor.size > 0 && judgeAnchor(source, anchor, holds(anchor), stored, byAnchors);
+  });
+}
+
+type Holds = (one: { readonly size: number; readonly root: Uint8Array }) => boolean | undefined;
+
+/** The first leaf that is not the one that was signed: exact, or within a range of leaves. */
+type Differing = Pick<Finding, "seq" | "from" | "to">;
+
+function placeText({ seq, from, to }: Differing): string {
+  if (seq !== undefined) return `; the first that differs is leaf ${seq}`;
+  return from === undefined ? "" : `; the first that differs is one of leaves ${from} to ${to}`;
+}
+
+/**
+ * By the leaf hashes that the auditor kept; else between the sizes whose roots still hold and those
+ * that do not.
+ * @param trusted the checkpoints whose holding says something: those in a rewritten store do not
+ */
+function differingLeaf(
+  source: HistorySource,
+  holds: Holds,
+  trusted: readonly { readonly size: number; readonly root: Uint8Array }[],
+): Differing {
+  const { history, anchors, size } = source;
+  const kept = differingFromKept(source);
+  if (kept !== undefined) return { seq: kept };
+  const broken = [...history.stored, ...anchors].filter((one) => holds(one) === false);
+  const to = broken.reduce((least, one) => Math.min(least, one.size), size);
+  const held = trusted.filter((one) => one.size < to && holds(one) === true);
+  const from = held.reduce((most, one) => Math.max(most, one.size), 0);
+  return from === to - 1 ? { seq: from } : { from, to: to - 1 };
+}
+
+function differingFromKept({ keptLeaves, size, tree }: HistorySource): number | undefined {
+  for (let leaf = 0; leaf * HASH_SIZE < (keptLeaves?.length ?? 0) && leaf < size; leaf++) {
+    const kept = keptLeaves?.subarray(leaf * HASH_SIZE, (leaf + 1) * HASH_SIZE);
+    const now = getHash(tree, 0, leaf);
+    if (now !== undefined && kept?.equals(now) === false) return leaf;
+  }
+  return undefined;
+}
+
+/** Leaves that do not make the root that was signed. */
+function reportUnproved(source: HistorySource, holds: Holds): void {
+  const { history, anchors, established, findings } = source;
+  if (established !== false) return;
+  const differing = differingLeaf(source, holds, [...history.stored, ...anchors]);
+  findings.add({
+    code: "LEAF_MISMATCH",
+    ...differing,
+    detail: `the leaves do not make the root that was signed${placeText(differing)}`,
+  });
+}
+
+/** Checkpoints in the store that this tree contradicts. Of many, the first says it all. */
+function reportStored(source: HistorySource, holds: Holds): void {
+  const { history, anchors, established, findings } = source;
+  if (established !== true) return;
+  const broken = history.stored.filter((one) => holds(one) === false && one.size !== history.current?.size);
+  const first = broken[0];
+  if (first === undefined) return;
+  const differing = differingLeaf(source, holds, [...history.stored, ...anchors]);
+  findings.add({
+    code: "INCONSISTENT_WITH_ANCHOR",
+    ...differing,
+    path: first.path,
+    detail: `the log signed another tree of size ${first.size}${
+      broken.length > 1 ? `, and ${broken.length - 1} more` : ""
+    }${placeText(differing)}`,
+    expected: Buffer.from(first.root).toString("hex"),
+  });
+}
+
+/** Whether the anchor holds; reports it where it does not. */
+function judgeAnchor(
+  source: HistorySource,
+  anchor: Anchor,
+  held: boolean | undefined,
+  stored: readonly SignedRoot[],
+  differing: Differing,
+): boolean {
+  if (held === true) return source.established === true;
+  // it agrees with what the store's keeper signed: the leaves are at fault, and reported
+  if (source.established === false && stored.some((one) => sameRoot(one, anchor))) return false;
+  // of a tree that is larger than what is left, only the kept leaves can be compared
+  const rewritten = anchor.kind === "kept" && differingFromKept(source) !== undefined;
+  if (held === false || rewritten) {
+    source.findings.add({
+      code: "INCONSISTENT_WITH_ANCHOR",
+      ...differing,
+      path: anchor.source,
+      detail: `the log is not a continuation of its checkpoint of size ${anchor.size}${placeText(differing)}`,
+      expected: Buffer.from(anchor.root).toString("hex"),
+    });
+  }
+  return false;
+}
+
+function bySize({ current, stored }: History): Map<number, SignedRoot[]> {
+  const sizes = new Map<number, SignedRoot[]>();
+  const all = current === undefined ? stored : [{ ...current, path: CHECKPOINT }, ...stored];
+  for (const one of all) sizes.set(one.size, [...(sizes.get(one.size) ?? []), one]);
+  return sizes;
+}
+
+/** Reports where the store has a signed checkpoint of the anchor's size with another root. */
+function reportEquivocationWith(
+  { reader, findings }: HistorySource,
+  anchor: Anchor,
+  stored: readonly SignedRoot[],
+): void {
+  // where the store has the anchor's root too, it contradicts itself, which is reported
+  const other = stored.some((one) => sameRoot(one, anchor)) ? undefined : stored[0];
+  const note = other === undefined ? undefined : reader.read(other.path, MAX_NOTE_SIZE);
+  if (other === undefined || note === undefined) return;
+  reportEquivocation(findings, anchor.size, other.path, note.toString("utf8"), anchor.source, anchor.note());
+}
+
+function sameRoot(a: { readonly root: Uint8Array }, b: { readonly root: Uint8Array }): boolean {
+  return Buffer.compare(a.root, b.root) === 0;
+}

@@ -1,0 +1,99 @@
+import { HASH_SIZE, leafHash } from "../merkle.ts";
+import { LEAF_HEADER } from "../leaf.ts";
+import { bundlePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
+import { align, type Edit, placesAfter } from "./align.ts";
+import { type Bundle, bundleFileOf, bundleIndexes, readBundle, splitBundleAtHeaders } from "./bundle.ts";
+import { comparePartialBundles, reportBundle } from "./bundle-findings.ts";
+import { getHash, knownTile } from "./hash-tree.ts";
+import type { LeafSource, StoredLeaf } from "./leaf-source.ts";
+
+/** The leaves of the store in order, without those that are not there. Reports what bundles got wrong. */
+export async function* judgeLeaves(source: LeafSource): AsyncGenerator<StoredLeaf> {
+  const { inventory, size, pace } = source;
+  for (const index of bundleIndexes(inventory, size)) {
+    await pace();
+    yield* judgeBundle(source, index);
+  }
+}
+
+function* judgeBundle(source: LeafSource, index: number): Generator<StoredLeaf> {
+  const { reader, inventory, size, proved } = source;
+  const file = bundleFileOf(inventory, index, size);
+  const read = file === undefined ? undefined : readBundle(reader, file.path);
+  if (file === undefined || read === undefined) return;
+  const width = Math.min(file.width, tileWidth(0, index, size));
+  const signed = knownTile(proved, 0, index, width);
+  const first = index * TILE_WIDTH;
+  if (signed === undefined) {
+    for (const [slot, bytes] of read.entries.slice(0, width).entries()) {
+      yield judgeAlone(source, first + slot, bytes, file.path, read.offsets[slot] ?? 0);
+    }
+    return;
+  }
+  const { bundle, edits } = bestSplit(read, signed);
+  reportBundle(source.findings, { path: file.path, first, width }, bundle, edits, signed);
+  const places = placesAfter(edits, width, bundle.entries.length);
+  const kept = new Set(edits.flatMap((edit) => (edit.kind === "altered" ? [edit.from] : [])));
+  const leaves: (Buffer | undefined)[] = [];
+  for (let slot = 0; slot < width; slot++) {
+    const hash = signed.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE);
+    const place = places[slot] ?? -1;
+    const stored = place < 0 ? undefined : bundle.entries[place];
+    const intact = stored !== undefined && !kept.has(slot);
+    const recovered = intact ? stored : recover(source, index, slot, hash);
+    leaves.push(recovered);
+    if (recovered !== undefined) yield { seq: first + slot, bytes: recovered, state: "proved", signed: hash };
+    else if (stored !== undefined) yield { seq: first + slot, bytes: stored, state: "altered", signed: hash };
+  }
+  comparePartialBundles(source, index, file.width, leaves, signed);
+}
+
+/** A leaf of a bundle of which not every hash is proved. */
+function judgeAlone(
+  { proved, findings }: LeafSource,
+  seq: number,
+  bytes: Buffer,
+  path: string,
+  offset: number,
+): StoredLeaf {
+  const signed = getHash(proved, 0, seq);
+  if (signed === undefined) return { seq, bytes, state: "unproved", signed };
+  const hash = leafHash(bytes);
+  if (hash.equals(signed)) return { seq, bytes, state: "proved", signed };
+  findings.add({
+    code: "LEAF_MISMATCH",
+    seq,
+    path,
+    offset,
+    detail: "the leaf is not the one that was signed",
+    expected: signed.toString("hex"),
+    found: hash.toString("hex"),
+  });
+  return { seq, bytes, state: "altered", signed };
+}
+
+/** The way to split the bundle that leaves less to explain. */
+function bestSplit(read: Bundle, signed: Buffer): { readonly bundle: Bundle; readonly edits: Edit[] } {
+  const edits = alignEntries(read, signed);
+  const faults = edits.length + (read.end < read.bytes.length ? 1 : 0);
+  if (faults < 2) return { bundle: read, edits };
+  const other = splitBundleAtHeaders(read.bytes, LEAF_HEADER);
+  const otherEdits = alignEntries(other, signed);
+  // entries that are found in spite of their lengths: at least one length is altered
+  return otherEdits.length + 1 < faults ? { bundle: other, edits: otherEdits } : { bundle: read, edits };
+}
+
+function alignEntries(bundle: Bundle, signed: Buffer): Edit[] {
+  return align(signed, Buffer.concat(bundle.entries.map((entry) => leafHash(entry))));
+}
+
+/** The leaf with that hash from another partial bundle of the block. */
+function recover(source: LeafSource, index: number, slot: number, hash: Buffer): Buffer | undefined {
+  const { reader, inventory } = source;
+  for (const width of inventory.bundles.partial.get(index) ?? []) {
+    if (width <= slot) continue;
+    const entry = readBundle(reader, bundlePath(index, width))?.entries[slot];
+    if (entry !== undefined && leafHash(entry).equals(hash)) return entry;
+  }
+  return undefined;
+}

@@ -1,0 +1,131 @@
+import { HASH_SIZE } from "../merkle.ts";
+import { bundlePath, levelSize, type Tile, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
+import type { Findings } from "./finding.ts";
+import { getHash, type HashTree } from "./hash-tree.ts";
+import type { Inventory, TileFiles } from "./inventory.ts";
+import { gapsIn, reportGaps } from "./gaps.ts";
+import type { Pace } from "./pace.ts";
+import type { StoreReader } from "./store.ts";
+
+interface TileSource {
+  readonly reader: StoreReader;
+  readonly inventory: Inventory;
+  readonly size: number;
+  /** What the tiles must hold, as far as it is known. */
+  readonly reference: HashTree;
+  readonly findings: Findings;
+  readonly pace: Pace;
+}
+
+/**
+ * Compares every tile with what the tree says it must hold, reports tiles and bundles that are
+ * missing, and those beyond the tree.
+ */
+export async function judgeTiles(source: TileSource): Promise<void> {
+  const { inventory, size, findings, pace } = source;
+  for (const [level, files] of inventory.tiles) {
+    for (const { index, width } of widthsOf(files)) {
+      await pace();
+      judgeTile(source, { level, index, width });
+    }
+  }
+  for (const { index, width } of widthsOf(inventory.bundles)) {
+    if (index * TILE_WIDTH + width > size) reportBeyond(findings, bundlePath(index, width), size);
+  }
+  reportMissing(inventory, size, findings);
+}
+
+function* widthsOf({
+  full,
+  partial,
+}: TileFiles): Generator<{ readonly index: number; readonly width: number }> {
+  for (const index of full) yield { index, width: TILE_WIDTH };
+  for (const [index, widths] of partial) for (const width of widths) yield { index, width };
+}
+
+function judgeTile({ reader, size, reference, findings }: TileSource, tile: Tile): void {
+  const { level, index, width } = tile;
+  const path = tilePath(tile);
+  if (index * TILE_WIDTH + width > levelSize(level, size)) {
+    reportBeyond(findings, path, size);
+    return;
+  }
+  const bytes = reader.read(path, TILE_WIDTH * HASH_SIZE);
+  if (bytes === undefined) return;
+  if (bytes.length > width * HASH_SIZE) {
+    findings.add({
+      code: "TILE_ALTERED",
+      path,
+      offset: width * HASH_SIZE,
+      detail: "bytes follow the last hash",
+    });
+  } else if (bytes.length < width * HASH_SIZE) {
+    findings.add({
+      code: "TILE_MISSING",
+      path,
+      offset: bytes.length,
+      detail: `the tile is cut short: ${bytes.length} of ${width * HASH_SIZE} bytes`,
+    });
+  }
+  const newest = width === tileWidth(level, index, size);
+  for (let slot = 0; slot < width && (slot + 1) * HASH_SIZE <= bytes.length; slot++) {
+    const expected = getHash(reference, level, index * TILE_WIDTH + slot);
+    const found = bytes.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE);
+    if (expected === undefined || expected.equals(found)) continue;
+    findings.add({
+      code: newest ? "TILE_ALTERED" : "TILE_CONFLICT",
+      ...(level === 0 ? { seq: index * TILE_WIDTH + slot } : {}),
+      path,
+      offset: slot * HASH_SIZE,
+      slot,
+      detail: newest
+        ? `hash ${slot} is not that of the tree`
+        : `hash ${slot} of the partial tile contradicts the full one`,
+      expected: expected.toString("hex"),
+      found: found.toString("hex"),
+    });
+  }
+}
+
+function reportBeyond(findings: Findings, path: string, size: number): void {
+  findings.add({ code: "UNEXPECTED_FILE", path, detail: `it is beyond the signed tree of ${size} leaves` });
+}
+
+/** Full tiles, the newest partial ones, and those of every checkpoint whose block is not full yet. */
+function reportMissing(inventory: Inventory, size: number, findings: Findings): void {
+  for (let level = 0; levelSize(level, size) > 0; level++) {
+    const tiles = inventory.tiles.get(level);
+    missingOf(inventory, size, level, tiles, (index, width) => tilePath({ level, index, width }), findings);
+  }
+  missingOf(inventory, size, 0, inventory.bundles, bundlePath, findings);
+}
+
+function missingOf(
+  inventory: Inventory,
+  size: number,
+  level: number,
+  files: TileFiles | undefined,
+  pathOf: (index: number, width: number) => string,
+  findings: Findings,
+): void {
+  const missing = (path: string, detail: string) => {
+    if (!inventory.irregular.has(path)) findings.add({ code: "TILE_MISSING", path, detail });
+  };
+  const last = Math.floor(levelSize(level, size) / TILE_WIDTH);
+  const full = [...(files?.full ?? [])].sort((a, b) => a - b);
+  reportGaps(gapsIn(full, last), (from, to) =>
+    missing(
+      pathOf(from, TILE_WIDTH),
+      from === to ? "it is missing" : `it and all up to ${pathOf(to, TILE_WIDTH)} are missing`,
+    ),
+  );
+  const present = new Set(files?.partial.get(last) ?? []);
+  const needed = new Set<number>();
+  for (const checkpoint of [...inventory.checkpoints, size]) {
+    const hashes = levelSize(level, checkpoint);
+    if (checkpoint <= size && Math.floor(hashes / TILE_WIDTH) === last) needed.add(hashes % TILE_WIDTH);
+  }
+  for (const width of [...needed].sort((a, b) => a - b)) {
+    if (width > 0 && !present.has(width)) missing(pathOf(last, width), "it is missing");
+  }
+}

@@ -1,0 +1,19 @@
+import type { Clock } from "../../platform/platform.ts";
+
+/** To be awaited inside long loops: lets signals in now and then, and ends the work when one came. */
+export type Pace = () => Promise<void>;
+
+/** Milliseconds of work after which others get a turn. */
+const TURN = 100;
+
+/** @throws the signal's reason, from the returned function, once it is aborted */
+export function paceOf(clock: Clock, signal: AbortSignal): Pace {
+  let last = clock.monotonic();
+  return async () => {
+    const now = clock.monotonic();
+    if (now - last < TURN) return;
+    await clock.sleep(0, signal);
+    signal.throwIfAborted();
+    last = now;
+  };
+}

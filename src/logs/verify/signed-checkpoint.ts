@@ -1,0 +1,102 @@
+import { FleetsecError } from "../../errors.ts";
+import { type Checkpoint, parseCheckpoint } from "../checkpoint.ts";
+import { type Note, parseNote } from "../note.ts";
+import { cosignatureTime, signatureBy, type VerifierKey, verifySignature } from "../verifier-key.ts";
+import type { FindingCode } from "./finding.ts";
+import type { Trust } from "./trust.ts";
+
+/** A checkpoint whose log's signature is verified. */
+export interface SignedCheckpoint extends Checkpoint {
+  /** The signed note. */
+  readonly note: string;
+  /** Keys of the log that signed it. */
+  readonly keys: readonly VerifierKey[];
+  /** Witnesses whose cosignature is valid, by the policy's names, and when they made it (Unix seconds). */
+  readonly cosigned: ReadonlyMap<string, number>;
+}
+
+/** Why a note is no checkpoint to believe. */
+export interface NoteFault {
+  readonly code: Extract<FindingCode, "NOTE_MALFORMED" | "ORIGIN_MISMATCH" | "KEY_UNKNOWN" | "SIG_INVALID">;
+  readonly detail: string;
+}
+
+/**
+ * Verifies a checkpoint's signatures as C2SP signed-note says: one known key must have signed, and
+ * a known key's signature that fails condemns the whole note. Signatures of other keys are ignored.
+ */
+export function openCheckpoint(bytes: Uint8Array, trust: Trust): SignedCheckpoint | NoteFault {
+  const parsed = parse(bytes);
+  if ("code" in parsed) return parsed;
+  const { note, checkpoint } = parsed;
+  const keys = trust.logs.filter(({ name }) => name === checkpoint.origin);
+  if (keys.length === 0) {
+    return {
+      code: "ORIGIN_MISMATCH",
+      detail: `it is of ${checkpoint.origin}; the trust file names ${originsOf(trust)}`,
+    };
+  }
+  const fault = signatureFault(note, [...keys, ...trust.witnesses.values()]);
+  if (fault !== undefined) return fault;
+  const signers = keys.filter((key) => signatureBy(key, note) !== undefined);
+  if (signers.length === 0) {
+    return {
+      code: "KEY_UNKNOWN",
+      detail: `no key of the trust file signed it, but ${note.signatures.map(keyName).join(", ")}`,
+    };
+  }
+  return {
+    ...checkpoint,
+    note: Buffer.from(bytes).toString("utf8"),
+    keys: signers,
+    cosigned: cosignaturesOf(note, trust),
+  };
+}
+
+function parse(bytes: Uint8Array): { readonly note: Note; readonly checkpoint: Checkpoint } | NoteFault {
+  try {
+    const note = parseNote(bytes);
+    return { note, checkpoint: parseCheckpoint(note.text) };
+  } catch (error) {
+    if (!(error instanceof FleetsecError)) throw error;
+    return { code: "NOTE_MALFORMED", detail: error.message };
+  }
+}
+
+function signatureFault(note: Note, keys: readonly VerifierKey[]): NoteFault | undefined {
+  for (const key of keys) {
+    const own = signatureBy(key, note);
+    if (own !== undefined) {
+      if (verifySignature(key, note.text, own.signature)) continue;
+      return { code: "SIG_INVALID", detail: `the signature of ${keyName(key)} does not verify` };
+    }
+    // A signature that is this key's under another name or id is no unknown key's: it was edited.
+    const edited = note.signatures.find(({ signature }) => verifySignature(key, note.text, signature));
+    if (edited !== undefined) {
+      return {
+        code: "SIG_INVALID",
+        detail: `the signature of ${keyName(key)} is there under ${keyName(edited)}`,
+      };
+    }
+  }
+  return undefined;
+}
+
+function cosignaturesOf(note: Note, trust: Trust): Map<string, number> {
+  const cosigned = new Map<string, number>();
+  for (const [name, key] of trust.witnesses) {
+    const own = signatureBy(key, note);
+    const time = own === undefined ? undefined : cosignatureTime(own.signature);
+    if (time !== undefined) cosigned.set(name, time);
+  }
+  return cosigned;
+}
+
+/** A key as people tell keys apart: name and id. */
+export function keyName({ name, keyId }: { readonly name: string; readonly keyId: number }): string {
+  return `${name}+${keyId.toString(16).padStart(8, "0")}`;
+}
+
+function originsOf(trust: Trust): string {
+  return [...new Set(trust.logs.map(({ name }) => name))].join(", ");
+}

@@ -1,0 +1,182 @@
+import { FleetsecError } from "../../errors.ts";
+import { parseVerifierKey, type VerifierKey } from "../verifier-key.ts";
+
+/** Whom an auditor believes: the keys of logs, and the witnesses whose cosignatures are demanded. */
+export interface Trust {
+  readonly logs: readonly VerifierKey[];
+  /** By the name that the policy gives them. */
+  readonly witnesses: ReadonlyMap<string, VerifierKey>;
+  /** What a checkpoint's cosignatures must fulfil; undefined for `quorum none` and for key files. */
+  readonly quorum: Quorum | undefined;
+}
+
+/** A witness, or a group of which at least `threshold` members must have witnessed. */
+export type Quorum =
+  | { readonly witness: string }
+  | { readonly group: string; readonly threshold: number; readonly members: readonly Quorum[] };
+
+export const MAX_TRUST_SIZE = 1 << 20;
+/** Witnesses and groups in a policy; tlog-policy recommends 32 of each or more. */
+const MAX_NAMES = 1000;
+
+/** Whether the witnesses that cosigned, by their names, are enough. */
+export function quorumMet(quorum: Quorum, cosigned: ReadonlySet<string>): boolean {
+  if ("witness" in quorum) return cosigned.has(quorum.witness);
+  return quorum.members.filter((member) => quorumMet(member, cosigned)).length >= quorum.threshold;
+}
+
+/**
+ * Reads a file of verifier keys, one a line, or a C2SP tlog-policy file. In both, empty lines and
+ * lines that begin with `#` are passed over.
+ * @param name of the file, for messages
+ * @throws FleetsecError `input` with every problem and its line
+ */
+export function parseTrust(bytes: Buffer, name: string): Trust {
+  // A policy is a file of octets: one character each, so that names compare as octets.
+  const lines = bytes
+    .toString("latin1")
+    .split("\n")
+    .map((text, i) => ({ number: i + 1, items: itemsOf(text), text }))
+    .filter(({ items }) => items.length > 0 && items[0]?.startsWith("#") !== true);
+  const problems: string[] = [];
+  const attempt = (line: number, action: () => void) => {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof FleetsecError)) throw error;
+      problems.push(`line ${line}: ${error.message}`);
+    }
+  };
+  for (const { number, text } of lines) attempt(number, () => checkCharacters(text));
+  const policy = emptyPolicy();
+  if (problems.length === 0) {
+    const read = lines.every(({ items }) => items.length === 1) ? readKey : readPolicyLine;
+    for (const { number, items } of lines) attempt(number, () => read(policy, items));
+    if (problems.length === 0 && read === readPolicyLine && policy.quorum === undefined) {
+      problems.push("a policy needs one quorum line: `quorum none` demands no witness");
+    }
+    if (problems.length === 0 && policy.logs.length === 0) problems.push("it names no log's key");
+  }
+  if (problems.length > 0) {
+    throw new FleetsecError("input", `${name} is no trust file`, {
+      problems,
+      hint: "name the .pub file that logs keygen wrote, or a C2SP tlog-policy file",
+    });
+  }
+  return {
+    logs: policy.logs,
+    witnesses: policy.witnesses,
+    quorum: policy.quorum === "none" ? undefined : policy.quorum,
+  };
+}
+
+interface Policy {
+  readonly logs: VerifierKey[];
+  readonly witnesses: Map<string, VerifierKey>;
+  /** Witnesses and groups, by their names. */
+  readonly defined: Map<string, Quorum>;
+  /** Names that are a group's member already. */
+  readonly grouped: Set<string>;
+  quorum: Quorum | "none" | undefined;
+}
+
+function emptyPolicy(): Policy {
+  return { logs: [], witnesses: new Map(), defined: new Map(), grouped: new Set(), quorum: undefined };
+}
+
+function itemsOf(line: string): string[] {
+  return line.split(/[ \t]+/).filter((item) => item !== "");
+}
+
+function checkCharacters(text: string): void {
+  // eslint-disable-next-line no-control-regex
+  if (!/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(text)) {
+    throw problem(text.endsWith("\r") ? "it ends with CR LF, not LF" : "it has a control character");
+  }
+}
+
+function readKey(policy: Policy, [text = ""]: readonly string[]): void {
+  addLog(policy, text);
+}
+
+/** One line of a policy (C2SP tlog-policy, "Policy file syntax and structure"). */
+function readPolicyLine(policy: Policy, [keyword, ...rest]: readonly string[]): void {
+  switch (keyword) {
+    case "log":
+      demand(rest.length === 1 || rest.length === 2, "write it as `log VKEY [URL]`");
+      addLog(policy, rest[0] ?? "");
+      return;
+    case "witness":
+      demand(rest.length === 2 || rest.length === 3, "write it as `witness NAME VKEY [URL]`");
+      addWitness(policy, rest[0] ?? "", rest[1] ?? "");
+      return;
+    case "group":
+      demand(rest.length >= 3, "write it as `group NAME all|any|K MEMBER...`");
+      addGroup(policy, rest[0] ?? "", rest[1] ?? "", rest.slice(2));
+      return;
+    case "quorum": {
+      demand(rest.length === 1, "write it as `quorum NAME`, or `quorum none`");
+      demand(policy.quorum === undefined, "there is a quorum line already");
+      const name = rest[0] ?? "";
+      policy.quorum = name === "none" ? "none" : definedAs(policy, name);
+      return;
+    }
+    default:
+      throw problem("it begins with none of log, witness, group and quorum");
+  }
+}
+
+function addLog(policy: Policy, text: string): void {
+  const key = parseKey(text);
+  demand(key.type !== "cosignature/v1", "a witness's key does not sign a log");
+  demand(!policy.logs.some((known) => known.publicKey.equals(key.publicKey)), "that key is listed already");
+  policy.logs.push(key);
+}
+
+function addWitness(policy: Policy, name: string, text: string): void {
+  const key = parseKey(text);
+  demand(key.type === "cosignature/v1", "a witness's key has type 04 (cosignature/v1)");
+  const known = [...policy.witnesses.values()].some((other) => other.publicKey.equals(key.publicKey));
+  demand(!known, "that key is listed already");
+  define(policy, name, { witness: name });
+  policy.witnesses.set(name, key);
+}
+
+function addGroup(policy: Policy, name: string, count: string, names: readonly string[]): void {
+  const members = names.map((member) => definedAs(policy, member));
+  for (const member of names) {
+    demand(!policy.grouped.has(member), "a name can be a member only once");
+    policy.grouped.add(member);
+  }
+  const threshold = count === "all" ? members.length : count === "any" ? 1 : Number(count);
+  const inRange = threshold >= 1 && threshold <= members.length;
+  const decimal = count === "all" || count === "any" || /^[1-9]\d{0,5}$/.test(count);
+  demand(decimal && inRange, "the threshold is `all`, `any`, or 1 up to the number of members");
+  define(policy, name, { group: name, threshold, members });
+}
+
+function define(policy: Policy, name: string, quorum: Quorum): void {
+  demand(name !== "none", "`none` is no name");
+  demand(!policy.defined.has(name), "that name is taken");
+  demand(policy.defined.size < MAX_NAMES, `it defines more than ${MAX_NAMES} witnesses and groups`);
+  policy.defined.set(name, quorum);
+}
+
+function definedAs(policy: Policy, name: string): Quorum {
+  const quorum = policy.defined.get(name);
+  if (quorum === undefined) throw problem("it refers to a name that no line above defines");
+  return quorum;
+}
+
+/** A verifier key; its name is UTF-8. */
+function parseKey(octets: string): VerifierKey {
+  return parseVerifierKey(Buffer.from(octets, "latin1").toString("utf8"));
+}
+
+function demand(condition: boolean, message: string): void {
+  if (!condition) throw problem(message);
+}
+
+function problem(message: string): FleetsecError {
+  return new FleetsecError("input", message);
+}

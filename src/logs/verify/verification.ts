@@ -1,0 +1,75 @@
+import type { Anchor } from "./anchors.ts";
+import type { Finding, FindingCode } from "./finding.ts";
+import type { Trust } from "./trust.ts";
+
+/** What is asked of a verification. Paths are absolute, times in seconds since the epoch. */
+export interface VerifyRequest {
+  readonly store: string;
+  readonly trust: Trust;
+  readonly anchors: readonly Anchor[];
+  /** Where the auditor's checkpoints are kept. */
+  readonly state: string;
+  /** Only batches that were open within these times have their records read. */
+  readonly since: number | undefined;
+  readonly until: number | undefined;
+  /** The newest batch may be this many seconds old. */
+  readonly maxAge: number | undefined;
+  /** Recompute the trees over the records, and the sidecars, however many records there are. */
+  readonly deep: boolean;
+  readonly allowUnanchored: boolean;
+}
+
+/**
+ * `intact`: nothing is altered, and something outside the store bounds what could be missing.
+ * `unanchored`: nothing is altered, but a cut-off tail could not be seen.
+ * `altered`: there are findings.
+ * `not-established`: nothing was found, but not all that was asked for could be checked.
+ */
+export type Verdict = "intact" | "unanchored" | "altered" | "not-established";
+
+/** What bounds the tail of the log, and up to which size. */
+export interface AnchorUsed {
+  readonly kind: "kept" | "file" | "witnesses" | "age";
+  readonly size: number;
+  /** The file, the witnesses, or the age. */
+  readonly source: string;
+  /** Of a kept checkpoint: when it was kept, in milliseconds since the epoch. */
+  readonly since?: number;
+}
+
+export interface Verification {
+  readonly verdict: Verdict;
+  /** Whether this is a success: intact and, unless that was waived, anchored. */
+  readonly ok: boolean;
+  /** The checkpoint that the store was held to. */
+  readonly log: { readonly origin: string; readonly size: number; readonly root: Uint8Array } | undefined;
+  readonly checked: {
+    /** Batches whose bytes were compared with their leaf and found equal, and what is in them. */
+    readonly batches: number;
+    readonly records: number;
+    readonly bytes: number;
+    /** Batches outside the time window, whose records were not read. */
+    readonly skipped: number;
+    /** Whether the trees over the records and the sidecars were recomputed. */
+    readonly deep: boolean;
+  };
+  readonly anchors: readonly AnchorUsed[];
+  readonly findings: readonly Finding[];
+  readonly counts: Readonly<Partial<Record<FindingCode, number>>>;
+  /** Findings that were counted, but are too many to be listed. */
+  readonly omitted: number;
+  /** What could not be checked, and why. */
+  readonly unestablished: readonly string[];
+  /** What became of the auditor's own checkpoint. */
+  readonly kept: KeptOutcome;
+}
+
+export interface KeptOutcome {
+  /** Size of the checkpoint that was kept before, if any. */
+  readonly before: number | undefined;
+  /** `saved`: this one is kept from now on. `same`: it was kept already. `not`: nothing was changed. */
+  readonly now: "saved" | "same" | "not";
+  readonly path: string | undefined;
+  /** Why it could not be saved. */
+  readonly fault?: string;
+}

@@ -1,0 +1,274 @@
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
+import type { Locks } from "../../platform/lock.ts";
+import type { Clock } from "../../platform/platform.ts";
+import type { Anchor } from "./anchors.ts";
+import { type ChosenTree, chooseTree } from "./choose-tree.ts";
+import { collectFindings, type Findings } from "./finding.ts";
+import { hashesFromBundles, hashesFromTiles } from "./hash-sources.ts";
+import type { HashTree } from "./hash-tree.ts";
+import { type History, readHistory } from "./history.ts";
+import { type Inventory, takeInventory } from "./inventory.ts";
+import { type BatchTotals, judgeBatches } from "./judge-batches.ts";
+import { judgeHistory } from "./judge-history.ts";
+import { judgeTiles } from "./judge-tiles.ts";
+import { judgeWitnesses } from "./judge-witnesses.ts";
+import { keep, type Kept, keptLeavesOf, readKept } from "./kept.ts";
+import { type Pace, paceOf } from "./pace.ts";
+import { type Proof, proveHashes } from "./prove.ts";
+import { type StoreReader, storeReader } from "./store.ts";
+import type { AnchorUsed, KeptOutcome, Verdict, Verification, VerifyRequest } from "./verification.ts";
+
+export interface VerifyParts {
+  readonly files: Files;
+  readonly locks: Locks;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Up to so many records, the trees over them are recomputed without being asked for. */
+export const DEEP_BY_DEFAULT = 250_000;
+
+/**
+ * Verifies a log's store: the signed checkpoint, the tree, the history, the batches, and that
+ * nothing else is there. Goes on after a fault, to report all of them at once. Reads nothing but
+ * the store and the auditor's state, and writes nothing but that state.
+ * @throws FleetsecError where the store or the state cannot be read at all
+ */
+export async function verifyLog(request: VerifyRequest, parts: VerifyParts): Promise<Verification> {
+  const findings = collectFindings();
+  const reader = storeReader(parts.files, request.store);
+  const pace = paceOf(parts.clock, parts.signal);
+  const inventory = await takeInventory(parts.files, request.store, findings, pace);
+  if (isEmpty(inventory)) return verifyNothing(request, parts, findings);
+  const history = await readHistory(reader, inventory, request.trust, findings, pace);
+  const origin = history.origin ?? soleOrigin(request);
+  const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
+  const anchors = [...(kept === undefined ? [] : [anchorOf(kept)]), ...anchorsOf(request, origin)];
+  const chosen = chooseTree(inventory, history, anchors, findings);
+  const context = { request, parts, findings, reader, pace, inventory, history, kept, anchors, chosen };
+  return judge(context);
+}
+
+interface Context {
+  readonly request: VerifyRequest;
+  readonly parts: VerifyParts;
+  readonly findings: Findings;
+  readonly reader: StoreReader;
+  readonly pace: Pace;
+  readonly inventory: Inventory;
+  readonly history: History;
+  readonly kept: Kept | undefined;
+  readonly anchors: readonly Anchor[];
+  readonly chosen: ChosenTree;
+}
+
+async function judge(context: Context): Promise<Verification> {
+  const { request, parts, findings, reader, pace, inventory, history, kept, anchors, chosen } = context;
+  const { size } = chosen;
+  const { origin } = history;
+  if (size === 0) findings.add({ code: "LOG_EMPTY", detail: "the log has no batch" });
+  const bundles = await hashesFromBundles(reader, inventory, size, pace);
+  const { proof, root } = await prove(context, bundles.tree);
+  const reference = proof?.established === true ? proof.proved : bundles.tree;
+  await judgeTiles({ reader, inventory, size, reference, findings, pace });
+  const held = judgeHistory({
+    reader,
+    history,
+    anchors,
+    keptLeaves: kept?.leaves,
+    size,
+    tree: reference,
+    established: proof?.established,
+    findings,
+  });
+  const deep = request.deep || bundles.records <= DEEP_BY_DEFAULT;
+  const proved = proof?.proved ?? { levels: [] };
+  const totals = await judgeBatches({ request, reader, inventory, size, proved, findings, pace, deep });
+  const now = Math.floor(parts.clock.now() / 1000);
+  const witnesses = judgeWitnesses(history.current, request.trust, now, findings);
+  const age = judgeAge(totals.newest, request.maxAge, now, size, findings);
+  const used = [...largestOf(held).map((anchor) => usedOf(anchor, kept)), ...witnesses, ...age];
+  const verdict = verdictOf(findings, used, unestablishedOf(context, totals));
+  const outcome = await keepCheckpoint(context, verdict, totals, reference);
+  return {
+    verdict,
+    ok: verdict === "intact" || (verdict === "unanchored" && request.allowUnanchored),
+    log: origin === undefined || root === undefined ? undefined : { origin, size, root },
+    checked: { ...totals.checked, deep },
+    anchors: used,
+    findings: findings.list(),
+    counts: findings.counts(),
+    omitted: findings.omitted(),
+    unestablished: unestablishedOf(context, totals),
+    kept: outcome,
+  };
+}
+
+function isEmpty({
+  checkpoint,
+  checkpoints,
+  tiles,
+  bundles,
+  batches,
+  sidecars,
+  irregular,
+}: Inventory): boolean {
+  const numbers = checkpoints.length + tiles.size + bundles.full.size + bundles.partial.size;
+  return !checkpoint && numbers + batches.length + sidecars.length + irregular.size === 0;
+}
+
+/** A store without a file of the format. An empty log is never intact. */
+function verifyNothing(request: VerifyRequest, { files }: VerifyParts, findings: Findings): Verification {
+  findings.add({ code: "LOG_EMPTY", detail: "the store holds nothing of a log" });
+  const origin = soleOrigin(request);
+  const kept = origin === undefined ? undefined : readKept(files, request.state, origin, request.trust);
+  const anchored = [...(kept === undefined ? [] : [kept.checkpoint]), ...anchorsOf(request, origin)];
+  const to = anchored.reduce((most, { size }) => Math.max(most, size), 0);
+  if (to > 0) {
+    findings.add({
+      code: "TAIL_TRUNCATED",
+      seq: 0,
+      from: 0,
+      to,
+      detail: `leaves 0 to ${to - 1} are gone; the log signed them`,
+    });
+  }
+  return {
+    verdict: "altered",
+    ok: false,
+    log: undefined,
+    checked: { batches: 0, records: 0, bytes: 0, skipped: 0, deep: request.deep },
+    anchors: [],
+    findings: findings.list(),
+    counts: findings.counts(),
+    omitted: findings.omitted(),
+    unestablished: [],
+    kept: { before: kept?.checkpoint.size, now: "not", path: kept?.path },
+  };
+}
+
+/** The log that the trust file names, where it names one only. */
+function soleOrigin({ trust }: VerifyRequest): string | undefined {
+  const names = new Set(trust.logs.map(({ name }) => name));
+  return names.size === 1 ? [...names][0] : undefined;
+}
+
+function anchorOf({ checkpoint, path }: Kept): Anchor {
+  const { origin, size, root, note } = checkpoint;
+  return { kind: "kept", source: path, origin, size, root, note: () => note };
+}
+
+function anchorsOf({ anchors }: VerifyRequest, origin: string | undefined): readonly Anchor[] {
+  const own = anchors.filter((anchor) => anchor.origin === origin);
+  if (own.length > 0 || anchors.length === 0) return own;
+  throw new FleetsecError("input", "none of the anchors is a checkpoint of this log", {
+    hint: "name a checkpoint of the log that is verified",
+  });
+}
+
+/** The hashes that a signed root proves. Tiles are asked only where the bundles do not make the root. */
+async function prove(
+  { reader, inventory, chosen, pace }: Context,
+  bundles: HashTree,
+): Promise<{ readonly proof?: Proof; readonly root?: Uint8Array }> {
+  const { size, roots } = chosen;
+  for (const root of roots) {
+    const proof = proveHashes(root, size, [bundles]);
+    if (proof.established) return { proof, root };
+  }
+  const [root] = roots;
+  if (root === undefined) return {};
+  const tiles = await hashesFromTiles(reader, inventory, size, false, pace);
+  const older = await hashesFromTiles(reader, inventory, size, true, pace);
+  for (const other of roots) {
+    const proof = proveHashes(other, size, [bundles, tiles, older]);
+    if (proof.established) return { proof, root: other };
+  }
+  return { proof: { established: false, proved: { levels: [] } }, root };
+}
+
+/** The largest of the anchors that hold, of each kind. */
+function largestOf(held: readonly Anchor[]): Anchor[] {
+  return (["kept", "file"] as const).flatMap((kind) => {
+    const same = held.filter((anchor) => anchor.kind === kind);
+    return same.length === 0 ? [] : same.reduce((most, anchor) => (anchor.size > most.size ? anchor : most));
+  });
+}
+
+function usedOf(anchor: Anchor, kept: Kept | undefined): AnchorUsed {
+  const { kind, size, source } = anchor;
+  return kind === "kept" && kept !== undefined
+    ? { kind, size, source, since: kept.since }
+    : { kind, size, source };
+}
+
+/** A log whose newest batch is young enough cannot have lost more than that much of its tail. */
+function judgeAge(
+  newest: number | undefined,
+  maxAge: number | undefined,
+  now: number,
+  size: number,
+  findings: Findings,
+): AnchorUsed[] {
+  if (maxAge === undefined || newest === undefined) return [];
+  const age = now - newest;
+  if (age > maxAge) {
+    findings.add({
+      code: "GAP",
+      seq: size - 1,
+      detail: `the newest batch was closed ${age} s ago; at most ${maxAge} s are allowed`,
+    });
+    return [];
+  }
+  return [{ kind: "age", size, source: `${Math.max(0, age)} s` }];
+}
+
+function unestablishedOf({ reader, inventory, request }: Context, totals: BatchTotals): string[] {
+  const unread = [...reader.unreadable].map(([path, why]) => `${path} could not be read: ${why}`);
+  const tokens = inventory.tokens.length;
+  return [
+    ...unread.slice(0, 100),
+    ...(unread.length > 100 ? [`${unread.length - 100} more files could not be read`] : []),
+    ...(tokens > 0 ? [`${tokens} time-stamp tokens were not checked: this version cannot`] : []),
+    ...(isWindow(request) && totals.checked.batches === 0
+      ? ["no batch was open between the times given, so no record was read"]
+      : []),
+  ];
+}
+
+function isWindow({ since, until }: VerifyRequest): boolean {
+  return since !== undefined || until !== undefined;
+}
+
+function verdictOf(
+  findings: Findings,
+  used: readonly AnchorUsed[],
+  unestablished: readonly string[],
+): Verdict {
+  if (Object.keys(findings.counts()).length > 0) return "altered";
+  if (unestablished.length > 0) return "not-established";
+  return used.length > 0 ? "intact" : "unanchored";
+}
+
+/** Keeps the checkpoint after a verification that left nothing out. */
+async function keepCheckpoint(
+  { request, parts, history, kept }: Context,
+  verdict: Verdict,
+  totals: BatchTotals,
+  tree: HashTree,
+): Promise<KeptOutcome> {
+  const before = kept?.checkpoint.size;
+  const { current } = history;
+  const clean = (verdict === "intact" || verdict === "unanchored") && totals.checked.skipped === 0;
+  if (!clean || current === undefined) return { before, now: "not", path: kept?.path };
+  if (before === current.size) return { before, now: "same", path: kept?.path };
+  try {
+    const leaves = keptLeavesOf(tree, current.size);
+    const path = await keep(parts, request.state, current, leaves, request.trust);
+    return { before, now: "saved", path };
+  } catch (error) {
+    if (!(error instanceof FleetsecError)) throw error;
+    return { before, now: "not", path: kept?.path, fault: error.message };
+  }
+}

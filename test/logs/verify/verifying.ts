@@ -1,0 +1,81 @@
+import { formatVerifierKey } from "../../../src/logs/verifier-key.ts";
+import type { Anchor } from "../../../src/logs/verify/anchors.ts";
+import type { Finding } from "../../../src/logs/verify/finding.ts";
+import { openCheckpoint } from "../../../src/logs/verify/signed-checkpoint.ts";
+import { parseTrust, type Trust } from "../../../src/logs/verify/trust.ts";
+import type { Verification, VerifyRequest } from "../../../src/logs/verify/verification.ts";
+import { verifyLog } from "../../../src/logs/verify/verify.ts";
+import type { LogSigner } from "../../../src/logs/signer.ts";
+import { eventOf, type ModelBatch, modelSigner, type StoreFiles } from "../store-model.ts";
+import { memoryFiles } from "./memory-files.ts";
+
+/** The time that the tests' clock shows, in seconds since the epoch. */
+export const NOW = 1_763_900_000;
+
+export function trustIn(...signers: readonly LogSigner[]): Trust {
+  return parseTrust(Buffer.from(signers.map(({ key }) => `${formatVerifierKey(key)}\n`).join("")), "log.pub");
+}
+
+/** The checkpoint of a store as an anchor that an auditor holds. */
+export function anchorIn(store: StoreFiles, path = "checkpoint", trust = trustIn(modelSigner())): Anchor {
+  const bytes = store.get(path) ?? Buffer.of();
+  const opened = openCheckpoint(bytes, trust);
+  if ("code" in opened) throw new Error(`${path}: ${opened.detail}`);
+  const { origin, size, root, note } = opened;
+  return { kind: "file", source: "anchor.txt", origin, size, root, note: () => note };
+}
+
+/** Verifies a store in memory. `state` files, by name, are the auditor's; they are written to. */
+export async function verifyFiles(
+  store: StoreFiles,
+  request: Partial<VerifyRequest> & { readonly kept?: StoreFiles } = {},
+): Promise<Verification> {
+  const { kept, ...rest } = request;
+  const at = (folder: string, files: StoreFiles) =>
+    [...files].map(([path, data]) => [`/${folder}/${path}`, data] as const);
+  const files = memoryFiles(new Map([...at("store", store), ...at("state", kept ?? new Map())]));
+  return verifyLog(
+    {
+      store: "/store",
+      trust: trustIn(modelSigner()),
+      anchors: [],
+      state: "/state",
+      since: undefined,
+      until: undefined,
+      maxAge: undefined,
+      deep: false,
+      allowUnanchored: false,
+      ...rest,
+    },
+    {
+      files: {
+        ...files,
+        write: (path, data, options) => {
+          files.write(path, data, options);
+          kept?.set(path.slice("/state/".length), Buffer.from(data));
+        },
+      },
+      locks: { hold: (_directory, work) => work() },
+      clock: { now: () => NOW * 1000, monotonic: () => 0, sleep: async () => {} },
+      signal: new AbortController().signal,
+    },
+  );
+}
+
+/** What tests compare of a finding: its code and its place. */
+export function places(findings: readonly Finding[]): Partial<Finding>[] {
+  return findings.map(({ code, seq, line, offset, path }) =>
+    Object.fromEntries(
+      Object.entries({ code, seq, line, offset, path }).filter(([, value]) => value !== undefined),
+    ),
+  );
+}
+
+/** Batches of so many events each, a minute apart. */
+export function batchesOf(batches: number, records: number): ModelBatch[] {
+  return Array.from({ length: batches }, (_, seq) => {
+    const lines = Array.from({ length: records }, (_line, i) => JSON.stringify(eventOf(seq * records + i)));
+    const from = 1_763_850_000 + seq * 60;
+    return { data: Buffer.from(lines.map((line) => `${line}\n`).join("")), from, to: from + 60 };
+  });
+}
