@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { Crypto } from "@peculiar/webcrypto";
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { FleetsecError } from "../errors.ts";
+import { readSingle, tags } from "./der/read.ts";
 import type { GeneralName } from "./general-name.ts";
 import { publicKeyOf, spkiOf } from "./keys.ts";
 import { oids } from "./oids.ts";
@@ -31,6 +32,8 @@ const MIN_RSA_EXPONENT = 65_537n;
  */
 export async function readCsr(pem: string, what: string): Promise<ReadCsr> {
   const { der } = decodeSinglePem(pem, what, ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"]);
+  // the library passes over what follows
+  readSingle(der, tags.sequence, what);
   const csr = parse(der, what);
   const key = publicKeyOf(new Uint8Array(csr.publicKey.rawData));
   const exponent = key.asymmetricKeyDetails?.publicExponent;

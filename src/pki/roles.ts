@@ -85,12 +85,15 @@ export function formatSan(name: GeneralName): string {
 /**
  * The names that a role gives to a certificate without being asked: NAME itself where it lies in an
  * allowed domain, else NAME below the first one; and `spiffe://DOMAIN/ROLE/NAME` where allowed.
+ * @throws FleetsecError `refused` for a name that the role denies
  */
 export function defaultNames(role: Role, name: string, trustDomain: string): GeneralName[] {
   const [first] = role.allowedDomains;
   const candidates = [name, ...(first === undefined ? [] : [`${name}.${first}`])];
+  for (const value of candidates) refuseDenied(role, value);
   const dns = candidates.find((value) => refusalOf(role, { type: "dns", value }) === undefined);
-  const uri: GeneralName = { type: "uri", value: `spiffe://${trustDomain}/${role.name}/${name}` };
+  const uri = { type: "uri" as const, value: `spiffe://${trustDomain}/${role.name}/${name}` };
+  refuseDenied(role, uri.value);
   return [
     ...(dns === undefined ? [] : [{ type: "dns" as const, value: dns }]),
     ...(refusalOf(role, uri) === undefined ? [uri] : []),
@@ -125,6 +128,20 @@ export function refusalOf(role: Role, name: GeneralName): FleetsecError | undefi
     default:
       return refused(`role ${role.name} allows no names of type ${name.type}`, "use dns, ip or uri");
   }
+}
+
+function refuseDenied(role: Role, value: string): void {
+  const denied = denialOf(role, value);
+  if (denied !== undefined) throw denied;
+}
+
+function denialOf(role: Role, value: string): FleetsecError | undefined {
+  const denied = role.deny.find((glob) => globMatches(glob, value));
+  if (denied === undefined) return undefined;
+  return refused(
+    `role ${role.name} denies ${value}`,
+    `denied by pki.roles.${role.name}.deny: ${denied}; ask for another name`,
+  );
 }
 
 function dnsRefusal(role: Role, value: string): FleetsecError | undefined {

@@ -1,0 +1,163 @@
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { movablePlatform } from "../support/pki.ts";
+import { testProject } from "../support/project.ts";
+import { schemaErrors } from "../support/schema.ts";
+
+describe("ca init", () => {
+  test("keeps a random passphrase in the user's state, outside the project", async () => {
+    const project = testProject();
+    const { code, document, stdout } = await project.json(["ca", "init", "--yes"]);
+    expect(code).toBe(0);
+    expect(schemaErrors(document)).toEqual([]);
+    expect(document).toMatchObject({ keys: "encrypted", generation: 1, crl: { number: 1, stale: false } });
+    expect(statSync(document.passphraseFile).mode & 0o777).toBe(0o600);
+    const secret = readFileSync(document.passphraseFile, "utf8").trim();
+    expect(document.passphraseFile.startsWith(project.userState)).toBe(true);
+    expect(stdout).not.toContain(secret);
+    for (const path of project.files()) expect(readFileSync(path, "latin1")).not.toContain(secret);
+    const issued = await project.run(["cert", "issue", "truck-1", "--role", "fleet-edge"]);
+    expect(issued.code).toBe(0);
+  });
+
+  test("takes a passphrase from a file, which each command that signs then needs", async () => {
+    const project = testProject();
+    const file = join(project.userState, "passphrase");
+    writeFileSync(file, "correct horse\n", { mode: 0o600 });
+    expect((await project.run(["ca", "init", "--passphrase-file", file])).code).toBe(0);
+    expect(readdirSync(project.userState)).toEqual(["passphrase"]);
+    const issue = ["cert", "issue", "truck-1", "--role", "fleet-edge"];
+    const before = project.snapshot();
+    const without = await project.json(issue);
+    expect([without.code, without.document.code]).toEqual([2, "passphrase"]);
+    const wrong = await project.json(issue, { env: { FLEETSEC_PASSPHRASE: "wrong horse" } });
+    expect([wrong.code, wrong.document.code]).toEqual([2, "passphrase"]);
+    expect(project.snapshot()).toEqual(before);
+    expect((await project.run(issue, { env: { FLEETSEC_PASSPHRASE: "correct horse" } })).code).toBe(0);
+  });
+
+  test("leaves the keys unencrypted when told, and says so", async () => {
+    const project = testProject();
+    const { code, stdout } = await project.run(["ca", "init", "--insecure-dev-key"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("NOT encrypted");
+    expect(readdirSync(project.userState)).toEqual([]);
+    const key = join(project.directory, ".fleetsec/ca/1/issuing-key.pem");
+    expect(statSync(key).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([
+    ["a short passphrase", ["--yes"], { FLEETSEC_PASSPHRASE: "short" }, "usage"],
+    ["both ways of protection", ["--insecure-dev-key", "--passphrase-file", "x"], {}, "usage"],
+    ["a passphrase file that is not there", ["--passphrase-file", "none"], {}, "not-found"],
+    ["a directory as passphrase file", ["--passphrase-file", "."], {}, "input"],
+    ["a passphrase file that others can read", ["--passphrase-file", "fleetsec.yaml"], {}, "permission"],
+    ["an unknown flag", ["--force"], {}, "usage"],
+  ])("refuses %s and writes nothing", async (_, flags, env, code) => {
+    const project = testProject();
+    const before = project.snapshot();
+    const result = await project.json(["ca", "init", ...flags], { env });
+    expect([result.code, result.document.code]).toEqual([2, code]);
+    expect(project.snapshot()).toEqual(before);
+    expect(readdirSync(project.userState)).toEqual([]);
+  });
+
+  test("refuses a passphrase file of several lines", async () => {
+    const project = testProject();
+    const file = join(project.userState, "p");
+    writeFileSync(file, "one\ntwo\n", { mode: 0o600 });
+    const result = await project.json(["ca", "init", "--passphrase-file", file]);
+    expect([result.code, result.document.code]).toEqual([2, "input"]);
+  });
+
+  test("a second time changes nothing", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    const before = project.snapshot();
+    const again = await project.json(["ca", "init", "--insecure-dev-key"]);
+    expect([again.code, again.document.code]).toEqual([2, "exists"]);
+    expect(project.snapshot()).toEqual(before);
+  });
+
+  test("needs a configuration", async () => {
+    const project = testProject();
+    const result = await project.json(["ca", "init"], { cwd: project.userState });
+    expect([result.code, result.document.code]).toEqual([2, "config"]);
+    expect(readdirSync(project.userState)).toEqual([]);
+  });
+});
+
+describe("ca show, bundle and crl", () => {
+  test("agree with their schemas", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    for (const command of ["show", "bundle", "crl"]) {
+      const { code, document } = await project.json(["ca", command]);
+      expect([command, code, schemaErrors(document)]).toEqual([command, 0, []]);
+    }
+  });
+
+  test("bundle and crl print PEM, or write it to --out", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    const bundle = await project.run(["ca", "bundle"]);
+    expect(bundle.stdout).toBe(readFileSync(join(project.directory, ".fleetsec/ca/bundle.pem"), "utf8"));
+    const crl = await project.run(["ca", "crl"]);
+    expect(crl.stdout).toBe(readFileSync(join(project.directory, ".fleetsec/ca/crl.pem"), "utf8"));
+    await project.run(["ca", "bundle", "--out", "b.pem"]);
+    await project.run(["ca", "crl", "--out", "c.pem"]);
+    expect(readFileSync(join(project.directory, "b.pem"), "utf8")).toBe(bundle.stdout);
+    expect(readFileSync(join(project.directory, "c.pem"), "utf8").match(/BEGIN X509 CRL/g)).toHaveLength(2);
+    expect((await project.json(["ca", "bundle", "--out", "none/b.pem"])).document.code).toBe("not-found");
+  });
+
+  test("each CRL has a number of its own", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    const numbers = [];
+    for (let i = 0; i < 3; i += 1) numbers.push((await project.json(["ca", "crl"])).document.number);
+    expect(numbers).toEqual([2, 3, 4]);
+  });
+
+  test("show says when the CRL has ended", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    const later = { clock: movablePlatform(Date.now() + 8 * 86_400_000).clock };
+    expect((await project.json(["ca", "show"], later)).document.crl.stale).toBe(true);
+    expect((await project.json(["ca", "crl"], later)).code).toBe(0);
+    expect((await project.json(["ca", "show"], later)).document.crl.stale).toBe(false);
+  });
+
+  test("without a CA say what to do", async () => {
+    for (const command of ["show", "bundle", "crl"]) {
+      const { code, document } = await testProject().json(["ca", command]);
+      expect([code, document.code]).toEqual([2, "not-found"]);
+      expect(document.hint).toContain("ca init");
+    }
+  });
+
+  test("a key file that others can read is refused, and nothing is signed with it", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    chmodSync(join(project.directory, ".fleetsec/ca/1/issuing-key.pem"), 0o644);
+    const before = project.snapshot();
+    const { code, document } = await project.json(["ca", "crl"]);
+    expect([code, document.code]).toEqual([2, "permission"]);
+    expect(project.snapshot()).toEqual(before);
+  });
+
+  test.each([
+    ["issuing-cert.pem", "", "input"],
+    ["issuing-cert.pem", "-----BEGIN CERTIFICATE-----\nMIIB", "input"],
+    ["root-cert.pem", "\u0000\u0001", "input"],
+    ["issuing-crl.pem", "x", "input"],
+  ])("a damaged %s is an error that names it", async (file, text, code) => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    writeFileSync(join(project.directory, ".fleetsec/ca/1", file), text);
+    const result = await project.json(["ca", "show"]);
+    expect([result.code, result.document.code]).toEqual([2, code]);
+    expect(result.document.message).toContain(file);
+  });
+});

@@ -1,0 +1,15 @@
+import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
+
+const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false });
+
+/** What is wrong with a document by the JSON Schema that it names; empty where nothing is. */
+export function schemaErrors(document: unknown): string[] {
+  const name = /^fleetsec\.([a-z-]+)\/(v\d+)$/.exec((document as { schema: string }).schema);
+  if (name === null) return ["it names no schema"];
+  const url = new URL(`../../docs/schema/${name[1]}.${name[2]}.json`, import.meta.url);
+  const validate = ajv.compile(JSON.parse(readFileSync(url, "utf8")) as object);
+  return validate(document)
+    ? []
+    : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
+}
