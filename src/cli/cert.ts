@@ -1,9 +1,11 @@
+import { define as inspect } from "./cert/inspect.ts";
 import { define as issue } from "./cert/issue.ts";
 import { define as list } from "./cert/list.ts";
 import { define as needsRenewal } from "./cert/needs-renewal.ts";
 import { define as renew } from "./cert/renew.ts";
 import { define as revoke } from "./cert/revoke.ts";
 import { define as sign } from "./cert/sign.ts";
+import { define as verify } from "./cert/verify.ts";
 import type { Define } from "./command.ts";
 
 export const define: Define = (command, bind) => {
@@ -21,4 +23,12 @@ export const define: Define = (command, bind) => {
   );
   revoke(command.command("revoke").description("revoke certificates and publish the CRL"), bind);
   list(command.command("list").description("list every certificate that was issued"), bind);
+  inspect(
+    command.command("inspect").description("show what a file or a TLS server holds, trusting nothing"),
+    bind,
+  );
+  verify(
+    command.command("verify").description("judge certificates by RFC 5280, with the path to a trusted root"),
+    bind,
+  );
 };

@@ -9,7 +9,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "cert",
-    summary: "issue, sign, renew, revoke and list certificates",
+    summary: "issue, sign, renew, revoke, list, inspect and verify certificates",
     load: () => import("./cert.ts"),
   },
   {

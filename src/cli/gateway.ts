@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import { FleetsecError } from "../errors.ts";
+import { addressOf } from "./address.ts";
 import type { Cli, Define } from "./command.ts";
 import { requireProject } from "./project.ts";
 
@@ -82,16 +83,6 @@ async function optionsOf(cli: Cli, { config, directory }: LoadedConfig, flags: G
       ? {}
       : { upstream: addressOf(flags.upstream ?? config.gateway.upstream[0] ?? "", "--upstream") }),
   };
-}
-
-/** @throws FleetsecError `usage` */
-function addressOf(text: string, flag: string, lowestPort = 1): { host: string; port: number } {
-  const [, host, digits] = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]{1,253}):(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (host === undefined || !(port >= lowestPort && port <= 65_535)) {
-    throw new FleetsecError("usage", `${flag} is not an address: ${text}`, { hint: "write it as HOST:PORT" });
-  }
-  return { host: host.replace(/^\[|\]$/g, ""), port };
 }
 
 function auditSink({ platform }: Cli, path: string | undefined): (event: object) => void {

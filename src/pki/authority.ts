@@ -98,6 +98,13 @@ export function openAuthority(files: Files, stateDirectory: string, passphrase: 
   };
 }
 
+/** The paths of the issuing CAs' certificates. @throws FleetsecError `not-found` where there is no CA */
+export function issuingCertificates(files: Files, { authorities }: StateLayout): string[] {
+  return generationsIn(files, authorities).map((number) =>
+    join(authorities, String(number), caFiles.issuingCertificate),
+  );
+}
+
 /** The numbers of the CA generations on disk, ascending. */
 export function generationsIn(files: Files, authorities: string): number[] {
   return files

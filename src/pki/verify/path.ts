@@ -23,7 +23,7 @@ export interface Candidate {
 export function* candidatePaths(request: VerifyRequest, work: Work): Generator<Candidate, void, undefined> {
   const anchors = bySubject(request.anchors);
   const pool = bySubject(
-    request.intermediates.filter((certificate) => !includes(request.anchors, certificate)),
+    request.intermediates.filter((one) => !includes(anchors.get(one.subject.key) ?? [], one)),
   );
   let steps = 0;
 

@@ -30,7 +30,8 @@ export interface VerifyRequest {
 
 export interface PathEntry {
   readonly certificate: Certificate;
-  readonly revocation: "good" | "unchecked";
+  /** Of the trust anchor `not-applicable`: nobody can revoke it but who trusts it. */
+  readonly revocation: "good" | "unchecked" | "not-applicable";
 }
 
 /** A path begins with the certificate that was asked about and ends with the trust anchor. */

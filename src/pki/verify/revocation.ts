@@ -31,7 +31,7 @@ export function revocabilityOf(
     }
     const revoked = crl.revoked.get(certificate.serial);
     if (revoked !== undefined) {
-      return { code: "revoked", message: `was revoked at ${isoTime(revoked.at)} (${revoked.reason})` };
+      return { code: "revoked", message: `was revoked at ${isoTime(revoked.at)}, reason ${revoked.reason}` };
     }
     const stale = ageFault(crl, at);
     if (stale === undefined) good = true;

@@ -76,19 +76,31 @@ function isNullOrAbsent(parameters: Element | undefined): boolean {
 function schemeOf(algorithm: AlgorithmIdentifier): Scheme | string {
   if (algorithm.oid === oids.rsassaPss) return pssScheme(algorithm.parameters);
   const known = SCHEMES.get(algorithm.oid);
-  if (known === undefined)
-    return `is signed with ${NAMES.get(algorithm.oid) ?? algorithm.oid}, which is not accepted`;
+  if (known === undefined) return `is signed with ${schemeName(algorithm.oid)}, which is not accepted`;
   const { parameters } = algorithm;
   const asExpected = known.parameters === "null" ? isNullOrAbsent(parameters) : parameters === undefined;
   return asExpected ? known : "has malformed signature parameters";
 }
 
+/** For people: `ECDSA with SHA-256`, or the identifier of an algorithm that has no name here. */
+export function schemeName(oid: string): string {
+  return NAMES.get(oid) ?? oid;
+}
+
 const NAMES: ReadonlyMap<string, string> = new Map([
-  ["1.2.840.113549.1.1.4", "MD5 and RSA"],
-  [oids.sha1WithRSAEncryption, "SHA-1 and RSA"],
-  [oids.ecdsaWithSHA1, "SHA-1 and ECDSA"],
-  ["1.2.840.10040.4.3", "SHA-1 and DSA"],
-  ["2.16.840.1.101.3.4.3.2", "DSA"],
+  [oids.sha256WithRSAEncryption, "RSA with SHA-256"],
+  [oids.sha384WithRSAEncryption, "RSA with SHA-384"],
+  [oids.sha512WithRSAEncryption, "RSA with SHA-512"],
+  [oids.rsassaPss, "RSA-PSS"],
+  [oids.ecdsaWithSHA256, "ECDSA with SHA-256"],
+  [oids.ecdsaWithSHA384, "ECDSA with SHA-384"],
+  [oids.ecdsaWithSHA512, "ECDSA with SHA-512"],
+  [oids.ed25519, "Ed25519"],
+  ["1.2.840.113549.1.1.4", "RSA with MD5"],
+  [oids.sha1WithRSAEncryption, "RSA with SHA-1"],
+  [oids.ecdsaWithSHA1, "ECDSA with SHA-1"],
+  ["1.2.840.10040.4.3", "DSA with SHA-1"],
+  ["2.16.840.1.101.3.4.3.2", "DSA with SHA-256"],
   ["1.3.101.113", "Ed448"],
 ]);
 

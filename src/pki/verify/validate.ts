@@ -67,6 +67,10 @@ function prepareForNext({ certificate, issuer, state }: Step): void {
   if (certificate.nameConstraints !== undefined) state.constraints.push(certificate.nameConstraints);
 }
 
-function entry(state: State): (certificate: Certificate) => PathEntry {
-  return (certificate) => ({ certificate, revocation: state.revocation.get(certificate) ?? "unchecked" });
+function entry(state: State) {
+  return (certificate: Certificate, index: number, { length }: readonly Certificate[]): PathEntry => {
+    const isAnchor = index === length - 1;
+    const revocation = isAnchor ? "not-applicable" : (state.revocation.get(certificate) ?? "unchecked");
+    return { certificate, revocation };
+  };
 }

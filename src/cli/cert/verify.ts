@@ -1,0 +1,104 @@
+import { resolve } from "node:path";
+import type { ExitCode } from "../../errors.ts";
+import { FleetsecError } from "../../errors.ts";
+import type { Purpose } from "../../pki/verify/request.ts";
+import type { FileVerdict, FilesRequest } from "../../pki/verify/verify-files.ts";
+import type { Cli, Define } from "../command.ts";
+import { findProject } from "../project.ts";
+
+interface Flags {
+  readonly purpose?: string;
+  readonly name?: string;
+  readonly at?: string;
+  readonly ca?: readonly string[];
+  readonly untrusted?: readonly string[];
+  readonly crl?: readonly string[];
+}
+
+export const define: Define = (command, bind) => {
+  command
+    .argument("<file...>", "PEM or DER files; the first certificate of each is judged")
+    .option("--purpose <purpose>", "what it is to be used for in TLS: client or server")
+    .option("--name <name>", "host name, IP address or URI that it must carry")
+    .option("--ca <file>", "trusted roots (repeatable; default: the project's, with its CRLs)", collect)
+    .option("--untrusted <file>", "intermediates (repeatable)", collect)
+    .option("--crl <file>", "CRLs: the certificate must be on none (repeatable)", collect)
+    .option("--at <time>", "judge as of this time, e.g. 2026-03-01T12:00:00Z (default: now)")
+    .action(
+      bind(async (cli, paths: readonly string[], flags: Flags) => {
+        const { verifyFiles } = await import("../../pki/verify/verify-files.ts");
+        const { certVerifyDocument, certVerifyText } = await import("../../report/cert-verify.ts");
+        const { styleFor } = await import("../../report/style.ts");
+        const request = await requestOf(cli, paths, flags);
+        const { isoTime } = await import("../../pki/verify/time.ts");
+        // what the user wrote names the file better than where it lies
+        const verdicts = verifyFiles(request, cli.platform.files).map((verdict, i) => ({
+          ...verdict,
+          file: paths[i] ?? verdict.file,
+        }));
+        const result = { at: isoTime(request.at), purpose: request.purpose, name: flags.name, verdicts };
+        cli.output.result(certVerifyDocument(result), () =>
+          certVerifyText(result, cli.output.columns, styleFor(cli.output.color.stdout)),
+        );
+        return exitCodeFor(verdicts);
+      }),
+    );
+};
+
+async function requestOf(cli: Cli, paths: readonly string[], flags: Flags): Promise<FilesRequest> {
+  const { parsePeerName } = await import("../../pki/verify/peer-name.ts");
+  const absolute = (list: readonly string[]) => list.map((path) => resolve(cli.platform.cwd, path));
+  const own = flags.ca === undefined ? await projectTrust(cli) : undefined;
+  return {
+    files: absolute(paths),
+    anchors: own?.anchors ?? absolute(flags.ca ?? []),
+    untrusted: [...(own?.untrusted ?? []), ...absolute(flags.untrusted ?? [])],
+    crls: flags.crl === undefined ? own?.crls : absolute(flags.crl),
+    purpose: purposeFlag(flags.purpose),
+    peer: flags.name === undefined ? undefined : parsePeerName(flags.name),
+    at: flags.at === undefined ? cli.platform.clock.now() : timeFlag(flags.at),
+  };
+}
+
+/** The roots, intermediates and CRLs of the project's own CA, where there is one. */
+async function projectTrust(
+  cli: Cli,
+): Promise<Pick<FilesRequest, "anchors" | "untrusted" | "crls"> | undefined> {
+  const project = findProject(cli);
+  if (project === undefined) return undefined;
+  const { stateLayout } = await import("../../pki/state.ts");
+  const { issuingCertificates } = await import("../../pki/authority.ts");
+  const { files } = cli.platform;
+  const layout = stateLayout(resolve(project.directory, project.config.state));
+  if (files.kind(layout.trustBundle) === undefined) return undefined;
+  return {
+    anchors: [layout.trustBundle],
+    untrusted: issuingCertificates(files, layout),
+    crls: [layout.crl],
+  };
+}
+
+/** A finding outweighs a doubt. */
+function exitCodeFor(verdicts: readonly FileVerdict[]): ExitCode {
+  if (verdicts.some(({ status }) => status === "invalid")) return 1;
+  return verdicts.some(({ status }) => status === "unknown") ? 3 : 0;
+}
+
+function purposeFlag(text: string | undefined): Purpose | undefined {
+  if (text === undefined || text === "client" || text === "server") return text;
+  throw new FleetsecError("usage", `--purpose is not a purpose: ${text}`, { hint: "use client or server" });
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
+
+function timeFlag(text: string): number {
+  const at = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  throw new FleetsecError("usage", `--at is not a time: ${text}`, {
+    hint: "write it as in RFC 3339: 2026-03-01T12:00:00Z",
+  });
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
