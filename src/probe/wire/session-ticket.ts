@@ -2,6 +2,22 @@ import { ILLEGAL_PARAMETER } from "./alerts.ts";
 import { DecodeError, parse } from "./codec.ts";
 import { ExtensionType, parseExtensions, parseMaxEarlyData } from "./extensions.ts";
 
+/** What it takes to resume a session. */
+export interface ResumableSession {
+  readonly version: "1.2" | "1.3";
+  readonly cipherSuite: number;
+  readonly ticket: Uint8Array;
+  /** The PSK of TLS 1.3, the master secret of TLS 1.2. */
+  readonly secret: Uint8Array;
+  /** RFC 7627 was in use (TLS 1.2). */
+  readonly extendedMasterSecret: boolean;
+  /** TLS 1.3: ticket_age_add, and when the ticket came, on the clock of the settings. */
+  readonly ageAdd: number;
+  readonly receivedAt: number;
+  /** Bytes of 0-RTT data that the server will take; 0 for none. */
+  readonly maxEarlyData: number;
+}
+
 /** NewSessionTicket of TLS 1.3 (RFC 8446, section 4.6.1). */
 export interface NewSessionTicket {
   /** Seconds. */
