@@ -11,6 +11,7 @@ import {
 import { clientHello12 } from "./hello.ts";
 import { parseServerKeyExchange } from "./key-exchange.ts";
 import { expectType, type Machine, unexpected } from "./machine.ts";
+import { plainSealer } from "./protection.ts";
 import { ContentType } from "./records.ts";
 import { onServerHello } from "./server-hello12.ts";
 import { checkServerProof, trustedKey } from "./server-proof.ts";
@@ -85,6 +86,7 @@ function start(client: Client12): State12 {
   const message = clientHello12(settings, client, before?.client ?? new Uint8Array());
   sendMessage(connection, message, settings.helloFragment);
   client.transcript.add(message);
+  if (before === undefined) connection.records.sealWith(plainSealer());
   return { at: "wait-server-hello" };
 }
 

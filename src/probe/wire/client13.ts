@@ -25,7 +25,7 @@ import { trafficKeys } from "./key-schedule.ts";
 import { expectType, type Machine, unexpected } from "./machine.ts";
 import { offeredProtocol, onlyOf } from "./negotiated.ts";
 import { ProtocolError } from "./protocol-error.ts";
-import { sealer13 } from "./protection.ts";
+import { plainSealer, sealer13 } from "./protection.ts";
 import { earlySecret, finishedMac } from "./secrets13.ts";
 import { onServerHello } from "./server-hello13.ts";
 import { checkServerProof, trustedKey } from "./server-proof.ts";
@@ -98,6 +98,7 @@ function start(client: Client13): State13 {
   const message = clientHello13(settings, hello, client.transcript);
   sendMessage(connection, message, settings.helloFragment);
   client.transcript.add(message);
+  connection.records.sealWith(plainSealer());
   const suite = session && cipherSuites.get(session.cipherSuite);
   if (hello.earlyData && suite !== undefined) {
     sendCompatibility(connection);

@@ -20,6 +20,7 @@ export interface RecordLayer {
 
 export function recordLayer(): RecordLayer {
   let opener = openPlain;
+  // a first ClientHello says TLS 1.0, for the sake of old servers (RFC 8446, section 5.1)
   let sealer = plainSealer(0x0301);
   let epoch = 0;
   let waiting: Uint8Array[] = [];
