@@ -41,12 +41,9 @@ async function serve(cli: Cli, flags: GatewayFlags): Promise<void> {
   const { platform, output } = cli;
   const project = requireProject(cli);
   const { startGateway } = await import("../gateway/gateway.ts");
-  const gateway = await startGateway(
-    await optionsOf(cli, project, flags),
-    platform,
-    auditSink(cli, flags.auditLog),
-  );
-  const { host } = addressOf(flags.listen ?? project.config.gateway.listen, "--listen");
+  const options = await optionsOf(cli, project, flags);
+  const gateway = await startGateway(options, platform, auditSink(cli, flags.auditLog));
+  const { host } = options;
   output.note(`listening on https://${host.includes(":") ? `[${host}]` : host}:${gateway.port}/`);
   try {
     // polling by time sees every change that a rename of a symlink makes, on every file system
@@ -65,7 +62,11 @@ async function serve(cli: Cli, flags: GatewayFlags): Promise<void> {
 }
 
 async function optionsOf(cli: Cli, { config, directory }: LoadedConfig, flags: GatewayFlags) {
-  const { stateLayout } = await import("../pki/state.ts");
+  const [{ stateLayout }, { checkName }] = await Promise.all([
+    import("../pki/state.ts"),
+    import("../pki/roles.ts"),
+  ]);
+  checkName(flags.name);
   const layout = stateLayout(resolve(directory, config.state));
   // one file, so that the certificate and the key in it always match
   const bundle = join(layout.certificates, flags.name, "current", "bundle.pem");

@@ -87,11 +87,10 @@ const route = z.strictObject({
   verb,
 });
 
+export const gatewayKinds = ["nginx", "envoy", "haproxy"] as const;
+
 const gateway = z.strictObject({
-  kinds: z
-    .array(z.enum(["nginx", "envoy", "haproxy"]))
-    .min(1)
-    .default(["nginx"]),
+  kinds: z.array(z.enum(gatewayKinds)).min(1).default(["nginx"]),
   server_name: dnsName.optional().describe("the name that clients connect to (default: gateway.DOMAIN)"),
   listen: hostPort.default("127.0.0.1:8443"),
   upstream: z

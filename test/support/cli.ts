@@ -11,17 +11,20 @@ export interface CliResult {
 export interface CliOptions extends Partial<Omit<Platform, "stdin" | "stdout" | "stderr">> {
   readonly stdin?: string | Uint8Array;
   readonly columns?: number;
+  /** Sees what is written to stderr while the command runs. */
+  readonly onStderr?: (text: string) => void;
 }
 
 const system = systemPlatform(new AbortController().signal);
 
 /** Runs a command line in this process, over the real file system, with everything else as given. */
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const { stdin, columns, ...overrides } = options;
+  const { stdin, columns, onStderr, ...overrides } = options;
   const written = { stdout: "", stderr: "" };
   const sink = (name: "stdout" | "stderr") => ({
     write: (text: string) => {
       written[name] += text;
+      if (name === "stderr") onStderr?.(text);
     },
     isTTY: false,
     columns: columns ?? 80,
