@@ -82,7 +82,8 @@ export function reportError(
     };
     platform.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   } else {
-    platform.stderr.write(`fleetsec: error: ${escapeText(message)}\n`);
+    const asked = code === "interrupted" || code === "terminated";
+    platform.stderr.write(`fleetsec: ${asked ? "" : "error: "}${escapeText(message)}\n`);
     for (const problem of problems) platform.stderr.write(`  ${escapeText(problem)}\n`);
     if (hint !== undefined) platform.stderr.write(`hint: ${escapeText(hint)}\n`);
   }

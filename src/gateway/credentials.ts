@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { FleetsecError } from "../errors.ts";
+import { decodePem, encodePem } from "../pki/pem.ts";
 import type { Files } from "../platform/files.ts";
 
 /** Where the gateway's own certificate, and what it trusts clients by, are kept (PEM). */
@@ -30,7 +31,7 @@ export function readCredentials(files: Files, paths: CredentialFiles): Credentia
   const crl = paths.crl === undefined ? undefined : files.read(paths.crl, MAX_BYTES);
   const hash = createHash("sha256");
   for (const part of [cert, key, ca, crl ?? Buffer.alloc(0)]) hash.update(`${part.length}:`).update(part);
-  const context = { cert, key, ca, ...(crl === undefined ? {} : { crl: [crl] }) };
+  const context = { cert, key, ca, ...(crl === undefined ? {} : { crl: single(crl, paths.crl ?? "") }) };
   try {
     createSecureContext(context);
   } catch (cause) {
@@ -44,4 +45,9 @@ export function readCredentials(files: Files, paths: CredentialFiles): Credentia
     );
   }
   return { context, fingerprint: hash.digest("hex") };
+}
+
+/** Node reads one CRL of each string only, and OpenSSL wants one for every CA of a chain. */
+function single(crl: Buffer, what: string): string[] {
+  return decodePem(crl.toString("latin1"), what, ["X509 CRL"]).map(({ label, der }) => encodePem(label, der));
 }

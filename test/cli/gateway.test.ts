@@ -57,7 +57,9 @@ describe("fleetsec gateway", () => {
       signal: controller.signal,
       onStderr: (text) => (live.stderr += text),
     });
-    await expect.poll(() => live.stderr, { timeout: 5_000 }).toMatch(/listening on https:\/\/127\.0\.0\.1:\d+\//);
+    await expect
+      .poll(() => live.stderr, { timeout: 5_000 })
+      .toMatch(/listening on https:\/\/127\.0\.0\.1:\d+\//);
     const port = Number(/:(\d+)\//.exec(live.stderr)?.[1]);
     const reply = await get(cwd, port);
     expect(reply.status).toBe(200);
@@ -71,7 +73,16 @@ describe("fleetsec gateway", () => {
     await expect.poll(() => live.stderr, { timeout: 5_000 }).toContain("certificates reloaded");
     expect((await get(cwd, port)).status).toBe(200);
     expect(await runCli(["cert", "revoke", "tms"], { cwd })).toMatchObject({ code: 0 });
-    await expect.poll(() => get(cwd, port).then(() => "served", () => "refused"), { timeout: 5_000 }).toBe("refused");
+    await expect
+      .poll(
+        () =>
+          get(cwd, port).then(
+            () => "served",
+            () => "refused",
+          ),
+        { timeout: 5_000 },
+      )
+      .toBe("refused");
     controller.abort(new FleetsecError("terminated", "terminated"));
     expect((await running).code).toBe(143);
   });
