@@ -3,6 +3,11 @@ import type { CommandEntry } from "./command.ts";
 /** Every command, in the order of `fleetsec --help`. */
 export const commands: readonly CommandEntry[] = [
   {
+    name: "init",
+    summary: "begin a project: configuration, dev CA, certificates, gateway templates",
+    load: () => import("./init.ts"),
+  },
+  {
     name: "ca",
     summary: "make and show the CA, print its trust bundle and CRLs",
     load: () => import("./ca.ts"),

@@ -1,14 +1,14 @@
 import { relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type ExitCode, FleetsecError } from "../errors.ts";
-import { diff } from "../report/diff.ts";
 import { escapeText } from "../report/escape.ts";
+import { fileChangesMembers, fileChangesText, isLeft } from "../report/file-changes.ts";
 import { type Style, styleFor } from "../report/style.ts";
 import { table } from "../report/table.ts";
 import type { CheckResult } from "../scaffold/check.ts";
-import type { ScaffoldedFile, ScaffoldResult } from "../scaffold/scaffold.ts";
+import type { ScaffoldResult } from "../scaffold/scaffold.ts";
 import type { Cli, Define } from "./command.ts";
 import { requireProject } from "./project.ts";
+import { DEPLOY_DIRECTORY, TEMPLATE_LIBRARY, templateSettings } from "./template-settings.ts";
 
 interface ScaffoldFlags {
   readonly list?: true;
@@ -18,12 +18,6 @@ interface ScaffoldFlags {
   readonly force?: true;
 }
 
-/** `templates/` lies beside `dist/` in the package and beside `src/` in the repository. */
-const LIBRARY = fileURLToPath(new URL("../../templates", import.meta.url));
-
-/** Below the configuration's directory. */
-const DEFAULT_OUT = "deploy";
-
 export const define: Define = (command, bind) => {
   command
     .description(
@@ -32,7 +26,7 @@ export const define: Define = (command, bind) => {
     )
     .argument("[template...]", "templates (default: the gateways that fleetsec.yaml names, and opa)")
     .option("--list", "list the templates and end")
-    .option("--out <dir>", `where to write (default: ${DEFAULT_OUT} beside fleetsec.yaml)`)
+    .option("--out <dir>", `where to write (default: ${DEPLOY_DIRECTORY} beside fleetsec.yaml)`)
     .option("--dry-run", "write nothing, show what would be written")
     .option("--check", "run the real engine over the result")
     .option("--force", "replace files that differ")
@@ -46,7 +40,9 @@ export const define: Define = (command, bind) => {
 async function list(cli: Cli): Promise<ExitCode> {
   const { readTemplate, templateNames } = await import("../scaffold/template.ts");
   const { files } = cli.platform;
-  const templates = templateNames(files, LIBRARY).map((name) => readTemplate(files, LIBRARY, name));
+  const templates = templateNames(files, TEMPLATE_LIBRARY).map((name) =>
+    readTemplate(files, TEMPLATE_LIBRARY, name),
+  );
   const document = {
     schema: "fleetsec.scaffold-list/v1",
     templates: templates.map(({ name, summary, files: members, checks }) => ({
@@ -74,12 +70,11 @@ async function write(cli: Cli, named: readonly string[], flags: ScaffoldFlags): 
   }
   const project = requireProject(cli);
   const { scaffold } = await import("../scaffold/scaffold.ts");
-  const { templateSettings } = await import("./template-settings.ts");
   const out =
-    flags.out === undefined ? resolve(project.directory, DEFAULT_OUT) : resolve(platform.cwd, flags.out);
+    flags.out === undefined ? resolve(project.directory, DEPLOY_DIRECTORY) : resolve(platform.cwd, flags.out);
   const templates = named.length > 0 ? named : [...project.config.gateway.kinds, "opa"];
   const request = {
-    library: LIBRARY,
+    library: TEMPLATE_LIBRARY,
     templates: [...new Set(templates)],
     settings: templateSettings(project),
     out,
@@ -104,60 +99,27 @@ interface Where {
   readonly dryRun: boolean;
 }
 
-function isLeft({ action, written }: ScaffoldedFile): boolean {
-  return action === "differs" && !written;
-}
-
-/** What happened, or with `--dry-run` would happen, to a file. */
-function actionOf(file: ScaffoldedFile, dryRun: boolean): string {
-  if (file.action === "create") return dryRun ? "would create" : "created";
-  if (file.action === "differs") return file.written ? "replaced" : "differs";
-  return file.action;
-}
-
 function documentOf(result: ScaffoldResult, { out, dryRun }: Where): object {
   return {
     schema: "fleetsec.scaffold/v1",
     ok: result.ok,
     out,
     dryRun,
-    files: result.files.map((file) => ({
-      template: file.template,
-      path: file.path,
-      action: file.action,
-      written: file.written,
-      ...(file.current === undefined ? {} : { diff: diff(file.current, file.content) }),
-    })),
+    files: fileChangesMembers(result.files),
     checks: result.checks,
   };
 }
 
 function textOf(result: ScaffoldResult, { out, dryRun }: Where, { platform, output }: Cli): string {
   const style = styleFor(output.color.stdout);
-  const shown = (file: ScaffoldedFile) => escapeText(relative(platform.cwd, resolve(out, file.path)));
   return [
-    table(
-      result.files.map((file) => [marked(file, dryRun, style), shown(file)]),
-      output.columns,
-    ),
-    ...result.files.filter(isLeft).map((file) => `\n${shown(file)}\n${differences(file, style)}`),
+    fileChangesText(result.files, (file) => relative(platform.cwd, resolve(out, file.path)), {
+      dryRun,
+      style,
+      columns: output.columns,
+    }),
     ...result.checks.map((check) => checkText(check, style)),
   ].join("\n");
-}
-
-function marked(file: ScaffoldedFile, dryRun: boolean, style: Style): string {
-  const action = actionOf(file, dryRun);
-  return isLeft(file) ? style.unsure(action) : file.written ? style.good(action) : style.faint(action);
-}
-
-function differences(file: ScaffoldedFile, style: Style): string {
-  return escapeText(diff(file.current ?? "", file.content), { newlines: true })
-    .split("\n")
-    .map((line) => {
-      if (line.startsWith("-")) return style.bad(`  ${line}`);
-      return line.startsWith("+") ? style.good(`  ${line}`) : style.faint(`  ${line}`);
-    })
-    .join("\n");
 }
 
 function checkText({ template, engine, command, outcome, output, hint }: CheckResult, style: Style): string {

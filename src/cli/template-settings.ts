@@ -1,7 +1,14 @@
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { LoadedConfig } from "../config/load.ts";
 import { stateLayout } from "../pki/state.ts";
 import type { Settings } from "../scaffold/values.ts";
+
+/** `templates/` lies beside `dist/` in the package and beside `src/` in the repository. */
+export const TEMPLATE_LIBRARY = fileURLToPath(new URL("../../templates", import.meta.url));
+
+/** Where templates are written, beside the configuration. */
+export const DEPLOY_DIRECTORY = "deploy";
 
 /** The part of a configuration that templates are filled in from. */
 export function templateSettings({ config, directory }: LoadedConfig): Settings {
