@@ -100,7 +100,7 @@ const gateway = z.strictObject({
     .describe("the TMS behind the gateway: one address, or several that share the load"),
   opa: hostPort.default("127.0.0.1:8181").describe("OPA's REST interface, which nginx asks"),
   opa_grpc: hostPort.default("127.0.0.1:9191").describe("OPA's Envoy plugin, which Envoy asks"),
-  certificate: name.default("gateway").describe("name of the certificate that the gateway shows"),
+  certificate: dnsName.max(64).default("gateway").describe("name of the certificate that the gateway shows"),
   crl: z.boolean().default(true).describe("refuse clients whose certificate the CA's list says is revoked"),
   max_body: z
     .int()
@@ -110,7 +110,10 @@ const gateway = z.strictObject({
     .describe("bytes of a request's body; more is refused"),
   events: z
     .string()
-    .regex(/^[A-Za-z0-9._/-]{1,255}$/, "use letters, digits, . _ - and /")
+    .regex(
+      /^(?!(.*\/)?\.\.?(\/|$))[A-Za-z0-9._/-]{1,255}$/,
+      "use letters, digits, . _ - and /, and no .. segment",
+    )
     .default("events.jsonl")
     .describe("file that gateways append audit events to, relative to their own directory"),
   routes: z

@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from "node:path";
-import { FOREIGN_IDENTITY_HEADERS } from "./identity-headers.ts";
+import { UNTRUSTED_HEADERS } from "./untrusted-headers.ts";
 import type { Values } from "./render.ts";
 
 /** HOST:PORT, where an IPv6 host stands in brackets. */
@@ -79,7 +79,7 @@ export function valuesFor(settings: Settings, directory: string): Values {
     opa_grpc_discovery: isIp(opaGrpcHost) ? "STATIC" : "STRICT_DNS",
     max_body: gateway.maxBody,
     events: gateway.events,
-    foreign_identity_headers: FOREIGN_IDENTITY_HEADERS,
+    untrusted_headers: UNTRUSTED_HEADERS,
     routes: gateway.routes.map(({ method, path: pattern, verb }) => ({ method, path: pattern, verb })),
     zone: policy.zone,
     vehicle_prefix: policy.vehiclePrefix,

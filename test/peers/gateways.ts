@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { readFileSync, writeFileSync, existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import type { TestLeaf } from "../support/authority.ts";
 import { runCli } from "../support/cli.ts";
 import type { Engine } from "./engines.ts";
 import { type ExtAuthz, startExtAuthz } from "./ext-authz.ts";
@@ -17,17 +18,78 @@ export interface GatewayEngines {
   readonly opa: Engine;
 }
 
+/** A project of a test's own, with a CA and the gateway's certificate, made by the command line. */
 export interface GatewayProject {
-  /** Where fleetsec.yaml is written; the state (CA bundle, CRL, gateway's certificate) must be in place. */
   readonly directory: string;
-  /** Lines of fleetsec.yaml below `gateway:`, two spaces in; addresses are chosen here. */
-  readonly gateway?: string;
-  /** Further top-level lines. */
-  readonly rest?: string;
-  readonly domain?: string;
-  /** Loopback address to listen on. */
-  readonly host?: "127.0.0.1" | "::1";
+  /** Loopback address that the gateway listens on. */
+  readonly host: "127.0.0.1" | "::1";
+  readonly ports: { readonly gateway: number; readonly opa: number; readonly opaGrpc: number };
+  readonly backends: readonly number[];
+  /** The trust bundle, PEM. */
+  readonly ca: string;
+  readonly at: (path: string) => string;
+  /** Runs a command line in the project; @returns its standard output */
+  readonly run: (...argv: string[]) => Promise<string>;
+  /** Issues a certificate; its chain stands in `cert`. */
+  readonly issue: (name: string, role: string, ...flags: string[]) => Promise<TestLeaf>;
+}
+
+export interface ProjectOptions {
+  readonly host?: GatewayProject["host"];
   readonly backends?: number;
+  readonly domain?: string;
+  /** Lines of fleetsec.yaml: below `pki:`, below `gateway:` (two spaces in), and at the top. */
+  readonly pki?: string;
+  readonly gateway?: string;
+  readonly rest?: string;
+  /** Flags of `cert issue` for the gateway's certificate. */
+  readonly certificate?: readonly string[];
+}
+
+export async function gatewayProject(
+  directory: string,
+  options: ProjectOptions = {},
+): Promise<GatewayProject> {
+  const { host = "127.0.0.1", domain = "fleet.internal" } = options;
+  const [opa = 0, opaGrpc = 0, ...backends] = await freePorts(2 + (options.backends ?? 1));
+  const [gateway = 0] = await freePorts(1, host);
+  const at = (path: string) => join(directory, path);
+  const run = async (...argv: string[]) => {
+    const { code, stdout, stderr } = await runCli(["--no-input", ...argv], { cwd: directory });
+    if (code !== 0) throw new Error(`fleetsec ${argv.join(" ")} ended with ${code}: ${stderr}${stdout}`);
+    return stdout;
+  };
+  writeFileSync(
+    at("fleetsec.yaml"),
+    `version: 1
+name: peers
+domain: ${domain}
+pki:
+  roles:
+    fleet-edge: {usages: [client], allowed_domains: [${domain}], allowed_uri_sans: ["spiffe://${domain}/fleet-edge/*"], application_roles: [vehicle_agent]}
+    tms-connector: {usages: [client], allowed_domains: [${domain}], allowed_uri_sans: ["spiffe://${domain}/tms-connector/*"], application_roles: [carrier_dispatch]}
+    gateway: {usages: [server], allowed_domains: [${domain}, localhost], allow_bare_domains: true, allow_ip_sans: true}
+${options.pki ?? ""}
+gateway:
+  listen: "${host === "::1" ? "[::1]" : host}:${gateway}"
+  upstream: [${backends.map((port) => `"127.0.0.1:${port}"`).join(", ")}]
+  opa: 127.0.0.1:${opa}
+  opa_grpc: 127.0.0.1:${opaGrpc}
+${options.gateway ?? ""}
+${options.rest ?? ""}
+`,
+  );
+  await run("ca", "init", "--insecure-dev-key");
+  const issue = async (name: string, role: string, ...flags: string[]) => {
+    const { files } = JSON.parse(await run("cert", "issue", name, "--role", role, "--json", ...flags)) as {
+      files: { cert: string; key: string; chain: string };
+    };
+    const read = (path: string) => readFileSync(path, "utf8");
+    return { key: read(files.key), cert: read(files.cert) + read(files.chain) };
+  };
+  await issue("gateway", "gateway", ...(options.certificate ?? []));
+  const ca = readFileSync(at(".fleetsec/ca/bundle.pem"), "utf8");
+  return { directory, host, ports: { gateway, opa, opaGrpc }, backends, ca, at, run, issue };
 }
 
 export interface Seen {
@@ -57,6 +119,8 @@ export async function startGateway(
   kind: "nginx" | "envoy",
   engines: GatewayEngines,
   project: GatewayProject,
+  /** Changes what was scaffolded, before it is run. */
+  edit: (directory: string) => void = () => {},
 ): Promise<RunningGateway> {
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
@@ -68,7 +132,7 @@ export async function startGateway(
     return running;
   };
   try {
-    return { ...(await start(kind, engines, project, started)), stop };
+    return { ...(await start(kind, engines, project, edit, started)), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -79,45 +143,23 @@ async function start(
   kind: "nginx" | "envoy",
   engines: GatewayEngines,
   project: GatewayProject,
+  edit: (directory: string) => void,
   started: <T extends { stop(): Promise<void> }>(what: Promise<T>) => Promise<T>,
 ): Promise<Omit<RunningGateway, "stop">> {
-  const host = project.host ?? "127.0.0.1";
+  const { host, ports } = project;
   const seen: Seen[] = [];
-  const backends = await Promise.all(
-    Array.from({ length: project.backends ?? 1 }, () => started(startBackend(seen))),
-  );
-  const [opaPort = 0, grpcPort = 0] = await freePorts(2);
-  const [port = 0] = await freePorts(1, host);
-  const listen = host === "::1" ? `[::1]:${port}` : `${host}:${port}`;
-  const config = join(project.directory, "fleetsec.yaml");
-  writeFileSync(
-    config,
-    [
-      "version: 1",
-      "name: peers",
-      `domain: ${project.domain ?? "fleet.internal"}`,
-      "gateway:",
-      `  kinds: [${kind}]`,
-      `  listen: "${listen}"`,
-      `  upstream: [${backends.map((backend) => `"127.0.0.1:${backend.port}"`).join(", ")}]`,
-      `  opa: 127.0.0.1:${opaPort}`,
-      `  opa_grpc: 127.0.0.1:${grpcPort}`,
-      project.gateway ?? "",
-      project.rest ?? "",
-      "",
-    ].join("\n"),
-  );
-  const scaffolded = await runCli(["scaffold", "--force", "--config", config]);
-  if (scaffolded.code !== 0) throw new Error(`scaffold ended with ${scaffolded.code}: ${scaffolded.stderr}`);
-  const at = (name: string) => join(project.directory, "deploy", name);
-  const opa = await started(startOpa(engines.opa, at("opa"), opaPort, kind));
+  await Promise.all(project.backends.map((port) => started(startBackend(port, seen))));
+  await project.run("scaffold", kind, "opa", "--force");
+  const at = (name: string) => project.at(join("deploy", name));
+  edit(at(kind));
+  const opa = await started(startOpa(engines.opa, at("opa"), ports.opa, kind));
   const extAuthz: ExtAuthz | undefined =
-    kind === "envoy" ? await started(startExtAuthz(grpcPort, opaPort)) : undefined;
-  const engine = await started(startEngine(kind, engines, at(kind), port, host));
+    kind === "envoy" ? await started(startExtAuthz(ports.opaGrpc, ports.opa)) : undefined;
+  const engine = await started(startEngine(kind, engines, at(kind), ports.gateway, host));
   const events = join(at(kind), "events.jsonl");
   return {
     host,
-    port,
+    port: ports.gateway,
     seen,
     inputs: extAuthz?.inputs ?? [],
     events: () => (existsSync(events) ? jsonLines(readFileSync(events, "utf8")) : []),
@@ -137,6 +179,7 @@ function startOpa(opa: Engine, cwd: string, port: number, kind: "nginx" | "envoy
     `127.0.0.1:${port}`,
     "--config-file",
     "opa.yaml",
+    "--watch",
     ...authorization,
   ];
   return startProcess(opa.path, [...args, "policy"], { cwd, port });
@@ -168,12 +211,7 @@ function startEngine(
   return startProcess(engine.path, args, { cwd, port, host });
 }
 
-interface Backend {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
-async function startBackend(seen: Seen[]): Promise<Backend> {
+async function startBackend(port: number, seen: Seen[]): Promise<{ stop(): Promise<void> }> {
   const server = createServer((request, response) => {
     let body = "";
     request.setEncoding("utf8").on("data", (part: string) => (body += part));
@@ -182,7 +220,6 @@ async function startBackend(seen: Seen[]): Promise<Backend> {
       response.end("from the backend");
     });
   });
-  const [port = 0] = await freePorts(1);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);
@@ -192,7 +229,7 @@ async function startBackend(seen: Seen[]): Promise<Backend> {
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  return { port, stop };
+  return { stop };
 }
 
 /** Lines that are JSON objects; what an engine says besides is left out. */
@@ -201,9 +238,4 @@ function jsonLines(text: string): Record<string, unknown>[] {
     .split("\n")
     .filter((line) => line.startsWith("{") && line.endsWith("}"))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-}
-
-/** The directory that nginx and Envoy read the gateway's certificate from. */
-export function gatewayCertificate(directory: string): string {
-  return dirname(join(directory, ".fleetsec", "certs", "gateway", "current", "bundle.pem"));
 }

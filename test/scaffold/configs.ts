@@ -6,6 +6,9 @@ export const configs: Readonly<Record<"plain" | "varied" | "unusual", string>> =
   plain: `version: 1
 name: acme
 domain: fleet.internal
+pki:
+  roles:
+    gateway: {usages: [server], allowed_domains: [fleet.internal]}
 gateway:
   kinds: [nginx, envoy]
 `,
@@ -15,17 +18,19 @@ domain: av.example.com
 state: state/pki
 pki:
   key_type: rsa3072
+  roles:
+    gateway: {usages: [server], allowed_domains: [av.example.com]}
 gateway:
   kinds: [nginx, envoy]
   server_name: edge-1.av.example.com
   listen: "[::1]:9443"
-  upstream: [127.0.0.1:9001, "[::1]:9002", "tms-1.example.com:9003"]
+  upstream: [127.0.0.1:9001, "[::1]:9002", "localhost:9003"]
   opa: "[::1]:9181"
-  opa_grpc: opa.example.com:9191
+  opa_grpc: localhost:9191
   crl: false
   max_body: 4096
   certificate: edge-1
-  events: /tmp/fleetsec-events.jsonl
+  events: audit.jsonl
   routes:
     - {method: GET, path: /, verb: "health:read"}
     - {method: PUT, path: "/fleets/{fleet}/{region}/vehicles/{vehicle}", verb: "vehicle:replace"}
@@ -44,12 +49,15 @@ policy:
 name: 0.a_b-c.d--e
 domain: xn--bcher-kva.0-0.x
 state: "st ate/it's \\\\ 'é' #;{}"
+pki:
+  roles:
+    gateway: {usages: [server], allowed_domains: [xn--bcher-kva.0-0.x], allow_bare_domains: true}
 gateway:
   kinds: [nginx, envoy]
   server_name: xn--bcher-kva.0-0.x
-  certificate: g_a.t-e
+  certificate: g-a.t--e.0
   upstream: localhost:1
-  events: a.-_/../b
+  events: a.-_b
   routes:
     - {method: OPTIONS, path: "/~-_x.y/{a}/{b_c}", verb: "a.b_c-d:0"}
 policy:

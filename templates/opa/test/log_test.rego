@@ -30,7 +30,7 @@ test_the_gateways_request_id_stays if {
 }
 
 test_headers_and_bodies_do_not_stay if {
-	every part in ["headers", "body", "raw_body", "query"] {
+	every part in ["headers", "headerMap", "body", "rawBody", "query"] {
 		sprintf("/input/attributes/request/http/%s", [part]) in log.mask with input as {"input": {}}
 	}
 }

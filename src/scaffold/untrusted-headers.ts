@@ -1,10 +1,11 @@
 /**
- * Request headers in which gateways tell an upstream who the client is. A client that sends one
- * hopes for an upstream that believes it, so ours drop all of them. Our own three,
- * X-Forwarded-Client-Cert, X-Client-Subject and X-Client-Serial, are set anew in the templates.
- * RFC 9440; the usual recipes for Apache, nginx, HAProxy and Traefik; AWS, Azure and Cloudflare.
+ * Request headers by which a client could speak for its gateway, where an upstream believes them:
+ * gateways drop all of them. What a gateway says itself is set anew in its template:
+ * X-Forwarded-Client-Cert, X-Client-Subject, X-Client-Serial, X-Forwarded-For, X-Forwarded-Host,
+ * X-Forwarded-Proto and X-Request-Id.
  */
-export const FOREIGN_IDENTITY_HEADERS = [
+export const UNTRUSTED_HEADERS = [
+  // who the client is: RFC 9440; the usual recipes for Apache, nginx, HAProxy and Traefik; AWS, Azure, Cloudflare
   "client-cert",
   "client-cert-chain",
   "x-client-cert",
@@ -56,4 +57,22 @@ export const FOREIGN_IDENTITY_HEADERS = [
   "x-authenticated-user",
   "x-forwarded-user",
   "x-remote-user",
+  // where it comes from, and what it has asked for
+  "forwarded",
+  "x-forwarded-port",
+  "x-forwarded-prefix",
+  "x-forwarded-server",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "true-client-ip",
+  "cf-connecting-ip",
+  // another path, host or method than the policy has seen
+  "x-original-url",
+  "x-original-uri",
+  "x-original-host",
+  "x-rewrite-url",
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
 ] as const;
