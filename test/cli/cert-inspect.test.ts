@@ -257,7 +257,7 @@ describe("cert inspect HOST:PORT", () => {
     ["that speaks something else", (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n")],
   ])("nor can a server %s", async (_, serve) => {
     const server = createTcpServer((socket) => {
-      socket.on("error", () => {});
+      socket.on("error", () => {}).resume();
       serve(socket);
     });
     expect(await inspect([await listen(server)], { network })).toMatchObject(unreachable);
@@ -265,10 +265,7 @@ describe("cert inspect HOST:PORT", () => {
 
   test("nor can one that never answers, after --timeout", async () => {
     const server = createTcpServer((socket) => {
-      socket.on("error", () => {});
-      onTestFinished(() => {
-        socket.destroy();
-      });
+      socket.on("error", () => {}).resume();
     });
     const endpoint = await listen(server);
     const started = performance.now();
@@ -287,7 +284,7 @@ describe("cert inspect HOST:PORT", () => {
 
   test("an interruption ends it", async () => {
     const server = createTcpServer((socket) => {
-      socket.on("error", () => {});
+      socket.on("error", () => {}).resume();
       controller.abort(new FleetsecError("interrupted", "interrupted"));
     });
     const controller = new AbortController();
