@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer as createTcpServer, type AddressInfo, type Server } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -251,7 +251,7 @@ describe("cert inspect HOST:PORT", () => {
     expect(await inspect([endpoint], { network })).toMatchObject(unreachable);
   });
 
-  test.each<[string, (socket: import("node:net").Socket) => void]>([
+  test.each<[string, (socket: Socket) => void]>([
     ["that closes at once", (socket) => socket.destroy()],
     ["that ends at once", (socket) => socket.end()],
     ["that speaks something else", (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n")],
