@@ -56,7 +56,7 @@ gateway:
   upstream: 127.0.0.1:8080
 
 probe:
-  targets: ["https://localhost:8443/"]
+  targets: ["https://localhost:8443/healthz"]
 
 logs:
   origin: ${domain}/audit

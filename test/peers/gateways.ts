@@ -93,6 +93,8 @@ ${options.rest ?? ""}
 }
 
 export interface Seen {
+  /** The port of the backend that it reached. */
+  readonly backend: number;
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
@@ -216,7 +218,13 @@ async function startBackend(port: number, seen: Seen[]): Promise<{ stop(): Promi
     let body = "";
     request.setEncoding("utf8").on("data", (part: string) => (body += part));
     request.on("end", () => {
-      seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
+      seen.push({
+        backend: port,
+        method: request.method ?? "",
+        url: request.url ?? "",
+        headers: request.headers,
+        body,
+      });
       response.end("from the backend");
     });
   });

@@ -7,6 +7,7 @@ import { connect, type SecureVersion, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { UNTRUSTED_HEADERS } from "../../src/scaffold/untrusted-headers.ts";
 import { testAuthority, type TestLeaf, testLeaf } from "../support/authority.ts";
+import { scratch } from "../support/scratch.ts";
 import { type Answer, ask, type Ask } from "./client.ts";
 import { describeWithEngines } from "./engines.ts";
 import { type GatewayProject, gatewayProject, type RunningGateway, startGateway } from "./gateways.ts";
@@ -394,6 +395,57 @@ describeWithEngines(["nginx", "envoy", "opa"], "scaffolded gateway", (engines) =
     }
   });
 });
+
+describeWithEngines(
+  ["nginx", "envoy", "opa"],
+  "scaffolded gateway on IPv6 with an RSA key and two upstreams",
+  (engines) => {
+    test.each(["nginx", "envoy"] as const)("%s", async (kind) => {
+      const project = await gatewayProject(scratch(), {
+        host: "::1",
+        backends: 2,
+        domain: "av.example.com",
+        pki: "  key_type: rsa3072",
+        gateway: "  server_name: edge-1.av.example.com",
+        certificate: [
+          "--key-type",
+          "rsa3072",
+          "--san",
+          "dns:edge-1.av.example.com",
+          "--san",
+          "dns:localhost",
+        ],
+        rest: `policy:
+  matrix:
+    - {role: vehicle_agent, verbs: ["telemetry:write"], regions: [us]}`,
+      });
+      const client = await project.issue("av-1", "fleet-edge");
+      const gateway = await startGateway(kind, engines, project);
+      try {
+        const telemetry = (region: string, serverName: string) =>
+          ask({
+            host: gateway.host,
+            port: gateway.port,
+            ca: project.ca,
+            client,
+            serverName,
+            method: "POST",
+            path: `/v1/${region}/vehicles/av-1/telemetry`,
+          });
+        for (const serverName of ["edge-1.av.example.com", "localhost"]) {
+          // as many as a round over both upstreams and every worker takes
+          for (let i = 0; i < 20; i += 1)
+            expect(await telemetry("us", serverName)).toMatchObject({ status: 200 });
+          expect(await telemetry("eu", serverName)).toMatchObject({ status: 403 });
+        }
+        expect(new Set(gateway.seen.map(({ backend }) => backend))).toEqual(new Set(project.backends));
+        await expect(telemetry("us", "gateway.av.example.com")).rejects.toThrow();
+      } finally {
+        await gateway.stop();
+      }
+    });
+  },
+);
 
 function clientOf(role: string) {
   return {
