@@ -54,7 +54,7 @@ describeWithEngines(["nginx"], "a quoted value", ({ nginx }) => {
   test("is what nginx reads", async () => {
     const directory = scratch();
     const [port = 0] = await freePorts(1);
-    const values = sample("nginx", 300);
+    const values = sample("nginx", 100);
     const locations = values.map((value, i) => `location = /${i} { return 200 ${formats.nginx(value)}; }`);
     writeFileSync(
       join(directory, "nginx.conf"),
@@ -77,7 +77,7 @@ describeWithEngines(["nginx"], "a quoted value", ({ nginx }) => {
 describeWithEngines(["opa"], "a quoted value", ({ opa }) => {
   test.each(["yaml", "json", "rego"] as const)("is what OPA reads from %s", async (format) => {
     const directory = scratch();
-    const values = sample(format, 1_000);
+    const values = sample(format, 200);
     const quoted = formats[format](values);
     const file = { yaml: "data.yaml", json: "data.json", rego: "values.rego" }[format];
     const text = {

@@ -400,7 +400,8 @@ describeWithEngines(
   ["nginx", "envoy", "opa"],
   "scaffolded gateway on IPv6 with an RSA key and two upstreams",
   (engines) => {
-    test.each(["nginx", "envoy"] as const)("%s", async (kind) => {
+    // an RSA key takes its time on a busy machine
+    test.each(["nginx", "envoy"] as const)("%s", { timeout: 60_000 }, async (kind) => {
       const project = await gatewayProject(scratch(), {
         host: "::1",
         backends: 2,

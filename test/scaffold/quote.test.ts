@@ -69,7 +69,7 @@ describe("no value breaks out of its quoting", () => {
         fc.pre(token !== undefined);
         expect(nginxTokens(`before ${token} after;`)).toEqual(["before", text, "after", ";"]);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 200 },
     );
   });
 
@@ -92,7 +92,7 @@ describe("no value breaks out of its quoting", () => {
         expect(document.errors).toEqual([]);
         expect(document.toJS()).toEqual({ a: 1, b: value, c: 2 });
       }),
-      { numRuns: 1_000 },
+      { numRuns: 100 },
     );
   });
 
@@ -104,7 +104,7 @@ describe("no value breaks out of its quoting", () => {
         expect(token).toMatch(/^[ -~]*$/);
         expect(JSON.parse(token)).toEqual(value);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 100 },
     );
   });
 
