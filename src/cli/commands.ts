@@ -28,6 +28,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./scaffold.ts"),
   },
   {
+    name: "logs",
+    summary: "sign audit logs into a verifiable store; make keys, lint events",
+    load: () => import("./logs.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script for bash, zsh or fish",
     load: () => import("./completion.ts"),

@@ -11,6 +11,8 @@ export interface LogStore {
   replace(path: string, data: string | Uint8Array): Promise<void>;
   /** Removes a file or a directory; nothing there is no error. */
   remove(path: string): Promise<void>;
+  /** Removes what killed writers left half-written beside the path. Only where nobody else writes. */
+  sweep(path: string): Promise<void>;
 }
 
 /** Records can be personal data: they are for the owner and a group of auditors. */
@@ -34,5 +36,6 @@ export function directoryStore(files: Files, root: string): LogStore {
     create: async (path, data) => write(path, data, true),
     replace: async (path, data) => write(path, data, false),
     remove: async (path) => files.remove(join(root, path)),
+    sweep: async (path) => files.removeTemporaries(dirname(join(root, path))),
   };
 }

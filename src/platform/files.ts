@@ -22,6 +22,8 @@ export interface DirectoryEntry {
 
 /** A regular file that is open for reading. Close it. */
 export interface OpenFile {
+  /** Device and inode: the same file under any name. */
+  readonly id: string;
   /** Bytes, when it was opened. */
   readonly size: number;
   /** Reads from `position` on until `into` is full or the file ends; gives the number of bytes. */
@@ -42,8 +44,13 @@ export interface ListedName {
 export interface Files {
   /** `undefined` where there is nothing. Does not follow a final symlink. */
   kind(path: string): FileKind | undefined;
-  /** Permission bits and size of what the path leads to. */
-  stat(path: string): { readonly mode: number; readonly size: number; readonly mtime: number };
+  /** Permission bits, size and kind of what the path leads to, and when it was changed (milliseconds). */
+  stat(path: string): {
+    readonly mode: number;
+    readonly size: number;
+    readonly mtime: number;
+    readonly kind: FileKind;
+  };
   /**
    * A regular file's bytes.
    * @throws FleetsecError `not-found`, `permission`, or `input` for what is no regular file or is
@@ -86,6 +93,13 @@ export interface Files {
   rename(from: string, to: string): void;
   /** Removes a file, symlink or whole directory; nothing there is no error. */
   remove(path: string): void;
+  /** Removes a directory where there is nothing in it; otherwise leaves it alone. */
+  removeIfEmpty(directory: string): void;
+  /**
+   * Removes the temporary files that writes of killed processes left in a directory; no directory is
+   * no error. Only where nobody else writes.
+   */
+  removeTemporaries(directory: string): void;
 }
 
 /** Strict UTF-8: malformed bytes are an error, never replaced. */
@@ -104,8 +118,8 @@ export const systemFiles: Files = {
   },
 
   stat(path) {
-    const { mode, size, mtimeMs } = attempt(path, () => fs.statSync(path));
-    return { mode: mode & 0o7777, size, mtime: mtimeMs };
+    const stat = attempt(path, () => fs.statSync(path));
+    return { mode: stat.mode & 0o7777, size: stat.size, mtime: stat.mtimeMs, kind: kindOf(stat) };
   },
 
   read(path, maxBytes) {
@@ -164,8 +178,9 @@ export const systemFiles: Files = {
     const fd = attempt(path, () => fs.openSync(path, flags));
     const close = () => fs.closeSync(fd);
     try {
-      const { size } = requireRegular(fd, path);
+      const { size, dev, ino } = requireRegular(fd, path);
       return {
+        id: `${dev}:${ino}`,
         size,
         read: (into, position) =>
           attempt(path, () => {
@@ -288,12 +303,34 @@ export const systemFiles: Files = {
   remove(path) {
     attempt(path, () => fs.rmSync(path, { recursive: true, force: true }));
   },
+
+  removeIfEmpty(directory) {
+    attempt(directory, () => {
+      try {
+        fs.rmdirSync(directory);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "ENOENT") throw error;
+      }
+    });
+  },
+
+  removeTemporaries(directory) {
+    attempt(directory, () => {
+      if (!fs.existsSync(directory)) return;
+      for (const name of fs.readdirSync(directory).filter((entry) => TEMPORARY.test(entry))) {
+        fs.rmSync(join(directory, name), { recursive: true, force: true });
+      }
+    });
+  },
 };
 
 /** A leading dot hides it; what a killed process left behind never meets a new one's. */
 function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
 }
+
+const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
 /** Writes and syncs a file that is not there yet. The mode is not subject to the umask. */
 function writeNew(path: string, data: string | Uint8Array, mode: number): void {

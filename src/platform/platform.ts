@@ -21,6 +21,8 @@ export interface TextSink {
 
 export interface TextSource extends AsyncIterable<Uint8Array> {
   readonly isTTY: boolean;
+  /** Stops reading, so that a process that has no more to do can end. */
+  close(): void;
 }
 
 /**

@@ -32,7 +32,16 @@ export function systemPlatform(signal: AbortSignal): Platform {
     env: process.env,
     cwd: process.cwd(),
     userState: join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "fleetsec"),
-    stdin: process.stdin,
+    stdin: {
+      // undefined at run time where it is no terminal
+      get isTTY() {
+        return "isTTY" in process.stdin && process.stdin.isTTY;
+      },
+      [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator](),
+      close: () => {
+        process.stdin.destroy();
+      },
+    },
     stdout: sink(process.stdout),
     stderr: sink(process.stderr),
     signal,

@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as fc from "fast-check";
 import { formatCheckpoint } from "../../src/logs/checkpoint.ts";
@@ -123,11 +123,24 @@ export function writeStore(directory: string, files: StoreFiles): void {
 
 /** Every file below `directory`, to compare with a model. */
 export function readStore(directory: string): StoreFiles {
+  if (!existsSync(directory)) return new Map();
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
   const paths = entries
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name));
   return new Map(paths.map((path) => [path.slice(directory.length + 1), readFileSync(path)]));
+}
+
+/**
+ * A store as an object that `toEqual` compares quickly and shows readably: comparing maps of buffers
+ * takes it minutes.
+ */
+export function summaryOf(files: StoreFiles): Record<string, string> {
+  const show = (data: Buffer) =>
+    data.length <= 1000 ? data.toString("latin1") : createHash("sha256").update(data).digest("hex");
+  return Object.fromEntries(
+    [...files].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, data]) => [path, show(data)]),
+  );
 }
 
 /** Any bytes without a newline: an event, another JSON value, nothing, text, noise. */

@@ -42,6 +42,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
 function stdinOf(data: string | Uint8Array): Platform["stdin"] {
   return {
     isTTY: false,
+    close() {},
     async *[Symbol.asyncIterator]() {
       yield typeof data === "string" ? Buffer.from(data) : data;
     },

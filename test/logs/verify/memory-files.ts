@@ -22,7 +22,7 @@ export function memoryFiles(files: ReadonlyMap<string, Buffer>): Files {
   };
   const supported: Partial<Files> = {
     kind: (path) => (written.has(path) ? "file" : children.has(path) ? "directory" : undefined),
-    stat: (path) => ({ mode: 0o600, size: bytesOf(path).length, mtime: 0 }),
+    stat: (path) => ({ mode: 0o600, size: bytesOf(path).length, mtime: 0, kind: "file" }),
     read: (path) => bytesOf(path),
     readText: (path) => bytesOf(path).toString("utf8"),
     *entries(path): Generator<ListedName> {
@@ -31,6 +31,7 @@ export function memoryFiles(files: ReadonlyMap<string, Buffer>): Files {
     open: (path) => {
       const bytes = bytesOf(path);
       return {
+        id: path,
         size: bytes.length,
         read: (into, position) => bytes.subarray(position, position + into.length).copy(into),
         close: () => {},

@@ -1,0 +1,28 @@
+import type { Define } from "./command.ts";
+import type { KeygenFlags } from "./logs/keygen.ts";
+import type { SignFlags } from "./logs/sign.ts";
+
+export const define: Define = (command, bind) => {
+  command
+    .command("keygen")
+    .description(
+      "Make a log's key pair: NAME.key (0600), and NAME.pub with the verifier key that auditors trust.",
+    )
+    .requiredOption("--origin <origin>", "the log's name, e.g. fleet.internal/audit")
+    .option("--type <type>", "ed25519 or p256; public and witnessed logs need ed25519", "ed25519")
+    .option("--out <dir>", "the directory for both files", ".")
+    .action(bind(async (cli, flags: KeygenFlags) => (await import("./logs/keygen.ts")).keygen(cli, flags)));
+  command
+    .command("sign")
+    .description(
+      "Sign the lines of log files that are not signed yet, in batches. The same command again goes on\n" +
+        "after the last line that was signed, whatever ended the run before.",
+    )
+    .requiredOption("--in <path...>", "log files, directories of log files, or - for standard input")
+    .option("--store <dir>", "where the signed log is kept (default: logs.store)")
+    .requiredOption("--key <file...>", "the log's private key; a second one signs as well")
+    .option("--interval <duration>", "close a batch after this time (default: logs.interval, or 5m)")
+    .option("--max-records <n>", "close a batch after so many records (default: logs.max_records, or 100000)")
+    .option("--new-input", "take an input that does not go on from where it was signed for a new one", false)
+    .action(bind(async (cli, flags: SignFlags) => (await import("./logs/sign.ts")).sign(cli, flags)));
+};

@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
+
+export interface ExpandedInputs {
+  /** Absolute paths of files, and `-`; each once, in the order in which they are signed. */
+  readonly paths: readonly string[];
+  /** Names in a directory that are passed over: not regular files, hidden, or compressed. */
+  readonly skipped: readonly string[];
+}
+
+const COMPRESSED = /\.(gz|bz2|xz|zst|lz4|zip)$/;
+
+/**
+ * Replaces each directory by the files in it. Rotated files come in the order in which they were
+ * written: `a.log.2`, `a.log.1`, `a.log`.
+ * @param inputs absolute paths, or `-`
+ * @throws FleetsecError `input` where a directory holds no file
+ */
+export function expandInputs(files: Files, inputs: readonly string[]): ExpandedInputs {
+  const paths: string[] = [];
+  const skipped: string[] = [];
+  for (const input of inputs) {
+    if (input === "-" || !isDirectory(files, input)) {
+      paths.push(input);
+      continue;
+    }
+    const usable = (name: string) =>
+      !name.startsWith(".") && !COMPRESSED.test(name) && files.kind(join(input, name)) === "file";
+    const names = files.list(input);
+    skipped.push(...names.filter((name) => !usable(name)).map((name) => join(input, name)));
+    paths.push(
+      ...names
+        .filter(usable)
+        .sort(byRotation)
+        .map((name) => join(input, name)),
+    );
+  }
+  if (paths.length === 0) {
+    throw new FleetsecError("input", `there is no log file in ${inputs.join(", ")}`, {
+      hint: "give a file, a directory with log files that are not compressed, or - for standard input",
+    });
+  }
+  return { paths: [...new Set(paths)], skipped };
+}
+
+/** Whether the user's path is a directory; a symlink is as good as what it leads to. */
+export function isDirectory(files: Files, path: string): boolean {
+  return files.kind(path) !== undefined && files.stat(path).kind === "directory";
+}
+
+/** By name; of one log's files, which differ in a number at the end, the oldest first. */
+function byRotation(a: string, b: string): number {
+  const [left, right] = [rotation(a), rotation(b)];
+  if (left.log !== right.log) return left.log < right.log ? -1 : 1;
+  return right.age - left.age;
+}
+
+function rotation(name: string): { log: string; age: number } {
+  const [, log = name, age = "0"] = /^(.+)\.(\d{1,6})$/.exec(name) ?? [];
+  return { log, age: Number(age) };
+}

@@ -1,0 +1,145 @@
+import { createHash, type Hash } from "node:crypto";
+import { FleetsecError } from "../../errors.ts";
+import type { Files, OpenFile } from "../../platform/files.ts";
+import { leafHash } from "../merkle.ts";
+import { countRecords, NEWLINE } from "../records.ts";
+import { beginning, type LineInput, MAX_RECORD, type Start } from "./lines.ts";
+import type { InputPosition } from "./state.ts";
+
+/**
+ * Where each input goes on. An input is known by its bytes, not by its name: a file continues a
+ * position when it begins with exactly the bytes that were signed up to there. So a rotated file is
+ * found under its new name, and one that was changed before its position is refused.
+ */
+
+export interface Placed {
+  readonly start: Start;
+  /** The file whose bytes were compared; undefined where nothing of it is signed. */
+  readonly id?: string;
+}
+
+export interface PlacedFiles {
+  /** Where each file goes on, by its path. */
+  readonly placed: ReadonlyMap<string, Placed>;
+  /** Positions that none of the files continues. */
+  readonly others: readonly InputPosition[];
+}
+
+/**
+ * @param paths of files, each once
+ * @param acceptNew takes a file that does not continue its position for a new input
+ * @throws FleetsecError `input` on a file that was signed under that name and does not begin as it did
+ */
+export function placeFiles(
+  files: Files,
+  paths: readonly string[],
+  known: readonly InputPosition[],
+  acceptNew: boolean,
+): PlacedFiles {
+  const free = new Set(known);
+  const placed = new Map<string, Placed>();
+  const claim = (path: string, candidates: readonly InputPosition[]): void => {
+    for (const position of candidates) {
+      const place = reading(files, path, (file) => continuing(file, position));
+      if (place === undefined) continue;
+      free.delete(position);
+      placed.set(path, place);
+      return;
+    }
+  };
+  for (const path of paths) {
+    claim(
+      path,
+      known.filter(({ name }) => name === path),
+    );
+  }
+  // then those that were renamed; the longest match wins
+  for (const path of paths.filter((candidate) => !placed.has(candidate))) {
+    if (free.size === 0) break;
+    const first = reading(files, path, firstRecordHash);
+    const candidates = [...free].filter((position) => position.name !== "-" && position.first === first);
+    claim(
+      path,
+      candidates.sort((a, b) => b.bytes - a.bytes),
+    );
+  }
+  for (const path of paths.filter((candidate) => !placed.has(candidate))) {
+    const lost = [...free].find(({ name }) => name === path);
+    if (lost !== undefined && !acceptNew) throw changed(path, files.stat(path).size, lost);
+    placed.set(path, { start: beginning() });
+  }
+  return { placed, others: [...free].filter(({ name }) => !paths.includes(name)) };
+}
+
+function reading<T>(files: Files, path: string, read: (file: OpenFile) => T): T {
+  const file = files.open(path, { follow: true });
+  try {
+    return read(file);
+  } finally {
+    file.close();
+  }
+}
+
+/** Where the file goes on from a position, or undefined where it does not begin with what was signed. */
+function continuing(file: OpenFile, position: InputPosition): Placed | undefined {
+  if (file.size < position.bytes) return undefined;
+  const hash = hashPrefix(file, position.bytes);
+  const same = hash.copy().digest("hex") === position.sha256;
+  return same ? { start: { ...position, hash }, id: file.id } : undefined;
+}
+
+function hashPrefix(file: OpenFile, bytes: number): Hash {
+  const hash = createHash("sha256");
+  const block = Buffer.allocUnsafe(Math.min(bytes, 1 << 20));
+  for (let at = 0; at < bytes;) {
+    const read = file.read(block.subarray(0, Math.min(block.length, bytes - at)), at);
+    if (read === 0) break;
+    hash.update(block.subarray(0, read));
+    at += read;
+  }
+  return hash;
+}
+
+function firstRecordHash(file: OpenFile): string {
+  const block = Buffer.allocUnsafe(Math.min(file.size, MAX_RECORD + 1));
+  return firstOf(block.subarray(0, file.read(block, 0)));
+}
+
+function firstOf(data: Buffer): string {
+  const newline = data.indexOf(NEWLINE);
+  return leafHash(newline < 0 ? data : data.subarray(0, newline)).toString("hex");
+}
+
+function changed(path: string, size: number, { bytes, lines }: InputPosition): FleetsecError {
+  const what =
+    size < bytes
+      ? `is shorter than the ${bytes} bytes of it that are signed`
+      : `was changed within its first ${lines} lines, which are signed`;
+  return new FleetsecError("input", `${path} ${what}`, {
+    hint: "restore it; if it was rotated, give the rotated file too, or take it for new with --new-input",
+  });
+}
+
+/**
+ * Brings standard input to where its last stream was signed up to, where it is that stream again; a
+ * stream that begins with another record is a new one and stays at its beginning.
+ * @throws FleetsecError `input` where it begins with that record and then differs, or ends too soon
+ */
+export async function placeStream(input: LineInput, position: InputPosition): Promise<void> {
+  const whenever = Number.POSITIVE_INFINITY;
+  const head = (await input.peek(whenever)) ?? Buffer.alloc(0);
+  if (head.length === 0 || firstOf(head) !== position.first) return;
+  for (let left = position.bytes; left > 0;) {
+    const lines = (await input.peek(whenever)) ?? Buffer.alloc(0);
+    if (lines.length === 0) break;
+    const count = Math.min(left, lines.length);
+    input.take(count, countRecords(lines.subarray(0, count)));
+    left -= count;
+  }
+  if (input.position()?.sha256 === position.sha256) return;
+  throw new FleetsecError(
+    "input",
+    `standard input begins like the stream that was signed last, and then differs within its first ${position.lines} lines`,
+    { hint: "give the same stream again, or take it for a new one with --new-input" },
+  );
+}

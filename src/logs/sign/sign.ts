@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import { FleetsecError } from "../../errors.ts";
+import type { Files, OpenFile } from "../../platform/files.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { CHECKPOINT, signerStatePath } from "../layout.ts";
+import { directoryStore } from "../store.ts";
+import { expandInputs, isDirectory } from "./expand.ts";
+import { beginning, lineInput, positionAt } from "./lines.ts";
+import { type Placed, placeFiles, placeStream } from "./positions.ts";
+import { resume, type SignedLog } from "./publish.ts";
+import { type SignedAmount, signingRun } from "./run.ts";
+import { fileSource, streamSource } from "./sources.ts";
+
+export interface SignRequest {
+  /** Files and directories as absolute paths, or `-` for standard input. */
+  readonly inputs: readonly string[];
+  /** The store's directory, absolute. */
+  readonly store: string;
+  /** Seconds after which a batch is closed. */
+  readonly interval: number;
+  /** Records after which a batch is closed. */
+  readonly maxRecords: number;
+  /** Takes an input that does not go on from where it was signed for a new one. */
+  readonly newInput: boolean;
+}
+
+export type SignParts = Pick<Platform, "files" | "locks" | "clock" | "stdin" | "signal"> & {
+  readonly signers: SignedLog["signers"];
+  /** Called after each batch that is published, with what this run has signed so far. */
+  readonly onBatch?: (signed: SignedAmount) => void;
+};
+
+export interface SignResult {
+  readonly origin: string;
+  /** Batches in the log, of every run. */
+  readonly size: number;
+  readonly root: Uint8Array;
+  /** What this run added. */
+  readonly signed: SignedAmount;
+  /** Names in a directory that are no log files. */
+  readonly skipped: readonly string[];
+  /** Inputs of which an earlier run had signed a last line that has gone on since. */
+  readonly splitLines: readonly string[];
+}
+
+/** The name of standard input. */
+const STREAM = "-";
+
+/** Milliseconds. A second signer has nothing to wait for: the first one takes the same input. */
+const LOCK_TIMEOUT = 1_000;
+
+/**
+ * Signs the lines of the inputs that are not signed yet, in order, in batches.
+ * @throws FleetsecError `input` on inputs that cannot be read or were changed, `state` where the
+ *   store cannot be continued, `busy` where another signer works on it; what was signed before stays
+ */
+export async function signLogs(request: SignRequest, parts: SignParts): Promise<SignResult> {
+  const { files, locks, signers } = parts;
+  const { paths, skipped } = expandInputs(files, request.inputs);
+  for (const path of paths) if (path !== STREAM) files.open(path, { follow: true }).close();
+  requireStore(files, request.store);
+  const directory = signerStatePath(request.store);
+  const log: SignedLog = {
+    files,
+    store: directoryStore(files, request.store),
+    statePath: join(directory, "state.json"),
+    signers,
+  };
+  const work = async () => signPaths(request, parts, log, paths);
+  try {
+    return { ...(await locks.hold(directory, work, { timeout: LOCK_TIMEOUT })), skipped };
+  } finally {
+    if (paths.includes(STREAM)) parts.stdin.close();
+    // where nothing was ever signed, nothing stays
+    files.removeIfEmpty(directory);
+  }
+}
+
+/** No log is started among other files. */
+function requireStore(files: Files, store: string): void {
+  if (files.kind(store) === undefined) return;
+  if (isDirectory(files, store)) {
+    const names = files.list(store);
+    if (names.includes(CHECKPOINT) || names.every((name) => BEGUN_STORE.test(name))) return;
+  }
+  throw new FleetsecError("input", `${store} holds other things than a log`, {
+    hint: "name a directory of the log's own with --store",
+  });
+}
+
+/** What a killed run may have left, and what stands in the root of every file system. */
+const BEGUN_STORE = /^(fleetsec|tile|lost\+found|\.checkpoint\..*\.tmp)$/;
+
+async function signPaths(
+  request: SignRequest,
+  parts: SignParts,
+  log: SignedLog,
+  paths: readonly string[],
+): Promise<Omit<SignResult, "skipped">> {
+  const { files, clock, stdin, signal } = parts;
+  const { tail, inputs: known } = await resume(log, request.newInput);
+  const filePaths = paths.filter((path) => path !== STREAM);
+  const { placed, others } = placeFiles(files, filePaths, known, request.newInput);
+  const run = signingRun(request, parts, log, tail, others);
+  for (const [path, { start }] of placed) run.record(path, positionAt(path, start));
+  for (const path of paths) {
+    const place = placed.get(path);
+    if (place === undefined) {
+      const input = lineInput(path, streamSource(stdin, clock, signal), beginning());
+      const last = known.find(({ name }) => name === STREAM);
+      if (last !== undefined && !request.newInput) await placeStream(input, last);
+      await run.sign(input);
+    } else {
+      const file = reopen(files, path, place);
+      try {
+        await run.sign(lineInput(path, fileSource(file, place.start.bytes), place.start));
+      } finally {
+        file.close();
+      }
+    }
+  }
+  const { tail: newest, signed, splitLines } = await run.end();
+  return { ...newest.checkpoint, signed, splitLines };
+}
+
+/** Opens a placed file to read on in it. */
+function reopen(files: Files, path: string, { id }: Placed): OpenFile {
+  const file = files.open(path, { follow: true });
+  if (id === undefined || file.id === id) return file;
+  file.close();
+  throw new FleetsecError("input", `${path} was replaced while it was being compared`, {
+    hint: "run the command again",
+  });
+}

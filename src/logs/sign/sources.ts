@@ -1,0 +1,67 @@
+import { FleetsecError } from "../../errors.ts";
+import type { OpenFile } from "../../platform/files.ts";
+import type { Clock, TextSource } from "../../platform/platform.ts";
+import type { ByteSource } from "./lines.ts";
+
+/** A file from `position` on, to where it ends now. */
+export function fileSource(file: OpenFile, position: number): ByteSource {
+  let at = position;
+  return {
+    async read(target) {
+      const read = file.read(target, at);
+      at += read;
+      return read;
+    },
+  };
+}
+
+/** Standard input. Waiting for it ends when the signal is aborted. */
+export function streamSource(stdin: TextSource, clock: Clock, signal: AbortSignal): ByteSource {
+  const chunks = stdin[Symbol.asyncIterator]();
+  let coming: Promise<IteratorResult<Uint8Array>> | undefined;
+  let chunk: Uint8Array = Buffer.alloc(0);
+  return {
+    async read(target, until) {
+      while (chunk.length === 0) {
+        coming ??= chunks.next();
+        const next = await before(coming, until, clock, signal);
+        if (next === undefined) return undefined;
+        coming = undefined;
+        if (next.done === true) return 0;
+        chunk = next.value;
+      }
+      const count = Math.min(target.length, chunk.length);
+      target.set(chunk.subarray(0, count));
+      chunk = chunk.subarray(count);
+      return count;
+    },
+  };
+}
+
+/** What `promise` gives, or undefined when that takes longer than until `until`. */
+async function before<T>(
+  promise: Promise<T>,
+  until: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const over = new AbortController();
+  const ending = AbortSignal.any([signal, over.signal]);
+  const wait = Math.min(until - clock.now(), MAX_WAIT);
+  const late = (async () => {
+    try {
+      await clock.sleep(Math.max(0, wait), ending);
+    } catch (error) {
+      if (!over.signal.aborted) throw error;
+    }
+    return undefined;
+  })();
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    over.abort(new FleetsecError("interrupted", "no longer waiting"));
+  }
+}
+
+/** A day: timers take no more than 2^31 milliseconds. */
+const MAX_WAIT = 86_400_000;

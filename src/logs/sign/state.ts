@@ -1,0 +1,69 @@
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
+import { parseCheckpoint } from "../checkpoint.ts";
+
+/** How far an input has been signed. */
+export interface InputPosition {
+  /** An absolute path, or `-` for standard input. */
+  readonly name: string;
+  /** Bytes and lines that are in signed batches. */
+  readonly bytes: number;
+  readonly lines: number;
+  /** SHA-256 over those bytes, in hex. */
+  readonly sha256: string;
+  /** SHA-256 of the first record, in hex: tells at once whether a file can be this input. */
+  readonly first: string;
+  /** The last line had no newline when it was signed. */
+  readonly unterminated: boolean;
+}
+
+/**
+ * What the signer has committed itself to: the newest checkpoint's text, whose batch, bundles and
+ * tiles are in the store, and how far that brings each input. Writing it is what makes a batch
+ * signed: whatever ends the process afterwards, the next run publishes exactly this.
+ */
+export interface SignerState {
+  /** The text of the checkpoint. */
+  readonly text: string;
+  readonly inputs: readonly InputPosition[];
+}
+
+const SCHEMA = "fleetsec.signer-state/v1";
+const MAX_STATE = 16 << 20;
+
+/** @returns undefined where there is none. @throws FleetsecError `state` where it is damaged */
+export function readState(files: Files, path: string): SignerState | undefined {
+  if (files.kind(path) === undefined) return undefined;
+  try {
+    return parseState(files.readText(path, MAX_STATE));
+  } catch (cause) {
+    throw new FleetsecError("state", `${path} is damaged`, {
+      hint: "restore it from a backup; without it, see docs/logs.md on signing on",
+      cause,
+    });
+  }
+}
+
+export function writeState(files: Files, path: string, { text, inputs }: SignerState): void {
+  const document = { schema: SCHEMA, checkpoint: text, inputs };
+  files.write(path, `${JSON.stringify(document, null, 1)}\n`, { mode: 0o600 });
+}
+
+function parseState(json: string): SignerState {
+  const { schema, checkpoint, inputs } = JSON.parse(json) as Record<string, unknown>;
+  if (schema !== SCHEMA || typeof checkpoint !== "string" || !Array.isArray(inputs)) {
+    throw new TypeError("not a signer's state");
+  }
+  parseCheckpoint(checkpoint);
+  return { text: checkpoint, inputs: inputs.map(parsePosition) };
+}
+
+function parsePosition(value: unknown): InputPosition {
+  const { name, bytes, lines, sha256, first, unterminated } = value as Record<string, unknown>;
+  const counts = [bytes, lines].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+  const hashes = [sha256, first].every((hex) => typeof hex === "string" && /^[0-9a-f]{64}$/.test(hex));
+  if (typeof name !== "string" || !counts || !hashes || typeof unterminated !== "boolean") {
+    throw new TypeError("not the position of an input");
+  }
+  return { name, bytes, lines, sha256, first, unterminated } as InputPosition;
+}
