@@ -29,7 +29,7 @@ import { plainSealer, sealer13 } from "./protection.ts";
 import { earlySecret, finishedMac } from "./secrets13.ts";
 import { onServerHello } from "./server-hello13.ts";
 import { checkServerProof, trustedKey } from "./server-proof.ts";
-import { type Client13, type In, loggedSecret, type State13 } from "./state13.ts";
+import { type Agreed, type Client13, type In, loggedSecret, type State13 } from "./state13.ts";
 import { transcript } from "./transcript.ts";
 
 /** The client's side of a TLS 1.3 handshake. */
@@ -124,11 +124,17 @@ function onEncryptedExtensions(
   onlyOf(found, allowed);
   const protocol = found.get(ExtensionType.alpn);
   if (protocol !== undefined) connection.protocol = offeredProtocol(parseAlpn(protocol), alpn);
-  if (hello.earlyData) connection.earlyDataTaken = parseFlag(found.get(ExtensionType.earlyData));
+  if (hello.earlyData) onEarlyData(connection, agreed, parseFlag(found.get(ExtensionType.earlyData)));
   messages.add(message);
   return agreed.resumed
     ? { at: "wait-finished", agreed, request: undefined }
     : { at: "wait-certificate-or-request", agreed };
+}
+
+/** Whether the server takes the 0-RTT data; what it refuses is lost (RFC 8446, section 4.2.10). */
+function onEarlyData(connection: Connection, { suite, clientSecret }: Agreed, taken: boolean): void {
+  connection.earlyDataTaken = taken;
+  if (!taken) connection.records.sealWith(sealer13(suite, trafficKeys(suite, clientSecret)));
 }
 
 function onCertificateRequest(

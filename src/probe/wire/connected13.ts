@@ -32,9 +32,9 @@ export function connected(client: Client13, { agreed, request }: In<"wait-finish
     const end = { type: HandshakeType.endOfEarlyData, body: new Uint8Array() };
     sendMessage(connection, end);
     transcript.add(end);
+    records.sealWith(sealer13(suite, trafficKeys(suite, agreed.clientSecret)));
   }
   sendCompatibility(connection);
-  records.sealWith(sealer13(suite, trafficKeys(suite, agreed.clientSecret)));
   const stage = stage13(connection, agreed, transcript, request, agreed.clientSecret, () =>
     records.sealWith(sealer13(suite, trafficKeys(suite, ours))),
   );

@@ -8,7 +8,7 @@ import { clientHello13, type Hello13 } from "./hello.ts";
 import { trafficKeys } from "./key-schedule.ts";
 import { onlyOf } from "./negotiated.ts";
 import { ProtocolError } from "./protocol-error.ts";
-import { opener13, plainSealer } from "./protection.ts";
+import { opener13, plainSealer, sealer13 } from "./protection.ts";
 import { earlySecret, handshakeSecret } from "./secrets13.ts";
 import { type Client13, type In, loggedSecret, type State13 } from "./state13.ts";
 
@@ -36,7 +36,10 @@ export function onServerHello(
   const secret = handshakeSecret(suite.hash, earlySecret(suite.hash, psk), shared);
   const serverSecret = loggedSecret(client, suite, secret, "s hs traffic", "SERVER_HANDSHAKE_TRAFFIC_SECRET");
   const clientSecret = loggedSecret(client, suite, secret, "c hs traffic", "CLIENT_HANDSHAKE_TRAFFIC_SECRET");
-  client.connection.records.openWith(opener13(suite, trafficKeys(suite, serverSecret)));
+  const { records } = client.connection;
+  records.openWith(opener13(suite, trafficKeys(suite, serverSecret)));
+  // 0-RTT data goes on under its own keys until the server has taken or refused it
+  if (!state.hello.earlyData) records.sealWith(sealer13(suite, trafficKeys(suite, clientSecret)));
   const { cipherSuite } = hello;
   const resumed = psk !== undefined;
   const agreed = { suite, cipherSuite, resumed, handshakeSecret: secret, clientSecret, serverSecret };
