@@ -224,7 +224,7 @@ describe("a server that breaks the handshake is refused with an alert, and gets 
         });
         expect(wire.ready).toBe(false);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -242,7 +242,7 @@ describe("a server that breaks the handshake is refused with an alert, and gets 
         });
         expect(wire.ready).toBe(intact);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
@@ -258,7 +258,7 @@ describe("a server that breaks the handshake is refused with an alert, and gets 
           expect([fake.client.ready, fake.received()]).toEqual([false, ""]);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });
