@@ -84,16 +84,16 @@ describe("a certificate reads as node:crypto reads it", () => {
 });
 
 describe("no change of a certificate goes unnoticed", () => {
-  /** Every bit of `der` turned, one at a time. */
+  /** `der` with one bit of one byte turned, for every byte. */
   function* turned(der: Uint8Array): Generator<Uint8Array> {
-    for (let bit = 0; bit < der.length * 8; bit += 1) {
+    for (let at = 0; at < der.length; at += 1) {
       const copy = Uint8Array.from(der);
-      copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      copy[at] = (copy[at] ?? 0) ^ (1 << ((at * 5) % 8));
       yield copy;
     }
   }
 
-  test("in any bit of the leaf or of the issuing CA", async () => {
+  test("in any byte of the leaf or of the issuing CA", async () => {
     const { root, issuing, leaf } = await chain();
     const isValid = (certificate: Certificate, intermediate: Certificate) =>
       verifyCertificate({ certificate, intermediates: [intermediate], anchors: [root.certificate], at: NOW })
@@ -108,7 +108,7 @@ describe("no change of a certificate goes unnoticed", () => {
     expect(accepted(issuing.certificate, (changed) => isValid(leaf.certificate, changed))).toEqual([]);
   });
 
-  test("in any bit of a CRL", async () => {
+  test("in any byte of a CRL", async () => {
     const { root, issuing, leaf } = await chain();
     const der = forgeCrl(issuing, { entries: [{ serial: integer(7), reason: 1 }] });
     const isGood = (bytes: Uint8Array) => {
@@ -137,7 +137,7 @@ describe("hostile bytes are refused or read, never anything else", () => {
   test.each(parsers)("%s: arbitrary bytes", (_, parse) => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        unlessRefused(() => parse(bytes));
+        expect(() => unlessRefused(() => parse(bytes))).not.toThrow();
       }),
       { numRuns: 500 },
     );
@@ -162,7 +162,7 @@ describe("hostile bytes are refused or read, never anything else", () => {
       fc.property(edit, ({ file, at, length, insert }) => {
         const start = at % file.length;
         const changed = Buffer.concat([file.subarray(0, start), insert, file.subarray(start + length)]);
-        unlessRefused(() => parse(changed));
+        expect(() => unlessRefused(() => parse(changed))).not.toThrow();
       }),
       { numRuns: 1000 },
     );
