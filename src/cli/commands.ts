@@ -18,6 +18,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./cert.ts"),
   },
   {
+    name: "probe",
+    summary: "prove that endpoints refuse clients without a valid certificate",
+    load: () => import("./probe.ts"),
+  },
+  {
     name: "gateway",
     summary: "run the embedded mTLS gateway, for development and tests",
     load: () => import("./gateway.ts"),

@@ -30,6 +30,8 @@ export interface Attack {
    * `reported`: its acceptance is shown, and many servers allow it on purpose.
    */
   readonly weight: "essential" | "required" | "reported";
+  /** Whether it presents a certificate, which the user may then supply. */
+  readonly takesIdentity: boolean;
   /** The versions on which it is run; null stands for no TLS at all. */
   readonly versions: readonly (TlsVersion | null)[];
   plan(scene: Scene): Promise<Plan>;

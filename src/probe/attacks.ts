@@ -8,6 +8,7 @@ import { notYetValid } from "./attacks/not-yet-valid.ts";
 import { tls10, tls11 } from "./attacks/old-tls.ts";
 import { plaintext } from "./attacks/plaintext.ts";
 import { publicCa } from "./attacks/public-ca.ts";
+import { revoked } from "./attacks/revoked.ts";
 import { selfSigned } from "./attacks/self-signed.ts";
 import { serverAuthOnly } from "./attacks/server-auth-only.ts";
 import { twinCa } from "./attacks/twin-ca.ts";
@@ -24,6 +25,7 @@ export const attacks: readonly Attack[] = [
   notYetValid,
   serverAuthOnly,
   noEku,
+  revoked,
   publicCa,
   tls10,
   tls11,

@@ -187,15 +187,12 @@ function essentialGaps(
   results: readonly AttackResult[],
   rounds: readonly Round[],
 ): string[] {
-  const usable = rounds.filter(({ controls, version }) => controls.sound && isCurrent(version));
-  const essential = selected.filter(({ weight }) => weight === "essential").map(({ id }) => id);
+  const usable = new Set(rounds.filter(({ controls }) => controls.sound).map(({ version }) => version));
+  const essential = new Set(selected.filter(({ weight }) => weight === "essential").map(({ id }) => id));
   const gaps = results.filter(
     ({ id, tls, outcome }) =>
-      essential.includes(id) &&
-      usable.some(({ version }) => version === tls) &&
-      (outcome === "not-run" || outcome === "not-applicable"),
+      essential.has(id) && usable.has(tls) && (outcome === "not-run" || outcome === "not-applicable"),
   );
-  if (!results.some(({ outcome }) => outcome === "refused"))
-    return ["no attack was run and refused", ...gaps.map(describe)];
-  return gaps.map(describe);
+  const decided = results.some(({ outcome }) => outcome === "refused" || outcome === "not-applicable");
+  return [...(decided ? [] : ["no attack was run"]), ...gaps.map(describe)];
 }

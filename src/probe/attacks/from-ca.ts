@@ -1,7 +1,7 @@
 import { type Attack, inEachFamily } from "../attack.ts";
 import { type Issuer, issuerOf, type LeafChanges } from "../identities/forgery.ts";
 
-type FromCa = Omit<Attack, "versions" | "plan"> & {
+type FromCa = Omit<Attack, "versions" | "plan" | "takesIdentity"> & {
   /** What is wrong with the leaf. */
   readonly changes: Omit<LeafChanges, "family" | "issuer">;
 };
@@ -10,6 +10,7 @@ type FromCa = Omit<Attack, "versions" | "plan"> & {
 export function fromCa({ changes, ...attack }: FromCa): Attack {
   return {
     ...attack,
+    takesIdentity: true,
     versions: ["1.3", "1.2"],
     async plan({ forgery, families }) {
       if (forgery.ca === undefined) {

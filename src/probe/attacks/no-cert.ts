@@ -8,6 +8,7 @@ export const noCert: Attack = {
   meaning: "anyone who can reach the port is served: client certificates are not demanded",
   fix: verifyClients,
   weight: "essential",
+  takesIdentity: false,
   versions: ["1.3", "1.2"],
   plan: async () => ({ attempts: [withoutIdentity("no-certificate")] }),
 };

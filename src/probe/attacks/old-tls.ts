@@ -13,6 +13,7 @@ function oldTls(id: string, version: "1.0" | "1.1"): Attack {
     meaning: `TLS ${version} is spoken, and clients without a certificate are served over it`,
     fix: modernTls,
     weight: "required",
+    takesIdentity: false,
     versions: [version],
     plan: async () => ({ attempts: [withoutIdentity("no-certificate")] }),
   };

@@ -8,6 +8,7 @@ export const plaintext: Attack = {
   meaning: "the port serves clients without TLS, and so without any certificate",
   fix: modernTls,
   weight: "required",
+  takesIdentity: false,
   versions: [null],
   plan: async () => ({ attempts: [withoutIdentity("no-tls")] }),
 };

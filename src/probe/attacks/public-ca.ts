@@ -8,11 +8,12 @@ import { narrowTrust } from "./fixes.ts";
  */
 export const publicCa: Attack = {
   id: "public-ca",
-  title: "from the CA of the server's certificate",
+  title: "from the CA of the server's own",
   reference: "RFC 5280 section 6.1.1 (d)",
   meaning: "the trust bundle is too wide: whoever gets a certificate from the server's CA is a client",
   fix: narrowTrust,
   weight: "required",
+  takesIdentity: true,
   versions: ["1.3", "1.2"],
   async plan({ forgery, families, serverCertificates }) {
     const issuers = new Set(serverCertificates.map(({ issuer }) => issuer.key));

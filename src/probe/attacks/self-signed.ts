@@ -4,11 +4,12 @@ import { verifyClients } from "./fixes.ts";
 
 export const selfSigned: Attack = {
   id: "self-signed",
-  title: "self-signed, with a valid client's names",
+  title: "self-signed, in a valid client's name",
   reference: "RFC 5280 section 6.1",
   meaning: "a certificate is demanded but not verified: anyone can make one",
   fix: verifyClients,
   weight: "essential",
+  takesIdentity: true,
   versions: ["1.3", "1.2"],
   plan: async ({ forgery, families }) => ({
     attempts: await inEachFamily(families, async (family) => {

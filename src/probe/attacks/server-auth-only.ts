@@ -4,7 +4,7 @@ import { fromCa } from "./from-ca.ts";
 
 export const serverAuthOnly = fromCa({
   id: "server-auth-only",
-  title: "a server's certificate (EKU serverAuth only)",
+  title: "for servers only (EKU serverAuth)",
   reference: "RFC 5280 section 4.2.1.12",
   meaning: "every server of this CA can act as a client: a stolen web server key opens the fleet",
   fix: {

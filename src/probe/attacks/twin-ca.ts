@@ -17,6 +17,7 @@ export const twinCa: Attack = {
   meaning: "the CA is recognised by its name and not by its signature: anyone can make one of that name",
   fix: verifyClients,
   weight: "required",
+  takesIdentity: true,
   versions: ["1.3", "1.2"],
   async plan({ forgery, families }) {
     const { control } = forgery;

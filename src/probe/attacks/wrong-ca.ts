@@ -12,6 +12,7 @@ export const wrongCa: Attack = {
   meaning: "certificates are not checked against the clients' CA: any CA will do",
   fix: verifyClients,
   weight: "essential",
+  takesIdentity: true,
   versions: ["1.3", "1.2"],
   async plan({ forgery, families }) {
     const kinds = [

@@ -85,7 +85,7 @@ export interface Forgery {
   controlIn(families: readonly KeyFamily[]): Promise<Identity | undefined>;
   /** One key for each family, made when it is first needed. */
   key(family: KeyFamily): Promise<KeyPair>;
-  leaf(changes: LeafChanges): Promise<Identity>;
+  readonly leaf: (changes: LeafChanges) => Promise<Identity>;
   /** A CA certificate of any name; self-signed where there is no issuer. */
   authority(
     family: KeyFamily,
@@ -180,6 +180,16 @@ export function forgery(material: ForgeryMaterial): Forgery {
 function familyOf(client: Identity): KeyFamily | undefined {
   const type = keyTypeOf(createPrivateKey(client.key));
   return type.startsWith("rsa") ? "rsa" : keyFamilies.find((family) => family === type);
+}
+
+/** A valid client of a CA whose key we hold. */
+export async function issueClient(
+  ca: SigningCa,
+  family: KeyFamily,
+  parts: Pick<ForgeryMaterial, "random" | "now">,
+): Promise<Identity> {
+  const { leaf } = forgery({ ...parts, client: undefined, reissue: undefined, ca, serverCas: [] });
+  return leaf({ family, issuer: issuerOf(ca) });
 }
 
 /** An issuer out of a CA whose key we hold. */

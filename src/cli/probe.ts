@@ -1,0 +1,95 @@
+import type { ExitCode } from "../errors.ts";
+import type { ProbeResult } from "../probe/result.ts";
+import type { Cli, Define } from "./command.ts";
+import { withPassphrase } from "./pki-project.ts";
+import type { ProbeFlags } from "./probe/flags.ts";
+
+export const define: Define = (command, bind) => {
+  withPassphrase(command)
+    .description(
+      "Prove that each endpoint refuses every client without a valid certificate: a valid client must be\n" +
+        "served, forged ones refused, and the valid client served again. A TARGET is https://HOST:PORT/PATH\n" +
+        "or tls://HOST:PORT; without one, those of the configuration.",
+    )
+    .argument("[target...]", "what to probe")
+    .option("--attack <id...>", "run only these attacks (see --list)")
+    .option("--skip <id...>", "leave these attacks out")
+    .option("--list", "list the attacks, and probe nothing")
+    .option(
+      "--server-ca <file>",
+      "CA that the servers' certificates come from (default: the dev CA, then the system's)",
+    )
+    .option(
+      "--client-cert <file>",
+      "certificate of a valid client (default: issued on the spot from the dev CA)",
+    )
+    .option("--client-key <file>", "its key")
+    .option(
+      "--client-ca <file>",
+      "CA to make forgeries from: the one that issues to clients (default: the dev CA)",
+    )
+    .option("--client-ca-key <file>", "its key")
+    .option("--identity <attack=cert,key>", "supply one forged identity (repeatable)", collect)
+    .option("--canary <text>", "text that only an accepted client sees")
+    .option("--timeout <seconds>", "longest wait for each step of a connection")
+    .option("--concurrency <n>", "connections at one time (default: 8)")
+    .action(
+      bind(async (cli, targets: readonly string[], flags: ProbeFlags) => {
+        if (flags.list === true) return listAttacks(cli);
+        const { probeRequest } = await import("./probe/request.ts");
+        const { probe } = await import("../probe/run.ts");
+        const request = await probeRequest(cli, targets, flags);
+        const result = await probe(request, cli.platform, ({ target, connections }) =>
+          cli.output.progress(`${target}: connection ${connections}`),
+        );
+        await show(cli, result);
+        return exitCodeFor(cli, result);
+      }),
+    );
+};
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+async function show({ output }: Cli, result: ProbeResult): Promise<void> {
+  const [{ probeText }, { probeDocument }, { styleFor }] = await Promise.all([
+    import("../report/probe.ts"),
+    import("../report/probe-document.ts"),
+    import("../report/style.ts"),
+  ]);
+  output.result(probeDocument(result), () =>
+    probeText(result, { style: styleFor(output.color.stdout), columns: output.columns }),
+  );
+}
+
+function exitCodeFor({ platform }: Cli, { interrupted, summary }: ProbeResult): ExitCode {
+  if (interrupted) return (platform.signal.reason as { code?: string }).code === "terminated" ? 143 : 130;
+  if (summary.bypassed > 0) return 1;
+  return summary.inconclusive > 0 ? 3 : 0;
+}
+
+async function listAttacks({ output }: Cli): Promise<ExitCode> {
+  const [{ attacks }, { table }] = await Promise.all([
+    import("../probe/attacks.ts"),
+    import("../report/table.ts"),
+  ]);
+  output.result(
+    {
+      schema: "fleetsec.probe-attacks/v1",
+      attacks: attacks.map(({ id, title, weight, reference, meaning }) => ({
+        id,
+        title,
+        weight,
+        reference,
+        meaning,
+      })),
+    },
+    () =>
+      table(
+        attacks.map(({ id, title, weight }) => [id, title, weight]),
+        output.columns,
+      ),
+  );
+  return 0;
+}

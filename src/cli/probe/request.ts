@@ -1,0 +1,87 @@
+import { FleetsecError } from "../../errors.ts";
+import type { Attack } from "../../probe/attack.ts";
+import { attackNamed, attacks as battery } from "../../probe/attacks.ts";
+import type { ProbeRequest } from "../../probe/run.ts";
+import { parseTarget, type Target } from "../../probe/target.ts";
+import type { Cli } from "../command.ts";
+import { findProject } from "../project.ts";
+import type { ProbeFlags } from "./flags.ts";
+import { identitiesFor } from "./identities.ts";
+
+const DEFAULT_CONCURRENCY = 8;
+
+/** A probe out of flags and configuration; every fault of theirs is found before the first connection. */
+export async function probeRequest(
+  cli: Cli,
+  args: readonly string[],
+  flags: ProbeFlags,
+): Promise<ProbeRequest> {
+  const settings = findProject(cli)?.config.probe;
+  const { targets: fromAttack, ids: wanted } = splitIds(flags.attack);
+  const { targets: fromSkip, ids: unwanted } = splitIds(flags.skip);
+  const targets = targetsOf([...args, ...fromAttack, ...fromSkip], settings?.targets ?? []);
+  const attacks = selectAttacks(wanted, unwanted);
+  const timeout = flags.timeout === undefined ? settings?.timeout : secondsOf(flags.timeout);
+  const concurrency = flags.concurrency === undefined ? settings?.concurrency : countOf(flags.concurrency);
+  return {
+    targets,
+    attacks,
+    ...(await identitiesFor(cli, flags)),
+    canary: canaryOf(flags.canary) ?? settings?.canary,
+    timeout: timeout === undefined ? undefined : timeout * 1000,
+    concurrency: concurrency ?? DEFAULT_CONCURRENCY,
+  };
+}
+
+/** `--attack ID… TARGET`: an option that takes several values takes the targets behind it too. */
+function splitIds(values: readonly string[] = []): {
+  readonly targets: readonly string[];
+  readonly ids: readonly string[];
+} {
+  const isTarget = (value: string) => value.includes("://");
+  return {
+    targets: values.filter(isTarget),
+    ids: values.filter((value) => !isTarget(value)).flatMap((value) => value.split(",")),
+  };
+}
+
+function targetsOf(given: readonly string[], configured: readonly string[]): Target[] {
+  const texts = given.length > 0 ? given : configured;
+  if (texts.length === 0) {
+    throw new FleetsecError("usage", "there is nothing to probe", {
+      hint: "name a target such as https://gateway.example:8443/, or set probe.targets in the configuration",
+    });
+  }
+  return [...new Set(texts)].map(parseTarget);
+}
+
+function selectAttacks(wanted: readonly string[], unwanted: readonly string[]): Attack[] {
+  const only = wanted.map(attackNamed);
+  const without = unwanted.map(attackNamed);
+  const selected = battery.filter(
+    (attack) => (only.length === 0 || only.includes(attack)) && !without.includes(attack),
+  );
+  if (selected.length > 0) return selected;
+  throw new FleetsecError("usage", "no attack is left to run", { hint: "skip fewer attacks" });
+}
+
+function secondsOf(text: string): number {
+  const seconds = /^\d{1,3}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
+  if (seconds >= 0.1 && seconds <= 600) return seconds;
+  throw new FleetsecError("usage", `--timeout is not a number of seconds: ${text}`, {
+    hint: "give 0.1 to 600 seconds, such as --timeout 5",
+  });
+}
+
+function countOf(text: string): number {
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= 64) return count;
+  throw new FleetsecError("usage", `--concurrency is not a number from 1 to 64: ${text}`);
+}
+
+function canaryOf(text: string | undefined): string | undefined {
+  if (text !== "") return text;
+  throw new FleetsecError("usage", "--canary is empty", {
+    hint: "give text that only an accepted client sees",
+  });
+}

@@ -1,0 +1,61 @@
+import type { AttackResult, ControlResult, EndpointResult } from "../probe/result.ts";
+import type { ProbeTextOptions } from "./probe.ts";
+import type { Style } from "./style.ts";
+import { table } from "./table.ts";
+
+/** Attacks by TLS version. Each cell is a symbol and a word: colour adds nothing that is not there. */
+export function probeMatrix(
+  { control, attacks }: EndpointResult,
+  { style, columns }: ProbeTextOptions,
+): string {
+  const byVersion = attacks.filter(({ tls }) => tls !== null);
+  const ids = [...new Set(byVersion.map(({ id }) => id))];
+  const cell = (id: string, tls: string) => {
+    const result = byVersion.find((one) => one.id === id && one.tls === tls);
+    return result === undefined ? "" : outcomeCell(result, style);
+  };
+  const rows = [
+    ["", "", "TLS 1.3", "TLS 1.2"],
+    ["", "a valid client", controlCell(control, "1.3", style), controlCell(control, "1.2", style)],
+    ...ids.map((id) => [
+      id,
+      byVersion.find((one) => one.id === id)?.title ?? "",
+      cell(id, "1.3"),
+      cell(id, "1.2"),
+    ]),
+    // the version is the attack's own, or there is none
+    ...attacks
+      .filter(({ tls, outcome }) => tls === null && outcome !== "not-run")
+      .map((result) => [result.id, result.title, outcomeCell(result, style)]),
+  ];
+  return table(rows, columns);
+}
+
+function controlCell(control: readonly ControlResult[], tls: string, style: Style): string {
+  const result = control.find((one) => one.tls === tls);
+  switch (result?.outcome) {
+    case "accepted":
+      return style.good("served");
+    case "refused":
+      return style.faint("not served");
+    case "inconclusive":
+      return style.unsure("? unclear");
+    case undefined:
+      return "";
+  }
+}
+
+function outcomeCell({ outcome, reportedOnly }: AttackResult, style: Style): string {
+  switch (outcome) {
+    case "refused":
+      return style.good("✓ refused");
+    case "accepted":
+      return reportedOnly ? style.unsure("! accepted") : style.bad("✗ ACCEPTED");
+    case "inconclusive":
+      return style.unsure("? unclear");
+    case "not-applicable":
+      return style.faint("– n/a");
+    case "not-run":
+      return style.faint("· not run");
+  }
+}

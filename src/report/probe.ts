@@ -1,0 +1,147 @@
+import type { AttackResult, EndpointResult, ProbeResult, Verdict } from "../probe/result.ts";
+import { escapeText } from "./escape.ts";
+import { probeMatrix } from "./probe-matrix.ts";
+import type { Style } from "./style.ts";
+import { wrap } from "./wrap.ts";
+
+export interface ProbeTextOptions {
+  readonly style: Style;
+  /** Of the terminal, in characters. */
+  readonly columns: number;
+}
+
+/** A probe's result for a person: a matrix, the findings and a verdict for each endpoint, a summary. */
+export function probeText(result: ProbeResult, options: ProbeTextOptions): string {
+  const parts = result.endpoints.map((endpoint) => endpointText(endpoint, options));
+  return [...parts, summaryText(result, options)].join("\n\n");
+}
+
+function endpointText(endpoint: EndpointResult, options: ProbeTextOptions): string {
+  const { style, columns } = options;
+  return [
+    style.strong(`${escapeText(endpoint.target)} at ${escapeText(endpoint.address)}`),
+    probeMatrix(endpoint, options),
+    ...findings(endpoint, options),
+    ...doubts(endpoint, options),
+    ...notRun(endpoint, columns),
+    verdictLine(endpoint, options),
+  ].join("\n");
+}
+
+/** Each accepted attack once, whatever the versions. A fix that was told is not told again. */
+function findings({ attacks }: EndpointResult, { style, columns }: ProbeTextOptions): string[] {
+  const toldFixes = new Map<string, string>();
+  const accepted = attacks.filter(({ outcome }) => outcome === "accepted");
+  return [...groupBy(accepted, ({ id }) => id).values()].map((results) => {
+    const [first, ...others] = results;
+    if (first === undefined) return "";
+    const versions = [first, ...others].flatMap(({ tls }) => (tls === null ? [] : `TLS ${tls}`));
+    const where = versions.length === 0 ? "" : ` on ${versions.join(" and ")}`;
+    const field = (label: string, text: string) => hanging(`  ${label.padEnd(LABEL)}`, text, columns);
+    const story = [
+      field("what", `${escapeText(first.title)}: ${escapeText(first.evidence)}`),
+      field("why", `${first.meaning} (${first.reference})`),
+    ];
+    if (first.reportedOnly) {
+      return ["", style.unsure(`! ${first.id} is accepted${where} (reported, no failure)`), ...story].join(
+        "\n",
+      );
+    }
+    const toldBy = toldFixes.get(first.fix);
+    toldFixes.set(first.fix, toldBy ?? first.id);
+    const fixes = first.fix.split("\n").map((line) => {
+      const [server = "", ...rest] = line.split(": ");
+      return field(server, rest.join(": "));
+    });
+    return [
+      "",
+      style.bad(`✗ ${first.id} was accepted${where}`),
+      ...story,
+      ...(toldBy === undefined ? fixes : [field("change", `as for ${toldBy}`)]),
+    ].join("\n");
+  });
+}
+
+const LABEL = "HAProxy ".length;
+
+function doubts({ verdict, reasons }: EndpointResult, { style, columns }: ProbeTextOptions): string[] {
+  if (verdict !== "inconclusive") return [];
+  return [
+    "",
+    style.unsure("? not established:"),
+    ...reasons.map((reason) => hanging("  ", escapeText(reason), columns)),
+  ];
+}
+
+function notRun({ attacks }: EndpointResult, columns: number): string[] {
+  const left = attacks.filter(({ outcome }) => outcome === "not-run");
+  if (left.length === 0) return [];
+  const groups = [...groupBy(left, ({ evidence }) => evidence)];
+  return [
+    "",
+    ...groups.map(([reason, results]) => {
+      const ids = [...new Set(results.map(({ id }) => id))].join(", ");
+      return hanging("· ", `not run: ${ids}: ${escapeText(reason)}`, columns);
+    }),
+  ];
+}
+
+function verdictLine(endpoint: EndpointResult, { style, columns }: ProbeTextOptions): string {
+  const { verdict, attacks } = endpoint;
+  const idsOf = (outcome: AttackResult["outcome"]) =>
+    new Set(attacks.filter((one) => one.outcome === outcome && !one.reportedOnly).map(({ id }) => id));
+  const refused = idsOf("refused").size;
+  const accepted = idsOf("accepted").size;
+  const text = {
+    enforced: `✓ ENFORCED: ${refused} attacks refused, the valid client served before and after`,
+    bypassed: `✗ BYPASSED: ${accepted} of ${new Set(attacks.map(({ id }) => id)).size} attacks accepted`,
+    inconclusive: "? INCONCLUSIVE: nothing is proved either way",
+  }[verdict];
+  return `\n${coloured(verdict, hanging(text.slice(0, 2), text.slice(2), columns), style)}`;
+}
+
+function coloured(verdict: Verdict, text: string, style: Style): string {
+  switch (verdict) {
+    case "enforced":
+      return style.good(text);
+    case "bypassed":
+      return style.bad(text);
+    case "inconclusive":
+      return style.unsure(text);
+  }
+}
+
+function summaryText(
+  { summary, endpoints, unreachable, interrupted }: ProbeResult,
+  { style, columns }: ProbeTextOptions,
+): string {
+  const counts = VERDICTS.filter((verdict) => summary[verdict] > 0).map((verdict) =>
+    coloured(verdict, `${summary[verdict]} ${verdict}`, style),
+  );
+  return [
+    ...unreachable.map(({ target, address, reason }) =>
+      hanging(
+        "· ",
+        `${escapeText(target)} refuses connections at ${escapeText(address)} (${escapeText(reason)})`,
+        columns,
+      ),
+    ),
+    ...(interrupted ? [style.unsure("interrupted: what was not reached is marked as not run")] : []),
+    `${endpoints.length} ${endpoints.length === 1 ? "endpoint" : "endpoints"}: ${counts.join(", ")}`,
+  ].join("\n");
+}
+
+const VERDICTS = ["enforced", "bypassed", "inconclusive"] as const;
+
+/** A paragraph behind a mark. */
+function hanging(mark: string, text: string, columns: number): string {
+  return wrap(text, columns - mark.length)
+    .map((line, i) => (i === 0 ? mark : " ".repeat(mark.length)) + line)
+    .join("\n");
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+  return groups;
+}
