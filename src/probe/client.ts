@@ -45,7 +45,7 @@ export async function exchange(
         ? plainSession(wire, events.changed)
         : tlsSession(network, wire, dial.tls, events.changed);
     let established = 0;
-    let receivedUnasked = 0;
+    let receivedUnasked: number | undefined;
     if (session !== undefined) {
       await events.until(() => session.ready || session.over, deadlines.handshake);
       established = clock.monotonic() - started;
@@ -54,9 +54,10 @@ export async function exchange(
         await converse(channelOf(session, events, () => (receivedUnasked = session.received.length)));
       }
     }
+    const result = summary(wire, session);
     return {
-      ...summary(wire, session),
-      receivedUnasked,
+      ...result,
+      receivedUnasked: receivedUnasked ?? result.received.length,
       ms: { established, total: clock.monotonic() - started },
     };
   } finally {

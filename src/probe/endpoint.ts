@@ -38,13 +38,16 @@ const HANDSHAKE = 5000;
 /** Bounds of the wait for something decisive. */
 const MIN_WAIT = 1000;
 const MAX_WAIT = 10_000;
-/** A reset may be an accident, or the end of an alert that a write has run into. */
-const TRIES = 3;
+/** A reset may be an accident, or the end of an alert that a write has run into: three more tries. */
+const TRIES = 4;
+/** Where resets have been seen to be accidents, it takes more of them to mean something. */
+const TRIES_WHERE_FLAKY = 10;
 
 /** Makes connections to an endpoint, each tried again where it was merely reset. */
 export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): Meet {
   const { target, address, protocol, serverCa, timeout = Number.POSITIVE_INFINITY } = endpoint;
   const deadlines = { connect: Math.min(CONNECT, timeout), handshake: Math.min(HANDSHAKE, timeout) };
+  let flaky = false;
   return async ({ version, identity, control, like }) => {
     const dial: Dial = {
       address,
@@ -67,10 +70,17 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
         exchange(dial, (channel) => protocol.converse(channel, wait, like), deadlines, outside),
       );
       const answer = protocol.answer(trace);
-      const accident = trace.end === "reset" && answer === undefined && serverAlert(trace) === undefined;
-      if (!accident || tries === TRIES) return { trace, answer };
+      const reset = answer === undefined && wasReset(trace);
+      flaky ||= !reset && tries > 1;
+      if (!reset || tries >= (flaky || control ? TRIES_WHERE_FLAKY : TRIES)) return { trace, answer };
     }
   };
+}
+
+/** Without a word that would explain it. */
+function wasReset(trace: Trace): boolean {
+  const beforeConnected = trace.end === "unconnected" && trace.error === "ECONNRESET";
+  return beforeConnected || (trace.end === "reset" && serverAlert(trace) === undefined);
 }
 
 /** Ten times what the control took, within bounds. A silent service decides nothing after the handshake. */

@@ -1,5 +1,4 @@
 import { type Attack, inEachFamily } from "../attack.ts";
-import { keySigner } from "../../pki/keys.ts";
 import { verifyClients } from "./fixes.ts";
 
 export const selfSigned: Attack = {
@@ -13,7 +12,7 @@ export const selfSigned: Attack = {
   versions: ["1.3", "1.2"],
   plan: async ({ forgery, families }) => ({
     attempts: await inEachFamily(families, async (family) => {
-      const signer = keySigner((await forgery.key(family)).privateKey);
+      const { signer } = await forgery.key(family);
       return forgery.leaf({
         family,
         issuer: { name: forgery.names.subject, keyId: undefined, signer, chain: [] },

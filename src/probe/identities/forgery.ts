@@ -12,14 +12,8 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
 } from "../../pki/extensions.ts";
-import {
-  type AnyKeyType,
-  generateKey,
-  type KeyPair,
-  keySigner,
-  keyTypeOf,
-  type Signer,
-} from "../../pki/keys.ts";
+import { generateKey, keySigner, keyTypeOf, type Signer } from "../../pki/keys.ts";
+import { privateKeyPem } from "../../pki/key-file.ts";
 import { encodeName, type NameDer } from "../../pki/name.ts";
 import { oids } from "../../pki/oids.ts";
 import { keyFamilies, type KeyFamily } from "../key-family.ts";
@@ -74,6 +68,11 @@ export interface Issuer {
 
 const HOUR = 3_600_000;
 
+export interface ForgedKey {
+  readonly signer: Signer;
+  readonly pem: string;
+}
+
 /** Makes certificates that look like the valid client's, each wrong in its own way. */
 export interface Forgery {
   readonly ca: SigningCa | undefined;
@@ -84,7 +83,7 @@ export interface Forgery {
   /** A valid client in a key family that the server lists; the usual one where there is none. */
   controlIn(families: readonly KeyFamily[]): Promise<Identity | undefined>;
   /** One key for each family, made when it is first needed. */
-  key(family: KeyFamily): Promise<KeyPair>;
+  key(family: KeyFamily): Promise<ForgedKey>;
   readonly leaf: (changes: LeafChanges) => Promise<Identity>;
   /** A CA certificate of any name; self-signed where there is no issuer. */
   authority(
@@ -99,9 +98,9 @@ export function forgery(material: ForgeryMaterial): Forgery {
   const { random, now, client } = material;
   const names = namesOf(client?.chain[0]);
   const reissued = new Map<KeyFamily, Promise<Identity | undefined>>();
-  const keys = new Map<string, Promise<KeyPair>>();
+  const keys = new Map<string, Promise<ForgedKey>>();
   const keyNamed = (name: string, family: KeyFamily) => {
-    const key = keys.get(name) ?? generateKey(newKeyType(family));
+    const key = keys.get(name) ?? newKey(family);
     keys.set(name, key);
     return key;
   };
@@ -112,7 +111,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
     purposes = [oids.clientAuth],
   }: LeafChanges) => {
     const key = await keyNamed(family, family);
-    const { spki } = keySigner(key.privateKey);
+    const { spki } = key.signer;
     const der = await buildCertificate(
       {
         serial: randomSerial(random),
@@ -132,7 +131,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
       },
       issuer.signer,
     );
-    return identity([der, ...issuer.chain], key);
+    return identity([der, ...issuer.chain], key.pem);
   };
   return {
     ca: material.ca,
@@ -151,8 +150,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
     key: (family) => keyNamed(family, family),
     leaf,
     async authority(family, name, keyId, issuer) {
-      const { privateKey } = await keyNamed(`authority ${family}`, family);
-      const signer = keySigner(privateKey);
+      const { signer } = await keyNamed(`authority ${family}`, family);
       const id = keyId ?? keyIdentifier(signer.spki);
       const certificate = await buildCertificate(
         {
@@ -237,6 +235,7 @@ function namesOf(client: Certificate | undefined): ClientNames {
   };
 }
 
-function newKeyType(family: KeyFamily): AnyKeyType {
-  return family === "rsa" ? "rsa2048" : family;
+async function newKey(family: KeyFamily): Promise<ForgedKey> {
+  const { privateKey } = await generateKey(family === "rsa" ? "rsa2048" : family);
+  return { signer: keySigner(privateKey), pem: privateKeyPem(privateKey) };
 }

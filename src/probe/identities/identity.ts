@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { FleetsecError } from "../../errors.ts";
 import { privateKeyPem, readPrivateKey } from "../../pki/key-file.ts";
-import type { KeyPair } from "../../pki/keys.ts";
 import { encodePem } from "../../pki/pem.ts";
 import { type Certificate, parseCertificate } from "../../pki/verify/certificate.ts";
 import { readCertificates } from "../../pki/verify/pem.ts";
@@ -16,18 +15,11 @@ export interface Identity {
   readonly chain: readonly [Certificate, ...Certificate[]];
 }
 
-/** @param chain DER, leaf first */
-export function identity(
-  chain: readonly [Uint8Array, ...Uint8Array[]],
-  { privateKey }: Pick<KeyPair, "privateKey">,
-): Identity {
+/** @param chain DER, leaf first; @param key PEM */
+export function identity(chain: readonly [Uint8Array, ...Uint8Array[]], key: string): Identity {
   const [leaf, ...above] = chain;
   const read = (der: Uint8Array) => parseCertificate(der, "forged certificate");
-  return {
-    certificates: pemOf(chain),
-    key: privateKeyPem(privateKey),
-    chain: [read(leaf), ...above.map(read)],
-  };
+  return { certificates: pemOf(chain), key, chain: [read(leaf), ...above.map(read)] };
 }
 
 /**

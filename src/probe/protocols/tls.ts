@@ -22,14 +22,12 @@ export const rawTls: Protocol = {
   maySayNothing: true,
   async converse(channel, wait, like) {
     if (like === undefined) await discover(channel);
-    else if (like.receivedUnasked > 0) await listen(channel, wait, like.received.length);
-    else if (like.received.length > 0) {
-      channel.write(LINE);
+    else if (like.received.length > 0 && like.receivedUnasked === 0)
+      await ask(channel, wait, like.received.length);
+    else {
+      // nothing is written to a server that speaks first, until it turns out that it does not
       await listen(channel, wait, like.received.length);
-    } else {
-      await channel.until(() => channel.received().length > 0, wait);
-      channel.write(LINE);
-      await listen(channel, AFTER_LINE, 1);
+      if (channel.received().length === 0) await ask(channel, AFTER_LINE, 1);
     }
   },
   answer({ received }: Trace) {
@@ -40,9 +38,12 @@ export const rawTls: Protocol = {
 
 async function discover(channel: Channel): Promise<void> {
   await listen(channel, DISCOVERY, MAX_KEPT);
-  if (channel.received().length > 0 || channel.over()) return;
+  if (channel.received().length === 0) await ask(channel, DISCOVERY, MAX_KEPT);
+}
+
+async function ask(channel: Channel, wait: number, enough: number): Promise<void> {
   channel.write(LINE);
-  await listen(channel, DISCOVERY, MAX_KEPT);
+  await listen(channel, wait, enough);
 }
 
 /** Waits for the first bytes, then until `enough` have come or the server pauses. */

@@ -3,7 +3,12 @@ import { systemPlatform } from "../../../src/platform/system.ts";
 import { parseCertificate } from "../../../src/pki/verify/certificate.ts";
 import { attacks } from "../../../src/probe/attacks.ts";
 import type { Outside } from "../../../src/probe/client.ts";
-import { forgery, type SigningCa } from "../../../src/probe/identities/forgery.ts";
+import {
+  type Forgery,
+  forgery,
+  type ForgeryMaterial,
+  type SigningCa,
+} from "../../../src/probe/identities/forgery.ts";
 import { readIdentity } from "../../../src/probe/identities/identity.ts";
 import type { EndpointResult, ProbeResult } from "../../../src/probe/result.ts";
 import { probe, type ProbeRequest } from "../../../src/probe/run.ts";
@@ -40,31 +45,39 @@ export function signing(ca: TestCa, chain: readonly TestCa[] = [ca]): SigningCa 
   };
 }
 
-/** A request with everything at hand, as with a dev CA. */
-export function requestFor(world: World, url: string, changes: Partial<ProbeRequest> = {}): ProbeRequest {
-  const { pem, keyPem } = world.client;
+/** Forgeries are made once: keys of RSA take their time. */
+const forgeries = new WeakMap<World, Forgery>();
+
+export function forgeryFor(of: World): Forgery {
+  const made = forgeries.get(of) ?? forgery(materialOf(of));
+  forgeries.set(of, made);
+  return made;
+}
+
+/** Everything is at hand, as with a dev CA. */
+export function materialOf({ ca, client }: World): ForgeryMaterial {
+  const names = { certificate: "client", key: "key" };
+  return {
+    client: readIdentity(Buffer.from(client.pem), client.keyPem, names),
+    reissue: async (family) => {
+      const keyType = family === "rsa" ? "rsa2048" : family;
+      const leaf = await testLeaf(ca, { commonName: "client", purpose: "client", chain: [ca], keyType });
+      return readIdentity(Buffer.from(leaf.pem), leaf.keyPem, names);
+    },
+    ca: signing(ca),
+    serverCas: [],
+    random: randomBytes,
+    now: Date.now(),
+  };
+}
+
+export function requestFor(of: World, url: string, changes: Partial<ProbeRequest> = {}): ProbeRequest {
   return {
     targets: [parseTarget(url)],
     attacks,
-    forgery: forgery({
-      client: readIdentity(Buffer.from(pem), keyPem, { certificate: "client", key: "key" }),
-      reissue: async (family) => {
-        const keyType = family === "rsa" ? "rsa2048" : family;
-        const leaf = await testLeaf(world.ca, {
-          commonName: "client",
-          purpose: "client",
-          chain: [world.ca],
-          keyType,
-        });
-        return readIdentity(Buffer.from(leaf.pem), leaf.keyPem, { certificate: "client", key: "key" });
-      },
-      ca: signing(world.ca),
-      serverCas: [],
-      random: randomBytes,
-      now: Date.now(),
-    }),
+    forgery: forgeryFor(of),
     supplied: new Map(),
-    serverCa: [world.root.pem],
+    serverCa: [of.root.pem],
     canary: undefined,
     timeout: undefined,
     concurrency: 8,

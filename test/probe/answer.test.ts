@@ -1,0 +1,43 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Answer, holds, sameAnswer } from "../../src/probe/answer.ts";
+
+const answer = (content: string, label = "HTTP 200"): Answer => ({
+  label,
+  meaning: "other",
+  content: Buffer.from(content),
+});
+
+describe("the control's answer", () => {
+  test.each([
+    ["equal to it", "hello", ["hello", "hello"], true],
+    ["equal to one of two that differ", "hello 2", ["hello 1", "hello 2"], true],
+    ["with the beginning that both have", "welcome to it, 3", ["welcome to it, 1", "welcome to it, 2"], true],
+    ["other than both", "denied", ["welcome to it, 1", "welcome to it, 2"], false],
+    ["with a common beginning too short to mean anything", "{3", ["{1", "{2"], false],
+    ["with one control only, which it merely begins like", "hello!", ["hello"], false],
+    ["without controls", "hello", [], false],
+  ])("%s", (_name, content, controls, same) => {
+    expect(
+      sameAnswer(
+        answer(content),
+        controls.map((one) => answer(one)),
+      ),
+    ).toBe(same);
+  });
+
+  test("an answer of another kind is never the same", () => {
+    fc.assert(
+      fc.property(fc.string(), (content) => {
+        const controls = [answer(content), answer(content)];
+        expect(sameAnswer(answer(content, "HTTP 403"), controls)).toBe(false);
+        expect(sameAnswer(answer(content), controls)).toBe(true);
+      }),
+    );
+  });
+
+  test("a canary is looked for in the content", () => {
+    expect(holds(answer("a canary sings"), "canary")).toBe(true);
+    expect(holds(answer("a crow"), "canary")).toBe(false);
+  });
+});

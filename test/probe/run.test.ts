@@ -1,0 +1,506 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import type { TlsOptions, TLSSocket } from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import { parseCertificate } from "../../src/pki/verify/certificate.ts";
+import { attackNamed, attacks } from "../../src/probe/attacks.ts";
+import { forgery } from "../../src/probe/identities/forgery.ts";
+import { readIdentity } from "../../src/probe/identities/identity.ts";
+import { probe } from "../../src/probe/run.ts";
+import { testCa, testLeaf } from "./support/certificates.ts";
+import {
+  materialOf,
+  newWorld,
+  outside,
+  probed,
+  requestFor,
+  withOutcome,
+  type World,
+} from "./support/probing.ts";
+import { httpsServer, tcpServer, tlsServer } from "./support/servers.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+/** One key family is listed unless told otherwise: the others cost connections, and have tests of their own. */
+const strict = (changes: TlsOptions = {}): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  rejectUnauthorized: true,
+  sigalgs: "ecdsa_secp256r1_sha256",
+  ...changes,
+});
+const EVERY_FAMILY = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:rsa_pss_rsae_sha256:RSA+SHA256";
+const lax = (changes: TlsOptions = {}) => strict({ rejectUnauthorized: false, ...changes });
+
+const hello = (_request: IncomingMessage, response: ServerResponse) => void response.end("hello");
+const isAuthorized = (request: IncomingMessage) => (request.socket as TLSSocket).authorized;
+const selected = (...ids: string[]) => ids.map(attackNamed);
+const both = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);
+const FORGED = [
+  "self-signed",
+  "wrong-ca",
+  "twin-ca",
+  "leaf-as-ca",
+  "expired",
+  "not-yet-valid",
+  "server-auth-only",
+];
+const ESSENTIAL = () => selected("no-cert", "self-signed", "wrong-ca");
+
+describe("https", () => {
+  test("a server that demands certificates is enforced", async () => {
+    const port = await httpsServer(strict(), hello);
+    const endpoint = await probed(world, `https://localhost:${port}/`);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(endpoint.reasons).toEqual([]);
+    expect(withOutcome(endpoint, "refused")).toEqual([...both("no-cert", ...FORGED), "plaintext"]);
+    expect(withOutcome(endpoint, "accepted")).toEqual(both("no-eku"));
+    expect(withOutcome(endpoint, "not-applicable")).toEqual([...both("public-ca"), "tls10", "tls11"]);
+    expect(withOutcome(endpoint, "not-run")).toEqual(both("revoked"));
+    expect(endpoint.control).toEqual([
+      { tls: "1.3", outcome: "accepted", evidence: "HTTP 200" },
+      { tls: "1.2", outcome: "accepted", evidence: "HTTP 200" },
+    ]);
+  });
+
+  test("each forgery is made in every key family that the server lists", async () => {
+    const port = await httpsServer(strict({ sigalgs: EVERY_FAMILY }), hello);
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    for (const { evidence } of endpoint.attacks.filter(({ id, tls }) => id === "wrong-ca" && tls !== null)) {
+      expect(evidence).toContain("(p256, p384, p521, rsa, ed25519)");
+    }
+  });
+
+  test("a server that only asks for certificates is bypassed by every attack", async () => {
+    const port = await httpsServer(lax(), hello);
+    const endpoint = await probed(world, `https://localhost:${port}/`);
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted")).toEqual(both("no-cert", ...FORGED, "no-eku"));
+  });
+
+  test("a server that never asks is bypassed, and says so", async () => {
+    const port = await httpsServer(strict({ requestCert: false }), hello);
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted")).toEqual(both("no-cert", "self-signed", "wrong-ca"));
+  });
+
+  test("an application that answers 403 by itself is enforced", async () => {
+    const port = await httpsServer(lax(), (request, response) => {
+      response.statusCode = isAuthorized(request) ? 200 : 403;
+      response.end(isAuthorized(request) ? "hello" : "no");
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`);
+    expect(endpoint.verdict).toBe("enforced");
+    const noCert = endpoint.attacks.find(({ id }) => id === "no-cert");
+    expect(noCert).toMatchObject({ layer: "http", evidence: "HTTP 403; the control: HTTP 200" });
+  });
+
+  test("an application that asks merely for some certificate is bypassed by the forged ones", async () => {
+    const port = await httpsServer(lax(), (request, response) => {
+      const peer = (request.socket as TLSSocket).getPeerCertificate();
+      response.statusCode = peer.subject === undefined ? 403 : 200;
+      response.end(`${response.statusCode}`);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`);
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted")).not.toContain("no-cert@1.3");
+    expect(withOutcome(endpoint, "accepted")).toEqual(
+      expect.arrayContaining(both("self-signed", "wrong-ca", "twin-ca")),
+    );
+  });
+
+  test("an error page with status 200 counts as accepted, unless a canary tells it apart", async () => {
+    const port = await httpsServer(lax(), (request, response) => {
+      response.end(isAuthorized(request) ? "tour of the secret garden" : "please log in");
+    });
+    const url = `https://localhost:${port}/`;
+    const without = await probed(world, url, { attacks: ESSENTIAL() });
+    expect(without.verdict).toBe("bypassed");
+    const withCanary = await probed(world, url, { attacks: ESSENTIAL(), canary: "secret garden" });
+    expect(withCanary.verdict).toBe("enforced");
+    const wrongCanary = await probed(world, url, { attacks: ESSENTIAL(), canary: "no such text" });
+    expect(wrongCanary.verdict).toBe("inconclusive");
+  });
+
+  test.each([
+    [404, "other"],
+    [401, "with a token missing"],
+    [302, "a redirect"],
+  ])("a control that gets %i from the application is good", async (status) => {
+    const port = await httpsServer(strict(), (_request, response) => {
+      response.writeHead(status, { location: "https://elsewhere.invalid/" }).end();
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(endpoint.verdict).toBe("enforced");
+    expect(endpoint.control[0]).toMatchObject({ outcome: "accepted", evidence: `HTTP ${status}` });
+  });
+
+  test.each([400, 403, 500, 503, 429])("a control that gets %i proves nothing", async (status) => {
+    const port = await httpsServer(lax(), (_request, response) => {
+      response.writeHead(status).end();
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(endpoint.verdict).toBe("inconclusive");
+    expect(endpoint.control.map(({ outcome }) => outcome)).not.toContain("accepted");
+  });
+
+  test("answers that differ each time are compared by what they have in common", async () => {
+    let count = 0;
+    const page = (text: string) => `${text} at ${(count += 1)}`;
+    const port = await httpsServer(lax(), (request, response) => {
+      response.writeHead(404).end(isAuthorized(request) ? page("no such tender") : page("no certificate"));
+    });
+    const strange = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(strange.verdict).toBe("inconclusive");
+    const open = await httpsServer(
+      lax(),
+      (_request, response) => void response.writeHead(404).end(page("no such tender")),
+    );
+    const bypassed = await probed(world, `https://localhost:${open}/`, { attacks: ESSENTIAL() });
+    expect(bypassed.verdict).toBe("bypassed");
+  });
+});
+
+describe("TLS versions", () => {
+  test.each([
+    ["TLSv1.2", "1.2", "1.3"],
+    ["TLSv1.3", "1.3", "1.2"],
+  ] as const)("a server of %s only is judged by it", async (version, offered, other) => {
+    const port = await httpsServer(strict({ minVersion: version, maxVersion: version }), hello);
+    const endpoint = await probed(world, `https://localhost:${port}/`);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(endpoint.control.find(({ tls }) => tls === other)?.outcome).toBe("refused");
+    expect(withOutcome(endpoint, "refused")).toContain(`no-cert@${offered}`);
+    expect(withOutcome(endpoint, "not-applicable")).toContain(`no-cert@${other}`);
+  });
+
+  test("lax on one version only is bypassed on that version", async () => {
+    const options = lax({ minVersion: "TLSv1.2", maxVersion: "TLSv1.3" });
+    const port = await httpsServer(options, (request, response) => {
+      const old = (request.socket as TLSSocket).getProtocol() === "TLSv1.2";
+      response.statusCode = old || isAuthorized(request) ? 200 : 403;
+      response.end();
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted")).toEqual(["no-cert@1.2", "self-signed@1.2", "wrong-ca@1.2"]);
+  });
+
+  test("TLS 1.0 without a certificate is found where it is served, and is no failure where it is refused", async () => {
+    const old = { minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
+    const open = await httpsServer(lax(old), (request, response) => {
+      const retired = (request.socket as TLSSocket).getProtocol() === "TLSv1";
+      response.statusCode = retired || isAuthorized(request) ? 200 : 403;
+      response.end();
+    });
+    const request = { attacks: selected("no-cert", "self-signed", "wrong-ca", "tls10", "tls11") };
+    const bypassed = await probed(world, `https://localhost:${open}/`, request);
+    expect(withOutcome(bypassed, "accepted")).toEqual(["tls10"]);
+    expect(bypassed.verdict).toBe("bypassed");
+    const closed = await httpsServer(strict(old), hello);
+    const enforced = await probed(world, `https://localhost:${closed}/`, request);
+    expect(withOutcome(enforced, "refused")).toEqual(expect.arrayContaining(["tls10", "tls11"]));
+    expect(enforced.verdict).toBe("enforced");
+  });
+
+  test("RSA-only client signatures: the control is issued again, and forgeries are made in RSA", async () => {
+    const server = await testLeaf(world.ca, {
+      commonName: "server",
+      purpose: "server",
+      chain: [world.ca],
+      keyType: "rsa2048",
+    });
+    const sigalgs = "rsa_pss_rsae_sha256:RSA+SHA256";
+    const options = { cert: server.pem, key: server.keyPem, sigalgs };
+    const strictPort = await httpsServer(strict(options), hello);
+    const enforced = await probed(world, `https://localhost:${strictPort}/`, { attacks: ESSENTIAL() });
+    expect(enforced.verdict).toBe("enforced");
+    expect(enforced.attacks.find(({ id }) => id === "self-signed")?.evidence).toContain("(rsa)");
+    const laxPort = await httpsServer(lax(options), (request, response) => {
+      const peer = (request.socket as TLSSocket).getPeerCertificate();
+      response.writeHead(peer.subject === undefined ? 403 : 200).end();
+    });
+    const bypassed = await probed(world, `https://localhost:${laxPort}/`, { attacks: ESSENTIAL() });
+    expect(withOutcome(bypassed, "accepted")).toEqual(both("self-signed", "wrong-ca"));
+  });
+});
+
+describe("tls", () => {
+  const onData = (socket: TLSSocket) => socket.on("data", () => {});
+  test.each([
+    ["speaks first", (socket: TLSSocket) => socket.write("220 fleet gateway\r\n")],
+    ["echoes", (socket: TLSSocket) => socket.pipe(socket)],
+    ["stays silent", onData],
+  ] as const)("a service that %s", async (_name, serve) => {
+    // one version: silence takes its time
+    const version = { minVersion: "TLSv1.3" } as const;
+    const request = { attacks: selected("no-cert", "self-signed", "wrong-ca", "plaintext") };
+    const [strictPort, laxPort] = await Promise.all([
+      tlsServer(strict(version), serve),
+      tlsServer(lax(version), serve),
+    ]);
+    const [enforced, bypassed] = await Promise.all([
+      probed(world, `tls://localhost:${strictPort}`, request),
+      probed(world, `tls://localhost:${laxPort}`, request),
+    ]);
+    expect(enforced.verdict).toBe("enforced");
+    expect(bypassed.verdict).toBe("bypassed");
+    expect(withOutcome(bypassed, "accepted")).toEqual(["no-cert@1.3", "self-signed@1.3", "wrong-ca@1.3"]);
+    expect(withOutcome(bypassed, "refused")).toEqual(["plaintext"]);
+  });
+
+  test("a service that hangs up on everybody proves nothing", async () => {
+    const port = await tlsServer(strict(), (socket) => socket.end());
+    const endpoint = await probed(world, `tls://localhost:${port}`, { attacks: ESSENTIAL() });
+    expect(endpoint.verdict).toBe("inconclusive");
+  });
+
+  test("a port that serves everybody without TLS too is bypassed by plaintext", async () => {
+    const inner = await tlsServer(strict(), (socket) => socket.write("220 fleet gateway\r\n"));
+    const port = await tcpServer((socket) => {
+      const timer = setTimeout(() => socket.write("220 fleet gateway\r\n"), 100);
+      socket.once("data", (first) => {
+        clearTimeout(timer);
+        const through = connect(inner, "127.0.0.1");
+        through.on("error", () => {});
+        through.write(first);
+        socket.pipe(through).pipe(socket);
+      });
+    });
+    const request = { attacks: selected("no-cert", "self-signed", "wrong-ca", "plaintext") };
+    const endpoint = await probed(world, `tls://localhost:${port}`, request);
+    expect(withOutcome(endpoint, "accepted")).toEqual(["plaintext"]);
+  });
+});
+
+describe("what cannot be established", () => {
+  test("a dead port", async () => {
+    const endpoint = await probed(world, "https://127.0.0.1:1/");
+    expect(endpoint.verdict).toBe("inconclusive");
+    expect(withOutcome(endpoint, "refused")).toEqual([]);
+  });
+
+  test("a name that does not resolve", async () => {
+    const endpoint = await probed(world, "https://no-such-host.invalid/");
+    expect(endpoint).toMatchObject({ verdict: "inconclusive", address: "no-such-host.invalid" });
+    expect(endpoint.reasons).toEqual(["no-such-host.invalid does not resolve"]);
+  });
+
+  test("a server that is killed half-way", async () => {
+    const inner = await httpsServer(strict(), hello);
+    const sockets: Socket[] = [];
+    let left = 12;
+    const port = await tcpServer((socket) => {
+      left -= 1;
+      if (left < 0) {
+        socket.resetAndDestroy();
+        return;
+      }
+      const through = connect(inner, "127.0.0.1");
+      sockets.push(through);
+      for (const one of [socket, through]) one.on("error", () => {});
+      socket.pipe(through).pipe(socket);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`);
+    expect(endpoint.verdict).toBe("inconclusive");
+    for (const socket of sockets) socket.destroy();
+  });
+
+  test("a server of an unknown CA, and a client that the server does not know", async () => {
+    const port = await httpsServer(strict(), hello);
+    const stranger = await testCa("Stranger");
+    const untrusted = await probed(world, `https://localhost:${port}/`, {
+      attacks: ESSENTIAL(),
+      serverCa: [stranger.pem],
+    });
+    expect(untrusted.verdict).toBe("inconclusive");
+    expect(untrusted.reasons.join()).toContain("not trusted");
+    const other = await newWorld();
+    const unknown = await probed({ ...other, root: world.root }, `https://localhost:${port}/`, {
+      attacks: ESSENTIAL(),
+    });
+    expect(unknown.verdict).toBe("inconclusive");
+  });
+
+  test("a name that the server's certificate does not have", async () => {
+    const server = await testLeaf(world.ca, {
+      commonName: "other",
+      purpose: "server",
+      chain: [world.ca],
+      names: [{ type: "dns", value: "other.fleet.internal" }],
+    });
+    const port = await httpsServer(strict({ cert: server.pem, key: server.keyPem }), hello);
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(endpoint.verdict).toBe("inconclusive");
+  });
+
+  test("no TLS at all, and not HTTP", async () => {
+    const port = await tcpServer((socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"));
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(endpoint.verdict).toBe("inconclusive");
+    const other = await tlsServer(strict(), (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"));
+    const strange = await probed(world, `https://localhost:${other}/`, { attacks: ESSENTIAL() });
+    expect(strange.verdict).toBe("inconclusive");
+  });
+
+  test("without a valid client an open server is still found, and a closed one proves nothing", async () => {
+    const without = forgery({ ...materialOf(world), client: undefined, reissue: undefined, ca: undefined });
+    const open = await httpsServer(lax(), hello);
+    const bypassed = await probed(world, `https://localhost:${open}/`, { forgery: without });
+    expect(bypassed.verdict).toBe("bypassed");
+    expect(withOutcome(bypassed, "not-run")).toEqual(
+      expect.arrayContaining(both("twin-ca", "expired", "leaf-as-ca")),
+    );
+    const closed = await httpsServer(strict(), hello);
+    expect((await probed(world, `https://localhost:${closed}/`, { forgery: without })).verdict).toBe(
+      "inconclusive",
+    );
+  });
+});
+
+describe("stability", () => {
+  test("random resets and delays change no verdict", async () => {
+    const resetting = async (inner: number) =>
+      tcpServer((socket) => {
+        if (Math.random() < 0.2) {
+          socket.resetAndDestroy();
+          return;
+        }
+        const through = connect(inner, "127.0.0.1");
+        for (const one of [socket, through]) one.on("error", () => {});
+        let sent = Promise.resolve();
+        socket.on("data", (bytes) => {
+          sent = sent.then(() => delay(Math.random() * 20)).then(() => void through.write(bytes));
+        });
+        through.pipe(socket);
+        socket.on("close", () => through.destroy());
+      });
+    const enforcedPort = await resetting(await httpsServer(strict(), hello));
+    const bypassedPort = await resetting(await httpsServer(lax(), hello));
+    for (let round = 0; round < 3; round += 1) {
+      const [enforced, bypassed] = await Promise.all([
+        probed(world, `https://localhost:${enforcedPort}/`, { attacks: ESSENTIAL() }),
+        probed(world, `https://localhost:${bypassedPort}/`, { attacks: ESSENTIAL() }),
+      ]);
+      expect([enforced.verdict, bypassed.verdict]).toEqual(["enforced", "bypassed"]);
+    }
+  });
+
+  test("a server that serves one client at a time is judged all the same", async () => {
+    const inner = await httpsServer(strict(), hello);
+    let last = Promise.resolve();
+    const port = await tcpServer((socket) => {
+      socket.on("error", () => {});
+      const before = last;
+      const serve = async () => {
+        await before;
+        if (socket.destroyed) return;
+        const through = connect(inner, "127.0.0.1");
+        through.on("error", () => {});
+        socket.pipe(through).pipe(socket);
+        await new Promise((resolve) => through.on("close", resolve));
+      };
+      last = serve();
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(endpoint.verdict).toBe("enforced");
+  });
+});
+
+describe("addresses", () => {
+  const network = (addresses: readonly string[]) => ({
+    ...outside,
+    network: {
+      ...outside.network,
+      lookup: async () => addresses.map((address) => ({ address, family: 4 as const })),
+    },
+  });
+
+  test("every address of a name is probed; one that refuses TCP is reported and no more", async () => {
+    const port = await httpsServer(strict(), hello);
+    const request = requestFor(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    const result = await probe(request, network(["127.0.0.1", "127.0.0.2"]), () => {});
+    expect(result.endpoints.map(({ address, verdict }) => [address, verdict])).toEqual([
+      ["127.0.0.1", "enforced"],
+    ]);
+    expect(result.unreachable).toEqual([
+      { target: request.targets[0]?.url, address: "127.0.0.2", reason: "ECONNREFUSED" },
+    ]);
+    expect(result.ok).toBe(true);
+  });
+
+  test("where all of them refuse, nothing is established", async () => {
+    const request = requestFor(world, "https://localhost:1/", { attacks: ESSENTIAL() });
+    const result = await probe(request, network(["127.0.0.1", "127.0.0.2"]), () => {});
+    expect(result.summary).toEqual({ enforced: 0, bypassed: 0, inconclusive: 2 });
+    expect(result.ok).toBe(false);
+  });
+});
+
+describe("what the user supplies and selects", () => {
+  test("an identity of the user's own stands in for the forgery", async () => {
+    const port = await httpsServer(lax(), (request, response) => {
+      const peer = (request.socket as TLSSocket).getPeerCertificate();
+      response.writeHead(peer.subject?.CN === "thief" || isAuthorized(request) ? 200 : 403).end();
+    });
+    const thief = await testLeaf(await testCa("Thieves"), { commonName: "thief", purpose: "client" });
+    const names = { certificate: "thief.pem", key: "thief.key" };
+    const supplied = new Map([["revoked", readIdentity(Buffer.from(thief.pem), thief.keyPem, names)]]);
+    const endpoint = await probed(world, `https://localhost:${port}/`, { supplied });
+    expect(withOutcome(endpoint, "accepted").filter((id) => !id.startsWith("no-eku"))).toEqual(
+      both("revoked"),
+    );
+  });
+
+  test("the server's own CA is tried as a client's where it is another one", async () => {
+    const serverCa = await testCa("Public CA");
+    const server = await testLeaf(serverCa, { commonName: "server", purpose: "server" });
+    const serverCas = [
+      { certificate: parseCertificate(serverCa.der, "test CA"), signer: serverCa.signer, chain: [] },
+    ];
+    const material = { ...materialOf(world), ca: undefined, serverCas };
+    const options = (ca: string[]) => strict({ cert: server.pem, key: server.keyPem, ca });
+    const changes = {
+      forgery: forgery(material),
+      serverCa: [serverCa.pem],
+      attacks: selected("no-cert", "self-signed", "wrong-ca", "public-ca"),
+    };
+    const wide = await httpsServer(options([world.root.pem, serverCa.pem]), hello);
+    const bypassed = await probed(world, `https://localhost:${wide}/`, changes);
+    expect(withOutcome(bypassed, "accepted")).toEqual(both("public-ca"));
+    const narrow = await httpsServer(options([world.root.pem]), hello);
+    const enforced = await probed(world, `https://localhost:${narrow}/`, changes);
+    expect(withOutcome(enforced, "refused")).toEqual(expect.arrayContaining(both("public-ca")));
+  });
+
+  test("what is not selected is listed as not run, and is no part of the verdict", async () => {
+    const port = await httpsServer(strict(), hello);
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: selected("expired") });
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "not-run")).toEqual(
+      attacks.map(({ id }) => id).filter((id) => id !== "expired"),
+    );
+  });
+});
+
+test("an interruption ends the run with what is known by then", async () => {
+  const controller = new AbortController();
+  const port = await httpsServer(strict(), hello);
+  const request = requestFor(world, `https://localhost:${port}/`);
+  let connections = 0;
+  const result = await probe(request, { ...outside, signal: controller.signal }, () => {
+    connections += 1;
+    if (connections === 20) controller.abort(new Error("interrupted"));
+  });
+  expect(result.interrupted).toBe(true);
+  expect(result.ok).toBe(false);
+  expect(result.endpoints[0]?.verdict).toBe("inconclusive");
+  expect(withOutcome(result.endpoints[0]!, "not-run")).toContain("plaintext");
+});

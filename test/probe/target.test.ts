@@ -1,0 +1,65 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FleetsecError } from "../../src/errors.ts";
+import { hostPort, parseTarget, type Target } from "../../src/probe/target.ts";
+
+/** A usage error is an answer; anything else that is thrown is not. */
+function attempt(text: string): Target | undefined {
+  try {
+    return parseTarget(text);
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "usage") return undefined;
+    throw error;
+  }
+}
+
+describe("a target", () => {
+  test.each([
+    ["https://gateway.example:8443/a/b?c=%20", "https", "gateway.example", 8443, "/a/b?c=%20"],
+    ["https://gateway.example", "https", "gateway.example", 443, "/"],
+    ["https://gateway.example?x=1", "https", "gateway.example", 443, "/?x=1"],
+    ["HTTPS://Gateway.Example/Path", "https", "gateway.example", 443, "/Path"],
+    ["https://[::1]:8443/", "https", "::1", 8443, "/"],
+    ["tls://127.0.0.1:8883", "tls", "127.0.0.1", 8883, "/"],
+    ["tls://127.0.0.1:65535/", "tls", "127.0.0.1", 65_535, "/"],
+  ])("%s", (text, scheme, host, port, path) => {
+    expect(parseTarget(text)).toEqual({ url: text, scheme, host, port, path });
+  });
+
+  test.each([
+    ["", "nothing"],
+    ["gateway.example:8443", "no scheme"],
+    ["http://gateway.example/", "a scheme without TLS"],
+    ["ftp://gateway.example/", "an odd scheme"],
+    ["https://gateway.example:0/", "port 0"],
+    ["https://gateway.example:65536/", "a port beyond 65535"],
+    ["https://gateway.example:-1/", "a negative port"],
+    ["https://user@gateway.example/", "a user"],
+    ["https://user:secret@gateway.example/", "a password"],
+    ["https://gateway.example/#top", "a fragment"],
+    ["https://gateway.example/a b", "a space"],
+    ["https://gateway.example/a\r\nHost: other", "a request of its own"],
+    ["https://gateway.example/\u0430", "letters beyond ASCII"],
+    ["https://[::zz]/", "what is no address"],
+    ["https:///path", "no host"],
+    ["tls://gateway.example", "no port"],
+    ["tls://gateway.example:1/path", "a path that means nothing"],
+  ])("refuses %j: %s", (text) => {
+    expect(() => parseTarget(text)).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+
+  test("whatever is written, it is a target or a usage error, and never a second request line", () => {
+    const property = fc.property(fc.oneof(fc.string(), fc.webUrl({ withQueryParameters: true })), (text) => {
+      const target = attempt(text);
+      return (
+        target === undefined ||
+        (/^\/[!-~]*$/.test(target.path) && /^[A-Za-z0-9._:[\]-]+:\d+$/.test(hostPort(target)))
+      );
+    });
+    expect(() => fc.assert(property)).not.toThrow();
+  });
+
+  test("an IPv6 address stands in brackets", () => {
+    expect(hostPort({ host: "::1", port: 443 })).toBe("[::1]:443");
+  });
+});

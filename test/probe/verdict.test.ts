@@ -1,0 +1,306 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Presented } from "../../src/probe/evidence.ts";
+import type { End } from "../../src/probe/exchange.ts";
+import { type Controls, type Encounter, judgeAttempt, judgeControl } from "../../src/probe/verdict.ts";
+import {
+  alerted,
+  answered,
+  FORGED,
+  httpSetting,
+  rawSetting,
+  seen,
+  served,
+  silent,
+  trace,
+  unanswered,
+} from "./support/traces.ts";
+
+const forged: Presented = { certificate: FORGED };
+const sound: Controls = { good: [served, served], sound: true };
+const unsound: Controls = { good: [served], sound: false };
+const none: Controls = { good: [], sound: false };
+const soundSilent: Controls = { good: [silent, silent], sound: true };
+
+describe("the valid client", () => {
+  test.each<[string, Encounter, string]>([
+    ["HTTP 200", served, "accepted"],
+    ["HTTP 404 of the application", answered("HTTP 404", "other"), "accepted"],
+    ["HTTP 401 of the application", answered("HTTP 401", "challenged"), "accepted"],
+    [
+      "HTTP 400, as nginx answers a certificate that it does not trust",
+      answered("HTTP 400", "denied"),
+      "refused",
+    ],
+    ["HTTP 403", answered("HTTP 403", "denied"), "refused"],
+    ["HTTP 503", answered("HTTP 503", "overloaded"), "inconclusive"],
+    ["an alert about its certificate", alerted(48), "refused"],
+    ["another alert", alerted(80), "inconclusive"],
+    ["a close without a word", unanswered({ end: "closed" }), "inconclusive"],
+    ["nothing in time", unanswered(), "inconclusive"],
+    [
+      "a dead port",
+      unanswered({ end: "unconnected", established: false, error: "ECONNREFUSED" }),
+      "inconclusive",
+    ],
+    [
+      "a server that is not trusted",
+      answered("HTTP 200", "granted", "body", { untrusted: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
+      "inconclusive",
+    ],
+    ["protocol_version", alerted(70, { version: undefined }), "not-applicable"],
+    [
+      "another version",
+      unanswered({
+        established: false,
+        localFault: "ERR_SSL_UNSUPPORTED_PROTOCOL",
+        seen: seen({ version: "1.2" }),
+      }),
+      "not-applicable",
+    ],
+    ["our own library's fault", unanswered({ established: false, localFault: "ERR_SSL_X" }), "inconclusive"],
+    [
+      "no ServerHello in time",
+      unanswered({ established: false, seen: seen({ version: undefined }) }),
+      "inconclusive",
+    ],
+  ])("%s", (_name, encounter, outcome) => {
+    expect(judgeControl(encounter, httpSetting).outcome).toBe(outcome);
+  });
+
+  test("a canary must be there", () => {
+    const setting = { ...httpSetting, canary: "secret garden" };
+    expect(judgeControl(served, setting).outcome).toBe("inconclusive");
+    expect(judgeControl(answered("HTTP 200", "granted", "a secret garden"), setting).outcome).toBe(
+      "accepted",
+    );
+  });
+
+  test("a silent service may stay silent, but not close", () => {
+    expect(judgeControl(silent, rawSetting).outcome).toBe("accepted");
+    expect(judgeControl(unanswered({ end: "closed" }), rawSetting).outcome).toBe("inconclusive");
+  });
+});
+
+describe("a forged client, with good controls", () => {
+  test.each<[string, Encounter, string, string]>([
+    ["the control's answer", served, "accepted", "http"],
+    ["another page with 200", answered("HTTP 200", "granted", "login"), "accepted", "http"],
+    ["HTTP 400", answered("HTTP 400", "denied", "no"), "refused", "http"],
+    ["HTTP 401", answered("HTTP 401", "challenged", "no"), "refused", "http"],
+    ["HTTP 403", answered("HTTP 403", "denied", "no"), "refused", "http"],
+    ["HTTP 429", answered("HTTP 429", "overloaded"), "inconclusive", "http"],
+    ["HTTP 502", answered("HTTP 502", "overloaded"), "inconclusive", "http"],
+    ["a redirect", answered("HTTP 302", "other", "https://login/"), "inconclusive", "http"],
+    ["HTTP 404 where the control got 200", answered("HTTP 404", "other"), "inconclusive", "http"],
+    ["bad_certificate", alerted(42), "refused", "tls"],
+    ["unknown_ca", alerted(48), "refused", "tls"],
+    ["decrypt_error", alerted(51), "refused", "tls"],
+    ["certificate_required", alerted(116), "refused", "tls"],
+    ["GnuTLS's decode_error", alerted(50), "refused", "tls"],
+    ["internal_error", alerted(80), "inconclusive", "tls"],
+    ["unexpected_message", alerted(10), "inconclusive", "tls"],
+    ["a close", unanswered({ end: "closed" }), "refused", "tls"],
+    ["a reset", unanswered({ end: "reset", error: "ECONNRESET" }), "refused", "tls"],
+    ["silence", unanswered(), "inconclusive", "http"],
+    ["too many bytes", unanswered({ end: "flooded" }), "inconclusive", "http"],
+    [
+      "a refused connection",
+      unanswered({ end: "unconnected", error: "ECONNREFUSED" }),
+      "inconclusive",
+      "tcp",
+    ],
+    [
+      "handshake_failure to the ClientHello that the control sent too",
+      alerted(40, { version: undefined }),
+      "inconclusive",
+      "tls",
+    ],
+    [
+      "no ServerHello",
+      unanswered({ established: false, seen: seen({ version: undefined }) }),
+      "inconclusive",
+      "tls",
+    ],
+    [
+      "our own library's fault",
+      unanswered({ established: false, localFault: "ERR_SSL_X" }),
+      "inconclusive",
+      "tls",
+    ],
+  ])("%s", (_name, encounter, outcome, layer) => {
+    expect(judgeAttempt(encounter, forged, sound, httpSetting)).toMatchObject({ outcome, layer });
+  });
+
+  test.each<[string, Partial<ReturnType<typeof seen>>]>([
+    ["was never asked for", { clientCertificates: undefined }],
+    ["was replaced by an empty Certificate", { clientCertificates: [] }],
+    ["was replaced by another one", { clientCertificates: [Uint8Array.of(1)] }],
+    ["was sent without CertificateVerify", { clientVerified: false }],
+  ])("no refusal counts where the forged certificate %s", (_name, observation) => {
+    expect(judgeAttempt(alerted(48, observation), forged, sound, httpSetting).outcome).toBe("inconclusive");
+    const closed = unanswered({ end: "closed", seen: seen(observation) });
+    expect(judgeAttempt(closed, forged, sound, httpSetting).outcome).toBe("inconclusive");
+    const denied = {
+      ...answered("HTTP 403", "denied", "no"),
+      trace: trace({ end: "closed", seen: seen(observation) }),
+    };
+    expect(judgeAttempt(denied, forged, sound, httpSetting).outcome).toBe("inconclusive");
+  });
+
+  test("a canary decides", () => {
+    const setting = { ...httpSetting, canary: "garden" };
+    const controls: Controls = {
+      good: [answered("HTTP 200", "granted", "garden"), answered("HTTP 200", "granted", "garden")],
+      sound: true,
+    };
+    const judge = (encounter: Encounter) => judgeAttempt(encounter, forged, controls, setting).outcome;
+    expect(judge(answered("HTTP 200", "granted", "the garden"))).toBe("accepted");
+    expect(judge(answered("HTTP 200", "granted", "login"))).toBe("refused");
+    expect(judge(answered("HTTP 302", "other", "login"))).toBe("refused");
+    expect(judge(answered("HTTP 503", "overloaded", "busy"))).toBe("inconclusive");
+  });
+});
+
+describe("a forged client, without good controls", () => {
+  test("what looks like a refusal by silence or in words proves nothing", () => {
+    for (const encounter of [
+      unanswered({ end: "closed" }),
+      unanswered({ end: "reset", error: "ECONNRESET" }),
+      answered("HTTP 403", "denied", "no"),
+    ]) {
+      expect(judgeAttempt(encounter, forged, unsound, httpSetting).outcome).toBe("inconclusive");
+    }
+  });
+
+  test("an accepted one is a finding all the same", () => {
+    expect(judgeAttempt(served, forged, none, httpSetting).outcome).toBe("accepted");
+  });
+
+  test("a version that nobody can use is not applicable", () => {
+    expect(judgeAttempt(alerted(70, { version: undefined }), forged, none, httpSetting).outcome).toBe(
+      "not-applicable",
+    );
+    const setting = { ...httpSetting, version: "1.0" as const };
+    expect(judgeAttempt(alerted(80, { version: undefined }), forged, none, setting).outcome).toBe(
+      "not-applicable",
+    );
+  });
+});
+
+describe("a client without a certificate", () => {
+  test("is refused where its empty Certificate was answered with an alert", () => {
+    const judge = (clientCertificates: readonly Uint8Array[] | undefined) =>
+      judgeAttempt(alerted(116, { clientCertificates }), "no-certificate", sound, httpSetting).outcome;
+    expect(judge([])).toBe("refused");
+    expect(judge(undefined)).toBe("inconclusive");
+  });
+
+  test("is refused in the service's own words, whether or not TLS asked", () => {
+    const observation = seen({ request: undefined, clientCertificates: undefined });
+    const denied = { ...answered("HTTP 403", "denied", "no"), trace: trace({ seen: observation }) };
+    expect(judgeAttempt(denied, "no-certificate", sound, httpSetting).outcome).toBe("refused");
+  });
+});
+
+describe("a client without TLS", () => {
+  const plain = { ...httpSetting, version: undefined };
+  const nothing = seen({
+    version: undefined,
+    clientCertificates: undefined,
+    clientFinished: false,
+    serverFinished: false,
+  });
+  test.each<[string, Encounter, string]>([
+    ["the control's answer", served, "accepted"],
+    ["nginx's 400", answered("HTTP 400", "denied", "plain"), "refused"],
+    ["a redirect to https", answered("HTTP 301", "other", "https://gateway/\n"), "refused"],
+    ["a redirect to elsewhere", answered("HTTP 301", "other", "/login\n"), "inconclusive"],
+    ["426", answered("HTTP 426", "other", ""), "refused"],
+    ["a TLS alert", alerted(70, { version: undefined }), "refused"],
+    ["a close", unanswered({ end: "closed", seen: nothing }), "refused"],
+    ["silence", unanswered({ seen: nothing }), "inconclusive"],
+  ])("%s", (_name, encounter, outcome) => {
+    expect(judgeAttempt(encounter, "no-tls", sound, plain).outcome).toBe(outcome);
+  });
+});
+
+describe("a silent service", () => {
+  test("accepts who is met by the same silence as the control", () => {
+    expect(judgeAttempt(unanswered(), forged, soundSilent, rawSetting).outcome).toBe("accepted");
+  });
+  test("does not accept who gets no ticket where the control did, or no Finished", () => {
+    const outcome = (changes: Parameters<typeof seen>[0]) =>
+      judgeAttempt(unanswered({ seen: seen(changes) }), forged, soundSilent, rawSetting).outcome;
+    expect(outcome({ tickets: 0 })).toBe("inconclusive");
+    expect(outcome({ serverFinished: false })).toBe("inconclusive");
+  });
+  test("refuses whom it hangs up on", () => {
+    expect(judgeAttempt(unanswered({ end: "closed" }), forged, soundSilent, rawSetting).outcome).toBe(
+      "refused",
+    );
+  });
+});
+
+describe("whatever happens", () => {
+  const encounters = fc.record({
+    end: fc.constantFrom<End>("unconnected", "open", "closed", "reset", "flooded"),
+    established: fc.boolean(),
+    localFault: fc.option(fc.constant("ERR_SSL_X"), { nil: undefined }),
+    alert: fc.option(fc.integer({ min: 0, max: 255 }), { nil: undefined }),
+    version: fc.constantFrom(undefined, "1.2" as const, "1.3" as const),
+    sent: fc.constantFrom(undefined, "forged" as const, "empty" as const, "other" as const),
+    verified: fc.boolean(),
+    answer: fc.option(
+      fc.record({
+        label: fc.constantFrom("HTTP 200", "HTTP 302", "HTTP 403", "HTTP 503"),
+        content: fc.constantFrom("body", "else"),
+      }),
+      { nil: undefined },
+    ),
+    sound: fc.boolean(),
+    setting: fc.constantFrom(httpSetting, rawSetting),
+  });
+  const MEANINGS = {
+    "HTTP 200": "granted",
+    "HTTP 302": "other",
+    "HTTP 403": "denied",
+    "HTTP 503": "overloaded",
+  } as const;
+  const SENT = { forged: [FORGED], empty: [], other: [Uint8Array.of(9)] };
+
+  test("a forged certificate that was not sent and proved is never refused, and no close without good controls", () => {
+    const property = fc.property(encounters, (given) => {
+      const { answer: said, sent } = given;
+      const encounter: Encounter = {
+        trace: trace({
+          end: given.end,
+          established: given.established,
+          localFault: given.localFault,
+          error: given.end === "unconnected" ? "ECONNREFUSED" : undefined,
+          seen: seen({
+            version: given.version,
+            clientCertificates: sent && SENT[sent],
+            clientVerified: given.verified,
+            alerts:
+              given.alert === undefined ? [] : [{ from: "server", fatal: true, description: given.alert }],
+          }),
+        }),
+        answer: said && {
+          label: said.label,
+          meaning: MEANINGS[said.label],
+          content: Buffer.from(said.content),
+        },
+      };
+      const controls: Controls = given.sound ? sound : none;
+      const { outcome } = judgeAttempt(encounter, forged, controls, given.setting);
+      const proved = sent === "forged" && given.verified;
+      return (
+        (outcome !== "refused" || (proved && (given.sound || given.alert !== undefined))) &&
+        (outcome === "inconclusive" || given.end !== "unconnected") &&
+        (outcome !== "accepted" || said?.label === "HTTP 200")
+      );
+    });
+    expect(() => fc.assert(property, { numRuns: 2000 })).not.toThrow();
+  });
+});
