@@ -18,6 +18,7 @@ import { fingerprintOf } from "../../../src/pki/verify/describe.ts";
 import { readCertificates, readCrls } from "../../../src/pki/verify/pem.ts";
 import { verifyCertificate } from "../../../src/pki/verify/verify.ts";
 import { unlessRefused } from "../../support/refusal.ts";
+import { cpuStopwatch } from "../../support/cpu.ts";
 import { forge, forgeCrl, type Identity, newKey, NOW, serialOf } from "./forge.ts";
 
 /** A leaf with most of the extensions that are read. */
@@ -178,10 +179,10 @@ describe("hostile bytes are refused or read, never anything else", () => {
     let nested: Uint8Array = octetString(Uint8Array.of(1));
     for (let depth = 0; depth < 20_000; depth += 1) nested = sequence(nested);
     const subject = sequence(setOf(sequence(oid("2.5.4.99"), nested)));
-    const started = performance.now();
+    const spent = cpuStopwatch();
     const { certificate } = await forge({ subject, extra: [extension("1.2.3.4", false, nested)] });
     expect(certificate.subject.rdns).toHaveLength(1);
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(spent()).toBeLessThan(2000);
   });
 
   test("a certificate of more than 256 KiB", async () => {
@@ -194,10 +195,10 @@ describe("hostile bytes are refused or read, never anything else", () => {
       { length: 10_000 },
       (_, i) => ({ type: "dns", value: `n${i}.example` }) as const,
     );
-    const started = performance.now();
+    const spent = cpuStopwatch();
     const { certificate } = await forge({ replace: { subjectAltName: subjectAltName(names) } });
     expect(certificate.subjectAltName).toHaveLength(10_000);
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(spent()).toBeLessThan(2000);
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { nameConstraints } from "../../../src/pki/extensions.ts";
 import type { VerifyRequest } from "../../../src/pki/verify/request.ts";
 import { isInvalid, verifyCertificate } from "../../../src/pki/verify/verify.ts";
+import { cpuStopwatch } from "../../support/cpu.ts";
 import { forge, HOUR, type Identity, newKey, NOW, type Spec } from "./forge.ts";
 
 /** The subjects of the path, or the reasons. */
@@ -145,9 +146,9 @@ describe("hostile certificates cost little", () => {
   test("a mesh of CAs that sign each other is given up, not called invalid", async () => {
     const [cas, other] = [await mesh(9), await ca("other")];
     const leaf = await forge({}, cas[0]);
-    const started = performance.now();
+    const spent = cpuStopwatch();
     expect(ask(leaf, cas, [other])).toEqual(["too-complex@0"]);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(spent()).toBeLessThan(1000);
     const verdict = verifyCertificate({
       certificate: leaf.certificate,
       intermediates: cas.map(({ certificate }) => certificate),
@@ -168,9 +169,9 @@ describe("hostile certificates cost little", () => {
       layer = [...layer, ...issuers];
     }
     const [leaf, other] = [await forge({}, issuers[0]), await ca("other")];
-    const started = performance.now();
+    const spent = cpuStopwatch();
     expect(ask(leaf, layer, [other])).toEqual(["too-complex@0"]);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(spent()).toBeLessThan(1000);
   });
 
   test("two hundred CAs of one name with another key do not hide the right one that the leaf names", async () => {

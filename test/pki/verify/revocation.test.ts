@@ -4,6 +4,7 @@ import { authorityKeyIdentifier, extension, keyUsage } from "../../../src/pki/ex
 import { oids } from "../../../src/pki/oids.ts";
 import { parseCrl } from "../../../src/pki/verify/crl.ts";
 import { isInvalid, verifyCertificate } from "../../../src/pki/verify/verify.ts";
+import { cpuStopwatch } from "../../support/cpu.ts";
 import {
   type CrlForgery,
   DAY,
@@ -213,8 +214,8 @@ test("a CRL of 100,000 entries is read in under two seconds, and searched", asyn
   const made = await chain();
   const others = Array.from({ length: 99_999 }, (_, i) => ({ serial: integer(2 ** 40 + i), reason: 4 }));
   const der = forgeCrl(made.issuing, { entries: [...others, { serial: serialOf(made.leaf), reason: 1 }] });
-  const started = performance.now();
+  const spent = cpuStopwatch();
   expect(parseCrl(der, "CRL").revoked.size).toBe(100_000);
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(spent()).toBeLessThan(2000);
   expect(ask(made, [der])).toEqual(["revoked@0"]);
 });
