@@ -58,9 +58,10 @@ function checkOrigin(origin: string): void {
   });
 }
 
-/** The origin as a file's name: it is a URL without its scheme, and a slash would be a directory. */
+/** The last part of the origin's path as a file's name. */
 function fileName(origin: string): string {
-  const name = origin.replace(/[^A-Za-z0-9._-]/g, "-").replace(/^[.-]+/, "");
+  const last = origin.split("/").findLast((part) => part !== "") ?? "";
+  const name = last.replace(/[^A-Za-z0-9._-]/g, "-").replace(/^[.-]+/, "");
   return name === "" || name.length > 200 ? "log" : name;
 }
 

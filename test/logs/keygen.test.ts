@@ -32,8 +32,8 @@ describe.each(types)("a %s key pair", (type) => {
     const out = scratch();
     const result = generateKeyFiles({ origin, type, out }, files);
     expect(result.files).toEqual({
-      key: join(out, "fleet.internal-audit.key"),
-      pub: join(out, "fleet.internal-audit.pub"),
+      key: join(out, "audit.key"),
+      pub: join(out, "audit.pub"),
     });
     expect(statSync(result.files.key).mode & 0o777).toBe(0o600);
     expect(statSync(result.files.pub).mode & 0o777).toBe(0o644);
@@ -45,9 +45,9 @@ describe.each(types)("a %s key pair", (type) => {
 
   test("is left alone where only the public half is there", () => {
     const out = scratch();
-    writeFileSync(join(out, "fleet.internal-audit.pub"), "mine");
+    writeFileSync(join(out, "audit.pub"), "mine");
     expect(() => generateKeyFiles({ origin, type, out }, files)).toThrow("exists already");
-    expect(readdirSync(out)).toEqual(["fleet.internal-audit.pub"]);
+    expect(readdirSync(out)).toEqual(["audit.pub"]);
   });
 
   test("is refused when others can read it", () => {
@@ -103,10 +103,12 @@ test.each(["", "a b", "a+b", "a\nb", "a\u00a0b", "a\u200bb", "é".repeat(128), "
 );
 
 test.each([
-  ["../../etc/passwd", "etc-passwd.key"],
+  ["../../etc/passwd", "passwd.key"],
+  ["fleet.internal/..", "log.key"],
   ["/", "log.key"],
   ["日本", "log.key"],
-  ["example.com/a_b", "example.com-a_b.key"],
+  ["example.com/a_b/", "a_b.key"],
+  ["example.com", "example.com.key"],
 ])("the origin %j stays in the directory", (bad, name) => {
   const out = scratch();
   generateKeyFiles({ origin: bad, type: "ed25519", out }, files);

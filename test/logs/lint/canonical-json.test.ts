@@ -1,0 +1,71 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { canonicalJson, type Json } from "../../../src/logs/lint/canonical-json.ts";
+import { jsonStructure } from "../../../src/logs/lint/structure.ts";
+
+describe("the canonical form of JSON", () => {
+  // RFC 8785 section 3.2.2 and 3.2.3
+  test("is that of the RFC's examples", () => {
+    const first = JSON.parse(
+      String.raw`{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}`,
+    ) as Json;
+    expect(canonicalJson(first)).toBe(
+      String.raw`{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}`,
+    );
+    const second = JSON.parse(
+      String.raw`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`,
+    ) as Json;
+    expect((canonicalJson(second) ?? "").match(/"[^"]*"(?=})|[A-Z][A-Za-z: ]+/g)).toEqual(
+      expect.arrayContaining(["Carriage Return", "One", "Control"]),
+    );
+    expect([...(canonicalJson(second) ?? "").matchAll(/:"([A-Z][a-z]+)/g)].map(([, word]) => word)).toEqual([
+      "Carriage",
+      "One",
+      "Control",
+      "Latin",
+      "Euro",
+      "Emoji",
+      "Hebrew",
+    ]);
+  });
+
+  test("means the same value, and does not depend on the order of keys", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const canonical = canonicalJson(value as Json);
+        fc.pre(canonical !== undefined);
+        const again = JSON.parse(canonical) as Json;
+        expect(canonicalJson(again)).toBe(canonical);
+        expect(again).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+
+  test("is lacking for what JSON cannot hold", () => {
+    expect(canonicalJson(JSON.parse('{"a":[1e400]}') as Json)).toBeUndefined();
+    expect(canonicalJson(JSON.parse(String.raw`"\ud800"`) as Json)).toBeUndefined();
+    expect(canonicalJson(JSON.parse(String.raw`{"\udc00":1}`) as Json)).toBeUndefined();
+  });
+});
+
+describe("the structure of JSON", () => {
+  test.each([
+    ['{"a":1,"b":{"a":1},"c":[{"a":1},{"a":2}]}', undefined, 3],
+    ['{"a":1,"b":2,"a":3}', "a", 1],
+    [String.raw`{"a":1,"\u0061":2}`, "a", 1],
+    ['{"x":[{"k":1,"k":1}]}', "k", 3],
+    ['{"a":"a","b":["a","a","{\\"z\\":1,\\"z\\":2}"]}', undefined, 2],
+    ['{"__proto__":1,"__proto__":2}', "__proto__", 1],
+    ['"text"', undefined, 0],
+  ])("of %j", (text, duplicate, depth) => {
+    expect(jsonStructure(text)).toEqual({ duplicate, depth });
+  });
+
+  test("never has a duplicate key in what JSON.stringify writes", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(3), (value, space) => {
+        expect(jsonStructure(JSON.stringify(value, null, space)).duplicate).toBeUndefined();
+      }),
+    );
+  });
+});
