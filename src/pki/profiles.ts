@@ -7,6 +7,7 @@ import {
   extendedKeyUsage,
   type ExtensionDer,
   keyIdentifier,
+  type KeyUsage,
   keyUsage,
   nameConstraints,
   subjectAltName,
@@ -137,6 +138,12 @@ export interface LeafProfile extends Common {
 
 const PURPOSES: Readonly<Record<Usage, string>> = { client: oids.clientAuth, server: oids.serverAuth };
 
+/** Only RSA can be used for key transport, and only to a server (RFC 5280 section 4.2.1.12). */
+function leafKeyUsage({ keyType, usages }: LeafProfile): KeyUsage[] {
+  const transport = keyType.startsWith("rsa") && usages.includes("server");
+  return transport ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"];
+}
+
 export function leafProfile(profile: LeafProfile): CertificateSpec {
   const { crlUrl, ocspUrl } = profile;
   return {
@@ -149,10 +156,7 @@ export function leafProfile(profile: LeafProfile): CertificateSpec {
     ]),
     extensions: [
       basicConstraints({ ca: false }),
-      // only RSA can be used for key transport
-      keyUsage(
-        profile.keyType.startsWith("rsa") ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"],
-      ),
+      keyUsage(leafKeyUsage(profile)),
       extendedKeyUsage(profile.usages.map((usage) => PURPOSES[usage])),
       subjectAltName(profile.names),
       subjectKeyIdentifier(keyIdentifier(profile.spki)),

@@ -1,0 +1,3 @@
+module fleetsec.test/x509verify
+
+go 1.22
