@@ -93,7 +93,7 @@ function verdictLine(endpoint: EndpointResult, { style, columns }: ProbeTextOpti
   const refused = idsOf("refused").size;
   const accepted = idsOf("accepted").size;
   const text = {
-    enforced: `✓ ENFORCED: ${refused} attacks refused, the valid client served before and after`,
+    enforced: `✓ ENFORCED: ${refused} ${refused === 1 ? "attack" : "attacks"} refused, the valid client served before and after`,
     bypassed: `✗ BYPASSED: ${accepted} of ${new Set(attacks.map(({ id }) => id)).size} attacks accepted`,
     inconclusive: "? INCONCLUSIVE: nothing is proved either way",
   }[verdict];

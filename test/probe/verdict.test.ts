@@ -301,6 +301,6 @@ describe("whatever happens", () => {
         (outcome !== "accepted" || said?.label === "HTTP 200")
       );
     });
-    expect(() => fc.assert(property, { numRuns: 2000 })).not.toThrow();
+    expect(() => fc.assert(property, { numRuns: 100 })).not.toThrow();
   });
 });

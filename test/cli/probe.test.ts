@@ -1,0 +1,326 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { beforeAll, describe, expect, test } from "vitest";
+import { FleetsecError } from "../../src/errors.ts";
+import { newWorld, type World } from "../probe/support/probing.ts";
+import { httpsServer, tcpServer } from "../probe/support/servers.ts";
+import { testCa, testLeaf } from "../probe/support/certificates.ts";
+import { runCli } from "../support/cli.ts";
+import { scratch } from "../support/scratch.ts";
+
+const schema = JSON.parse(
+  readFileSync(new URL("../../docs/schema/probe.v1.json", import.meta.url), "utf8"),
+) as object;
+const isValid = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
+const ESSENTIAL = ["--attack", "no-cert", "self-signed", "wrong-ca"];
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+/** The files that the flags name, in a directory of the test's own. */
+function files() {
+  const directory = scratch();
+  const put = (name: string, text: string) => {
+    const path = join(directory, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+  return {
+    directory,
+    put,
+    root: put("root.pem", world.root.pem),
+    cert: put("client.pem", world.client.pem),
+    key: put("client.key", world.client.keyPem),
+    ca: put("ca.pem", world.ca.pem),
+    caKey: put("ca.key", world.ca.keyPem),
+  };
+}
+
+function flagsFor({ root, cert, key }: ReturnType<typeof files>): string[] {
+  return ["--server-ca", root, "--client-cert", cert, "--client-key", key];
+}
+
+function server(rejectUnauthorized: boolean): Promise<number> {
+  const { pem, keyPem } = world.server;
+  const options = { cert: pem, key: keyPem, ca: [world.root.pem], sigalgs: "ecdsa_secp256r1_sha256" };
+  return httpsServer({ ...options, requestCert: true, rejectUnauthorized }, (_request, response) => {
+    response.end("hello");
+  });
+}
+
+describe("probe", () => {
+  test("an enforced endpoint ends with 0, in text of 80 columns and in JSON by its schema", async () => {
+    const given = files();
+    const args = ["probe", `https://localhost:${await server(true)}/`, ...flagsFor(given)];
+    const text = await runCli([...args, ...ESSENTIAL], { cwd: given.directory });
+    expect(text.code).toBe(0);
+    expect(text.stdout).toContain("ENFORCED");
+    expect(text.stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    const json = await runCli([...args, "--client-ca", given.ca, "--client-ca-key", given.caKey, "--json"], {
+      cwd: given.directory,
+    });
+    expect(json.code).toBe(0);
+    const document = JSON.parse(json.stdout) as {
+      ok: boolean;
+      endpoints: { attacks: { id: string; outcome: string }[] }[];
+    };
+    expect(isValid(document) ? [] : isValid.errors).toEqual([]);
+    expect(document.ok).toBe(true);
+    expect(
+      document.endpoints[0]?.attacks.filter(({ outcome }) => outcome === "not-run").map(({ id }) => id),
+    ).toEqual(["revoked", "revoked"]);
+  });
+
+  test("a bypassed endpoint ends with 1 and tells what to change", async () => {
+    const given = files();
+    const args = ["probe", `https://localhost:${await server(false)}/`, ...flagsFor(given), ...ESSENTIAL];
+    const text = await runCli(args, { cwd: given.directory });
+    expect(text.code).toBe(1);
+    expect(text.stdout).toContain("✗ no-cert was accepted on TLS 1.3 and TLS 1.2");
+    expect(text.stdout).toContain("ssl_verify_client on");
+    expect(text.stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    const json = await runCli([...args, "--json"], { cwd: given.directory });
+    expect(json.code).toBe(1);
+    const document: unknown = JSON.parse(json.stdout);
+    expect(isValid(document) ? [] : isValid.errors).toEqual([]);
+    expect(document).toMatchObject({ ok: false, summary: { enforced: 0, bypassed: 1, inconclusive: 0 } });
+  });
+
+  test("a dead port ends with 3", async () => {
+    const given = files();
+    const result = await runCli(["probe", "https://127.0.0.1:1/", ...flagsFor(given), "--json"], {
+      cwd: given.directory,
+    });
+    expect(result.code).toBe(3);
+    const document: unknown = JSON.parse(result.stdout);
+    expect(isValid(document) ? [] : isValid.errors).toEqual([]);
+    expect(document).toMatchObject({ ok: false, summary: { inconclusive: 1 } });
+  });
+
+  test("without a CA key, what needs it is not run, by name", async () => {
+    const given = files();
+    const args = [
+      "probe",
+      `https://localhost:${await server(true)}/`,
+      ...flagsFor(given),
+      "--attack",
+      "no-cert",
+      "expired",
+    ];
+    const { code, stdout } = await runCli(args, { cwd: given.directory });
+    expect(code).toBe(0);
+    expect(stdout).toContain("· not run: expired: needs the key of the CA");
+  });
+
+  test("without any identity an open server is still found", async () => {
+    const given = files();
+    const args = [
+      "probe",
+      `https://localhost:${await server(false)}/`,
+      "--server-ca",
+      given.root,
+      "--attack",
+      "no-cert",
+    ];
+    const { code, stderr } = await runCli(args, { cwd: given.directory });
+    expect(code).toBe(1);
+    expect(stderr).toContain("there is no valid client");
+  });
+
+  test("a client is issued from --client-ca where there is none", async () => {
+    const given = files();
+    const args = ["probe", `https://localhost:${await server(true)}/`, "--server-ca", given.root];
+    const ca = ["--client-ca", given.ca, "--client-ca-key", given.caKey];
+    expect((await runCli([...args, ...ca, ...ESSENTIAL], { cwd: given.directory })).code).toBe(0);
+  });
+
+  test("the dev CA gives the client, the forgeries and the trust; targets come from the configuration", async () => {
+    const directory = scratch();
+    const env = { FLEETSEC_PASSPHRASE: "a passphrase for the test" };
+    const run = (...args: string[]) => runCli(args, { cwd: directory, env });
+    writeFileSync(
+      join(directory, "fleetsec.yaml"),
+      `version: 1
+name: acme
+domain: fleet.internal
+pki:
+  roles:
+    fleet-edge: {usages: [client], allowed_domains: [fleet.internal], application_roles: [vehicle_agent]}
+    gateway: {usages: [server], allowed_domains: [fleet.internal, localhost], allow_bare_domains: true, allow_ip_sans: true}
+`,
+    );
+    expect((await run("ca", "init", "--insecure-dev-key")).code).toBe(0);
+    const issued = await run(
+      "cert",
+      "issue",
+      "gateway",
+      "--role",
+      "gateway",
+      "--san",
+      "dns:localhost",
+      "--json",
+    );
+    expect(issued.code).toBe(0);
+    const { files: paths } = JSON.parse(issued.stdout) as { files: Record<"bundle" | "key", string> };
+    const at = (path: string) =>
+      readFileSync(join(directory, path.startsWith(directory) ? path.slice(directory.length) : path));
+    const ca = readFileSync(join(directory, ".fleetsec/ca/bundle.pem"));
+    const options = {
+      cert: at(paths.bundle),
+      key: at(paths.key),
+      ca,
+      requestCert: true,
+      rejectUnauthorized: true,
+    };
+    const roles: unknown[] = [];
+    const port = await httpsServer({ ...options, sigalgs: "ecdsa_secp256r1_sha256" }, (request, response) => {
+      roles.push((request.socket as TLSSocket).getPeerCertificate().subject.OU);
+      response.end("hello");
+    });
+    const config = readFileSync(join(directory, "fleetsec.yaml"), "utf8");
+    writeFileSync(
+      join(directory, "fleetsec.yaml"),
+      `${config}probe:\n  targets: ["https://localhost:${port}/"]\n  timeout: 5s\n  concurrency: 4\n`,
+    );
+    const result = await run(
+      "probe",
+      "--json",
+      "--attack",
+      "no-cert",
+      "self-signed",
+      "wrong-ca",
+      "expired",
+      "server-auth-only",
+    );
+    expect(result.code).toBe(0);
+    expect(roles[0]).toBe("vehicle_agent");
+    const document = JSON.parse(result.stdout) as {
+      endpoints: { attacks: { id: string; outcome: string }[] }[];
+    };
+    const refused = document.endpoints[0]?.attacks
+      .filter(({ outcome }) => outcome === "refused")
+      .map(({ id }) => id);
+    expect(new Set(refused)).toEqual(
+      new Set(["no-cert", "self-signed", "wrong-ca", "expired", "server-auth-only"]),
+    );
+  });
+
+  test("an interruption prints what is known and ends with 130", async () => {
+    const controller = new AbortController();
+    const given = files();
+    const port = await tcpServer(() =>
+      setTimeout(() => controller.abort(new FleetsecError("interrupted", "interrupted")), 50),
+    );
+    const result = await runCli(["probe", `https://localhost:${port}/`, ...flagsFor(given), "--json"], {
+      cwd: given.directory,
+      signal: controller.signal,
+    });
+    expect(result.code).toBe(130);
+    const document: unknown = JSON.parse(result.stdout);
+    expect(isValid(document) ? [] : isValid.errors).toEqual([]);
+    expect(document).toMatchObject({ interrupted: true, ok: false });
+  });
+
+  test("--list names every attack", async () => {
+    const text = await runCli(["probe", "--list"], { cwd: scratch() });
+    expect(text.code).toBe(0);
+    expect(text.stdout).toContain("twin-ca");
+    const json = await runCli(["probe", "--list", "--json"], { cwd: scratch() });
+    expect(JSON.parse(json.stdout)).toMatchObject({ schema: "fleetsec.probe-attacks/v1" });
+  });
+});
+
+describe("bad input is refused before the first connection", () => {
+  const TARGET = "https://127.0.0.1:1/";
+  test.each<[string, string[], string, RegExp]>([
+    ["no target", [], "usage", /nothing to probe/],
+    ["port 0", ["https://localhost:0/"], "usage", /port 0/],
+    ["an unknown attack", [TARGET, "--attack", "no-crt"], "usage", /no attack no-crt/],
+    ["an unknown attack to skip", [TARGET, "--skip", "everything"], "usage", /no attack everything/],
+    [
+      "nothing left to run",
+      [TARGET, "--attack", "no-cert", "--skip", "no-cert"],
+      "usage",
+      /no attack is left/,
+    ],
+    ["half of a pair", [TARGET, "--client-cert", "client.pem"], "usage", /needs --client-key/],
+    ["the other half", [TARGET, "--client-ca-key", "ca.key"], "usage", /needs --client-ca/],
+    ["a timeout of zero", [TARGET, "--timeout", "0"], "usage", /--timeout/],
+    ["a timeout that is none", [TARGET, "--timeout", "soon"], "usage", /--timeout/],
+    ["too much concurrency", [TARGET, "--concurrency", "65"], "usage", /--concurrency/],
+    ["an empty canary", [TARGET, "--canary", ""], "usage", /--canary/],
+    ["an identity without a key", [TARGET, "--identity", "expired=client.pem"], "usage", /--identity/],
+    [
+      "an identity for an attack without one",
+      [TARGET, "--identity", "no-cert=client.pem,client.key"],
+      "usage",
+      /presents no certificate/,
+    ],
+    [
+      "a key of another certificate",
+      [TARGET, "--client-cert", "client.pem", "--client-key", "ca.key"],
+      "input",
+      /is not the key/,
+    ],
+    [
+      "a CA key of another CA",
+      [TARGET, "--client-ca", "ca.pem", "--client-ca-key", "client.key"],
+      "input",
+      /is not the key/,
+    ],
+    ["a missing file", [TARGET, "--server-ca", "nowhere.pem"], "not-found", /nowhere/],
+    ["a directory for a file", [TARGET, "--server-ca", "."], "input", /directory/],
+    ["what is no PEM", [TARGET, "--server-ca", "garbage.pem"], "input", /garbage/],
+  ])("%s", async (_name, args, code, message) => {
+    const given = files();
+    given.put("garbage.pem", "not a certificate");
+    const result = await runCli(["probe", ...args, "--json"], { cwd: given.directory });
+    expect(result.code).toBe(2);
+    const error = JSON.parse(result.stdout) as { schema: string; code: string; message: string };
+    expect(error).toMatchObject({ schema: "fleetsec.error/v1", code });
+    expect(error.message).toMatch(message);
+    expect(result.stdout).not.toContain("PRIVATE KEY");
+  });
+
+  test("a CA that did not issue the client", async () => {
+    const given = files();
+    const other = await testCa("Other");
+    const ca = [
+      "--client-ca",
+      given.put("other.pem", other.pem),
+      "--client-ca-key",
+      given.put("other.key", other.keyPem),
+    ];
+    const result = await runCli(["probe", TARGET, ...flagsFor(given), ...ca, "--json"], {
+      cwd: given.directory,
+    });
+    expect(result.code).toBe(2);
+    expect(JSON.parse(result.stdout)).toMatchObject({ code: "input" });
+  });
+
+  test("--identity supplies a forged one, beside the names of the others", async () => {
+    const given = files();
+    const thief = await testLeaf(await testCa("Thieves"), { commonName: "thief", purpose: "client" });
+    const identity = `revoked=${given.put("t.pem", thief.pem)},${given.put("t.key", thief.keyPem)}`;
+    const args = [
+      "probe",
+      `https://localhost:${await server(true)}/`,
+      ...flagsFor(given),
+      "--identity",
+      identity,
+    ];
+    const { code, stdout } = await runCli([...args, "--attack", "no-cert,revoked", "--json"], {
+      cwd: given.directory,
+    });
+    expect(code).toBe(0);
+    const document = JSON.parse(stdout) as { endpoints: { attacks: { id: string; outcome: string }[] }[] };
+    const outcomes = document.endpoints[0]?.attacks
+      .filter(({ id }) => id === "revoked")
+      .map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(["refused", "refused"]);
+  });
+});

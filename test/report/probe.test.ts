@@ -1,0 +1,107 @@
+import { stripVTControlCharacters } from "node:util";
+import { describe, expect, test } from "vitest";
+import type { AttackResult, EndpointResult, ProbeResult } from "../../src/probe/result.ts";
+import { probeText } from "../../src/report/probe.ts";
+import { styleFor } from "../../src/report/style.ts";
+
+const attack = (changes: Partial<AttackResult>): AttackResult => ({
+  id: "no-cert",
+  title: "no certificate",
+  tls: "1.3",
+  outcome: "refused",
+  layer: "tls",
+  evidence: "alert certificate_required",
+  meaning: "anyone who can reach the port is served",
+  reference: "RFC 8446 section 4.4.2.4",
+  fix: "nginx: ssl_verify_client on;\nGo: tls.Config{ClientAuth: tls.RequireAndVerifyClientCert}",
+  reportedOnly: false,
+  ...changes,
+});
+
+function resultOf(
+  verdict: EndpointResult["verdict"],
+  attacks: readonly AttackResult[],
+  target = "https://gateway.example/",
+): ProbeResult {
+  const endpoint: EndpointResult = {
+    target,
+    address: "192.0.2.1",
+    verdict,
+    reasons: verdict === "enforced" ? [] : ["no-cert on TLS 1.3: something"],
+    control: [
+      { tls: "1.3", outcome: "accepted", evidence: "HTTP 200" },
+      { tls: "1.2", outcome: "refused", evidence: "TLS 1.2 is not offered" },
+    ],
+    attacks,
+  };
+  const summary = { enforced: 0, bypassed: 0, inconclusive: 0, [verdict]: 1 };
+  return { ok: verdict === "enforced", summary, endpoints: [endpoint], unreachable: [], interrupted: false };
+}
+
+const plain = { style: styleFor(false), columns: 80 };
+const ALL = ["refused", "accepted", "not-applicable", "inconclusive", "not-run"] as const;
+
+describe("the terminal report", () => {
+  test("each outcome reads without colour, and colour adds no character", () => {
+    const result = resultOf(
+      "bypassed",
+      ALL.map((outcome, i) => attack({ id: `attack-${i}`, outcome })),
+    );
+    const text = probeText(result, plain);
+    for (const word of ["✓ refused", "✗ ACCEPTED", "– n/a", "? unclear", "· not run"])
+      expect(text).toContain(word);
+    expect(stripVTControlCharacters(probeText(result, { ...plain, style: styleFor(true) }))).toBe(text);
+  });
+
+  test.each([40, 80, 120])("no line is longer than %i columns", (columns) => {
+    const long = "a very long piece of evidence, as a server may give it ".repeat(5);
+    const result = resultOf(
+      "bypassed",
+      ALL.map((outcome) => attack({ outcome, evidence: long, id: `x-${outcome}` })),
+    );
+    const lines = probeText(result, { ...plain, columns }).split("\n");
+    expect(lines.filter((line) => line.length > Math.max(columns, 60))).toEqual([]);
+  });
+
+  test("a fix is told once", () => {
+    const accepted = { outcome: "accepted" } as const;
+    const text = probeText(
+      resultOf("bypassed", [attack(accepted), attack({ ...accepted, id: "self-signed" })]),
+      plain,
+    );
+    expect(text.match(/ssl_verify_client on/g)).toHaveLength(1);
+    expect(text).toContain("as for no-cert");
+  });
+
+  test("what is only reported is no failure, and comes without a fix", () => {
+    const text = probeText(
+      resultOf("enforced", [attack({}), attack({ id: "no-eku", outcome: "accepted", reportedOnly: true })]),
+      plain,
+    );
+    expect(text).toContain("! no-eku is accepted on TLS 1.3 (reported, no failure)");
+    expect(text).not.toContain("ssl_verify_client");
+    expect(text).toContain("ENFORCED: 1 attack refused");
+  });
+
+  test("what an interruption, an address and a doubt leave behind is said", () => {
+    const unreachable = [{ target: "https://gateway.example/", address: "::1", reason: "ECONNREFUSED" }];
+    const text = probeText(
+      { ...resultOf("inconclusive", [attack({ outcome: "inconclusive" })]), unreachable, interrupted: true },
+      plain,
+    );
+    expect(text).toContain("? not established");
+    expect(text).toContain("refuses connections at ::1 (ECONNREFUSED)");
+    expect(text).toContain("interrupted");
+    expect(text).toContain("INCONCLUSIVE");
+  });
+
+  test("text from outside cannot steer the terminal", () => {
+    const hostile = "\u001b[2J\u202eevil";
+    const text = probeText(
+      resultOf("bypassed", [attack({ outcome: "accepted", evidence: hostile })], `https://x/${hostile}`),
+      plain,
+    );
+    expect(text).not.toContain("\u001b");
+    expect(text).not.toContain("\u202e");
+  });
+});
