@@ -17,9 +17,19 @@ const PATIENCE = 15_000;
 export async function startProcess(
   program: string,
   args: readonly string[],
-  options: { readonly cwd: string; readonly port: number; readonly host?: string },
+  options: {
+    readonly cwd: string;
+    readonly port: number;
+    readonly host?: string;
+    /** Beside the environment that we have. */
+    readonly env?: Readonly<Record<string, string>>;
+  },
 ): Promise<EngineProcess> {
-  const child = spawn(program, args, { cwd: options.cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
   let written = "";
   const keep = (chunk: Buffer) => (written = (written + chunk.toString()).slice(-(1 << 20)));
   child.stdout.on("data", keep);

@@ -34,11 +34,12 @@ export function connected(client: Client13, { agreed, request }: In<"wait-finish
     transcript.add(end);
     records.sealWith(sealer13(suite, trafficKeys(suite, agreed.clientSecret)));
   }
-  sendCompatibility(connection);
+  const steps = settings.script.flight ?? flightFor(settings, request);
+  if (steps.length > 0) sendCompatibility(connection);
   const stage = stage13(connection, agreed, transcript, request, agreed.clientSecret, () =>
     records.sealWith(sealer13(suite, trafficKeys(suite, ours))),
   );
-  sendFlight(stage, settings.script.flight ?? flightFor(settings, request));
+  sendFlight(stage, steps);
   connection.ready = true;
   const resumption = deriveSecret(suite.hash, master, "res master", transcript.hash(suite.hash));
   return { at: "connected", agreed, secrets: { client: ours, server, resumption }, keyUpdates: 0 };

@@ -114,6 +114,8 @@ export interface Fake13 {
   received(): string;
   /** What the client sent after its first flight, opened: handshake messages by type, data as text. */
   readonly sent: (number | string)[];
+  /** How often the client wrote. */
+  writes(): number;
   /** One record under the server's keys. */
   send(type: number, bytes: Uint8Array): void;
   /** Bytes as they are. */
@@ -136,8 +138,10 @@ export function fake13(settings: Settings, server: ServerKey, tamper: Tamper = {
   let secret: Uint8Array = new Uint8Array();
   let nextOpen: (() => void) | undefined;
   const suite = cipherSuites.get(0x1301) as CipherSuite;
+  let writes = 0;
   const client = wireClient(settings, {
     send(bytes) {
+      writes += 1;
       for (const record of fromClient.push(bytes)) {
         if (record.type === ContentType.changeCipherSpec) continue;
         const content = opened(record);
@@ -237,6 +241,7 @@ export function fake13(settings: Settings, server: ServerKey, tamper: Tamper = {
   return {
     client,
     received: () => text,
+    writes: () => writes,
     sent,
     send: (type, bytes) => client.receive(seal({ type, bytes })),
     raw: (bytes) => client.receive(bytes),

@@ -1,0 +1,253 @@
+import type { Attack, Fix } from "../attack.ts";
+import {
+  certificateVerify,
+  emptyCertificate,
+  finished,
+  keyExchange,
+  newKeys,
+  ownCertificate,
+  type Proof,
+  type Script,
+} from "./script.ts";
+import type { WireVersion } from "./settings.ts";
+
+/** One client of an attack on the protocol's state. */
+export interface WireAttempt {
+  /** What sets it apart from the attack's other clients; empty where nothing does. */
+  readonly kind: string;
+  readonly script: Script;
+  /** Whether it has a valid client's certificate: the public part is no secret. */
+  readonly presents: "valid" | "nothing";
+  /** The most bytes of the ClientHello in one record. */
+  readonly helloFragment?: number;
+  /** Resumes a session that a client without a certificate was given before. */
+  readonly resumes?: "no-certificate";
+}
+
+/** An attack on the protocol's state, as the registry of attacks takes it over. */
+export interface WireAttack extends Omit<Attack, "versions" | "plan"> {
+  readonly versions: readonly WireVersion[];
+  readonly attempts: readonly WireAttempt[];
+  /**
+   * What must have happened before the server's answer means anything: the flight was sent; a later
+   * request was answered (`answeredLater` of the client); 0-RTT data was taken (`earlyDataTaken`).
+   */
+  readonly decides: "flight" | "later-flight" | "early-data";
+  /** A server that says nothing has refused: the attack itself only listens. */
+  readonly silenceRefuses: boolean;
+}
+
+/** Handshakes are the TLS library's: no setting makes a broken one right. */
+const updateLibrary: Fix = {
+  nginx: "update nginx and the TLS library that it is linked with (nginx -V); no directive mends this",
+  envoy: "update Envoy: its TLS library is built in; no filter mends this",
+  haproxy: "update HAProxy and the TLS library that it is linked with (haproxy -vv)",
+  node: "update node; do not terminate TLS in a library of your own",
+  go: "update Go and build again; do not build with a changed crypto/tls",
+};
+
+const noEarlyData: Fix = {
+  nginx: "ssl_early_data off;",
+  envoy: "do not accept early data: remove it from the QUIC and TLS settings of the listener",
+  haproxy: "remove allow-0rtt from the bind line",
+  node: "node takes no 0-RTT data; look for a proxy before it that does",
+  go: "crypto/tls takes no 0-RTT data; in quic-go set Allow0RTT: false",
+};
+
+const authenticateAtOnce: Fix = {
+  nginx: "ssl_verify_client on; for the whole server, not by location",
+  envoy: "require_client_certificate: true; BoringSSL does not renegotiate as a server",
+  haproxy: "bind … verify required; the client is asked in the first handshake",
+  node: "requestCert: true, rejectUnauthorized: true; never socket.renegotiate()",
+  go: "ClientAuth: tls.RequireAndVerifyClientCert; crypto/tls does not renegotiate as a server",
+};
+
+const both = ["1.3", "1.2"] as const;
+
+type Described = Pick<WireAttack, "id" | "title" | "reference" | "meaning" | "attempts"> &
+  Partial<WireAttack>;
+
+function attack(described: Described): WireAttack {
+  return {
+    weight: "required",
+    versions: both,
+    fix: updateLibrary,
+    decides: "flight",
+    silenceRefuses: false,
+    ...described,
+  };
+}
+
+const valid = (flight: Script["flight"], kind = ""): WireAttempt => ({
+  kind,
+  presents: "valid",
+  script: flight === undefined ? {} : { flight },
+});
+
+/** A valid client's flight, but for its proof. */
+const proving = (proof: Proof, kind = ""): WireAttempt =>
+  valid([ownCertificate, keyExchange, certificateVerify(proof), finished], kind);
+
+/** Attacks that need the raw client, in the order of reports. */
+export const wireAttacks: readonly WireAttack[] = [
+  attack({
+    id: "skip-certificate",
+    title: "no Certificate message at all",
+    reference: "RFC 8446 section 4.4.2, CVE-2022-25640",
+    meaning: "the server goes on without the certificate that it asked for",
+    attempts: [{ kind: "", presents: "nothing", script: { flight: [keyExchange, finished] } }],
+  }),
+  attack({
+    id: "skip-certificate-verify",
+    title: "a valid client's certificate without CertificateVerify",
+    reference: "RFC 8446 section 4.4.3, CVE-2014-6593",
+    meaning: "nobody proves that the certificate is theirs, and certificates are public",
+    attempts: [valid([ownCertificate, keyExchange, finished])],
+  }),
+  attack({
+    id: "certificate-verify-only",
+    title: "CertificateVerify without a Certificate",
+    reference: "RFC 8446 section 4.4.3",
+    meaning: "the server takes a proof without knowing of whom",
+    attempts: [valid([keyExchange, certificateVerify(), finished])],
+  }),
+  attack({
+    id: "empty-certificate-with-verify",
+    title: "an empty Certificate and a CertificateVerify",
+    reference: "RFC 8446 section 4.4.3",
+    meaning: "the server takes a proof without knowing of whom",
+    attempts: [valid([emptyCertificate, keyExchange, certificateVerify(), finished])],
+  }),
+  attack({
+    id: "stolen-certificate",
+    title: "a valid client's certificate, signed for with another key",
+    reference: "RFC 8446 section 4.4.3",
+    meaning: "whoever has seen a client's certificate can be that client",
+    attempts: [proving({ by: "impostor" })],
+  }),
+  attack({
+    id: "bad-verify",
+    title: "a valid client's certificate with a signature that is none",
+    reference: "RFC 8446 section 4.4.3, CVE-2022-21449",
+    meaning: "signatures are not, or not properly, checked",
+    attempts: [
+      proving({ signature: "bit-flip" }, "one bit changed"),
+      proving({ signature: "zeros" }, "zeros"),
+      proving({ signature: "empty" }, "empty"),
+      proving({ signature: "zero-r-s" }, "r = s = 0"),
+    ],
+  }),
+  attack({
+    id: "verify-algorithm-mismatch",
+    title: "signed with another kind of key than the certificate's",
+    reference: "RFC 8446 section 4.4.3, CVE-2022-25638",
+    meaning: "the signature is checked with a key that is not the certificate's",
+    attempts: [proving({ scheme: "other-kind" })],
+  }),
+  attack({
+    id: "verify-replayed",
+    title: "a valid client's signature over another handshake",
+    reference: "RFC 8446 section 4.4.3",
+    meaning: "a signature that was once seen is good for ever",
+    attempts: [proving({ over: "another-handshake" })],
+  }),
+  attack({
+    id: "verify-wrong-context",
+    title: "signed as a server would sign",
+    reference: "RFC 8446 section 4.4.3",
+    meaning: "a server's signature passes as a client's: the two can be reflected",
+    versions: ["1.3"],
+    attempts: [proving({ over: "server-context" })],
+  }),
+  attack({
+    id: "two-certificates",
+    title: "two Certificate messages",
+    reference: "RFC 8446 section 4.4.2",
+    meaning: "the certificate that is verified need not be the one that is believed",
+    attempts: [valid([ownCertificate, ownCertificate, keyExchange, certificateVerify(), finished])],
+  }),
+  attack({
+    id: "empty-then-real",
+    title: "an empty Certificate, then a valid client's",
+    reference: "RFC 8446 section 4.4.2",
+    meaning: "the certificate that is verified need not be the one that is believed",
+    attempts: [valid([emptyCertificate, ownCertificate, keyExchange, certificateVerify(), finished])],
+  }),
+  attack({
+    id: "bad-finished",
+    title: "a wrong Finished",
+    reference: "RFC 8446 section 4.4.4",
+    meaning: "nothing binds the connection to the handshake that authenticated it",
+    attempts: [
+      valid([ownCertificate, keyExchange, certificateVerify(), { send: "finished", verifyData: "wrong" }]),
+    ],
+  }),
+  attack({
+    id: "data-before-finished",
+    title: "a request before Finished",
+    reference: "RFC 8446 section 4.4.4, CVE-2020-24613",
+    meaning: "requests are served before the handshake has come to its end",
+    attempts: [
+      { kind: "without a certificate", presents: "nothing", script: { flight: [keyExchange, newKeys] } },
+      valid([ownCertificate, keyExchange, certificateVerify()], "under the handshake's keys"),
+      valid([ownCertificate, keyExchange, certificateVerify(), newKeys], "under the new keys"),
+    ],
+  }),
+  attack({
+    id: "listen-only",
+    title: "nothing after the server's first flight",
+    reference: "RFC 8446 section 4.4.4",
+    meaning: "the server speaks to a client that has not shown who it is",
+    silenceRefuses: true,
+    attempts: [{ kind: "", presents: "nothing", script: { flight: [], silent: true } }],
+  }),
+  attack({
+    id: "early-data",
+    title: "a 0-RTT request without a certificate",
+    reference: "RFC 8446 section 8, appendix E.5",
+    meaning: "early data is served to clients that never had a certificate",
+    fix: noEarlyData,
+    versions: ["1.3"],
+    decides: "early-data",
+    attempts: [{ kind: "", presents: "nothing", resumes: "no-certificate", script: { earlyData: true } }],
+  }),
+  attack({
+    id: "renegotiation",
+    title: "an empty certificate on renegotiation",
+    reference: "RFC 5746, CVE-2009-3555",
+    meaning: "a renegotiated handshake without a certificate keeps the rights of the first",
+    fix: authenticateAtOnce,
+    versions: ["1.2"],
+    decides: "later-flight",
+    attempts: [
+      {
+        kind: "asked for by the client",
+        presents: "valid",
+        script: { renegotiates: true, later: [emptyCertificate, keyExchange, finished] },
+      },
+      {
+        kind: "asked for by the server",
+        presents: "valid",
+        script: { later: [emptyCertificate, keyExchange, finished] },
+      },
+    ],
+  }),
+  attack({
+    id: "post-handshake",
+    title: "an empty certificate in post-handshake authentication",
+    reference: "RFC 8446 section 4.6.2",
+    meaning: "a certificate that is asked for later may be left out",
+    fix: authenticateAtOnce,
+    versions: ["1.3"],
+    decides: "later-flight",
+    attempts: [{ kind: "", presents: "valid", script: { later: [emptyCertificate, finished] } }],
+  }),
+  attack({
+    id: "fragmented-hello",
+    title: "no certificate, after a ClientHello in many records",
+    reference: "RFC 8446 section 5.1",
+    meaning: "what looks at the ClientHello from outside misses it, and another server answers",
+    fix: authenticateAtOnce,
+    attempts: [{ kind: "", presents: "nothing", helloFragment: 16, script: {} }],
+  }),
+];

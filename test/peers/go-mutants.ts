@@ -1,0 +1,135 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/**
+ * Go's TLS server with one check left out: what the wire attacks are for. The edits are made here, at
+ * test time, in copies of the installed toolchain's own files; `go build -overlay` puts them in place.
+ */
+export const mutants = ["skip-certificate", "skip-verify", "any-signature", "any-finished"] as const;
+export type Mutant = (typeof mutants)[number];
+
+/** The variable by which the built server chooses its mutant; without it, it is as it should be. */
+export const MUTANT_VARIABLE = "FLEETSEC_TLS_MUTANT";
+
+interface Edit {
+  readonly file: "handshake_server.go" | "handshake_server_tls13.go";
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+const peekIsNot = (type: string, instead: string) =>
+  `if err := c.readHandshakeBytes(4); err != nil {
+		return err
+	}
+	if c.hand.Bytes()[0] != ${type} {
+		${instead}
+	}
+`;
+
+const edits: Readonly<Record<Mutant, readonly Edit[]>> = {
+  "skip-certificate": [
+    {
+      file: "handshake_server_tls13.go",
+      find: "\tmsg, err := c.readHandshake(hs.transcript)\n\tif err != nil {\n\t\treturn err\n\t}\n\n\tcertMsg, ok := msg.(*certificateMsgTLS13)",
+      replace: `\tif mutant == "skip-certificate" {\n\t${peekIsNot("typeCertificate", "return hs.sendSessionTickets()")}\t}\n$&`,
+    },
+    {
+      file: "handshake_server.go",
+      find: "// certificate message, even if it's empty.\n\tif c.config.ClientAuth >= RequestClientCert {",
+      replace:
+        '_, certificateSent := msg.(*certificateMsg)\n\tif (certificateSent || mutant != "skip-certificate") && c.config.ClientAuth >= RequestClientCert {',
+    },
+  ],
+  "skip-verify": [
+    {
+      file: "handshake_server_tls13.go",
+      find: "\tif len(certMsg.certificate.Certificate) != 0 {",
+      replace: `\tif mutant == "skip-verify" {\n\t${peekIsNot("typeCertificateVerify", "return hs.sendSessionTickets()")}\t}\n$&`,
+    },
+    {
+      file: "handshake_server.go",
+      find: "\tif len(c.peerCertificates) > 0 {\n\t\t// certificateVerifyMsg is included",
+      replace:
+        '\tif mutant == "skip-verify" && c.hand.Len() == 0 {\n\t\tif err := c.readFromUntil(c.conn, recordHeaderLen); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tif recordType(c.rawInput.Bytes()[0]) != recordTypeHandshake {\n\t\t\ths.finishedHash.discardHandshakeBuffer()\n\t\t\treturn nil\n\t\t}\n\t}\n$&',
+    },
+  ],
+  "any-signature": [
+    {
+      file: "handshake_server_tls13.go",
+      find: "sigHash, signed, certVerify.signature); err != nil {",
+      replace: 'sigHash, signed, certVerify.signature); err != nil && mutant != "any-signature" {',
+    },
+    {
+      file: "handshake_server.go",
+      find: "hs.finishedHash.buffer, certVerify.signature); err != nil {",
+      replace: 'hs.finishedHash.buffer, certVerify.signature); err != nil && mutant != "any-signature" {',
+    },
+  ],
+  "any-finished": [
+    {
+      file: "handshake_server_tls13.go",
+      find: "if !hmac.Equal(hs.clientFinished, finished.verifyData) {",
+      replace: 'if !hmac.Equal(hs.clientFinished, finished.verifyData) && mutant != "any-finished" {',
+    },
+    {
+      file: "handshake_server.go",
+      find: "\tverify := hs.finishedHash.clientSum(hs.masterSecret)\n\tif len(verify) != len(clientFinished.verifyData)",
+      replace:
+        '\tverify := hs.finishedHash.clientSum(hs.masterSecret)\n\tif mutant == "any-finished" {\n\t\tverify = clientFinished.verifyData\n\t}\n\tif len(verify) != len(clientFinished.verifyData)',
+    },
+  ],
+};
+
+const run = promisify(execFile);
+const source = fileURLToPath(new URL("go/tlsserver/main.go", import.meta.url));
+
+/** Builds the server as it is. @returns the program's path */
+export function buildServer(go: string, directory: string): Promise<string> {
+  return build(go, directory, "tlsserver", []);
+}
+
+/** Builds the server with every mutant in it. @throws Error where the toolchain's source has changed */
+export async function buildMutants(go: string, directory: string): Promise<string> {
+  const { stdout } = await run(go, ["env", "GOROOT"]);
+  const folder = join(stdout.trim(), "src", "crypto", "tls");
+  const copies = join(directory, "crypto-tls");
+  mkdirSync(copies, { recursive: true });
+  const changed = new Map<string, string>();
+  for (const { file, find, replace } of Object.values(edits).flat()) {
+    const text = changed.get(file) ?? readFileSync(join(folder, file), "utf8");
+    changed.set(file, edited(text, find, replace.replace("$&", find), file));
+  }
+  changed.set("mutant.go", `package tls\n\nimport "os"\n\nvar mutant = os.Getenv("${MUTANT_VARIABLE}")\n`);
+  const overlay: Record<string, string> = {};
+  for (const [file, text] of changed) {
+    writeFileSync(join(copies, file), text);
+    overlay[join(folder, file)] = join(copies, file);
+  }
+  const plan = join(directory, "overlay.json");
+  writeFileSync(plan, JSON.stringify({ Replace: overlay }));
+  return build(go, directory, "tlsserver-mutants", ["-overlay", plan]);
+}
+
+function edited(text: string, find: string, replace: string, file: string): string {
+  const parts = text.split(find);
+  if (parts.length !== 2) {
+    throw new Error(`crypto/tls/${file} of this Go has ${parts.length - 1} places to edit, not 1:\n${find}`);
+  }
+  return parts.join(replace);
+}
+
+async function build(
+  go: string,
+  directory: string,
+  name: string,
+  options: readonly string[],
+): Promise<string> {
+  const program = join(directory, name);
+  const env = { ...process.env, GO111MODULE: "off", CGO_ENABLED: "0" };
+  await run(go, ["build", ...options, "-o", program, source], { env });
+  return program;
+}
