@@ -70,6 +70,7 @@ type Described = Pick<WireAttack, "id" | "title" | "reference" | "meaning" | "at
 function attack(described: Described): WireAttack {
   return {
     weight: "required",
+    takesIdentity: false,
     versions: both,
     fix: updateLibrary,
     decides: "flight",
