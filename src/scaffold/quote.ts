@@ -12,6 +12,7 @@ export type Quote = (value: Value) => string;
 /** The languages that templates are written in, by the names used in `template.yaml`. */
 export const formats = {
   nginx: atoms(quoteNginx),
+  haproxy: atoms(quoteHaproxy),
   yaml: structures(quoteYaml),
   json: structures(quoteJson),
   rego: structures(quoteJson),
@@ -58,6 +59,23 @@ function quoteNginx(text: string): string {
 }
 
 const LINES: Readonly<Record<string, string>> = { "\t": "\\t", "\r": "\\r", "\n": "\\n" };
+
+/**
+ * HAProxy (section 2.2 of its manual, "Quoting and escaping"): within double quotes \ escapes, and
+ * every byte can be written as \xNN. A `%` would start a sample in a log format and has no one escape.
+ */
+function quoteHaproxy(text: string): string {
+  refuse(text, /\0|\p{Cs}/u, "HAProxy cannot hold a NUL byte");
+  refuse(text, /%/, "HAProxy would take % for the start of a sample");
+  const bytes = Array.from(Buffer.from(text), (byte) =>
+    byte < 0x20 || byte > 0x7e || HAPROXY_SPECIAL.includes(byte)
+      ? `\\x${hex(byte, 2)}`
+      : String.fromCharCode(byte),
+  );
+  return `"${bytes.join("")}"`;
+}
+
+const HAPROXY_SPECIAL = Buffer.from("\"\\$#'");
 
 /** YAML 1.1 and 1.2 agree on double-quoted ASCII with \" \\ \xNN \uNNNN \UNNNNNNNN. */
 function quoteYaml(text: string): string {

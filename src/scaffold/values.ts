@@ -65,9 +65,9 @@ export function valuesFor(settings: Settings, directory: string): Values {
     listen: gateway.listen,
     listen_host: listenHost,
     listen_port: listenPort,
-    upstreams: gateway.upstream.map((address) => {
+    upstreams: gateway.upstream.map((address, i) => {
       const [host, port] = splitHostPort(address);
-      return { address, host, port };
+      return { name: `upstream-${i + 1}`, address, host, port };
     }),
     upstream_discovery: gateway.upstream.every((address) => isIp(splitHostPort(address)[0]))
       ? "STATIC"

@@ -12,9 +12,12 @@ import { type EngineProcess, freePorts, startProcess } from "./process.ts";
  * scaffolded policy, and a backend that remembers what reached it.
  */
 
+export type GatewayKind = "nginx" | "envoy" | "haproxy";
+
 export interface GatewayEngines {
   readonly nginx?: Engine;
   readonly envoy?: Engine;
+  readonly haproxy?: Engine;
   readonly opa: Engine;
 }
 
@@ -118,7 +121,7 @@ export interface RunningGateway {
 }
 
 export async function startGateway(
-  kind: "nginx" | "envoy",
+  kind: GatewayKind,
   engines: GatewayEngines,
   project: GatewayProject,
   /** Changes what was scaffolded, before it is run. */
@@ -142,7 +145,7 @@ export async function startGateway(
 }
 
 async function start(
-  kind: "nginx" | "envoy",
+  kind: GatewayKind,
   engines: GatewayEngines,
   project: GatewayProject,
   edit: (directory: string) => void,
@@ -164,16 +167,17 @@ async function start(
     port: ports.gateway,
     seen,
     inputs: extAuthz?.inputs ?? [],
-    events: () => (existsSync(events) ? jsonLines(readFileSync(events, "utf8")) : []),
+    // HAProxy writes to its standard output
+    events: () => jsonLines(existsSync(events) ? readFileSync(events, "utf8") : engine.output()),
     decisions: () => jsonLines(opa.output()).filter(({ msg }) => msg === "Decision Log"),
     engine,
     opa,
   };
 }
 
-function startOpa(opa: Engine, cwd: string, port: number, kind: "nginx" | "envoy"): Promise<EngineProcess> {
+function startOpa(opa: Engine, cwd: string, port: number, kind: GatewayKind): Promise<EngineProcess> {
   // the stand-in for Envoy's plugin asks over REST, which the policy for the API does not allow
-  const authorization = kind === "nginx" ? ["--authorization=basic"] : [];
+  const authorization = kind === "envoy" ? [] : ["--authorization=basic"];
   const args = [
     "run",
     "--server",
@@ -187,8 +191,18 @@ function startOpa(opa: Engine, cwd: string, port: number, kind: "nginx" | "envoy
   return startProcess(opa.path, [...args, "policy"], { cwd, port });
 }
 
+/** As the head of each template has it, and to be quick and to stay in the foreground. */
+const ENGINE_ARGUMENTS: Readonly<Record<GatewayKind, readonly string[]>> = {
+  nginx: ["-p", ".", "-c", "nginx.conf", "-g", "daemon off;"],
+  envoy:
+    "-c envoy.yaml --use-dynamic-base-id --log-level warning --concurrency 2 --file-flush-interval-msec 50".split(
+      " ",
+    ),
+  haproxy: ["-W", "-db", "-f", "haproxy.cfg"],
+};
+
 function startEngine(
-  kind: "nginx" | "envoy",
+  kind: GatewayKind,
   engines: GatewayEngines,
   cwd: string,
   port: number,
@@ -196,21 +210,7 @@ function startEngine(
 ): Promise<EngineProcess> {
   const engine = engines[kind];
   if (engine === undefined) throw new Error(`no ${kind} was given`);
-  const args =
-    kind === "nginx"
-      ? ["-p", cwd, "-c", "nginx.conf", "-g", "daemon off;"]
-      : [
-          "-c",
-          "envoy.yaml",
-          "--use-dynamic-base-id",
-          "--log-level",
-          "warning",
-          "--concurrency",
-          "2",
-          "--file-flush-interval-msec",
-          "50",
-        ];
-  return startProcess(engine.path, args, { cwd, port, host });
+  return startProcess(engine.path, ENGINE_ARGUMENTS[kind], { cwd, port, host });
 }
 
 async function startBackend(port: number, seen: Seen[]): Promise<{ stop(): Promise<void> }> {

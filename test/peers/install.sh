@@ -16,6 +16,7 @@ table() {
   cat <<END
 # group engine      part   binary         probe     packages
 core    nginx       apt    nginx          -v        nginx libnginx-mod-stream libnginx-mod-http-js
+core    haproxy     apt    haproxy        -v        haproxy
 core    openssl     apt    openssl        version   openssl
 core    certtool    apt    certtool       --version gnutls-bin
 core    gnutls-serv apt    gnutls-serv    --version gnutls-bin
@@ -27,7 +28,6 @@ core    opa         go     opa            version   github.com/open-policy-agent
 core    zlint       go     zlint          -version  github.com/zmap/zlint/v3/cmd/zlint@v3.6.1
 core    x/mod       module -              -         golang.org/x/mod@v0.42.0
 core    node24      npm    node           --version node-linux-$arch@24.21.0
-extra   haproxy     apt    haproxy        -v        haproxy
 extra   caddy       apt    caddy          version   caddy
 extra   apache2     apt    apache2        -v        apache2
 extra   stunnel     apt    stunnel4       -version  stunnel4

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface EngineProcess {
   /** Everything that it has written. */
   output(): string;
-  signal(name: "SIGHUP" | "SIGTERM"): void;
+  signal(name: "SIGHUP" | "SIGUSR2"): void;
   stop(): Promise<void>;
 }
 

@@ -74,6 +74,28 @@ describeWithEngines(["nginx"], "a quoted value", ({ nginx }) => {
   });
 });
 
+describeWithEngines(["haproxy"], "a quoted value", ({ haproxy }) => {
+  test("is what HAProxy reads", async () => {
+    const directory = scratch();
+    const [port = 0] = await freePorts(1);
+    const values = sample("haproxy", 100);
+    const rules = values.map(
+      (value, i) =>
+        `  http-request return status 200 content-type text/plain string ${formats.haproxy(value)} if { path /${i} }`,
+    );
+    writeFileSync(
+      join(directory, "haproxy.cfg"),
+      `defaults\n  mode http\n  timeout client 5s\n  timeout server 5s\n  timeout connect 5s\nfrontend f\n  bind 127.0.0.1:${port}\n${rules.join("\n")}\n`,
+    );
+    const engine = await startProcess(haproxy.path, ["-db", "-f", "haproxy.cfg"], { cwd: directory, port });
+    try {
+      for (const [i, value] of values.entries()) expect(await get(port, `/${i}`)).toBe(value);
+    } finally {
+      await engine.stop();
+    }
+  });
+});
+
 describeWithEngines(["opa"], "a quoted value", ({ opa }) => {
   test.each(["yaml", "json", "rego"] as const)("is what OPA reads from %s", async (format) => {
     const directory = scratch();

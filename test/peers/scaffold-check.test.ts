@@ -8,7 +8,7 @@ import { runCli } from "../support/cli.ts";
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
 
-describeWithEngines(["nginx", "envoy", "opa"], "scaffold --check", (engines) => {
+describeWithEngines(["nginx", "envoy", "haproxy", "opa"], "scaffold --check", (engines) => {
   const path = Object.values(engines)
     .map((engine) => dirname(engine.path))
     .join(":");
@@ -38,22 +38,18 @@ describeWithEngines(["nginx", "envoy", "opa"], "scaffold --check", (engines) => 
     return directory;
   };
 
-  test.each(Object.entries(configs))(
-    "nginx, Envoy and OPA accept the %s configuration",
-    async (_, config) => {
-      const directory = await project(config);
-      const { code, stdout } = await fleetsec(directory, "scaffold", "--check");
-      expect(
-        stdout.match(/^(accepted|refused|not-run) .*/gm)?.map((line) => line.replace(/:.*/, "")),
-      ).toEqual([
-        "accepted  nginx by nginx",
-        "accepted  envoy by envoy",
-        "accepted  opa by opa",
-        "accepted  opa by opa",
-      ]);
-      expect(code).toBe(0);
-    },
-  );
+  test.each(Object.entries(configs))("every engine accepts the %s configuration", async (_, config) => {
+    const directory = await project(config);
+    const { code, stdout } = await fleetsec(directory, "scaffold", "--check");
+    expect(stdout.match(/^(accepted|refused|not-run) .*/gm)?.map((line) => line.replace(/:.*/, ""))).toEqual([
+      "accepted  nginx by nginx",
+      "accepted  envoy by envoy",
+      "accepted  haproxy by haproxy",
+      "accepted  opa by opa",
+      "accepted  opa by opa",
+    ]);
+    expect(code).toBe(0);
+  });
 
   // each edit is one that circulates, or a slip; the engine's own words must come through
   test.each([
@@ -65,6 +61,7 @@ describeWithEngines(["nginx", "envoy", "opa"], "scaffold --check", (engines) => 
       "require_client_certificat: true",
       "'require_client_certificat'",
     ],
+    ["haproxy", "haproxy/haproxy.cfg", "verify required", "verify requires", "verify"],
     ["opa", "opa/policy/gateway.rego", "default allow := false", "allow { true }", "rego_parse_error"],
     ["opa", "opa/policy/gateway.rego", "\tidentity.trusted\n", "", "FAIL"],
     ["opa", "opa/test/log_test.rego", "test_a_query", "not_run_a_query", "coverage"],

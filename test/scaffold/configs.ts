@@ -10,7 +10,7 @@ pki:
   roles:
     gateway: {usages: [server], allowed_domains: [fleet.internal]}
 gateway:
-  kinds: [nginx, envoy]
+  kinds: [nginx, envoy, haproxy]
 `,
   varied: `version: 1
 name: acme
@@ -21,7 +21,7 @@ pki:
   roles:
     gateway: {usages: [server], allowed_domains: [av.example.com]}
 gateway:
-  kinds: [nginx, envoy]
+  kinds: [nginx, envoy, haproxy]
   server_name: edge-1.av.example.com
   listen: "[::1]:9443"
   upstream: [127.0.0.1:9001, "[::1]:9002", "localhost:9003"]
@@ -53,7 +53,7 @@ pki:
   roles:
     gateway: {usages: [server], allowed_domains: [xn--bcher-kva.0-0.x], allow_bare_domains: true}
 gateway:
-  kinds: [nginx, envoy]
+  kinds: [nginx, envoy, haproxy]
   server_name: xn--bcher-kva.0-0.x
   certificate: g-a.t--e.0
   upstream: localhost:1

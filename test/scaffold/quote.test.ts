@@ -82,6 +82,21 @@ describe("no value breaks out of its quoting", () => {
     );
   });
 
+  test("HAProxy gets one quoted word of plain bytes and \\xNN, which is the value", () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const token = quoted("haproxy", text);
+        fc.pre(token !== undefined);
+        expect(token).toMatch(/^"([ !%&(-[\]-~]|\\x[0-9a-f]{2})*"$/);
+        const bytes = token
+          .slice(1, -1)
+          .replace(/\\x(..)/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+        expect(Buffer.from(bytes, "latin1").toString()).toBe(text);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test.each(["1.1", "1.2"] as const)("YAML %s reads the value", (version) => {
     fc.assert(
       fc.property(anyValue, (value) => {
