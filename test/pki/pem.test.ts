@@ -52,7 +52,7 @@ describe("PEM", () => {
 
   test("any text is refused or reads back to itself", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (body) => {
+      fc.property(fc.string(), (body) => {
         const text = `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`;
         const canonical = body.replaceAll(/\s/g, "");
         expect([canonical, "input"]).toContain(base64Or(text));

@@ -1,11 +1,11 @@
-import { FleetsecError } from "../../src/errors.ts";
+import { type ErrorCode, FleetsecError } from "../../src/errors.ts";
 
-/** What a parser made of hostile input, or undefined where it refused it as `input`. Any other error is a fault. */
-export function unlessRefused<T>(parse: () => T): T | undefined {
+/** What a parser made of hostile input, or undefined where it refused it with that code. Any other error is a fault. */
+export function unlessRefused<T>(parse: () => T, code: ErrorCode = "input"): T | undefined {
   try {
     return parse();
   } catch (error) {
-    if (error instanceof FleetsecError && error.code === "input") return undefined;
+    if (error instanceof FleetsecError && error.code === code) return undefined;
     throw error;
   }
 }
