@@ -38,6 +38,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./logs.ts"),
   },
   {
+    name: "verify-logs",
+    summary: "verify a signed log offline, and find what was altered",
+    load: () => import("./verify-logs.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script for bash, zsh or fish",
     load: () => import("./completion.ts"),

@@ -202,7 +202,7 @@ export const systemFiles: Files = {
 
   makeDirectory(path, mode = 0o700) {
     attempt(path, () => {
-      const first = fs.mkdirSync(path, { recursive: true, mode });
+      const first = makeDirectories(path, mode);
       if (first === undefined) return;
       // each directory that was made is an entry in the one above it
       const top = resolve(first);
@@ -356,6 +356,30 @@ function readRegular(fd: number, path: string, maxBytes: number): Buffer {
   const data = fs.readFileSync(fd);
   if (data.length > maxBytes) throw tooLong(path, maxBytes);
   return data;
+}
+
+/**
+ * Creates a directory and its missing parents; gives the first one that it made. `mkdirSync` with
+ * `recursive` does the same, but in Node 20 never returns where a file system has no room for it,
+ * as under /proc.
+ */
+export function makeDirectories(path: string, mode: number): string | undefined {
+  try {
+    fs.mkdirSync(path, { mode });
+    return path;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && fs.statSync(path).isDirectory()) return undefined;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+  }
+  const first = makeDirectories(dirname(path), mode);
+  try {
+    fs.mkdirSync(path, { mode });
+  } catch (error) {
+    // another process was faster
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return first ?? path;
 }
 
 function requireRegular(fd: number, path: string): fs.Stats {

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import { attempt } from "./files.ts";
+import { attempt, makeDirectories } from "./files.ts";
 import type { Clock } from "./platform.ts";
 
 export interface LockOptions {
@@ -44,7 +44,7 @@ export function systemLocks(clock: Clock): Locks {
 const MAX_PAUSE = 50;
 
 async function acquire(directory: string, clock: Clock, timeout: number): Promise<string> {
-  attempt(directory, () => fs.mkdirSync(directory, { recursive: true, mode: 0o700 }));
+  attempt(directory, () => makeDirectories(directory, 0o700));
   const deadline = clock.monotonic() + timeout;
   for (let pause = 1; ; pause = Math.min(pause * 2, MAX_PAUSE)) {
     const holder = livingContender(directory);

@@ -156,6 +156,19 @@ describe("directories and links", () => {
     expect(files.list(join(directory, "a"))).toEqual(["b"]);
   });
 
+  test("missing parents are made, what is there stays, and what cannot be made ends", () => {
+    const directory = scratch();
+    files.makeDirectory(join(directory, "a/b/c"));
+    files.makeDirectory(join(directory, "a/b/c"));
+    files.makeDirectory(join(directory, "a/b/d/"));
+    expect(readdirSync(join(directory, "a/b"))).toEqual(["c", "d"]);
+    writeFileSync(join(directory, "f"), "");
+    expect(codeOf(() => files.makeDirectory(join(directory, "f")))).toBe("exists");
+    expect(codeOf(() => files.makeDirectory(join(directory, "f/g")))).toBe("input");
+    // there, mkdirSync of Node 20 never returns
+    expect(codeOf(() => files.makeDirectory("/proc/no-such/place"))).toBe("not-found");
+  });
+
   test("a symlink is swapped in one step, and its kind is told without following it", () => {
     const directory = scratch();
     const link = join(directory, "current");

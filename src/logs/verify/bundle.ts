@@ -1,3 +1,5 @@
+import { FleetsecError } from "../../errors.ts";
+import { type BatchLeaf, parseLeaf } from "../leaf.ts";
 import { bundlePath, levelSize, MAX_ENTRY, TILE_WIDTH, tileWidth } from "../tiles.ts";
 import type { Inventory } from "./inventory.ts";
 import type { StoreReader } from "./store.ts";
@@ -72,4 +74,14 @@ export function bundleIndexes(inventory: Inventory, size: number): number[] {
 export function readBundle(reader: StoreReader, path: string): Bundle | undefined {
   const bytes = reader.read(path, MAX_BUNDLE);
   return bytes === undefined ? undefined : splitBundle(bytes);
+}
+
+/** What an entry says, where it is a leaf of ours; what is none is reported where leaves are judged. */
+export function leafIn(entry: Buffer): BatchLeaf | undefined {
+  try {
+    return parseLeaf(entry);
+  } catch (error) {
+    if (error instanceof FleetsecError) return undefined;
+    throw error;
+  }
 }

@@ -1,7 +1,6 @@
-import { parseLeaf } from "../leaf.ts";
 import { HASH_SIZE, leafHash } from "../merkle.ts";
 import { levelSize, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
-import { bundleFileOf, bundleIndexes, readBundle } from "./bundle.ts";
+import { bundleFileOf, bundleIndexes, leafIn, readBundle } from "./bundle.ts";
 import { buildUpwards, emptyHashTree, type HashTree, setHash } from "./hash-tree.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Pace } from "./pace.ts";
@@ -10,8 +9,9 @@ import type { StoreReader } from "./store.ts";
 /** What the entry bundles say the tree is. */
 export interface BundleHashes {
   readonly tree: HashTree;
-  /** Records in all batches, by the leaves. */
+  /** Records in all batches, and their bytes, by the leaves. */
   readonly records: number;
+  readonly bytes: number;
 }
 
 /** The hashes of the leaves in the store's bundles, and of the levels above them. */
@@ -22,26 +22,20 @@ export async function hashesFromBundles(
   pace: Pace,
 ): Promise<BundleHashes> {
   const tree = emptyHashTree();
-  let records = 0;
+  let [records, bytes] = [0, 0];
   for (const index of bundleIndexes(inventory, size)) {
     await pace();
     const file = bundleFileOf(inventory, index, size);
     const entries = file === undefined ? [] : (readBundle(reader, file.path)?.entries ?? []);
     for (const [slot, entry] of entries.slice(0, tileWidth(0, index, size)).entries()) {
       setHash(tree, 0, index * TILE_WIDTH + slot, leafHash(entry));
-      records += recordsIn(entry);
+      const said = leafIn(entry);
+      records += said?.records ?? 0;
+      bytes += said?.bytes ?? 0;
     }
   }
   buildUpwards(tree);
-  return { tree, records };
-}
-
-function recordsIn(entry: Buffer): number {
-  try {
-    return parseLeaf(entry).records;
-  } catch {
-    return 0; // no leaf of ours: reported where leaves are judged
-  }
+  return { tree, records, bytes };
 }
 
 /** The hashes in the store's tiles; with `older`, in the widest partial tiles that a later one replaced. */

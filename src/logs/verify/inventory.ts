@@ -143,12 +143,12 @@ function addTile(files: MutableTileFiles, index: number, width: number): void {
 const KINDS = {
   file: "a file",
   directory: "a directory",
-  symlink: "a symbolic link, which is not followed",
-  other: "no regular file",
+  symlink: "a symbolic link (it is not followed)",
+  other: "something that is no file",
 } as const satisfies Record<FileKind, string>;
 
 function unexpected(named: boolean, kind: FileKind): string {
   return named
-    ? `${KINDS[kind]} where a file of the log belongs`
-    : `${KINDS[kind]} that the log does not have`;
+    ? `${KINDS[kind]} stands where a file of the log belongs`
+    : `${KINDS[kind]} that is none of the log's`;
 }

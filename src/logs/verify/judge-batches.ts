@@ -1,8 +1,7 @@
-import { FleetsecError } from "../../errors.ts";
 import { batchPath, hashesPath } from "../layout.ts";
-import { type BatchLeaf, formatLeaf, parseLeaf } from "../leaf.ts";
+import { type BatchLeaf, formatLeaf } from "../leaf.ts";
 import { leafHash, rootOf } from "../merkle.ts";
-import { bundleIndexes, bundleFileOf, readBundle } from "./bundle.ts";
+import { bundleIndexes, bundleFileOf, leafIn, readBundle } from "./bundle.ts";
 import type { Findings } from "./finding.ts";
 import { gapsIn, reportGaps } from "./gaps.ts";
 import type { HashTree } from "./hash-tree.ts";
@@ -25,6 +24,8 @@ export interface BatchesSource {
   readonly findings: Findings;
   readonly pace: Pace;
   readonly deep: boolean;
+  /** Told how many bytes of batches are done. */
+  readonly progress: (bytes: number) => void;
 }
 
 export interface BatchTotals {
@@ -42,6 +43,7 @@ export interface BatchTotals {
 export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> {
   reportFiles(source);
   const chain = judgeChain(source.findings);
+  let done = 0;
   const checked = { batches: 0, records: 0, bytes: 0, skipped: 0 };
   const present = new Set(source.inventory.batches);
   const batchesOf = lookUpBatches(source);
@@ -54,6 +56,8 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
     }
     const signed = leaf.state === "altered" ? await rebuildLeaf(source, leaf, said) : said;
     if (signed === undefined) continue;
+    source.progress(done);
+    done += signed.bytes;
     const { intact } = await judgeBatch({ ...source, batchesOf }, { ...signed, seq: leaf.seq });
     if (!intact) continue;
     checked.batches += 1;
@@ -141,20 +145,11 @@ async function readBatchIndex({
     await pace();
     const file = bundleFileOf(inventory, block, size);
     for (const entry of file === undefined ? [] : (readBundle(reader, file.path)?.entries ?? [])) {
-      const leaf = parse(entry);
+      const leaf = leafIn(entry);
       if (leaf === undefined || leaf.seq >= size) continue;
       const batches = index.get(leaf.bytes) ?? new Map<string, number>();
       index.set(leaf.bytes, batches.set(leaf.sha256, leaf.seq));
     }
   }
   return index;
-}
-
-function parse(entry: Buffer): BatchLeaf | undefined {
-  try {
-    return parseLeaf(entry);
-  } catch (error) {
-    if (error instanceof FleetsecError) return undefined;
-    throw error;
-  }
 }

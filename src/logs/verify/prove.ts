@@ -1,5 +1,5 @@
 import { rootOf } from "../merkle.ts";
-import { TILE_WIDTH, levelSize, partialTilesOf, treeFromTiles } from "../tiles.ts";
+import { TILE_WIDTH, partialTilesOf, treeFromTiles } from "../tiles.ts";
 import {
   blockIndexes,
   buildUpwards,
@@ -133,9 +133,4 @@ function* allPicks(choices: readonly (readonly Buffer[])[], open: readonly numbe
     }
     pick[next] = (pick[next] ?? 0) + 1;
   }
-}
-
-/** Whether a place of the tree of `size` leaves is within it. */
-export function inTree(level: number, index: number, width: number, size: number): boolean {
-  return index * TILE_WIDTH + width <= levelSize(level, size);
 }

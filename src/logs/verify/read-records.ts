@@ -34,14 +34,15 @@ export async function readRecords(
   const hashes = hashList();
   const offsets: number[] = [];
   // Byte 0 is room for the 00 before a record that begins with the chunk.
-  const chunk = Buffer.allocUnsafe(1 + CHUNK);
+  const size = Math.min(CHUNK, Math.max(1, Math.min(file.size, maxBytes)));
+  const chunk = Buffer.allocUnsafe(1 + size);
   let long: ReturnType<typeof createHash> | undefined;
   let position = 0;
   let start = 0;
   const atLimit = () => offsets.length >= maxRecords;
   while (position < maxBytes && !atLimit()) {
     await pace();
-    const read = file.read(chunk.subarray(1, 1 + Math.min(CHUNK, maxBytes - position)), position);
+    const read = file.read(chunk.subarray(1, 1 + Math.min(size, maxBytes - position)), position);
     if (read === 0) break;
     const end = 1 + read;
     let from = 1;

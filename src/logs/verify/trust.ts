@@ -18,6 +18,8 @@ export type Quorum =
 export const MAX_TRUST_SIZE = 1 << 20;
 /** Witnesses and groups in a policy; tlog-policy recommends 32 of each or more. */
 const MAX_NAMES = 1000;
+/** Problems that are told one by one: a file that is something else altogether has one a line. */
+const MAX_PROBLEMS = 10;
 
 /** Whether the witnesses that cosigned, by their names, are enough. */
 export function quorumMet(quorum: Quorum, cosigned: ReadonlySet<string>): boolean {
@@ -59,7 +61,10 @@ export function parseTrust(bytes: Buffer, name: string): Trust {
   }
   if (problems.length > 0) {
     throw new FleetsecError("input", `${name} is no trust file`, {
-      problems,
+      problems:
+        problems.length > MAX_PROBLEMS
+          ? [...problems.slice(0, MAX_PROBLEMS), `and ${problems.length - MAX_PROBLEMS} more`]
+          : problems,
       hint: "name the .pub file that logs keygen wrote, or a C2SP tlog-policy file",
     });
   }

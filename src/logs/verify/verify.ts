@@ -24,6 +24,8 @@ export interface VerifyParts {
   readonly locks: Locks;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Told now and then how many bytes of batches are done, and how many there are. */
+  readonly progress: (done: number, total: number) => void;
 }
 
 /** Up to so many records, the trees over them are recomputed without being asked for. */
@@ -84,7 +86,9 @@ async function judge(context: Context): Promise<Verification> {
   });
   const deep = request.deep || bundles.records <= DEEP_BY_DEFAULT;
   const proved = proof?.proved ?? { levels: [] };
-  const totals = await judgeBatches({ request, reader, inventory, size, proved, findings, pace, deep });
+  const progress = (done: number) => parts.progress(done, bundles.bytes);
+  const source = { request, reader, inventory, size, proved, findings, pace, deep, progress };
+  const totals = await judgeBatches(source);
   const now = Math.floor(parts.clock.now() / 1000);
   const witnesses = judgeWitnesses(history.current, request.trust, now, findings);
   const age = judgeAge(totals.newest, request.maxAge, now, size, findings);

@@ -16,8 +16,10 @@ export function trustIn(...signers: readonly LogSigner[]): Trust {
   return parseTrust(Buffer.from(signers.map(({ key }) => `${formatVerifierKey(key)}\n`).join("")), "log.pub");
 }
 
+const MODEL_TRUST = trustIn(modelSigner());
+
 /** The checkpoint of a store as an anchor that an auditor holds. */
-export function anchorIn(store: StoreFiles, path = "checkpoint", trust = trustIn(modelSigner())): Anchor {
+export function anchorIn(store: StoreFiles, path = "checkpoint", trust = MODEL_TRUST): Anchor {
   const bytes = store.get(path) ?? Buffer.of();
   const opened = openCheckpoint(bytes, trust);
   if ("code" in opened) throw new Error(`${path}: ${opened.detail}`);
@@ -37,7 +39,7 @@ export async function verifyFiles(
   return verifyLog(
     {
       store: "/store",
-      trust: trustIn(modelSigner()),
+      trust: MODEL_TRUST,
       anchors: [],
       state: "/state",
       since: undefined,
@@ -58,6 +60,7 @@ export async function verifyFiles(
       locks: { hold: (_directory, work) => work() },
       clock: { now: () => NOW * 1000, monotonic: () => 0, sleep: async () => {} },
       signal: new AbortController().signal,
+      progress: () => {},
     },
   );
 }

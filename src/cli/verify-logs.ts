@@ -1,0 +1,138 @@
+import { join, resolve } from "node:path";
+import { durationFlag, parseDuration } from "../duration.ts";
+import { type ExitCode, FleetsecError } from "../errors.ts";
+import type { Verification, VerifyRequest } from "../logs/verify/verification.ts";
+import type { Cli, Define } from "./command.ts";
+import { findProject } from "./project.ts";
+
+interface VerifyFlags {
+  readonly trust?: string;
+  readonly anchor?: readonly string[];
+  readonly since?: string;
+  readonly until?: string;
+  readonly maxAge?: string;
+  readonly allowUnanchored?: true;
+  readonly state?: string;
+  readonly deep?: true;
+}
+
+export const define: Define = (command, bind) => {
+  command
+    .description(
+      "Verify a signed log offline: that no record was altered, removed, added or moved, and where.\n" +
+        "Exit 0: intact and anchored. 1: altered. 3: not established, or nothing outside the store anchors it.",
+    )
+    .argument("[store]", "the log's store (default: logs.store)")
+    .option("--trust <file>", "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file")
+    .option(
+      "--anchor <source>",
+      "a checkpoint file that was kept elsewhere, or a directory of them; repeatable",
+      (source: string, sources: readonly string[] | undefined) => [...(sources ?? []), source],
+    )
+    .option("--since <time>", "read only records of batches from then on: RFC 3339, or 24h for that long ago")
+    .option("--until <time>", "read only records of batches up to then")
+    .option("--max-age <duration>", "the newest batch must not be older")
+    .option("--allow-unanchored", "an intact log is a success even where nothing anchors it")
+    .option("--state <dir>", "where the last verified checkpoint of each log is kept (default: user state)")
+    .option("--deep", "recompute the trees over the records and the sidecars, however many there are")
+    .action(
+      bind(async (cli, store: string | undefined, flags: VerifyFlags) => {
+        const { verifyLog } = await import("../logs/verify/verify.ts");
+        const { verifyLogsDocument, verifyLogsText } = await import("../report/verify-logs.ts");
+        const { platform, output } = cli;
+        const result = await verifyLog(await requestOf(cli, store, flags), {
+          ...platform,
+          progress: (done, total) =>
+            output.progress(`verifying: ${megabytes(done)} of ${megabytes(total)} MB`),
+        });
+        output.result(verifyLogsDocument(result), () =>
+          verifyLogsText(result, { color: output.color.stdout, columns: output.columns }),
+        );
+        if (result.kept.fault !== undefined) {
+          output.warn(`the checkpoint could not be kept for the next run: ${result.kept.fault}`);
+        }
+        return exitCodeOf(result);
+      }),
+    );
+};
+
+function exitCodeOf({ ok, verdict }: Verification): ExitCode {
+  if (ok) return 0;
+  return verdict === "altered" ? 1 : 3;
+}
+
+async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags): Promise<VerifyRequest> {
+  const { files, cwd, userState, clock } = cli.platform;
+  if (flags.trust === undefined) {
+    throw new FleetsecError("usage", "--trust is missing", {
+      hint: "name the log's .pub file; without a key that you trust there is nothing to verify",
+    });
+  }
+  const { MAX_TRUST_SIZE, parseTrust } = await import("../logs/verify/trust.ts");
+  const { readAnchors } = await import("../logs/verify/anchors.ts");
+  const trust = parseTrust(files.read(resolve(cwd, flags.trust), MAX_TRUST_SIZE), flags.trust);
+  const now = clock.now();
+  const since = timeFlag(flags.since, "--since", now);
+  const until = timeFlag(flags.until, "--until", now);
+  if (since !== undefined && until !== undefined && since > until) {
+    throw new FleetsecError("usage", "--since is later than --until");
+  }
+  // a state that was asked for by name and cannot be written is no reason to find out at the end
+  if (flags.state !== undefined) files.makeDirectory(resolve(cwd, flags.state));
+  return {
+    store: storeOf(cli, store),
+    trust,
+    anchors: (flags.anchor ?? []).flatMap((source) =>
+      readAnchors(files, source, resolve(cwd, source), trust),
+    ),
+    state: flags.state === undefined ? join(userState, "verified-logs") : resolve(cwd, flags.state),
+    since,
+    until,
+    maxAge: flags.maxAge === undefined ? undefined : durationFlag(flags.maxAge, "--max-age"),
+    deep: flags.deep === true,
+    allowUnanchored: flags.allowUnanchored === true,
+  };
+}
+
+/** @throws FleetsecError `usage` where none is named; `not-found` and `input` where there is no directory */
+function storeOf(cli: Cli, store: string | undefined): string {
+  const { files, cwd } = cli.platform;
+  const project = store === undefined ? findProject(cli) : undefined;
+  if (store === undefined && project === undefined) {
+    throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
+      hint: "fleetsec verify-logs STORE --trust FILE",
+    });
+  }
+  const path =
+    project === undefined ? resolve(cwd, store ?? "") : resolve(project.directory, project.config.logs.store);
+  const kind = files.kind(path);
+  if (kind === undefined) {
+    throw new FleetsecError("not-found", `the store ${path} does not exist`, {
+      hint: "name the directory that logs sign --store was given",
+    });
+  }
+  if (kind !== "directory" && kind !== "symlink") {
+    throw new FleetsecError("input", `the store ${path} is not a directory`);
+  }
+  return path;
+}
+
+/** RFC 3339 date or date-time, or a duration back from now; in seconds since the epoch. */
+function timeFlag(text: string | undefined, flag: string, now: number): number | undefined {
+  if (text === undefined) return undefined;
+  const back = parseDuration(text);
+  if (back !== undefined) return Math.floor(now / 1000) - back;
+  const time = RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) {
+    throw new FleetsecError("usage", `${flag} is not a time: ${text}`, {
+      hint: "write it as 2026-01-31, 2026-01-31T08:00:00Z, or 24h for that long ago",
+    });
+  }
+  return Math.floor(time / 1000);
+}
+
+const RFC_3339 = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d))?$/;
+
+function megabytes(bytes: number): string {
+  return Math.floor(bytes / 1e6).toLocaleString("en-GB");
+}

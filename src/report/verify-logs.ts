@@ -1,0 +1,211 @@
+import type { Finding } from "../logs/verify/finding.ts";
+import type { AnchorUsed, Verdict, Verification } from "../logs/verify/verification.ts";
+import { escapeText } from "./escape.ts";
+import { type Style, styleFor } from "./style.ts";
+import { wrap } from "./wrap.ts";
+
+/** The result of `verify-logs` as JSON, in the form of docs/schema/verify-logs.v1.json. */
+export function verifyLogsDocument(result: Verification): object {
+  const { ok, verdict, log, checked, anchors, findings, counts, omitted, unestablished, kept } = result;
+  return {
+    schema: "fleetsec.verify-logs/v1",
+    ok,
+    verdict,
+    anchored: anchors.length > 0,
+    log: log === undefined ? null : { ...log, root: base64(log.root) },
+    checked,
+    anchors: anchors.map(({ since, ...anchor }) => ({
+      ...anchor,
+      ...(since === undefined ? {} : { since: new Date(since).toISOString() }),
+    })),
+    findings: findings.map(({ code, seq, line, offset, path, detail, ...rest }) => ({
+      code,
+      seq,
+      line,
+      offset,
+      path,
+      detail,
+      ...rest,
+    })),
+    counts,
+    omitted,
+    unestablished,
+    kept,
+  };
+}
+
+/** More findings than anybody reads in a terminal. */
+const MAX_SHOWN = 50;
+
+/** The same for an auditor at a terminal: the verdict first, then what it rests on. */
+export function verifyLogsText(
+  result: Verification,
+  options: { readonly color: boolean; readonly columns: number },
+): string {
+  const style = styleFor(options.color);
+  const columns = Math.max(40, Math.min(options.columns, 100));
+  const sections = [
+    headline(result, style),
+    facts(result, columns),
+    findingLines(result, style, columns),
+    ...meaning(result).map((text) => wrapped(text, columns)),
+  ];
+  return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
+}
+
+function headline({ verdict, counts, log, anchors, ok }: Verification, style: Style): string {
+  const found = Object.values(counts).reduce((sum, one) => sum + one, 0);
+  const origin = log === undefined ? "" : `: ${escapeText(log.origin)}`;
+  const texts: Record<Verdict, string> = {
+    intact: style.good(style.strong("INTACT and anchored")),
+    unanchored: style.unsure(style.strong(`INTACT BUT UNANCHORED${ok ? " (allowed)" : ""}`)),
+    altered: style.bad(style.strong(`ALTERED: ${found} ${found === 1 ? "finding" : "findings"}`)),
+    "not-established": style.unsure(style.strong("NOT ESTABLISHED: not all could be checked")),
+  };
+  return verdict === "altered" && anchors.length === 0
+    ? texts[verdict]
+    : `${texts[verdict]}${verdict === "altered" ? "" : origin}`;
+}
+
+/** Label and text, one a line. */
+function facts({ log, checked, anchors, unestablished, kept }: Verification, columns: number): string {
+  const { batches, records, bytes, skipped, deep } = checked;
+  const rows: [string, string][] = [];
+  if (log !== undefined) {
+    rows.push(["log", escapeText(log.origin)]);
+    rows.push(["size", `${count(log.size, "batch", "batches")}, root ${base64(log.root)}`]);
+  }
+  rows.push([
+    "checked",
+    `${count(batches, "batch", "batches")} with ${count(records, "record", "records")} in ${count(bytes, "byte", "bytes")}; ${
+      deep ? "the trees over the records too" : "not the trees over the records (--deep does)"
+    }`,
+  ]);
+  if (skipped > 0) {
+    rows.push([
+      "not read",
+      `the records of ${count(skipped, "batch", "batches")} outside the times given; their leaves are checked`,
+    ]);
+  }
+  for (const anchor of anchors) rows.push(["anchor", anchorText(anchor)]);
+  for (const text of unestablished) rows.push(["unchecked", escapeText(text)]);
+  if (kept.now === "saved" && kept.path !== undefined) rows.push(["kept", escapeText(kept.path)]);
+  const indent = 11;
+  return rows.map(([label, text]) => `${label.padEnd(indent)}${wrapped(text, columns, indent)}`).join("\n");
+}
+
+function anchorText({ kind, size, source, since }: AnchorUsed): string {
+  const of = `the checkpoint of size ${number(size)}`;
+  switch (kind) {
+    case "kept":
+      return `${of} that you kept${since === undefined ? "" : ` on ${minute(since)}`}`;
+    case "file":
+      return `${of} in ${escapeText(source)}`;
+    case "witnesses":
+      return `${of}, cosigned by ${escapeText(source)}`;
+    case "age":
+      return `the newest batch was closed ${escapeText(source)} ago`;
+  }
+}
+
+function findingLines({ findings, omitted }: Verification, style: Style, columns: number): string {
+  if (findings.length === 0) return "";
+  const lines = findings.slice(0, MAX_SHOWN).map((finding) => findingText(finding, style, columns));
+  const rest = findings.length + omitted - lines.length;
+  if (rest > 0)
+    lines.push(`and ${number(rest)} more: --json lists ${omitted > 0 ? "the first 10,000" : "them"}`);
+  return lines.join("\n");
+}
+
+function findingText(finding: Finding, style: Style, columns: number): string {
+  const { code, seq, line, offset, path, detail, expected, found } = finding;
+  const place = [
+    seq === undefined ? "" : `batch ${number(seq)}`,
+    line === undefined ? "" : `line ${number(line)}`,
+    offset === undefined ? "" : `byte ${number(offset)}`,
+  ].filter((part) => part !== "");
+  const where = place.length === 0 ? "" : `${place.join(", ")}: `;
+  const hashes = [
+    expected === undefined ? "" : `signed ${short(expected)}`,
+    found === undefined ? "" : `found ${short(found)}`,
+  ].filter((part) => part !== "");
+  const second = [path === undefined ? "" : escapeText(path), hashes.join(", ")].filter(
+    (part) => part !== "",
+  );
+  const first = wrapped(`${code}  ${where}${escapeText(detail)}`, columns, 2);
+  return [
+    first.replace(code, style.bad(code)),
+    ...(second.length === 0 ? [] : [`  ${style.faint(wrapped(second.join("; "), columns, 2))}`]),
+  ].join("\n");
+}
+
+/** What the verdict says and does not say, in plain words. */
+function meaning(result: Verification): string[] {
+  const { verdict, log, anchors, checked, kept, counts } = result;
+  const size = log?.size ?? 0;
+  if (verdict === "altered") return alteredMeaning(counts, checked);
+  const shown =
+    checked.skipped > 0
+      ? "Established: the leaves of all batches, and the records of those that were read, are as the log's key signed them."
+      : "Established: no record was altered, removed, added or moved since the log's key signed it, and nothing else is in the store.";
+  const general =
+    "Not established: that what was written into the log is true, or that all was written that should have been.";
+  if (verdict === "not-established") return ["Nothing was found to be altered in what could be checked."];
+  if (anchors.length === 0) {
+    return [
+      shown,
+      `Not established: that the log is complete. Batches could be cut off its end, or the holder of the signing key could have rewritten it, and the store would look the same.`,
+      kept.now === "saved"
+        ? "This checkpoint is now kept: from the next run on, the log is held to it. Compare its size and root with what the log's operator published, or name an anchor with --anchor."
+        : "Name an anchor with --anchor: a checkpoint that was published or kept elsewhere.",
+    ];
+  }
+  const anchored = anchors.reduce((most, anchor) => Math.max(most, anchor.size), 0);
+  const tail =
+    anchored < size
+      ? [
+          `Batches ${number(anchored)} to ${number(size - 1)} came after the newest anchor: the holder of the signing key could still rewrite or cut off those.`,
+        ]
+      : [];
+  return [shown, ...tail, general];
+}
+
+function alteredMeaning(counts: Verification["counts"], checked: Verification["checked"]): string[] {
+  const codes = Object.keys(counts);
+  const sidecarsOnly = codes.every((code) => code === "SIDECAR_ALTERED");
+  if (sidecarsOnly) {
+    return [
+      "The records are intact: only sidecars are altered, which are not signed and serve to find altered lines. Yet somebody or something changed the store.",
+    ];
+  }
+  return [
+    `${count(checked.batches, "batch", "batches")} with ${count(checked.records, "record", "records")} ${
+      checked.batches === 1 ? "was" : "were"
+    } found as signed. Keep a copy of the store as it is before anything else touches it.`,
+  ];
+}
+
+/** Text that follows something `indent` characters long; further lines are indented by as much. */
+function wrapped(text: string, columns: number, indent = 0): string {
+  return wrap(text, columns - indent).join(`\n${" ".repeat(indent)}`);
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
+}
+
+function short(digest: string): string {
+  return `${digest.slice(0, 12)}…`;
+}
+
+function number(n: number): string {
+  return n.toLocaleString("en-GB");
+}
+
+function count(n: number, one: string, many: string): string {
+  return `${number(n)} ${n === 1 ? one : many}`;
+}
+
+function minute(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}

@@ -1,0 +1,286 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { beforeAll, describe, expect, test } from "vitest";
+import { FINDING_CODES } from "../../src/logs/verify/finding.ts";
+import { formatVerifierKey } from "../../src/logs/verifier-key.ts";
+import { modelSigner, modelStore, type StoreFiles, writeStore } from "../logs/store-model.ts";
+import { change, flip, withFile, without } from "../logs/verify/tamper.ts";
+import { batchesOf } from "../logs/verify/verifying.ts";
+import { type CliOptions, runCli } from "../support/cli.ts";
+import { scratch } from "../support/scratch.ts";
+
+const schemaPath = new URL("../../docs/schema/verify-logs.v1.json", import.meta.url);
+const schema = JSON.parse(readFileSync(schemaPath, "utf8")) as { $defs: { code: { enum: string[] } } };
+const ajv = new Ajv2020({ allErrors: true });
+addFormats.default(ajv);
+const isValid = ajv.compile(schema);
+
+let model: StoreFiles;
+beforeAll(async () => {
+  model = await modelStore(batchesOf(4, 10));
+});
+
+/** A directory with a store, its key file, and nothing of a user. */
+function workplace(store = model) {
+  const cwd = scratch();
+  writeStore(join(cwd, "log"), store);
+  writeFileSync(join(cwd, "log.pub"), `${formatVerifierKey(modelSigner().key)}\n`);
+  const options: CliOptions = { cwd, userState: join(cwd, "user") };
+  return { cwd, run: (...flags: string[]) => runCli(["verify-logs", ...flags], options) };
+}
+
+interface Document {
+  readonly ok: boolean;
+  readonly verdict: string;
+  readonly anchored: boolean;
+  readonly log: { readonly origin: string; readonly size: number; readonly root: string } | null;
+  readonly checked: Record<string, number | boolean>;
+  readonly findings: Record<string, unknown>[];
+  readonly kept: Record<string, unknown>;
+}
+
+function documentIn(stdout: string): Document {
+  const document: unknown = JSON.parse(stdout);
+  isValid(document);
+  expect(isValid.errors ?? []).toEqual([]);
+  return document as Document;
+}
+
+test("the schema names every code, in their order", () => {
+  expect(schema.$defs.code.enum).toEqual([...FINDING_CODES]);
+});
+
+describe("verdicts and exit codes", () => {
+  test("3 at first, then 0: the checkpoint of the first run anchors the next", async () => {
+    const { run, cwd } = workplace();
+    const first = await run("log", "--trust", "log.pub");
+    expect(first.code).toBe(3);
+    expect(first.stdout).toMatch(/^INTACT BUT UNANCHORED/);
+    expect(readdirSync(join(cwd, "user/verified-logs")).length).toBeGreaterThan(0);
+    const second = await run("log", "--trust", "log.pub");
+    expect(second.code).toBe(0);
+    expect(second.stdout).toMatch(/^INTACT and anchored/);
+  });
+
+  test("0 with an anchor, as JSON", async () => {
+    const { run, cwd } = workplace();
+    cpSync(join(cwd, "log/checkpoint"), join(cwd, "published.txt"));
+    const { code, stdout, stderr } = await run(
+      "log",
+      "--trust",
+      "log.pub",
+      "--anchor",
+      "published.txt",
+      "--json",
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(documentIn(stdout)).toMatchObject({
+      ok: true,
+      verdict: "intact",
+      anchored: true,
+      log: { origin: "fleet.internal/audit", size: 4 },
+      checked: { batches: 4, records: 40, skipped: 0, deep: true },
+      anchors: [{ kind: "file", size: 4, source: "published.txt" }],
+      findings: [],
+    });
+  });
+
+  test("0 unanchored, where that is allowed; 1 altered all the same", async () => {
+    const { run, cwd } = workplace();
+    const allowed = await run("log", "--trust", "log.pub", "--allow-unanchored", "--json");
+    expect(allowed.code).toBe(0);
+    expect(documentIn(allowed.stdout)).toMatchObject({ ok: true, verdict: "unanchored", anchored: false });
+    writeFileSync(join(cwd, "log/fleetsec/batch/001.jsonl"), "");
+    expect((await run("log", "--trust", "log.pub", "--allow-unanchored")).code).toBe(1);
+  });
+
+  test("1 with every fault and its place", async () => {
+    const tampered = withFile(flip(model, "fleetsec/batch/002.jsonl", 5), "stray\u001b[2Jfile", "x");
+    const { run } = workplace(tampered);
+    const { code, stdout } = await run("log", "--trust", "log.pub", "--json");
+    expect(code).toBe(1);
+    expect(documentIn(stdout)).toMatchObject({
+      ok: false,
+      verdict: "altered",
+      findings: [
+        { code: "RECORD_ALTERED", seq: 2, line: 1, offset: 0, path: "fleetsec/batch/002.jsonl" },
+        { code: "UNEXPECTED_FILE" },
+      ],
+    });
+    const text = await run("log", "--trust", "log.pub");
+    expect(text.code).toBe(1);
+    expect(text.stdout).toMatch(/^ALTERED: 2 findings\n/);
+    expect(text.stdout).toContain("RECORD_ALTERED  batch 2, line 1, byte 0");
+    expect(text.stdout).not.toContain("\u001b");
+    for (const line of text.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test("1 with two notes that contradict each other, and with nothing left, as JSON", async () => {
+    const other = await modelStore(batchesOf(4, 9));
+    const twoRoots = workplace(withFile(model, "fleetsec/checkpoint/4", other.get("checkpoint") ?? ""));
+    const equivocation = await twoRoots.run("log", "--trust", "log.pub", "--json");
+    expect(documentIn(equivocation.stdout).findings).toMatchObject([{ code: "EQUIVOCATION" }]);
+    const { run, cwd } = workplace(new Map());
+    mkdirSync(join(cwd, "log"));
+    const empty = await run("log", "--trust", "log.pub", "--json");
+    expect(empty.code).toBe(1);
+    expect(documentIn(empty.stdout)).toMatchObject({ log: null, findings: [{ code: "LOG_EMPTY" }] });
+    expect((await run("log", "--trust", "log.pub")).stdout).toMatch(/^ALTERED: 1 finding\n/);
+  });
+
+  test("a sidecar alone: exit 1, and it says that the records are intact", async () => {
+    const { run } = workplace(flip(model, "fleetsec/hashes/001", 0));
+    const { code, stdout } = await run("log", "--trust", "log.pub");
+    expect(code).toBe(1);
+    expect(stdout).toContain("The records are intact");
+  });
+});
+
+describe("flags", () => {
+  test("--state: where checkpoints are kept; nothing is kept of an altered log, and nothing goes back", async () => {
+    const { run, cwd } = workplace(without(model, "fleetsec/batch/001.jsonl"));
+    expect((await run("log", "--trust", "log.pub", "--state", "mine")).code).toBe(1);
+    expect(readdirSync(join(cwd, "mine"))).toEqual([]);
+    writeStore(join(cwd, "log"), model);
+    expect((await run("log", "--trust", "log.pub", "--state", "mine")).code).toBe(3);
+    expect(existsSync(join(cwd, "user"))).toBe(false);
+    const kept = readdirSync(join(cwd, "mine")).filter((name) => name.endsWith(".checkpoint"));
+    expect(kept).toHaveLength(1);
+    writeStore(join(cwd, "cut"), await modelStore(batchesOf(3, 10)));
+    const cut = await run("cut", "--trust", "log.pub", "--state", "mine", "--json");
+    expect(cut.code).toBe(1);
+    expect(documentIn(cut.stdout).findings).toMatchObject([
+      { code: "TAIL_TRUNCATED", seq: 3, from: 3, to: 4 },
+    ]);
+    expect((await run("log", "--trust", "log.pub", "--state", "mine")).code).toBe(0);
+  });
+
+  test("--state: a damaged one is named, and one that cannot be made is refused at once", async () => {
+    const { run, cwd } = workplace();
+    await run("log", "--trust", "log.pub", "--state", "mine");
+    const [name = ""] = readdirSync(join(cwd, "mine")).filter((one) => one.endsWith(".checkpoint"));
+    writeFileSync(join(cwd, "mine", name), "noise");
+    const damaged = await run("log", "--trust", "log.pub", "--state", "mine", "--json");
+    expect(damaged.code).toBe(2);
+    expect(JSON.parse(damaged.stdout)).toMatchObject({ schema: "fleetsec.error/v1", code: "state" });
+    expect((await run("log", "--trust", "log.pub", "--state", "log.pub/x")).code).toBe(2);
+  });
+
+  test("the default state cannot be written: said on stderr, and the verdict stands", async () => {
+    const { cwd } = workplace();
+    const argv = ["verify-logs", "log", "--trust", "log.pub", "--anchor", "log/checkpoint"];
+    const { code, stderr } = await runCli(argv, { cwd, userState: "/proc/no-such-place" });
+    expect(code).toBe(0);
+    expect(stderr).toContain("could not be kept");
+  });
+
+  test("--anchor: a directory, and several", async () => {
+    const { run, cwd } = workplace();
+    mkdirSync(join(cwd, "published/.git"), { recursive: true });
+    writeFileSync(join(cwd, "published/.git/HEAD"), "ref");
+    cpSync(join(cwd, "log/fleetsec/checkpoint/2"), join(cwd, "published/2"));
+    cpSync(join(cwd, "log/fleetsec/checkpoint/3"), join(cwd, "3"));
+    const { code, stdout } = await run(
+      "log",
+      "--trust",
+      "log.pub",
+      "--anchor",
+      "published",
+      "--anchor",
+      "3",
+      "--json",
+    );
+    expect(code).toBe(0);
+    expect(documentIn(stdout)).toMatchObject({ anchors: [{ kind: "file", size: 3, source: "3" }] });
+    const text = await run("log", "--trust", "log.pub", "--anchor", "published", "--state", "other");
+    expect(text.stdout).toContain("Batches 2 to 3 came after the newest anchor");
+  });
+
+  test.each<[string, string, string]>([
+    ["that is missing", "nothing", "not-found"],
+    ["that is no checkpoint", "log.pub", "input"],
+    ["that is a URL", "https://example.org/checkpoint", "usage"],
+    ["that holds none", "empty", "input"],
+  ])("--anchor: one %s", async (_, source, code) => {
+    const { run, cwd } = workplace();
+    mkdirSync(join(cwd, "empty"));
+    const result = await run("log", "--trust", "log.pub", "--anchor", source, "--json");
+    expect(result.code).toBe(2);
+    expect(JSON.parse(result.stdout)).toMatchObject({ code });
+    expect(existsSync(join(cwd, "user"))).toBe(false);
+  });
+
+  test("--since and --until: records outside are not read, and that is said; the rest is checked", async () => {
+    const { run } = workplace(flip(model, "fleetsec/batch/003.jsonl", 5));
+    const until = new Date((1_763_850_000 + 130) * 1000).toISOString();
+    const { code, stdout } = await run("log", "--trust", "log.pub", "--until", until, "--json");
+    expect(code).toBe(3);
+    expect(documentIn(stdout)).toMatchObject({
+      verdict: "unanchored",
+      checked: { batches: 3, skipped: 1 },
+      kept: { now: "not" },
+    });
+    expect((await run("log", "--trust", "log.pub", "--until", until)).stdout).toContain("not read");
+    expect((await run("log", "--trust", "log.pub", "--since", until)).code).toBe(1);
+    const none = await run("log", "--trust", "log.pub", "--since", "2099-01-01", "--json");
+    expect(none.code).toBe(3);
+    expect(documentIn(none.stdout).verdict).toBe("not-established");
+  });
+
+  test("--max-age: an old log is a finding, a young one is anchored by it", async () => {
+    const { run } = workplace();
+    expect((await run("log", "--trust", "log.pub", "--max-age", "1s")).code).toBe(1);
+    expect((await run("log", "--trust", "log.pub", "--max-age", "99999d")).code).toBe(0);
+  });
+
+  test("--deep: sidecars and trees, also of a log that is too large for that by default", async () => {
+    const large = await modelStore([{ data: Buffer.from("{}\n".repeat(250_001)), from: 0, to: 0 }]);
+    const { run } = workplace(flip(large, "fleetsec/hashes/000", 0));
+    const shallow = await run("log", "--trust", "log.pub", "--allow-unanchored", "--json");
+    expect(documentIn(shallow.stdout)).toMatchObject({ ok: true, checked: { deep: false } });
+    const deep = await run("log", "--trust", "log.pub", "--allow-unanchored", "--deep", "--json");
+    expect(deep.code).toBe(1);
+    expect(documentIn(deep.stdout).findings).toMatchObject([
+      { code: "SIDECAR_ALTERED", seq: 0, line: 1, offset: 0 },
+    ]);
+  });
+
+  test("the store of fleetsec.yaml is the default", async () => {
+    const { run, cwd } = workplace();
+    writeFileSync(
+      join(cwd, "fleetsec.yaml"),
+      "version: 1\nname: x\ndomain: fleet.internal\nlogs:\n  store: log\n",
+    );
+    expect((await run("--trust", "log.pub")).code).toBe(3);
+  });
+});
+
+describe("bad input ends with 2", () => {
+  test.each<[string, string[], string]>([
+    ["no trust file is named", ["log"], "usage"],
+    ["the trust file is missing", ["log", "--trust", "none"], "not-found"],
+    ["the trust file is something else", ["log", "--trust", "log/fleetsec/batch/001.jsonl"], "input"],
+    ["no store is named", ["--trust", "log.pub"], "usage"],
+    ["the store is missing", ["none", "--trust", "log.pub"], "not-found"],
+    ["the store is a file", ["log.pub", "--trust", "log.pub"], "input"],
+    ["--since is no time", ["log", "--trust", "log.pub", "--since", "soon"], "usage"],
+    ["--until is no day", ["log", "--trust", "log.pub", "--until", "2026-13-41"], "usage"],
+    ["--until is before --since", ["log", "--trust", "log.pub", "--since", "1h", "--until", "2h"], "usage"],
+    ["--max-age is no duration", ["log", "--trust", "log.pub", "--max-age", "1"], "usage"],
+  ])("%s", async (_, flags, code) => {
+    const { run, cwd } = workplace();
+    const result = await run(...flags, "--json");
+    expect(result.code).toBe(2);
+    expect(JSON.parse(result.stdout)).toMatchObject({ schema: "fleetsec.error/v1", code });
+    expect(existsSync(join(cwd, "user"))).toBe(false);
+  });
+});
+
+test("--quiet still gives the verdict", async () => {
+  const { run } = workplace(change(model, "checkpoint", () => Buffer.of()));
+  const { stdout, stderr, code } = await run("log", "--trust", "log.pub", "--quiet");
+  expect([code, stderr]).toEqual([1, ""]);
+  expect(stdout).toMatch(/^ALTERED/);
+});
