@@ -91,11 +91,6 @@ describe("a certificate is not revoked", () => {
       "not-applicable",
     ]);
   });
-
-  test("when the issuer has no key usage at all", async () => {
-    const made = await chain({ replace: { keyUsage: null } });
-    expect(ask(made, [forgeCrl(made.issuing)])).toEqual(["good", "unchecked", "not-applicable"]);
-  });
 });
 
 describe("a certificate is revoked", () => {

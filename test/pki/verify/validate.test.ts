@@ -75,13 +75,6 @@ describe("a path that keeps every rule is valid", () => {
       },
     ],
     [
-      "with an issuing CA for any purpose",
-      {
-        issuing: { replace: { extKeyUsage: extendedKeyUsage([oids.anyExtendedKeyUsage]) } },
-        request: { purpose: "client" },
-      },
-    ],
-    [
       "without any key usage",
       { leaf: { replace: { keyUsage: null, extKeyUsage: null } }, request: { purpose: "client" } },
     ],
@@ -142,6 +135,7 @@ describe("a path is refused", () => {
       { issuing: { replace: { basicConstraints: null } } },
       ["not-a-ca@1", "inconsistent-extensions@1"],
     ],
+    ["with a CA without key usage", { issuing: { replace: { keyUsage: null } } }, ["missing-extension@1"]],
     [
       "with a CA whose basic constraints are not critical",
       { issuing: { replace: { basicConstraints: basicConstraints({ ca: true }, false) } } },
@@ -191,6 +185,14 @@ describe("a path is refused", () => {
       "for a purpose that its CA may not issue for",
       {
         issuing: { replace: { extKeyUsage: extendedKeyUsage([oids.serverAuth]) } },
+        request: { purpose: "client" },
+      },
+      ["extended-key-usage@1"],
+    ],
+    [
+      "for a purpose that its CA issues for only as any",
+      {
+        issuing: { replace: { extKeyUsage: extendedKeyUsage([oids.anyExtendedKeyUsage]) } },
         request: { purpose: "client" },
       },
       ["extended-key-usage@1"],

@@ -5,7 +5,7 @@ import type { Fault, Step } from "./step.ts";
 /** Sections 6.1.4 (o) and 6.1.5 (e), (f), and the demands of section 4.2.1 on each extension. */
 export function* checkExtensions(step: Step): Iterable<Fault> {
   yield* criticality(step.certificate);
-  yield* keyIdentifiers(step);
+  yield* presence(step);
   yield* consistency(step.certificate);
 }
 
@@ -26,14 +26,17 @@ function* criticality({ extensions, basicConstraints }: Certificate): Iterable<F
   }
 }
 
-/** Sections 4.2.1.1 and 4.2.1.2; only a self-signed certificate may leave its issuer's key unnamed. */
-function* keyIdentifiers(step: Step): Iterable<Fault> {
+/** Sections 4.2.1.1 to 4.2.1.3; only a self-signed certificate may leave its issuer's key unnamed. */
+function* presence(step: Step): Iterable<Fault> {
   const { certificate } = step;
   if (certificate.authorityKeyId?.keyId === undefined && !isSelfSigned(step)) {
     yield { code: "missing-extension", message: "has no authority key identifier" };
   }
   if (certificate.basicConstraints?.ca === true && certificate.subjectKeyId === undefined) {
     yield { code: "missing-extension", message: "is a CA without a subject key identifier" };
+  }
+  if (certificate.basicConstraints?.ca === true && certificate.keyUsage === undefined) {
+    yield { code: "missing-extension", message: "is a CA without a key usage" };
   }
 }
 

@@ -7,15 +7,14 @@ const KEY_PURPOSE = { server: oids.serverAuth, client: oids.clientAuth } as cons
 
 /**
  * Sections 4.2.1.3 and 4.2.1.12. A CA's extended key usage limits what it may issue for, as practice
- * has it (RFC 5280 is silent). "Any" suffices in a CA, but not at the end of the path: a certificate
- * for everything is not meant for this.
+ * has it (RFC 5280 is silent). "Any purpose" does not suffice: a certificate for everything is not
+ * meant for this, and gateways on OpenSSL refuse it.
  */
 export function* checkPurpose({ certificate, isEnd, request }: Step): Iterable<Fault> {
   const { purpose } = request;
   if (purpose === undefined) return;
   const { extendedKeyUsage } = certificate;
-  const allowed: string[] = isEnd ? [KEY_PURPOSE[purpose]] : [KEY_PURPOSE[purpose], oids.anyExtendedKeyUsage];
-  if (extendedKeyUsage !== undefined && !extendedKeyUsage.some((oid) => allowed.includes(oid))) {
+  if (extendedKeyUsage !== undefined && !extendedKeyUsage.includes(KEY_PURPOSE[purpose])) {
     yield {
       code: "extended-key-usage",
       message: `is not meant for TLS ${purpose}s by its extended key usage`,
