@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type SecureVersion, type TLSSocket } from "node:tls";
@@ -171,6 +172,41 @@ describeWithEngines(["nginx", "envoy", "haproxy", "opa"], "scaffolded gateway", 
         expect(again.reused).toBe(false);
       });
     });
+
+    // the HAProxy template speaks HTTP/1.1 only
+    if (kind !== "haproxy") {
+      test("HTTP/2 is served, under the name of the handshake alone", async () => {
+        const session = connectHttp2(`https://gateway.fleet.internal:${gateway.port}`, {
+          ...dispatcher,
+          ca: project.ca,
+          lookup: (_name, options, callback) =>
+            options.all === true
+              ? callback(null, [{ address: gateway.host, family: 4 }])
+              : callback(null, gateway.host, 4),
+        });
+        const status = async (authority: string): Promise<unknown> => {
+          const stream = session.request({
+            ":path": "/healthz",
+            ":authority": authority,
+            "x-client-subject": FORGED,
+          });
+          const [headers] = (await once(stream, "response").catch((error: unknown) => [
+            { ":status": error },
+          ])) as [Record<string, unknown>];
+          stream.close();
+          return headers[":status"];
+        };
+        try {
+          expect(await status("gateway.fleet.internal")).toBe(200);
+          expect(gateway.seen).toHaveLength(1);
+          expect(JSON.stringify(gateway.seen)).not.toContain(FORGED);
+          expect(await status("other.example")).not.toBe(200);
+          expect(gateway.seen).toHaveLength(1);
+        } finally {
+          session.destroy();
+        }
+      });
+    }
 
     test.each<SecureVersion>(["TLSv1", "TLSv1.1"])("%s is refused", async (version) => {
       await expect(handshake({ version })).rejects.toThrow();
