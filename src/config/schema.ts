@@ -212,4 +212,3 @@ export const configSchema = z
   .describe("fleetsec.yaml");
 
 export type Config = z.output<typeof configSchema>;
-export type RoleConfig = z.output<typeof role>;
