@@ -30,6 +30,7 @@ export const define: Define = (command, bind) => {
     )
     .option("--client-ca-key <file>", "its key")
     .option("--identity <attack=cert,key>", "supply one forged identity (repeatable)", collect)
+    .option("--resolve <host:port:address>", "probe that address for a target (repeatable)", collect)
     .option("--canary <text>", "text that only an accepted client sees")
     .option("--timeout <seconds>", "longest wait for each step of a connection")
     .option("--concurrency <n>", "connections at one time (default: 8)")

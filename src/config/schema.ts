@@ -175,11 +175,22 @@ const policy = z.strictObject({
     .describe("who may do what, where and when; a key that is absent restricts nothing"),
 });
 
+const identityFiles = z.strictObject({ cert: z.string().min(1), key: z.string().min(1) });
+
 const probe = z.strictObject({
   targets: z.array(z.string().min(1)).default([]),
   timeout: duration.optional(),
   concurrency: z.int().min(1).max(64).optional(),
   canary: z.string().min(1).optional().describe("text that only an accepted client sees"),
+  server_ca: z.string().min(1).optional().describe("what servers' certificates come from"),
+  client_cert: z.string().min(1).optional().describe("a valid client"),
+  client_key: z.string().min(1).optional(),
+  client_ca: z.string().min(1).optional().describe("CA to make forgeries from"),
+  client_ca_key: z.string().min(1).optional(),
+  identities: z
+    .record(z.string().regex(/^[a-z0-9-]{1,64}$/, "not the name of an attack"), identityFiles)
+    .default({})
+    .describe("forged identities by attack, e.g. revoked"),
 });
 
 const logs = z.strictObject({

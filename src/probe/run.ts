@@ -11,7 +11,7 @@ import { type Limit, limit } from "./limit.ts";
 import { protocolFor } from "./protocols.ts";
 import type { EndpointResult, ProbeResult, UnreachableAddress, Verdict } from "./result.ts";
 import { plainRound, type Round, type RoundSetup, tlsRound, unlessInterrupted } from "./round.ts";
-import type { Target } from "./target.ts";
+import { hostPort, type Target } from "./target.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 export interface ProbeRequest {
@@ -24,6 +24,8 @@ export interface ProbeRequest {
   readonly supplied: ReadonlyMap<string, Identity>;
   /** Trusted for servers, PEM. */
   readonly serverCa: readonly string[];
+  /** Addresses to use in place of those that a target's HOST:PORT resolves to. */
+  readonly addresses: ReadonlyMap<string, readonly Address[]>;
   /** Text that only an accepted client sees. */
   readonly canary: string | undefined;
   /** Upper bound of each step, in milliseconds. */
@@ -80,7 +82,7 @@ async function probeTarget(
   onProgress: OnProgress,
 ): Promise<TargetResult> {
   const others = battery.filter((attack) => !request.attacks.includes(attack));
-  const addresses = await addressesOf(target, outside);
+  const addresses = request.addresses.get(hostPort(target)) ?? (await addressesOf(target, outside));
   if (addresses.length === 0) {
     const nowhere = conclude({ target: target.url, address: target.host }, request.attacks, others, []);
     return { endpoints: [{ ...nowhere, reasons: [`${target.host} does not resolve`] }], unreachable: [] };

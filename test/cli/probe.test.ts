@@ -209,6 +209,47 @@ pki:
     );
   });
 
+  test("identities and trust may stand in the configuration, and --resolve stands in for DNS", async () => {
+    const given = files();
+    const port = await server(true);
+    given.put(
+      "fleetsec.yaml",
+      `version: 1
+name: acme
+domain: fleet.internal
+probe:
+  targets: ["https://localhost:${port}/"]
+  server_ca: root.pem
+  client_cert: client.pem
+  client_key: client.key
+  client_ca: ca.pem
+  client_ca_key: ca.key
+  identities:
+    revoked: { cert: client.pem, key: client.key }
+`,
+    );
+    const ids = ["--attack", "no-cert", "expired", "revoked"];
+    const result = await runCli(["probe", "--json", ...ids, "--resolve", `localhost:${port}:127.0.0.1`], {
+      cwd: given.directory,
+    });
+    // the supplied identity is the valid client's: it is accepted, and so the run shows that it was used
+    expect(result.code).toBe(1);
+    const document = JSON.parse(result.stdout) as {
+      endpoints: { attacks: { id: string; outcome: string }[] }[];
+    };
+    const outcomes = new Map(document.endpoints[0]?.attacks.map(({ id, outcome }) => [id, outcome]));
+    expect(["no-cert", "expired", "revoked"].map((id) => outcomes.get(id))).toEqual([
+      "refused",
+      "refused",
+      "accepted",
+    ]);
+    const elsewhere = await runCli(["probe", "--json", ...ids, "--resolve", `localhost:${port}:127.0.0.9`], {
+      cwd: given.directory,
+    });
+    expect(elsewhere.code).toBe(3);
+    expect(JSON.parse(elsewhere.stdout)).toMatchObject({ endpoints: [{ address: "127.0.0.9" }] });
+  });
+
   test("an interruption prints what is known and ends with 130", async () => {
     const controller = new AbortController();
     const given = files();
@@ -252,6 +293,7 @@ describe("bad input is refused before the first connection", () => {
     ["a timeout of zero", [TARGET, "--timeout", "0"], "usage", /--timeout/],
     ["a timeout that is none", [TARGET, "--timeout", "soon"], "usage", /--timeout/],
     ["too much concurrency", [TARGET, "--concurrency", "65"], "usage", /--concurrency/],
+    ["an address that is none", [TARGET, "--resolve", "localhost:443:nowhere"], "usage", /--resolve/],
     ["an empty canary", [TARGET, "--canary", ""], "usage", /--canary/],
     ["an identity without a key", [TARGET, "--identity", "expired=client.pem"], "usage", /--identity/],
     [

@@ -1,11 +1,13 @@
+import { isIP } from "node:net";
 import { FleetsecError } from "../../errors.ts";
+import type { Address } from "../../platform/network.ts";
 import type { Attack } from "../../probe/attack.ts";
 import { attackNamed, attacks as battery } from "../../probe/attacks.ts";
 import type { ProbeRequest } from "../../probe/run.ts";
 import { parseTarget, type Target } from "../../probe/target.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
-import type { ProbeFlags } from "./flags.ts";
+import { type ProbeFlags, withConfigured } from "./flags.ts";
 import { identitiesFor } from "./identities.ts";
 
 const DEFAULT_CONCURRENCY = 8;
@@ -16,7 +18,8 @@ export async function probeRequest(
   args: readonly string[],
   flags: ProbeFlags,
 ): Promise<ProbeRequest> {
-  const settings = findProject(cli)?.config.probe;
+  const project = findProject(cli);
+  const settings = project?.config.probe;
   const { targets: fromAttack, ids: wanted } = splitIds(flags.attack);
   const { targets: fromSkip, ids: unwanted } = splitIds(flags.skip);
   const targets = targetsOf([...args, ...fromAttack, ...fromSkip], settings?.targets ?? []);
@@ -26,7 +29,8 @@ export async function probeRequest(
   return {
     targets,
     attacks,
-    ...(await identitiesFor(cli, flags)),
+    ...(await identitiesFor(cli, withConfigured(flags, project))),
+    addresses: addressesOf(flags.resolve ?? []),
     canary: canaryOf(flags.canary) ?? settings?.canary,
     timeout: timeout === undefined ? undefined : timeout * 1000,
     concurrency: concurrency ?? DEFAULT_CONCURRENCY,
@@ -63,6 +67,24 @@ function selectAttacks(wanted: readonly string[], unwanted: readonly string[]): 
   );
   if (selected.length > 0) return selected;
   throw new FleetsecError("usage", "no attack is left to run", { hint: "skip fewer attacks" });
+}
+
+/** As curl writes it: HOST:PORT:ADDRESS, an IPv6 address with or without brackets. */
+function addressesOf(texts: readonly string[]): Map<string, Address[]> {
+  const addresses = new Map<string, Address[]>();
+  for (const text of texts) {
+    const [, host, address] =
+      /^([A-Za-z0-9._-]{1,253}:\d{1,5}):\[?([0-9A-Fa-f:.]{2,45})\]?$/.exec(text) ?? [];
+    const family = isIP(address ?? "");
+    if (host === undefined || address === undefined || family === 0) {
+      throw new FleetsecError("usage", `--resolve is not HOST:PORT:ADDRESS: ${text}`, {
+        hint: "write it as --resolve gateway.example:8443:127.0.0.1",
+      });
+    }
+    const key = host.toLowerCase();
+    addresses.set(key, [...(addresses.get(key) ?? []), { address, family: family === 6 ? 6 : 4 }]);
+  }
+  return addresses;
 }
 
 function secondsOf(text: string): number {

@@ -78,6 +78,7 @@ export function requestFor(of: World, url: string, changes: Partial<ProbeRequest
     forgery: forgeryFor(of),
     supplied: new Map(),
     serverCa: [of.root.pem],
+    addresses: new Map(),
     canary: undefined,
     timeout: undefined,
     concurrency: 8,
