@@ -69,7 +69,12 @@ function answerOf(
   return new Promise((resolve, reject) => {
     const tcp = network.connect(address, port);
     const fail = (why: string, cause?: unknown) =>
-      reject(new FleetsecError("unreachable", `${host}:${port} (${address}) ${why}`, { cause }));
+      reject(
+        new FleetsecError("unreachable", `${host}:${port} (${address}) ${why}`, {
+          hint: "is it a TLS server, and does it run?",
+          cause,
+        }),
+      );
     // Old protocols and ciphers are no obstacle: what is looked at is not trusted.
     const tls = network.startTls({
       socket: tcp,
@@ -94,20 +99,17 @@ function answerOf(
       return chain.length > 0;
     };
     stop.addEventListener("abort", abort, { once: true });
-    tcp.once("error", (error: NodeJS.ErrnoException) => {
+    tcp.once("error", (error) => {
       end();
-      fail(
-        error.code === "ECONNREFUSED" ? "refused the connection" : `cannot be reached: ${error.code}`,
-        error,
-      );
+      fail(troubleOf(error), error);
     });
     tls.once("secureConnect", () => {
       if (!take(tls.getProtocol())) fail("presents no certificate");
       end();
     });
-    tls.once("error", (error: NodeJS.ErrnoException) => {
+    tls.once("error", (error) => {
       // up to TLS 1.2 a server that demands a certificate breaks off here, after it has shown its own
-      if (!take(null)) fail(`does not speak TLS: ${error.code ?? "no handshake"}`, error);
+      if (!take(null)) fail(troubleOf(error), error);
       end();
     });
     tls.once("close", () => {
@@ -115,6 +117,13 @@ function answerOf(
       end();
     });
   });
+}
+
+/** The TLS stream reports what befalls the connection below it, too. */
+function troubleOf({ code = "no handshake" }: NodeJS.ErrnoException): string {
+  if (code === "ECONNREFUSED") return "refused the connection";
+  if (code === "ECONNRESET" || code === "EPIPE") return "closed the connection";
+  return code.startsWith("ERR_SSL") ? `does not speak TLS: ${code}` : `cannot be reached: ${code}`;
 }
 
 /** A chain has a few certificates; a server may send what it likes. */

@@ -1,4 +1,4 @@
-import type { Certificate } from "./certificate.ts";
+import { type Certificate, isSelfIssued } from "./certificate.ts";
 import { displayName } from "./name.ts";
 import { candidatePaths } from "./path.ts";
 import { isFinding, type Reason } from "./reason.ts";
@@ -49,12 +49,11 @@ function failed(path: readonly Certificate[], reasons: readonly Reason[]): Failu
 }
 
 function noPath(path: readonly Certificate[]): Reason {
-  const last = path.length - 1;
-  const issuer = path[last]?.issuer;
-  const name = issuer === undefined ? "" : displayName(issuer);
-  return {
-    code: "no-path",
-    message: `is issued by ${name}, of which no certificate is known`,
-    certificate: last,
-  };
+  const place = path.length - 1;
+  const last = path[place];
+  const message =
+    last === undefined || isSelfIssued(last)
+      ? "is its own issuer and is not trusted"
+      : `is issued by ${displayName(last.issuer)}, of which no certificate is known`;
+  return { code: "no-path", message, certificate: place };
 }

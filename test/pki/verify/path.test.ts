@@ -106,6 +106,7 @@ describe("no path is found", () => {
     const [root, other] = [await ca("root"), await ca("other")];
     const leaf = await forge({}, root);
     expect(ask(leaf, [root], [other])).toEqual(["no-path@1"]);
+    expect(ask(root, [], [other])).toEqual(["no-path@0"]);
   });
 
   test("where the issuer is missing", async () => {
