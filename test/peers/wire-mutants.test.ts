@@ -35,8 +35,8 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
       writeFileSync(join(directory, name), text, { mode: 0o600 });
       return join(directory, name);
     };
-    const files = ["-cert", file("cert.pem", server.pem), "-key", file("key.pem", server.keyPem)];
-    const args = [...files, "-ca", file("ca.pem", ca.pem)];
+    const pair = [file("cert.pem", server.pem), file("key.pem", server.keyPem)].join(",");
+    const args = ["-pair", pair, "-ca", file("ca.pem", ca.pem)];
     const right = await buildServer(go.path, directory);
     const patched = await buildMutants(go.path, directory);
     const ports = await freePorts(mutants.length + 1);

@@ -10,17 +10,21 @@ import (
 	"log"
 	"net"
 	"os"
+	"strings"
 	"time"
 )
 
 func main() {
-	cert := flag.String("cert", "", "certificate chain, PEM")
-	key := flag.String("key", "", "private key, PEM")
+	var pairs []tls.Certificate
+	flag.Func("pair", "certificate chain and private key, PEM, with a comma between", func(names string) error {
+		chain, key, _ := strings.Cut(names, ",")
+		pair, err := tls.LoadX509KeyPair(chain, key)
+		pairs = append(pairs, pair)
+		return err
+	})
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	address := flag.String("listen", "127.0.0.1:0", "address and port")
 	flag.Parse()
-	pair, err := tls.LoadX509KeyPair(*cert, *key)
-	check(err)
 	pem, err := os.ReadFile(*ca)
 	check(err)
 	pool := x509.NewCertPool()
@@ -28,7 +32,7 @@ func main() {
 		log.Fatal("no CA")
 	}
 	config := &tls.Config{
-		Certificates: []tls.Certificate{pair},
+		Certificates: pairs,
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 		ClientCAs:    pool,
 		MinVersion:   tls.VersionTLS12,
