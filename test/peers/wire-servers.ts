@@ -81,20 +81,22 @@ export function startNginx(program: string, files: ServerFiles): Promise<StrictS
 export function startOpenssl(program: string, files: ServerFiles): Promise<StrictServer> {
   const [first, second] = files.pairs;
   if (first === undefined || second === undefined) throw new Error("two certificates are needed");
-  return start(files, program, (port) => [
-    ...["s_server", "-accept", `127.0.0.1:${port}`, "-rev", "-quiet"],
-    ...["-cert", first.chain, "-key", first.key, "-dcert", second.chain, "-dkey", second.key],
-    ...["-CAfile", files.ca, "-Verify", "2", "-verify_return_error"],
-  ]);
+  const keys = ["-cert", first.chain, "-key", first.key, "-dcert", second.chain, "-dkey", second.key];
+  const clients = ["-CAfile", files.ca, "-Verify", "2", "-verify_return_error"];
+  return start(files, program, (port) => {
+    const listen = ["s_server", "-accept", `127.0.0.1:${port}`, "-rev", "-quiet"];
+    return [...listen, ...keys, ...clients];
+  });
 }
 
 /** Writes what it reads. */
 export function startGnutls(program: string, files: ServerFiles): Promise<StrictServer> {
-  return start(files, program, (port) => [
-    ...["--port", String(port), "--echo", "--quiet"],
-    ...files.pairs.flatMap(({ chain, key }) => ["--x509certfile", chain, "--x509keyfile", key]),
-    ...["--x509cafile", files.ca, "--require-client-cert", "--verify-client-cert"],
-  ]);
+  const keys = files.pairs.flatMap(({ chain, key }) => ["--x509certfile", chain, "--x509keyfile", key]);
+  const clients = ["--x509cafile", files.ca, "--require-client-cert", "--verify-client-cert"];
+  return start(files, program, (port) => {
+    const listen = ["--port", String(port), "--echo", "--quiet"];
+    return [...listen, ...keys, ...clients];
+  });
 }
 
 export function startEnvoy(program: string, files: ServerFiles): Promise<StrictServer> {
@@ -151,10 +153,11 @@ function envoyConfig(port: number, { ca, pairs }: ServerFiles) {
 
 export async function startGo(program: string, files: ServerFiles): Promise<StrictServer> {
   const server = await buildServer(program, files.directory);
-  return start(files, server, (port) => [
-    ...files.pairs.flatMap(({ chain, key }) => ["-pair", `${chain},${key}`]),
-    ...["-ca", files.ca, "-listen", `127.0.0.1:${port}`],
-  ]);
+  const keys = files.pairs.flatMap(({ chain, key }) => ["-pair", `${chain},${key}`]);
+  return start(files, server, (port) => {
+    const listen = ["-ca", files.ca, "-listen", `127.0.0.1:${port}`];
+    return [...keys, ...listen];
+  });
 }
 
 export function startJava(program: string, files: ServerFiles): Promise<StrictServer> {

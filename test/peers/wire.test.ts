@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { wireAttacks } from "../../src/probe/wire/attacks.ts";
-import type { Settings } from "../../src/probe/wire/settings.ts";
+import type { Settings, WireVersion } from "../../src/probe/wire/settings.ts";
 import { testCa, type TestLeaf, testLeaf } from "../probe/support/certificates.ts";
-import { client, drive, type DriveOptions, versions, wireIdentity } from "../probe/wire/drive.ts";
+import { client, type Drive, drive, type DriveOptions, versions, wireIdentity } from "../probe/wire/drive.ts";
 import { describeWithEngines } from "./engines.ts";
 import {
   type ServerFiles,
@@ -29,12 +29,19 @@ interface Peer {
   readonly answer: (name: string) => string;
   /** Client keys that this server asks no signatures of. */
   readonly lacks?: readonly KeyType[];
+  /** The versions in which it gives tickets to clients with certificates. */
+  readonly tickets: readonly WireVersion[];
+  /** Further tests. */
+  readonly more?: (
+    asks: (chosen: Partial<Settings>, version: WireVersion) => Promise<Drive>,
+    clients: Readonly<Record<KeyType, TestLeaf>>,
+  ) => void;
 }
 
 const HTTP = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /** As a conforming client, against a strict server: each version with each group, suite and key. */
-function conforms({ start, request, answer, lacks = [] }: Peer): void {
+function conforms({ start, request, answer, lacks = [], tickets, more }: Peer): void {
   const clients = {} as Record<KeyType, TestLeaf>;
   let directory: string;
   let server: StrictServer;
@@ -54,50 +61,55 @@ function conforms({ start, request, answer, lacks = [] }: Peer): void {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const options = (name: string): DriveOptions => ({
+  const options = (name: string, early = false): DriveOptions => ({
     request,
-    settle: 20,
+    // 0-RTT data goes along with the hello
+    settle: early ? 0 : 20,
     ms: 10_000,
     until: (text) => text.includes(answer(name)),
   });
-  const asks = (chosen: Settings, name: string) => drive(server.port, chosen, options(name));
+  const asks = (chosen: Settings, name: string) =>
+    drive(server.port, chosen, options(name, chosen.script.earlyData));
 
   describe.each(versions)("TLS %s", (version) => {
     const everything = client(version);
-    const served = async (chosen: Partial<Settings>, keyType: KeyType = "p256") => {
+    const dialled = async (chosen: Partial<Settings>, keyType: KeyType = "p256") => {
       const identity = wireIdentity(clients[keyType]);
       const {
         received,
         client: wire,
         seen,
       } = await asks(client(version, { identity, ...chosen }), `client ${keyType}`);
-      expect([received, wire.fault]).toEqual([
-        expect.stringContaining(answer(`client ${keyType}`)),
-        undefined,
-      ]);
-      expect(seen).toMatchObject({ version, clientVerified: true, clientFinished: true, fault: undefined });
-      return seen;
+      return { ...seen, received, localFault: wire.fault };
     };
+    const served = (keyType: KeyType = "p256") => ({
+      received: expect.stringContaining(answer(`client ${keyType}`)) as string,
+      version,
+      clientVerified: true,
+      clientFinished: true,
+      fault: undefined,
+      localFault: undefined,
+    });
 
     test.each(everything.cipherSuites)("suite %i", async (suite) => {
-      expect((await served({ cipherSuites: [suite] })).cipherSuite).toBe(suite);
+      expect(await dialled({ cipherSuites: [suite] })).toMatchObject({ ...served(), cipherSuite: suite });
     });
 
     test.each(everything.groups)("key agreement over %s", async (group) => {
       // TLS 1.2 counts the curves of certificates among the groups: the one is asked for first
       const groups = version === "1.3" ? [group] : [...new Set([group, "secp256r1" as const])];
-      await served({ groups, shares: [group] });
+      expect(await dialled({ groups, shares: [group] })).toMatchObject(served());
     });
 
     test.each(keyTypes.filter((keyType) => !lacks.includes(keyType)))(
       "a client's key of %s",
       async (keyType) => {
-        await served({}, keyType);
+        expect(await dialled({}, keyType)).toMatchObject(served(keyType));
       },
     );
 
     test("a client hello in many records", async () => {
-      await served({ helloFragment: 50 });
+      expect(await dialled({ helloFragment: 50 })).toMatchObject(served());
     });
 
     test("no certificate is refused", async () => {
@@ -127,8 +139,8 @@ function conforms({ start, request, answer, lacks = [] }: Peer): void {
       const identity = wireIdentity(clients.p256);
       const first = await asks(client(version, { identity }), "client p256");
       const session = first.client.sessions.at(-1);
-      // not every server has tickets for both versions
-      if (session === undefined) return expect(first.client.sessions).toEqual([]);
+      expect(session !== undefined).toBe(tickets.includes(version));
+      if (session === undefined) return;
       const second = await asks(client(version, { identity, session }), "client p256");
       expect(second.received).toContain(answer("client p256"));
       expect(second.seen).toMatchObject({ serverCertificates: [], fault: undefined });
@@ -140,13 +152,46 @@ function conforms({ start, request, answer, lacks = [] }: Peer): void {
     const { received } = await asks(client("1.3", { identity, shares: [] }), "client p256");
     expect(received).toContain(answer("client p256"));
   });
+
+  more?.((chosen, version) => asks(client(version, chosen), "client p256"), clients);
+}
+
+/** nginx says whether a request came before the handshake was over. */
+function zeroRtt(
+  asks: (chosen: Partial<Settings>, version: WireVersion) => Promise<Drive>,
+  clients: Readonly<Record<KeyType, TestLeaf>>,
+): void {
+  test("a request as 0-RTT data", async () => {
+    const identity = wireIdentity(clients.p256);
+    const first = await asks({ identity }, "1.3");
+    expect(first.received).toMatch(/CN=client p256 \n$/);
+    const session = first.client.sessions.at(-1);
+    const second = await asks({ identity, session, script: { earlyData: true } }, "1.3");
+    expect([second.received, second.client.earlyDataTaken]).toEqual([
+      expect.stringMatching(/CN=client p256 1\n$/),
+      true,
+    ]);
+    expect(second.seen.serverCertificates).toEqual([]);
+  });
+
+  test("0-RTT data of a client that never had a certificate is refused", async () => {
+    const first = await asks({}, "1.3");
+    const session = first.client.sessions.at(-1);
+    // nginx gives tickets before it looks at the certificate
+    expect(session?.maxEarlyData).toBeGreaterThan(0);
+    const second = await asks({ session, script: { earlyData: true } }, "1.3");
+    expect([second.client.earlyDataTaken, second.received]).toEqual([true, expect.stringContaining("400")]);
+    expect(second.received).not.toContain("CN=");
+  });
 }
 
 describeWithEngines(["nginx"], "the raw client and nginx", ({ nginx }) => {
   conforms({
     start: (files) => startNginx(nginx.path, files),
     request: HTTP,
+    tickets: ["1.3", "1.2"],
     answer: (name) => `CN=${name}`,
+    more: zeroRtt,
   });
 });
 
@@ -154,6 +199,7 @@ describeWithEngines(["openssl"], "the raw client and openssl s_server", ({ opens
   conforms({
     start: (files) => startOpenssl(openssl.path, files),
     request: "ping\n",
+    tickets: ["1.3", "1.2"],
     answer: () => "gnip",
   });
 });
@@ -162,6 +208,7 @@ describeWithEngines(["gnutls-serv"], "the raw client and gnutls-serv", (engines)
   conforms({
     start: (files) => startGnutls(engines["gnutls-serv"].path, files),
     request: "ping\n",
+    tickets: ["1.3", "1.2"],
     answer: () => "ping",
   });
 });
@@ -170,6 +217,7 @@ describeWithEngines(["envoy"], "the raw client and Envoy", ({ envoy }) => {
   conforms({
     start: (files) => startEnvoy(envoy.path, files),
     request: HTTP,
+    tickets: ["1.3", "1.2"],
     answer: () => "welcome",
     // BoringSSL lists no Ed25519 unless told
     lacks: ["ed25519"],
@@ -180,6 +228,7 @@ describeWithEngines(["go"], "the raw client and Go", ({ go }) => {
   conforms({
     start: (files) => startGo(go.path, files),
     request: "ping\n",
+    tickets: ["1.3", "1.2"],
     answer: (name) => `${name}: ping`,
   });
 });
@@ -188,6 +237,7 @@ describeWithEngines(["java"], "the raw client and Java", ({ java }) => {
   conforms({
     start: (files) => startJava(java.path, files),
     request: "ping\n",
+    tickets: ["1.3", "1.2"],
     answer: (name) => `CN=${name}: ping`,
   });
 });

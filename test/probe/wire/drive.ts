@@ -77,7 +77,7 @@ export async function drive(
     await events.until(() => session.ready || session.over, ms);
     const text = () => Buffer.from(session.received).toString("latin1");
     if (session.ready) {
-      await events.until(() => session.over, settle);
+      if (settle > 0) await events.until(() => session.over, settle);
       session.write(Buffer.from(request));
       await events.until(() => session.over || until(text()), ms);
     }

@@ -1,6 +1,14 @@
 import type { SecureVersion, TlsOptions } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { HandshakeType } from "../../../src/probe/wire/handshake.ts";
+import {
+  certificateVerify,
+  emptyCertificate,
+  finished,
+  keyExchange,
+  ownCertificate,
+  type Step,
+} from "../../../src/probe/wire/script.ts";
 import { type TestCa, testCa, type TestLeaf, testLeaf } from "../support/certificates.ts";
 import { tlsServer } from "../support/servers.ts";
 import { client, drive, versions, wireIdentity } from "./drive.ts";
@@ -235,6 +243,54 @@ describe("TLS 1.2 against node", () => {
     const identity = wireIdentity(clients.p256);
     const { received } = await drive(port, client("1.2", { identity, extendedMasterSecret }));
     expect(received).toBe("client p256: ping");
+  });
+});
+
+describe("renegotiation against node", () => {
+  /** Asks for a certificate only when it is spoken to. */
+  const lateServer = (rejectUnauthorized: boolean) =>
+    tlsServer(
+      { cert: servers.p256.pem, key: servers.p256.keyPem, ca: ca.pem, maxVersion: "TLSv1.2" },
+      (socket) =>
+        socket.once("data", () => {
+          socket.renegotiate({ requestCert: true, rejectUnauthorized }, (error) => {
+            if (error === null) socket.write(String(socket.getPeerCertificate().subject?.CN));
+          });
+        }),
+    );
+
+  test("is answered with a certificate, or with none, as the script says", async () => {
+    const identity = wireIdentity(clients.p256);
+    const own = { later: [ownCertificate, keyExchange, certificateVerify(), finished] };
+    const right = await drive(await lateServer(true), client("1.2", { identity, script: own }));
+    expect([right.received, right.client.answeredLater]).toEqual(["client p256", 1]);
+    const none = { later: [emptyCertificate, keyExchange, finished] };
+    const lax = await drive(await lateServer(false), client("1.2", { identity, script: none }));
+    expect([lax.received, lax.client.answeredLater]).toEqual(["undefined", 1]);
+  });
+
+  test("is declined without a script for it", async () => {
+    const { client: wire } = await drive(await lateServer(true), client("1.2"), { ms: 500 });
+    expect([wire.answeredLater, wire.fault]).toEqual([0, undefined]);
+    expect(wire.events).toContainEqual(
+      expect.objectContaining({ from: "client", kind: "alert", fatal: false, description: 100 }),
+    );
+  });
+
+  test("that the client asks for is granted with a certificate, and refused without", async () => {
+    const identity = wireIdentity(clients.p256);
+    const asking = (later: readonly Step[]) =>
+      client("1.2", { identity, script: { renegotiates: true, later } });
+    const port = await strictServer("p256", "1.2");
+    const own = await drive(port, asking([ownCertificate, keyExchange, certificateVerify(), finished]));
+    expect([own.received, own.client.answeredLater, own.client.fault]).toEqual([
+      "client p256: ping",
+      1,
+      undefined,
+    ]);
+    const none = await drive(port, asking([emptyCertificate, keyExchange, finished]));
+    expect([none.received, none.client.ready, none.client.over]).toEqual(["", false, true]);
+    expect(none.client.events.at(-1)).toMatchObject({ from: "server", fatal: true, description: 40 });
   });
 });
 
