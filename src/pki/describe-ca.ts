@@ -73,7 +73,7 @@ export function describeCrl(files: Files, authority: Authority, now: number): Ca
     .revocations(current.number)
     .some(({ issued }) => Date.parse(issued.notAfter) >= now && !revoked.has(issued.serial));
   return {
-    number: inventory.crlNumber(current.number),
+    number: inventory.newestCrl(current.number)?.number ?? 0,
     thisUpdate: isoTime(thisUpdate),
     nextUpdate: isoTime(nextUpdate),
     revoked: revoked.size,

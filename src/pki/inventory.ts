@@ -1,6 +1,7 @@
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import {
+  type CrlRecord,
   decodeLines,
   encodeHeader,
   encodeLines,
@@ -35,8 +36,8 @@ export interface Inventory {
   entries(): readonly InventoryEntry[];
   /** In the order of revocation. */
   revocations(authority: number): readonly InventoryEntry[];
-  /** Of the newest CRL of an authority; 0 where there is none. */
-  crlNumber(authority: number): number;
+  /** The newest CRL of an authority. */
+  newestCrl(authority: number): CrlRecord | undefined;
   /** The highest number that a CA generation has had; 0 where there was none. Each begins with a CRL. */
   lastAuthority(): number;
 }
@@ -47,7 +48,7 @@ interface Index {
   readonly serials: Map<string, number>;
   readonly names: Map<string, number[]>;
   readonly revoked: number[];
-  readonly crlNumbers: Map<number, number>;
+  readonly crls: Map<number, CrlRecord>;
 }
 
 /** @throws FleetsecError `state` for a missing or damaged file */
@@ -62,7 +63,7 @@ export function openInventory(files: Files, path: string): Inventory {
     serials: new Map(),
     names: new Map(),
     revoked: [],
-    crlNumbers: new Map(),
+    crls: new Map(),
   };
   let [length, lines, sum] = [0, 0, 0];
 
@@ -92,8 +93,8 @@ export function openInventory(files: Files, path: string): Inventory {
       index.revoked
         .flatMap((at) => entryAt(index, at) ?? [])
         .filter(({ issued }) => issued.authority === authority),
-    crlNumber: (authority) => index.crlNumbers.get(authority) ?? 0,
-    lastAuthority: () => Math.max(0, ...index.crlNumbers.keys()),
+    newestCrl: (authority) => index.crls.get(authority),
+    lastAuthority: () => Math.max(0, ...index.crls.keys()),
   };
   inventory.refresh();
   return inventory;
@@ -140,6 +141,6 @@ function apply(index: Index, record: InventoryRecord, path: string): void {
       return;
     }
     case "crl":
-      index.crlNumbers.set(record.authority, record.number);
+      index.crls.set(record.authority, record);
   }
 }

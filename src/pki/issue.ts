@@ -18,6 +18,7 @@ import { generateKey, spkiOf } from "./keys.ts";
 import { encodePem } from "./pem.ts";
 import { type IssuePlan, type IssueRequest, planIssue } from "./plan.ts";
 import { leafProfile } from "./profiles.ts";
+import { keepCrlFresh } from "./publish.ts";
 import { formatSan } from "./roles.ts";
 import type { PkiPlatform } from "./state.ts";
 import { parseCertificate } from "./verify/certificate.ts";
@@ -68,7 +69,7 @@ export async function issue(
   const { privateKey } = await generateKey(plan.keyType);
   const signed = await signLeaf(platform, authority, settings, plan, spkiOf(privateKey));
   const directory = join(request.directory ?? authority.layout.certificates, plan.name);
-  return store(platform, authority, signed, directory, privateKeyPem(privateKey));
+  return store(platform, authority, settings, signed, directory, privateKeyPem(privateKey));
 }
 
 /**
@@ -180,6 +181,7 @@ function wholeSecond(milliseconds: number): number {
 export async function store(
   platform: PkiPlatform,
   authority: Authority,
+  settings: PkiSettings,
   { record, ...issued }: SignedLeaf,
   directory: string,
   key: string | undefined,
@@ -200,6 +202,7 @@ export async function store(
     }
     activate(files, directory, generation);
     prune(files, directory, clock);
+    await keepCrlFresh(platform, authority, settings);
     return { ...issued, replaces, files: currentFiles(directory) };
   });
 }

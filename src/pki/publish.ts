@@ -42,6 +42,22 @@ export async function refreshCrls(
 }
 
 /**
+ * Publishes a new CRL where half of the lifetime of the newest is over, so that a project that issues
+ * and renews never lets it run out. To be called under the state's lock.
+ */
+export async function keepCrlFresh(
+  platform: PkiPlatform,
+  authority: Authority,
+  settings: PkiSettings,
+): Promise<void> {
+  const { current, inventory } = authority;
+  const newest = inventory.newestCrl(current.number);
+  const isFresh =
+    newest !== undefined && platform.clock.now() < Date.parse(newest.at) + settings.crlTtl * 500;
+  if (!isFresh) await publishCrl(platform, authority, current, settings);
+}
+
+/**
  * Adds records and publishes a CRL of an issuing CA that takes them into account. To be called under
  * the state's lock, after a refresh of the inventory.
  */
@@ -55,7 +71,7 @@ export async function publishCrl(
   const { inventory, layout } = authority;
   const signer = await authority.signer(ca);
   const now = clock.now();
-  const number = inventory.crlNumber(ca.number) + 1;
+  const number = (inventory.newestCrl(ca.number)?.number ?? 0) + 1;
   const at = isoTime(now);
   inventory.append([...records, { op: "crl", at, authority: ca.number, number }]);
   const crlLifetime = settings.crlTtl * 1000;

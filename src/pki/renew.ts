@@ -62,14 +62,14 @@ export async function renew(
   const { issued } = entry;
   const now = clock.now();
   const current = currentOf(authority, issued, readInUse(files, authority, issued));
-  if (request.force !== true && now < dueAt(current)) return { renewed: false, current };
   refuseRevoked(entry);
+  if (request.force !== true && now < dueAt(current)) return { renewed: false, current };
   refuseLate(issued, settings, now);
   const plan = planIssue(planOf(request, issued), settings, authority.current, now);
   const directory = directoryOf(authority, issued);
   const { spki, key } = await keyFor(files, request, issued, plan, directory);
   const signed = await signLeaf(platform, authority, settings, plan, spki);
-  return { renewed: true, certificate: await store(platform, authority, signed, directory, key) };
+  return { renewed: true, certificate: await store(platform, authority, settings, signed, directory, key) };
 }
 
 /**

@@ -65,7 +65,7 @@ export async function signCsr(
     );
   }
   const signed = await signLeaf(platform, authority, settings, plan, csr.spki);
-  const certificate = await store(platform, authority, signed, directory, undefined);
+  const certificate = await store(platform, authority, settings, signed, directory, undefined);
   const refused = csr.names.filter((san) => !allowed.includes(san)).map(formatSan);
   return { certificate, dropped: [...csr.surplus, ...refused] };
 }

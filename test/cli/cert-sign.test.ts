@@ -218,6 +218,12 @@ describe("cert sign", () => {
     }
   });
 
+  test("issues nothing that could not be written to --out", async () => {
+    const project = await withCsr();
+    expect(await project.attempt([...SIGN, "--out", "."])).toMatchObject(refusal("input"));
+    expect(await project.attempt([...SIGN, "--out", "none/a.pem"])).toMatchObject(refusal("not-found"));
+  });
+
   test("refuses a lifetime and a name by the role's rules", async () => {
     const project = await withCsr();
     expect(await project.attempt([...SIGN, "--ttl", "100h"])).toMatchObject(refusal("refused"));

@@ -315,8 +315,13 @@ describe("cert revoke and list", () => {
     expect([again.code, again.document.changed]).toEqual([0, false]);
     expect((await project.run(["cert", "revoke", serial])).stdout).toContain("nothing was changed");
     expect((await project.run(["cert", "revoke", "truck-1"])).stdout).toMatch(/^revoked truck-1/);
-    expect((await project.json(["cert", "renew", "truck-1"])).code).toBe(0);
-    expect((await project.json(["cert", "renew", "truck-1", "--force"])).document.code).toBe("refused");
+    for (const argv of [
+      ["renew", "truck-1"],
+      ["renew", "truck-1", "--force"],
+      ["needs-renewal", "truck-1"],
+    ]) {
+      expect(await project.attempt(["cert", ...argv])).toMatchObject(refusal("refused"));
+    }
   });
 
   test("an unknown name, serial number or reason is refused", async () => {

@@ -188,12 +188,16 @@ describe("an inventory", () => {
 
   test("counts CRLs for each authority", () => {
     const inventory = openInventory(files, fresh());
-    expect([inventory.crlNumber(1), inventory.lastAuthority()]).toEqual([0, 0]);
+    expect([inventory.newestCrl(1), inventory.lastAuthority()]).toEqual([undefined, 0]);
     inventory.append([
       { op: "crl", at: "", authority: 1, number: 1 },
       { op: "crl", at: "", authority: 3, number: 1 },
       { op: "crl", at: "", authority: 1, number: 2 },
     ]);
-    expect([inventory.crlNumber(1), inventory.crlNumber(3), inventory.lastAuthority()]).toEqual([2, 1, 3]);
+    expect([
+      inventory.newestCrl(1)?.number,
+      inventory.newestCrl(3)?.number,
+      inventory.lastAuthority(),
+    ]).toEqual([2, 1, 3]);
   });
 });

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openAuthority } from "../../src/pki/authority.ts";
+import { describeCrl } from "../../src/pki/describe-ca.ts";
 import { initAuthority } from "../../src/pki/init-authority.ts";
 import { issue, issueEphemeral } from "../../src/pki/issue.ts";
 import { readPrivateKey } from "../../src/pki/key-file.ts";
@@ -120,6 +121,20 @@ describe("issue", () => {
       "superseded",
       "valid",
     ]);
+  });
+
+  test("makes a new CRL once half of the last one's time is over", async () => {
+    const start = Date.now();
+    const platform = movablePlatform(start);
+    const authority = await testAuthority(platform);
+    const numberAfter = async (days: number) => {
+      platform.moveTo(start + days * 24 * HOUR);
+      await issue(platform, authority, testSettings, { name: "a", role: testRole });
+      return describeCrl(systemFiles, authority, platform.clock.now());
+    };
+    expect(await numberAfter(3)).toMatchObject({ number: 1, stale: false });
+    expect(await numberAfter(4)).toMatchObject({ number: 2, stale: false });
+    expect(await numberAfter(7)).toMatchObject({ number: 2, stale: false });
   });
 
   test("in memory only is in the inventory too", async () => {

@@ -1,5 +1,7 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { durationFlag } from "../../duration.ts";
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
 import { escapeText } from "../../report/escape.ts";
 import { shown } from "../ca/output.ts";
 import type { Define } from "../command.ts";
@@ -35,6 +37,7 @@ export const define: Define = (command, bind) => {
           ttl: flags.ttl === undefined ? undefined : durationFlag(flags.ttl, "--ttl"),
         };
         const out = flags.out === undefined ? undefined : resolve(cwd, flags.out);
+        if (out !== undefined) requirePlace(files, out);
         const authority = await openCa(cli, project, flags);
         const { certificate, dropped } = await signCsr(cli.platform, authority, project.settings, request);
         const pem = certificate.cert + certificate.chain;
@@ -60,3 +63,9 @@ export const define: Define = (command, bind) => {
       }),
     );
 };
+
+/** Checked before anything is issued: a certificate that cannot be delivered should not exist. */
+function requirePlace(files: Files, path: string): void {
+  files.stat(dirname(path));
+  if (files.kind(path) === "directory") throw new FleetsecError("input", `${path} is a directory`);
+}
