@@ -8,6 +8,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./init.ts"),
   },
   {
+    name: "demo",
+    summary: "the whole tour in a scratch directory: from a CA to a tampered log caught",
+    load: () => import("./demo.ts"),
+  },
+  {
     name: "ca",
     summary: "make and show the CA, print its trust bundle and CRLs",
     load: () => import("./ca.ts"),

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { FleetsecError } from "../errors.ts";
+import { nodeCrypto } from "./builtins.ts";
 
 /** What a path is, without following a final symlink. */
 export type FileKind = "file" | "directory" | "symlink" | "other";
@@ -327,7 +327,7 @@ export const systemFiles: Files = {
 
 /** A leading dot hides it; what a killed process left behind never meets a new one's. */
 function temporaryBeside(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  return join(dirname(path), `.${basename(path)}.${nodeCrypto().randomBytes(6).toString("hex")}.tmp`);
 }
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;

@@ -1,8 +1,8 @@
-import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
+import { nodeCrypto } from "./builtins.ts";
 import { attempt, makeDirectories } from "./files.ts";
 import type { Clock } from "./platform.ts";
 
@@ -77,7 +77,9 @@ const NAME = /^([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{8})-(\d{1,10})-(\d{1,15})-[
 function ownName(): string {
   const { machine, boot, namespace } = here();
   const start = startOf(process.pid) ?? 0;
-  return [machine, boot, namespace, process.pid, start, randomBytes(8).toString("hex")].join("-");
+  return [machine, boot, namespace, process.pid, start, nodeCrypto().randomBytes(8).toString("hex")].join(
+    "-",
+  );
 }
 
 /** Some contender other than `own` that lives, as far as can be told. Files of dead ones are removed. */
@@ -134,7 +136,7 @@ function here(): Pick<Contender, "machine" | "boot" | "namespace"> {
 let place: ReturnType<typeof here> | undefined;
 
 function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 8);
+  return nodeCrypto().createHash("sha256").update(text).digest("hex").slice(0, 8);
 }
 
 function readOr(path: string, otherwise: string): string {

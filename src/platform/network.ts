@@ -1,7 +1,8 @@
 import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions, rootCertificates, type TLSSocket } from "node:tls";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { FleetsecError } from "../errors.ts";
+import { nodeTls } from "./builtins.ts";
 
 export type { ConnectionOptions, Socket, TLSSocket };
 
@@ -47,6 +48,8 @@ export const systemNetwork: Network = {
   },
   // noDelay: a client's flight must not wait for the acknowledgement of the one before
   connect: (address, port) => connectTcp({ host: address, port, noDelay: true, allowHalfOpen: true }),
-  startTls: (options) => connectTls(options),
-  rootCertificates,
+  startTls: (options) => nodeTls().connect(options),
+  get rootCertificates() {
+    return nodeTls().rootCertificates;
+  },
 };

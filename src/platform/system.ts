@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { FleetsecError } from "../errors.ts";
+import { nodeCrypto } from "./builtins.ts";
 import { systemExec } from "./exec.ts";
 import { systemFiles } from "./files.ts";
 import { systemLocks } from "./lock.ts";
@@ -24,7 +24,7 @@ export function systemPlatform(signal: AbortSignal): Platform {
   };
   return {
     clock,
-    random: (length) => randomBytes(length),
+    random: (length) => nodeCrypto().randomBytes(length),
     files: systemFiles,
     locks: systemLocks(clock),
     exec: systemExec(process.env),

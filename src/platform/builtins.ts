@@ -1,0 +1,6 @@
+/**
+ * Modules of Node that cost milliseconds to load, each loaded when it is first needed: `--help` and
+ * `--version` need none of them (npm run bench:startup).
+ */
+export const nodeCrypto = () => process.getBuiltinModule("node:crypto");
+export const nodeTls = () => process.getBuiltinModule("node:tls");
