@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import { FleetsecError } from "../errors.ts";
+import type { EventSink } from "../gateway/events.ts";
 import { addressOf } from "./address.ts";
 import type { Cli, Define } from "./command.ts";
 import { requireProject } from "./project.ts";
@@ -42,13 +43,15 @@ async function serve(cli: Cli, flags: GatewayFlags): Promise<void> {
   const project = requireProject(cli);
   const { startGateway } = await import("../gateway/gateway.ts");
   const options = await optionsOf(cli, project, flags);
-  const gateway = await startGateway(options, platform, auditSink(cli, flags.auditLog));
+  const audit = auditSink(cli, flags.auditLog);
+  const gateway = await startGateway(options, platform, audit.emit);
   const { host } = options;
   output.note(`listening on https://${host.includes(":") ? `[${host}]` : host}:${gateway.port}/`);
   try {
     // polling by time sees every change that a rename of a symlink makes, on every file system
+    const signal = AbortSignal.any([platform.signal, audit.failed]);
     for (;;) {
-      await platform.clock.sleep(RELOAD_INTERVAL, platform.signal);
+      await platform.clock.sleep(RELOAD_INTERVAL, signal);
       try {
         if (gateway.reload()) output.note("certificates reloaded");
       } catch (error) {
@@ -86,8 +89,20 @@ async function optionsOf(cli: Cli, { config, directory }: LoadedConfig, flags: G
   };
 }
 
-function auditSink({ platform }: Cli, path: string | undefined): (event: object) => void {
-  if (path === undefined) return (event) => platform.stdout.write(`${JSON.stringify(event)}\n`);
-  const file = resolve(platform.cwd, path);
-  return (event) => platform.files.appendEvent(file, `${JSON.stringify(event)}\n`);
+/** `failed` is aborted when an event cannot be written: a gateway that cannot audit does not go on. */
+function auditSink({ platform }: Cli, path: string | undefined): { emit: EventSink; failed: AbortSignal } {
+  const failure = new AbortController();
+  const file = path === undefined ? undefined : resolve(platform.cwd, path);
+  return {
+    failed: failure.signal,
+    emit(event) {
+      const line = `${JSON.stringify(event)}\n`;
+      try {
+        if (file === undefined) platform.stdout.write(line);
+        else platform.files.appendEvent(file, line);
+      } catch (error) {
+        failure.abort(error);
+      }
+    },
+  };
 }

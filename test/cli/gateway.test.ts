@@ -87,6 +87,23 @@ describe("fleetsec gateway", () => {
     expect((await running).code).toBe(143);
   });
 
+  test("ends when an event cannot be written: what it lets in must be on record", async () => {
+    const cwd = await project();
+    const live = { stderr: "" };
+    const running = runCli(
+      ["gateway", "--listen", "127.0.0.1:0", "--echo", "--audit-log", "none/events.jsonl"],
+      {
+        cwd,
+        onStderr: (text) => (live.stderr += text),
+      },
+    );
+    await expect.poll(() => live.stderr, { timeout: 5_000 }).toContain("listening on");
+    const port = Number(/:(\d+)\//.exec(live.stderr)?.[1]);
+    await get(cwd, port).catch(() => undefined);
+    expect(await running).toMatchObject({ code: 2 });
+    await expect(get(cwd, port)).rejects.toThrow();
+  });
+
   test.each([
     [["gateway", "--listen", "nowhere"], "usage"],
     [["gateway", "--listen", "127.0.0.1:70000"], "usage"],
