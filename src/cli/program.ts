@@ -6,6 +6,8 @@ import { commands } from "./commands.ts";
 import { createOutput, reportError } from "./output.ts";
 import { version } from "./version.ts";
 
+const UNSET = { json: false, quiet: false, verbose: false, color: true, input: true };
+
 /** Runs one command line. Never throws: every fault is reported and becomes an exit code. */
 export async function run(argv: readonly string[], platform: Platform): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
@@ -14,7 +16,7 @@ export async function run(argv: readonly string[], platform: Platform): Promise<
     async (...args: unknown[]) => {
       // commander appends the command itself to the arguments
       const command = args.pop() as Command;
-      const options = command.optsWithGlobals<GlobalOptions>();
+      const options = { ...UNSET, ...command.optsWithGlobals<Partial<GlobalOptions>>() };
       const cli = { platform, options, output: createOutput(platform, options) };
       exitCode = await action(cli, ...(args as unknown as A));
     };
@@ -43,9 +45,9 @@ export async function createProgram(
     .version(version(), "--version", "print the version")
     .helpOption("--help", "print help")
     .option("--config <file>", "configuration (default: the nearest fleetsec.yaml upwards)")
-    .option("--json", "one JSON document on stdout", false)
-    .option("--quiet", "only results and errors", false)
-    .option("--verbose", "say more, with stack traces of errors", false)
+    .option("--json", "one JSON document on stdout")
+    .option("--quiet", "only results and errors")
+    .option("--verbose", "say more, with stack traces of errors")
     .option("--no-color", "no colours (also NO_COLOR)")
     .option("--no-input", "never prompt; a missing answer is a usage error");
   configure(program, platform);
@@ -70,7 +72,17 @@ function configure(command: Command, platform: Platform): void {
       getErrHelpWidth: () => platform.stderr.columns,
       getOutHasColors: () => false,
     })
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false });
+    .configureHelp({
+      showGlobalOptions: true,
+      sortSubcommands: false,
+      // help is wrapped to the terminal: a line break in the source is none there
+      commandDescription: (shown) => oneLine(shown.description()),
+      subcommandDescription: (shown) => oneLine(shown.summary() || shown.description()),
+    });
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll("\n", " ");
 }
 
 function finish(argv: readonly string[], platform: Platform, error: unknown): ExitCode {
