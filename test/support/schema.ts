@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
 
 const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false });
+addFormats.default(ajv);
 
 /** What is wrong with a document by the JSON Schema that it names; empty where nothing is. */
 export function schemaErrors(document: unknown): string[] {

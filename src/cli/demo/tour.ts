@@ -57,17 +57,8 @@ async function enforcement(stage: Stage, { url }: Gateway): Promise<readonly str
   return ["the gateway refuses every client without a valid certificate, on TLS 1.2 and 1.3"];
 }
 
-const SIGN = [
-  "logs",
-  "sign",
-  "--in",
-  "events.jsonl",
-  "--store",
-  "audit-log",
-  "--key",
-  "keys/fleet.internal-audit.key",
-];
-const VERIFY = ["verify-logs", "audit-log", "--trust", "keys/fleet.internal-audit.pub", "--state", "auditor"];
+const SIGN = ["logs", "sign", "--in", "events.jsonl", "--store", "audit-log", "--key", "keys/audit.key"];
+const VERIFY = ["verify-logs", "audit-log", "--trust", "keys/audit.pub", "--state", "auditor"];
 
 async function signedLog(stage: Stage): Promise<readonly string[]> {
   stage.title("Its audit events, signed and verified offline");
