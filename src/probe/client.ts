@@ -61,7 +61,7 @@ export async function exchange(
       ms: { established, total: clock.monotonic() - started },
     };
   } finally {
-    socket.destroySoon();
+    socket.destroy();
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { attackNamed } from "../../src/probe/attacks.ts";
-import { newWorld, probed, withOutcome, type World } from "../probe/support/probing.ts";
+import { newWorld, probed, withOutcome, type World, FORGED, onBoth } from "../probe/support/probing.ts";
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
 import { freePorts, startProcess } from "./process.ts";
@@ -14,18 +14,8 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const both = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);
-const FORGED = [
-  "self-signed",
-  "wrong-ca",
-  "twin-ca",
-  "leaf-as-ca",
-  "expired",
-  "not-yet-valid",
-  "server-auth-only",
-];
 /** What every one of these servers lets pass, as the RFC allows. */
-const NO_EKU = both("no-eku");
+const NO_EKU = onBoth("no-eku");
 
 /** The server's files, in a directory of the test's own. */
 function serverFiles() {
@@ -85,25 +75,25 @@ http {
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.reasons).toEqual([]);
     expect(endpoint.verdict).toBe("enforced");
-    expect(withOutcome(endpoint, "refused")).toEqual([...both("no-cert", ...FORGED), "plaintext"]);
+    expect(withOutcome(endpoint, "refused")).toEqual([...onBoth("no-cert", ...FORGED), "plaintext"]);
     expect(endpoint.attacks.find(({ id }) => id === "expired")?.evidence).toContain(
       "(p256, p384, p521, rsa, ed25519)",
     );
   });
 
   test.each([
-    ["optional", "ssl_verify_client optional;", undefined, both("no-cert")],
+    ["optional", "ssl_verify_client optional;", undefined, onBoth("no-cert")],
     [
       "optional_no_ca",
       "ssl_verify_client optional_no_ca;",
       undefined,
-      both("no-cert", "self-signed", "wrong-ca", "twin-ca"),
+      onBoth("no-cert", "self-signed", "wrong-ca", "twin-ca"),
     ],
     [
       "optional_no_ca with a check for NONE",
       "ssl_verify_client optional_no_ca;",
       'if ($ssl_client_verify = NONE) { return 403; } return 200 "welcome\\n";',
-      both("self-signed", "wrong-ca", "twin-ca"),
+      onBoth("self-signed", "wrong-ca", "twin-ca"),
     ],
     ["no TLS 1.3", "ssl_verify_client optional; ssl_protocols TLSv1.2;", undefined, ["no-cert@1.2"]],
   ])("%s is bypassed", { timeout: 60_000 }, async (_name, directives, location, accepted) => {
@@ -140,7 +130,7 @@ http {
       const attacks = ["no-cert", "self-signed", "wrong-ca"].map(attackNamed);
       const lax = await nginx(`ssl_verify_client optional_no_ca; ${rsa}`, check);
       const bypassed = await probed(world, `https://localhost:${lax}/`, { attacks });
-      expect(withOutcome(bypassed, "accepted")).toEqual(both("self-signed", "wrong-ca"));
+      expect(withOutcome(bypassed, "accepted")).toEqual(onBoth("self-signed", "wrong-ca"));
       const strict = await nginx(`ssl_verify_client on; ${rsa}`);
       expect((await probed(world, `https://localhost:${strict}/`, { attacks })).verdict).toBe("enforced");
     },
@@ -225,15 +215,15 @@ describeWithEngines(["envoy"], "Envoy", (engines) => {
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.reasons).toEqual([]);
     expect(endpoint.verdict).toBe("enforced");
-    expect(withOutcome(endpoint, "refused")).toEqual([...both("no-cert", ...FORGED), "plaintext"]);
+    expect(withOutcome(endpoint, "refused")).toEqual([...onBoth("no-cert", ...FORGED), "plaintext"]);
   });
 
   test("without it, clients without a certificate are served", { timeout: 60_000 }, async () => {
     const port = await envoy((files) => ({ common_tls_context: common(files) }));
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.verdict).toBe("bypassed");
-    expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(both("no-cert")));
-    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(both(...FORGED)));
+    expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("no-cert")));
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth(...FORGED)));
   });
 
   test(
@@ -247,7 +237,7 @@ describeWithEngines(["envoy"], "Envoy", (engines) => {
       const endpoint = await probed(world, `https://localhost:${port}/`);
       expect(endpoint.verdict).toBe("bypassed");
       expect(withOutcome(endpoint, "accepted")).toEqual(
-        expect.arrayContaining(both("no-cert", "self-signed")),
+        expect.arrayContaining(onBoth("no-cert", "self-signed")),
       );
     },
   );
@@ -272,8 +262,8 @@ describeWithEngines(["openssl"], "openssl s_server", (engines) => {
     const port = await sServer("-Verify", "1", mode, ...P256);
     const endpoint = await probed(world, `${scheme}://localhost:${port}`);
     expect(endpoint.verdict).toBe("bypassed");
-    expect(withOutcome(endpoint, "accepted")).toEqual(both(...FORGED.slice(0, 7), "no-eku"));
-    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(both("no-cert")));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth(...FORGED.slice(0, 7), "no-eku"));
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("no-cert")));
   });
 
   test.each([
@@ -284,7 +274,7 @@ describeWithEngines(["openssl"], "openssl s_server", (engines) => {
     const endpoint = await probed(world, `${scheme}://localhost:${port}`);
     expect(endpoint.reasons).toEqual([]);
     expect(endpoint.verdict).toBe("enforced");
-    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(both("no-cert", ...FORGED)));
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("no-cert", ...FORGED)));
   });
 
   test("-verify 1 serves clients without a certificate too", { timeout: 60_000 }, async () => {
@@ -292,7 +282,7 @@ describeWithEngines(["openssl"], "openssl s_server", (engines) => {
     const endpoint = await probed(world, `https://localhost:${port}`);
     expect(endpoint.verdict).toBe("bypassed");
     expect(withOutcome(endpoint, "accepted").filter((id) => !id.startsWith("no-eku"))).toEqual(
-      both("no-cert"),
+      onBoth("no-cert"),
     );
   });
 });

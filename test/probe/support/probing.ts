@@ -97,6 +97,20 @@ export async function probed(
   return { ...endpoint, result };
 }
 
+/** The attacks whose certificates no server should accept. */
+export const FORGED = [
+  "self-signed",
+  "wrong-ca",
+  "twin-ca",
+  "leaf-as-ca",
+  "expired",
+  "not-yet-valid",
+  "server-auth-only",
+];
+
+/** Those attacks on both versions, as `withOutcome` names them. */
+export const onBoth = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);
+
 /** `id@version` of the attacks with that outcome. */
 export function withOutcome(endpoint: EndpointResult, outcome: string): string[] {
   return endpoint.attacks
