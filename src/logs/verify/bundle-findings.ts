@@ -5,6 +5,9 @@ import { type Bundle, MAX_BUNDLE, splitBundle } from "./bundle.ts";
 import type { Findings } from "./finding.ts";
 import type { LeafSource } from "./leaf-source.ts";
 
+/** Surplus entries of a bundle that are reported one by one. */
+const MAX_SURPLUS = 10;
+
 /** Where a bundle belongs. */
 export interface BundlePlace {
   readonly path: string;
@@ -22,6 +25,7 @@ export function reportBundle(
   signed: Buffer,
 ): void {
   const offsetOf = (at: number) => bundle.offsets[at] ?? bundle.end;
+  let surplus = 0;
   for (const edit of edits) {
     const offset = offsetOf(edit.at);
     switch (edit.kind) {
@@ -58,6 +62,8 @@ export function reportBundle(
         break;
       case "inserted":
       case "duplicated":
+        surplus += 1;
+        if (surplus > MAX_SURPLUS) break;
         findings.add({
           code: "BUNDLE_SURPLUS",
           path,
@@ -68,6 +74,10 @@ export function reportBundle(
               : `a second copy of leaf ${first + edit.from}`,
         });
     }
+  }
+  if (surplus > MAX_SURPLUS) {
+    const detail = `${surplus - MAX_SURPLUS} more entries that the signed tree does not have`;
+    findings.add({ code: "BUNDLE_SURPLUS", path, detail });
   }
   if (bundle.end < bundle.bytes.length) {
     findings.add({

@@ -72,7 +72,7 @@ function judgeAlone(
   return { seq, bytes, state: "altered", signed };
 }
 
-/** The way to split the bundle that leaves less to explain. */
+/** The way to split the bundle in which more leaves are intact, and then less is to be explained. */
 function bestSplit(read: Bundle, signed: Buffer): { readonly bundle: Bundle; readonly edits: Edit[] } {
   const edits = alignEntries(read, signed);
   const faults = edits.length + (read.end < read.bytes.length ? 1 : 0);
@@ -80,7 +80,14 @@ function bestSplit(read: Bundle, signed: Buffer): { readonly bundle: Bundle; rea
   const other = splitBundleAtHeaders(read.bytes, LEAF_HEADER);
   const otherEdits = alignEntries(other, signed);
   // entries that are found in spite of their lengths: at least one length is altered
-  return otherEdits.length + 1 < faults ? { bundle: other, edits: otherEdits } : { bundle: read, edits };
+  const gain = lost(edits) - lost(otherEdits);
+  const better = gain > 0 || (gain === 0 && otherEdits.length + 1 < faults);
+  return better ? { bundle: other, edits: otherEdits } : { bundle: read, edits };
+}
+
+/** How many signed leaves are not there. */
+function lost(edits: readonly Edit[]): number {
+  return edits.filter(({ kind }) => kind === "altered" || kind === "deleted").length;
 }
 
 function alignEntries(bundle: Bundle, signed: Buffer): Edit[] {

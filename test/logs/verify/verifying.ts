@@ -1,3 +1,4 @@
+import { FleetsecError } from "../../../src/errors.ts";
 import { formatVerifierKey } from "../../../src/logs/verifier-key.ts";
 import type { Anchor } from "../../../src/logs/verify/anchors.ts";
 import type { Finding } from "../../../src/logs/verify/finding.ts";
@@ -27,12 +28,21 @@ export function anchorIn(store: StoreFiles, path = "checkpoint", trust = MODEL_T
   return { kind: "file", source: "anchor.txt", origin, size, root, note: () => note };
 }
 
-/** Verifies a store in memory. `state` files, by name, are the auditor's; they are written to. */
+interface Circumstances {
+  /** The auditor's state, by file name; it is written to. */
+  readonly kept?: StoreFiles;
+  /** A file of the store that the operating system does not let us read. */
+  readonly unreadable?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Verifies a store in memory. */
 export async function verifyFiles(
   store: StoreFiles,
-  request: Partial<VerifyRequest> & { readonly kept?: StoreFiles } = {},
+  request: Partial<VerifyRequest> & Circumstances = {},
 ): Promise<Verification> {
-  const { kept, ...rest } = request;
+  const { kept, unreadable, signal, ...rest } = request;
+  let ticks = 0;
   const at = (folder: string, files: StoreFiles) =>
     [...files].map(([path, data]) => [`/${folder}/${path}`, data] as const);
   const files = memoryFiles(new Map([...at("store", store), ...at("state", kept ?? new Map())]));
@@ -52,14 +62,19 @@ export async function verifyFiles(
     {
       files: {
         ...files,
+        open: (path) => {
+          if (path === `/store/${unreadable}`)
+            throw new FleetsecError("permission", `no permission for ${path}`);
+          return files.open(path);
+        },
         write: (path, data, options) => {
           files.write(path, data, options);
           kept?.set(path.slice("/state/".length), Buffer.from(data));
         },
       },
       locks: { hold: (_directory, work) => work() },
-      clock: { now: () => NOW * 1000, monotonic: () => 0, sleep: async () => {} },
-      signal: new AbortController().signal,
+      clock: { now: () => NOW * 1000, monotonic: () => (ticks += 1000), sleep: async () => {} },
+      signal: signal ?? new AbortController().signal,
       progress: () => {},
     },
   );

@@ -1,0 +1,169 @@
+import { createPublicKey, sign } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { formatNote, parseNote } from "../../../src/logs/note.ts";
+import {
+  cosignedMessage,
+  formatVerifierKey,
+  type VerifierKey,
+  verifierKey,
+} from "../../../src/logs/verifier-key.ts";
+import { parseTrust, quorumMet, type Trust } from "../../../src/logs/verify/trust.ts";
+import { unlessRefused } from "../../support/refusal.ts";
+import { modelKey, modelSigner, modelStore, type StoreFiles } from "../store-model.ts";
+import { batchesOf, NOW, verifyFiles } from "./verifying.ts";
+
+const log = formatVerifierKey(modelSigner().key);
+const witness = (name: string): VerifierKey =>
+  verifierKey(`witness.example/${name}`, "cosignature/v1", createPublicKey(modelKey(name)));
+const policy = (...lines: readonly string[]) =>
+  parseTrust(Buffer.from(lines.map((line) => `${line}\n`).join("")), "policy");
+const witnessLine = (name: string) => `witness ${name} ${formatVerifierKey(witness(name))}`;
+
+describe("trust files", () => {
+  test("keys, one a line, with comments", () => {
+    const trust = policy("# our log", "", log);
+    expect(trust.logs.map(formatVerifierKey)).toEqual([log]);
+    expect(trust.quorum).toBeUndefined();
+  });
+
+  test("a policy with groups of groups", () => {
+    const trust = policy(
+      `log ${log} https://log.example/`,
+      ...["a", "b", "c", "d"].map(witnessLine),
+      "group x 2 a b c",
+      "\tgroup  both all x d ",
+      "quorum both",
+    );
+    const met = (...names: readonly string[]) =>
+      trust.quorum !== undefined && quorumMet(trust.quorum, new Set(names));
+    expect(met("a", "c", "d")).toBe(true);
+    expect(met("a", "b", "c")).toBe(false);
+    expect(met("a", "d")).toBe(false);
+    expect(met()).toBe(false);
+  });
+
+  test("quorum none demands no witness; any is one", () => {
+    expect(policy(`log ${log}`, "quorum none").quorum).toBeUndefined();
+    const any = policy(
+      `log ${log}`,
+      witnessLine("a"),
+      witnessLine("b"),
+      "group g any a b",
+      "quorum g",
+    ).quorum;
+    expect(any !== undefined && quorumMet(any, new Set(["b"]))).toBe(true);
+  });
+
+  test.each<[string, readonly string[]]>([
+    ["nothing", []],
+    ["no log", [witnessLine("a"), "quorum a"]],
+    ["no quorum", [`log ${log}`]],
+    ["two quorums", [`log ${log}`, "quorum none", "quorum none"]],
+    ["an undefined name", [`log ${log}`, "quorum a"]],
+    ["a name that is defined later", [`log ${log}`, "group g any a", witnessLine("a"), "quorum g"]],
+    ["a name that is taken", [`log ${log}`, witnessLine("a"), "group a any a", "quorum a"]],
+    [
+      "a witness named none",
+      [`log ${log}`, `witness none ${formatVerifierKey(witness("a"))}`, "quorum none"],
+    ],
+    ["a threshold of 0", [`log ${log}`, witnessLine("a"), "group g 0 a", "quorum g"]],
+    ["a threshold beyond the members", [`log ${log}`, witnessLine("a"), "group g 2 a", "quorum g"]],
+    ["a threshold with a leading zero", [`log ${log}`, witnessLine("a"), "group g 01 a", "quorum g"]],
+    ["a member twice", [`log ${log}`, witnessLine("a"), "group g any a a", "quorum g"]],
+    ["a key twice", [`log ${log}`, `log ${log}`, "quorum none"]],
+    ["a witness's key for a log", [`log ${formatVerifierKey(witness("a"))}`, "quorum none"]],
+    ["a log's key for a witness", [`log ${log}`, `witness a ${log}`, "quorum a"]],
+    ["another keyword", [`log ${log}`, "trust me", "quorum none"]],
+    ["CR LF", [`${log}\r`]],
+    ["a control character", [`${log}\u0007`]],
+    ["a damaged key", [log.replace("A", "B")]],
+  ])("refuses %s", (_, lines) => {
+    expect(unlessRefused(() => policy(...lines))).toBeUndefined();
+  });
+
+  test("any bytes are read or refused, never crash", () => {
+    const items = fc.constantFrom(
+      "log",
+      "witness",
+      "group",
+      "quorum",
+      "none",
+      "all",
+      "any",
+      "1",
+      "a",
+      "b",
+      log,
+      formatVerifierKey(witness("a")),
+      "\n",
+      " ",
+      "#",
+    );
+    fc.assert(
+      fc.property(fc.array(items), (parts) => {
+        const trust = unlessRefused(() => parseTrust(Buffer.from(parts.join(" ")), "x"));
+        expect(trust?.logs.length).not.toBe(0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("31, 32: witnesses", () => {
+  const trust = (): Trust =>
+    policy(`log ${log}`, witnessLine("a"), witnessLine("b"), "group g all a b", "quorum g");
+
+  async function cosigned(...witnesses: readonly [name: string, time: number][]): Promise<StoreFiles> {
+    const store = await modelStore(batchesOf(2, 3));
+    const note = parseNote(store.get("checkpoint") ?? Buffer.of());
+    const signatures = witnesses.map(([name, time]) => {
+      const stamp = Buffer.alloc(8);
+      stamp.writeBigUInt64BE(BigInt(time));
+      const signature = Buffer.concat([stamp, sign(null, cosignedMessage(note.text, time), modelKey(name))]);
+      return { ...witness(name), signature };
+    });
+    return store.set(
+      "checkpoint",
+      Buffer.from(formatNote({ ...note, signatures: [...note.signatures, ...signatures] })),
+    );
+  }
+
+  test("a quorum anchors the log", async () => {
+    const result = await verifyFiles(await cosigned(["a", NOW - 9], ["b", NOW + 200]), { trust: trust() });
+    expect(result).toMatchObject({
+      verdict: "intact",
+      findings: [],
+      anchors: [{ kind: "witnesses", size: 2 }],
+    });
+  });
+
+  test("31: the quorum is not met", async () => {
+    const { findings } = await verifyFiles(await cosigned(["a", NOW]), { trust: trust() });
+    expect(findings).toMatchObject([{ code: "QUORUM_UNMET" }]);
+  });
+
+  test("32: a cosignature from the future does not count", async () => {
+    const { findings } = await verifyFiles(await cosigned(["a", NOW], ["b", NOW + 301]), { trust: trust() });
+    expect(findings).toMatchObject([{ code: "QUORUM_UNMET" }, { code: "TIME_ANOMALY" }]);
+  });
+
+  test("a forged cosignature condemns the note", async () => {
+    const store = await cosigned(["a", NOW], ["b", NOW]);
+    const note = parseNote(store.get("checkpoint") ?? Buffer.of());
+    const forged = note.signatures.map((one, i) => (i === 2 ? { ...one, signature: Buffer.alloc(72) } : one));
+    store.set("checkpoint", Buffer.from(formatNote({ ...note, signatures: forged })));
+    expect((await verifyFiles(store, { trust: trust() })).findings).toMatchObject([{ code: "SIG_INVALID" }]);
+  });
+
+  test("a signature that the stored copy has must not be taken out", async () => {
+    const store = await cosigned(["a", NOW], ["b", NOW]);
+    const stripped = (await cosigned(["a", NOW])).get("checkpoint") ?? Buffer.of();
+    const tampered = new Map(store)
+      .set("fleetsec/checkpoint/2", store.get("checkpoint") as Buffer)
+      .set("checkpoint", stripped);
+    expect((await verifyFiles(tampered)).findings).toMatchObject([
+      { code: "SIG_INVALID", path: "checkpoint" },
+    ]);
+  });
+});
