@@ -1,9 +1,8 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodePem } from "../../src/pki/pem.ts";
 import { verifyCertificate } from "../../src/pki/verify/verify.ts";
@@ -11,8 +10,8 @@ import type { Identity } from "../pki/verify/forge.ts";
 import { describeWithEngines, type Engine } from "./engines.ts";
 import { makePath, oddities, type Oddity, type Path } from "./path-faults.ts";
 import { explanations } from "./path-explanations.ts";
+import { succeeds } from "./succeeds.ts";
 
-const execute = promisify(execFile);
 const NOW = Date.now();
 /** Whether each accepts a path for a TLS client. */
 type Verdicts = Readonly<Record<"fleetsec" | "openssl" | "go" | "gnutls", boolean>>;
@@ -27,17 +26,6 @@ function fleetsecAccepts({ root, issuing, leaf }: Path): boolean {
     at: NOW,
     purpose: "client",
   }).ok;
-}
-
-/** Whether a program ends with 0; it must not end by a signal or fail to start. */
-async function accepts(program: string, args: readonly string[]): Promise<boolean> {
-  try {
-    await execute(program, args);
-    return true;
-  } catch (error) {
-    if (typeof (error as { code: unknown }).code === "number") return false;
-    throw error;
-  }
 }
 
 /** The same random numbers in every run (mulberry32). */
@@ -124,8 +112,8 @@ describeWithEngines(["openssl", "go", "certtool"], "path validation by others", 
       chain,
     ];
     return {
-      openssl: await accepts(openssl.path, strict),
-      gnutls: await accepts(certtool.path, verify),
+      openssl: await succeeds(openssl.path, strict),
+      gnutls: await succeeds(certtool.path, verify),
     };
   }
 

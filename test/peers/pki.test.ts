@@ -16,6 +16,7 @@ import { revoke } from "../../src/pki/revoke.ts";
 import { parseSan, type Role, type Usage } from "../../src/pki/roles.ts";
 import { movablePlatform, testAuthority, testRole, testSettings } from "../support/pki.ts";
 import { describeWithEngines } from "./engines.ts";
+import { succeeds } from "./succeeds.ts";
 
 const KEY_TYPES: readonly KeyType[] = ["p256", "p384", "ed25519", "rsa3072"];
 const USAGES: readonly (readonly Usage[])[] = [["client"], ["server"], ["client", "server"]];
@@ -87,17 +88,6 @@ async function makeAll() {
 afterAll(() => {
   for (const { directory } of made.values()) rmSync(directory, { recursive: true, force: true });
 });
-
-/** Whether a program ended with 0. */
-async function succeeds(program: string, args: readonly string[]): Promise<boolean> {
-  try {
-    await execute(program, args);
-    return true;
-  } catch (error) {
-    if (typeof (error as { code: unknown }).code === "number") return false;
-    throw error;
-  }
-}
 
 describeWithEngines(["openssl"], "openssl verify -x509_strict", ({ openssl }) => {
   beforeAll(makeAll, 120_000);
