@@ -48,9 +48,8 @@ export function messageSplitter(limit = MAX_MESSAGE): MessageSplitter {
   const next = (): HandshakeMessage | undefined => {
     const header = pending.peek(HEADER);
     if (header === undefined) return undefined;
-    const from = reader(header);
-    const type = from.uint(1);
-    const length = from.uint(3);
+    const type = header[0] ?? 0;
+    const length = (header[1] ?? 0) * 65_536 + (header[2] ?? 0) * 256 + (header[3] ?? 0);
     if (length > limit) throw new DecodeError("handshake message too long");
     const whole = pending.take(HEADER + length);
     return whole && { type, body: whole.subarray(HEADER) };

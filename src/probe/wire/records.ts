@@ -51,12 +51,13 @@ export function recordSplitter(): RecordSplitter {
   };
 }
 
+/** By index and not by destructuring: a hostile server can make many records out of few bytes. */
 function checkedLength(header: Uint8Array): number {
-  const [type = 0, major, , high = 0, low = 0] = header;
-  if (type < ContentType.changeCipherSpec || type > ContentType.applicationData || major !== 3) {
+  const type = header[0] ?? 0;
+  if (type < ContentType.changeCipherSpec || type > ContentType.applicationData || header[1] !== 3) {
     throw new DecodeError("not a TLS record");
   }
-  const length = high * 256 + low;
+  const length = (header[3] ?? 0) * 256 + (header[4] ?? 0);
   if (length > MAX_FRAGMENT) throw new DecodeError("record too long", RECORD_OVERFLOW);
   return length;
 }
