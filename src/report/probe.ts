@@ -92,9 +92,10 @@ function verdictLine(endpoint: EndpointResult, { style, columns }: ProbeTextOpti
     new Set(attacks.filter((one) => one.outcome === outcome && !one.reportedOnly).map(({ id }) => id));
   const refused = idsOf("refused").size;
   const accepted = idsOf("accepted").size;
+  const run = new Set(attacks.filter(({ outcome }) => outcome !== "not-run").map(({ id }) => id));
   const text = {
     enforced: `✓ ENFORCED: ${refused} ${refused === 1 ? "attack" : "attacks"} refused, the valid client served before and after`,
-    bypassed: `✗ BYPASSED: ${accepted} of ${new Set(attacks.map(({ id }) => id)).size} attacks accepted`,
+    bypassed: `✗ BYPASSED: ${accepted} of ${run.size} attacks accepted`,
     inconclusive: "? INCONCLUSIVE: nothing is proved either way",
   }[verdict];
   return `\n${coloured(verdict, hanging(text.slice(0, 2), text.slice(2), columns), style)}`;
