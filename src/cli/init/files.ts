@@ -3,8 +3,14 @@ import { configJsonSchema } from "../../config/json-schema.ts";
 import { CONFIG_NAME } from "../../config/load.ts";
 import type { FileChange } from "../../scaffold/plan.ts";
 
-/** What must never be committed: the state holds keys. */
-const IGNORED = [".fleetsec/", "keys/"];
+/** What must not be committed: keys, and what gateways write while they run. */
+const IGNORED = [
+  ".fleetsec/",
+  "keys/",
+  "deploy/*/events.jsonl",
+  "deploy/nginx/nginx.pid",
+  "deploy/nginx/*_temp/",
+];
 
 /**
  * The files of a project that are no templates. Nothing that is there and differs is replaced
