@@ -1,0 +1,67 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { batchPath } from "../../src/logs/layout.ts";
+import { bundlePath } from "../../src/logs/tiles.ts";
+import { scratch } from "../support/scratch.ts";
+import { leavesOf, type ModelBatch, modelStore, writeStore } from "./store-model.ts";
+
+const script = new URL("../../docs/check-chain.sh", import.meta.url).pathname;
+const check = (store: string) => spawnSync("sh", [script, store], { encoding: "utf8" });
+
+const batchesOf = (count: number): ModelBatch[] =>
+  Array.from({ length: count }, (_, i) => ({ data: Buffer.from(`${i}\n`), from: i, to: i }));
+
+async function storeOf(batches: readonly ModelBatch[]): Promise<string> {
+  const store = join(scratch(), "a store");
+  writeStore(store, await modelStore(batches));
+  return store;
+}
+
+describe("docs/check-chain.sh", () => {
+  // 257: more than one bundle
+  test.each([1, 5, 257])(
+    "accepts %i batches, and prints the digest to publish",
+    { timeout: 60_000 },
+    async (count) => {
+      const batches = batchesOf(count);
+      const last = createHash("sha256")
+        .update(leavesOf(batches).at(-1) ?? "")
+        .digest("hex");
+      expect(check(await storeOf(batches))).toMatchObject({
+        status: 0,
+        stdout: `${count} batches in order, the last leaf is ${last}\n`,
+        stderr: "",
+      });
+    },
+  );
+
+  const bundle = bundlePath(0, 5);
+  test.each([
+    ["batch 3 changed", 3, "it is not what was signed", batchPath(3), () => Buffer.from("4\n")],
+    ["a leaf changed", 2, "its leaf does not follow the one before", bundle, changeLeaf],
+    ["a leaf left out", 0, "its leaf is numbered 1", bundle, leaveOutLeaf],
+  ] as const)("refuses a store with %s", async (_, seq, message, path, tamper) => {
+    const store = await storeOf(batchesOf(5));
+    writeFileSync(join(store, path), tamper(readFileSync(join(store, path))));
+    expect(check(store)).toMatchObject({ status: 1, stdout: "", stderr: `batch ${seq}: ${message}\n` });
+  });
+
+  test("refuses a store with a batch missing", async () => {
+    const store = await storeOf(batchesOf(5));
+    rmSync(join(store, batchPath(2)));
+    expect(check(store)).toMatchObject({ status: 1, stderr: "batch 2: it is missing\n" });
+  });
+});
+
+/** Another time in leaf 1. */
+function changeLeaf(data: Buffer): Buffer {
+  data[data.indexOf("time 1 1") + 7] = 0x32;
+  return data;
+}
+
+function leaveOutLeaf(data: Buffer): Buffer {
+  return data.subarray(2 + data.readUInt16BE());
+}
