@@ -66,3 +66,9 @@ export function refusesClient(description: number): boolean {
     description === 116
   );
 }
+
+/** Whether an alert is how a server refuses a flight that breaks the protocol (`probe` decision rule). */
+export function refusesFlight(description: number): boolean {
+  const refusals = [UNEXPECTED_MESSAGE, BAD_RECORD_MAC, ILLEGAL_PARAMETER, DECODE_ERROR];
+  return refusesClient(description) || refusals.includes(description);
+}

@@ -22,6 +22,8 @@ export interface Outlets {
 export interface WireClient {
   /** The state of the handshake, for people. */
   readonly state: string;
+  /** The first handshake came to our flight, and it was sent. */
+  readonly flightSent: boolean;
   /** The application may write. */
   readonly ready: boolean;
   /** Nothing more comes: the server said so, or broke the protocol. */
@@ -54,6 +56,9 @@ export function wireClient(settings: Settings, outlets: Outlets): WireClient {
   return {
     get state() {
       return machine.state;
+    },
+    get flightSent() {
+      return state.flightSent;
     },
     get ready() {
       return state.ready;

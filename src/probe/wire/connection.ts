@@ -26,6 +26,8 @@ export interface Connection {
   readonly secrets: KeyLog;
   /** Sessions that the server lets us resume. */
   readonly sessions: ResumableSession[];
+  /** The first handshake came to our flight, and it was sent. */
+  flightSent: boolean;
   /** The application may write. */
   ready: boolean;
   /** The application may be written to. */
@@ -45,6 +47,7 @@ export function connection(settings: Settings): Connection {
     events: [],
     secrets: keyLog(),
     sessions: [],
+    flightSent: false,
     ready: false,
     takesData: false,
     answeredLater: 0,

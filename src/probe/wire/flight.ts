@@ -27,6 +27,7 @@ export interface Stage {
 /** Puts every step of a flight into the next write. */
 export function sendFlight(stage: Stage, steps: readonly Step[]): void {
   for (const step of steps) sendStep(stage, step);
+  stage.connection.flightSent = true;
 }
 
 /** What a conforming client answers with what it has. */

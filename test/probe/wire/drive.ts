@@ -5,7 +5,7 @@ import { systemPlatform } from "../../../src/platform/system.ts";
 import { type Observation, observe } from "../../../src/probe/observe.ts";
 import { tap } from "../../../src/probe/tap.ts";
 import { watch } from "../../../src/probe/watch.ts";
-import { wireSession } from "../../../src/probe/wire-session.ts";
+import { wireSession } from "../../../src/probe/wire/session.ts";
 import type { WireClient } from "../../../src/probe/wire/client.ts";
 import {
   settings,

@@ -1,7 +1,7 @@
-import { newSession, type Session } from "./session.ts";
-import type { Tap } from "./tap.ts";
-import { wireClient, type WireClient } from "./wire/client.ts";
-import type { Settings } from "./wire/settings.ts";
+import { newSession, type Session } from "../session.ts";
+import type { Tap } from "../tap.ts";
+import { wireClient, type WireClient } from "./client.ts";
+import type { Settings } from "./settings.ts";
 
 /** A session of the raw client, with what only it can tell. */
 export interface WireSession extends Session {

@@ -1,0 +1,69 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import { generateKey, keyTypeOf } from "../../pki/keys.ts";
+import type { TlsDial } from "../exchange.ts";
+import type { Identity } from "../identities/identity.ts";
+import type { WireAttack, WireAttempt } from "./attacks.ts";
+import type { WireClient } from "./client.ts";
+import type { ResumableSession } from "./session-ticket.ts";
+import { type Settings, settings, type WireIdentity, type WireVersion } from "./settings.ts";
+
+/** What the raw client needs of the outside. */
+export interface WireOutside {
+  readonly random: (length: number) => Uint8Array;
+  /** Milliseconds since an arbitrary instant. */
+  readonly now: () => number;
+}
+
+/**
+ * A valid client as the raw client presents it, with new keys that are not its own: one of its kind
+ * and one of another. Made once for a run: an RSA key takes its time.
+ */
+export async function wireIdentity({ chain, key }: Identity): Promise<WireIdentity> {
+  const own = createPrivateKey(key);
+  const type = keyTypeOf(own);
+  const pairs = await Promise.all([generateKey(type), generateKey(type === "p256" ? "rsa2048" : "p256")]);
+  return {
+    chain: chain.map(({ der }) => der),
+    key: own,
+    impostors: pairs.map(({ privateKey }): KeyObject => privateKey),
+  };
+}
+
+/**
+ * The settings of one client of an attack. The server is not judged: what it is asked is whether it
+ * lets an attacker in, and nothing secret is sent to it.
+ * @param valid the valid client; undefined where there is none, and the attempt needs none
+ * @param session what an attempt that resumes was given before
+ */
+export function wireSettings(
+  dial: Pick<TlsDial, "serverName" | "alpn"> & { readonly version: WireVersion },
+  { script, presents, helloFragment }: WireAttempt,
+  valid: WireIdentity | undefined,
+  { random, now }: WireOutside,
+  session?: ResumableSession,
+): Settings {
+  return settings({
+    version: dial.version,
+    serverName: dial.serverName,
+    alpn: dial.alpn,
+    identity: presents === "valid" ? valid : undefined,
+    script,
+    session,
+    random,
+    now,
+    trust: () => true,
+    ...(helloFragment === undefined ? {} : { helloFragment }),
+  });
+}
+
+/** Why what the server did says nothing about the attack; undefined where it does. */
+export function undecided({ decides }: Pick<WireAttack, "decides">, client: WireClient): string | undefined {
+  switch (decides) {
+    case "flight":
+      return client.flightSent ? undefined : "the handshake did not come to the client's flight";
+    case "later-flight":
+      return client.answeredLater > 0 ? undefined : "no certificate was asked for a second time";
+    case "early-data":
+      return client.earlyDataTaken === true ? undefined : "0-RTT data was not taken";
+  }
+}
