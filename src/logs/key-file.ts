@@ -89,13 +89,13 @@ function notASignerKey(what: string): FleetsecError {
  * @throws FleetsecError `not-found`, `permission`, `input`
  */
 export function readKeyFile(files: Files, path: string): LogSigner {
-  const text = files.readText(path, MAX_KEY_FILE);
+  const signer = parseKeyFile(files.readText(path, MAX_KEY_FILE), path);
   if ((files.stat(path).mode & 0o077) !== 0) {
     throw new FleetsecError("permission", `${path} can be read by others than its owner`, {
       hint: `chmod 600 ${path}`,
     });
   }
-  return parseKeyFile(text, path);
+  return signer;
 }
 
 /** The verifier keys in a `.pub` file, one a line; empty lines and lines that begin with # are passed over. */

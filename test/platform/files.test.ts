@@ -169,6 +169,37 @@ describe("directories and links", () => {
     expect(codeOf(() => files.makeDirectory("/proc/no-such/place"))).toBe("not-found");
   });
 
+  test("what killed writers left is removed, and nothing else; an empty directory is, and no other", () => {
+    const directory = scratch();
+    const sub = join(directory, "a");
+    files.removeTemporaries(sub);
+    files.removeIfEmpty(sub);
+    files.makeDirectory(sub);
+    files.write(join(sub, "b"), "b");
+    for (const name of [".b.0123456789ab.tmp", ".b.tmp", "b.0123456789ab.tmp"]) {
+      files.write(join(sub, name), "");
+    }
+    files.removeTemporaries(sub);
+    expect(files.list(sub)).toEqual([".b.tmp", "b", "b.0123456789ab.tmp"]);
+    files.removeIfEmpty(sub);
+    expect(files.kind(sub)).toBe("directory");
+    for (const name of files.list(sub)) files.remove(join(sub, name));
+    files.removeIfEmpty(sub);
+    expect(files.kind(sub)).toBeUndefined();
+  });
+
+  test("a symlink is followed where that is asked for", () => {
+    const directory = scratch();
+    files.write(join(directory, "a"), "text");
+    files.linkAtomic(join(directory, "link"), "a");
+    expect(files.stat(join(directory, "link"))).toMatchObject({ kind: "file", size: 4 });
+    expect(() => files.open(join(directory, "link"))).toThrow("symlink");
+    const [file, same] = ["a", "link"].map((name) => files.open(join(directory, name), { follow: true }));
+    expect(same?.id).toBe(file?.id);
+    file?.close();
+    same?.close();
+  });
+
   test("a symlink is swapped in one step, and its kind is told without following it", () => {
     const directory = scratch();
     const link = join(directory, "current");

@@ -14,7 +14,7 @@ export interface SignFlags {
   readonly key: readonly string[];
   readonly interval?: string;
   readonly maxRecords?: string;
-  readonly newInput: boolean;
+  readonly newInput?: true;
 }
 
 const DEFAULT_INTERVAL = 300;
@@ -26,7 +26,7 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   const request = {
     ...limitsOf(cli, flags),
     inputs: flags.in.map((path) => (path === "-" ? path : absolute(path))),
-    newInput: flags.newInput,
+    newInput: flags.newInput === true,
   };
   const result = await signLogs(request, {
     ...platform,
