@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestLeaf } from "../probe/support/certificates.ts";
@@ -74,6 +74,33 @@ export function startNginx(program: string, files: ServerFiles): Promise<StrictS
       }`,
     );
     return ["-e", "stderr", "-p", files.directory, "-c", config];
+  });
+}
+
+/** Answers with the client's name. */
+export function startHaproxy(program: string, files: ServerFiles): Promise<StrictServer> {
+  // a bundle: one name, and the key's kind behind it
+  const bundle = join(files.directory, "server.pem");
+  for (const [i, { chain, key }] of files.pairs.entries()) {
+    const text = [chain, key].map((path) => readFileSync(path, "utf8")).join("");
+    writeFileSync(`${bundle}.${i === 0 ? "ecdsa" : "rsa"}`, text, { mode: 0o600 });
+  }
+  return start(files, program, (port) => {
+    const config = join(files.directory, "haproxy.cfg");
+    const strict = `ssl crt ${bundle} ca-file ${files.ca} verify required ssl-min-ver TLSv1.2`;
+    writeFileSync(
+      config,
+      `defaults
+  mode http
+  timeout client 10s
+  timeout server 10s
+  timeout connect 10s
+frontend strict
+  bind 127.0.0.1:${port} ${strict} curves X25519:P-256:P-384
+  http-request return status 200 content-type text/plain lf-string "CN=%[ssl_c_s_dn(cn)]"
+`,
+    );
+    return ["-db", "-f", config];
   });
 }
 

@@ -13,6 +13,7 @@ import {
   startEnvoy,
   startGnutls,
   startGo,
+  startHaproxy,
   startJava,
   startNginx,
   startOpenssl,
@@ -79,7 +80,7 @@ function conforms({ start, request, answer, lacks = [], tickets, more }: Peer): 
         received,
         client: wire,
         seen,
-      } = await asks(client(version, { identity, ...chosen }), `client ${keyType}`);
+      } = await asks(client(version, { identity, serverName: "localhost", ...chosen }), `client ${keyType}`);
       return { ...seen, received, localFault: wire.fault };
     };
     const served = (keyType: KeyType = "p256") => ({
@@ -192,6 +193,15 @@ describeWithEngines(["nginx"], "the raw client and nginx", ({ nginx }) => {
     tickets: ["1.3", "1.2"],
     answer: (name) => `CN=${name}`,
     more: zeroRtt,
+  });
+});
+
+describeWithEngines(["haproxy"], "the raw client and HAProxy", ({ haproxy }) => {
+  conforms({
+    start: (files) => startHaproxy(haproxy.path, files),
+    request: HTTP,
+    tickets: ["1.3", "1.2"],
+    answer: (name) => `CN=${name}`,
   });
 });
 
