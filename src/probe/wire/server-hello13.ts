@@ -10,6 +10,7 @@ import { onlyOf } from "./negotiated.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { opener13, plainSealer, sealer13 } from "./protection.ts";
 import { earlySecret, handshakeSecret } from "./secrets13.ts";
+import type { Settings } from "./settings.ts";
 import { type Client13, type In, loggedSecret, type State13 } from "./state13.ts";
 
 /** ServerHello or HelloRetryRequest (RFC 8446, sections 4.1.3 and 4.1.4). @throws ProtocolError */
@@ -87,19 +88,22 @@ function onRetry(
   };
   if (hello.earlyData) connection.earlyDataTaken = false;
   sendCompatibility(connection);
-  const retry = clientHello13(settings, second, transcript);
+  const retry = clientHello13(withPskFor(suite, settings), second, transcript);
   connection.records.sealWith(plainSealer());
   sendMessage(connection, retry, settings.helloFragment);
   transcript.add(retry);
   return { at: "wait-server-hello", hello: second, retried: cipherSuite };
 }
 
+/** A PSK of another hash than the suite's is left out (RFC 8446, section 4.1.4). */
+function withPskFor({ hash }: CipherSuite, chosen: Settings): Settings {
+  const { session } = chosen;
+  const fits = session !== undefined && cipherSuites.get(session.cipherSuite)?.hash === hash;
+  return fits ? chosen : { ...chosen, session: undefined };
+}
+
 /** A share of the group that the server asks for: one that we offered and have not sent. */
-function askedShare(
-  code: number,
-  { shares }: Hello13,
-  { groups: offered, random }: Client13["connection"]["settings"],
-) {
+function askedShare(code: number, { shares }: Hello13, { groups: offered, random }: Settings) {
   const group = groupOf(code);
   if (group === undefined || !offered.includes(group) || shares.some((sent) => sent.group === group)) {
     throw new ProtocolError("a group that was not offered, or that it has a share of", ILLEGAL_PARAMETER);

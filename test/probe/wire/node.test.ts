@@ -313,6 +313,19 @@ describe("TLS 1.3 against node", () => {
     expect(received).toBe("client p256: ping");
   });
 
+  test("a session is resumed over a retry, unless its hash is another than the suite's", async () => {
+    const port = await strictServer("p256", "1.3");
+    const identity = wireIdentity(clients.p256);
+    const first = await drive(port, client("1.3", { identity, cipherSuites: [0x1302] }));
+    const session = first.client.sessions.at(-1);
+    expect(session?.cipherSuite).toBe(0x1302);
+    const again = { identity, session, shares: [] };
+    const resumed = await drive(port, client("1.3", again));
+    expect([resumed.received, resumed.seen.serverCertificates]).toEqual(["client p256: ping", []]);
+    const anew = await drive(port, client("1.3", { ...again, cipherSuites: [0x1301] }));
+    expect([anew.received, anew.seen.serverCertificates.length]).toEqual(["client p256: ping", 2]);
+  });
+
   test("without compatibility mode no change_cipher_spec is sent", async () => {
     const port = await strictServer("p256", "1.3");
     const identity = wireIdentity(clients.p256);
