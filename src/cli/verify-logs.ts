@@ -16,6 +16,9 @@ interface VerifyFlags {
   readonly deep?: true;
 }
 
+/** Records up to which the trees over them are recomputed without being asked for. */
+const DEEP_BY_DEFAULT = 250_000;
+
 export const define: Define = (command, bind) => {
   command
     .description(
@@ -89,7 +92,7 @@ async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags
     since,
     until,
     maxAge: flags.maxAge === undefined ? undefined : durationFlag(flags.maxAge, "--max-age"),
-    deep: flags.deep === true,
+    deepUpTo: flags.deep === true ? Number.POSITIVE_INFINITY : DEEP_BY_DEFAULT,
     allowUnanchored: flags.allowUnanchored === true,
   };
 }
@@ -134,5 +137,5 @@ function timeFlag(text: string | undefined, flag: string, now: number): number |
 const RFC_3339 = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d))?$/;
 
 function megabytes(bytes: number): string {
-  return Math.floor(bytes / 1e6).toLocaleString("en-GB");
+  return String(Math.floor(bytes / 1e6));
 }

@@ -198,8 +198,9 @@ function short(digest: string): string {
   return `${digest.slice(0, 12)}…`;
 }
 
+/** With commas at the thousands. `toLocaleString` does it too, but takes 30 ms the first time. */
 function number(n: number): string {
-  return n.toLocaleString("en-GB");
+  return String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 function count(n: number, one: string, many: string): string {

@@ -145,6 +145,7 @@ function endsOf(leaves: readonly Buffer[]): number[] {
 
 /** The first offset at which they differ, or at which the shorter ends; undefined where they are equal. */
 export function firstDifference(a: Buffer, b: Buffer): number | undefined {
+  if (a.equals(b)) return undefined;
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i;
   return a.length === b.length ? undefined : length;

@@ -25,6 +25,7 @@ function* judgeBundle(source: LeafSource, index: number): Generator<StoredLeaf> 
   const signed = knownTile(proved, 0, index, width);
   const first = index * TILE_WIDTH;
   if (signed === undefined) {
+    reportUnsettled(source, first, width, file.path);
     for (const [slot, bytes] of read.entries.slice(0, width).entries()) {
       yield judgeAlone(source, first + slot, bytes, file.path, read.offsets[slot] ?? 0);
     }
@@ -46,6 +47,19 @@ function* judgeBundle(source: LeafSource, index: number): Generator<StoredLeaf> 
     else if (stored !== undefined) yield { seq: first + slot, bytes: stored, state: "altered", signed: hash };
   }
   comparePartialBundles(source, index, file.width, leaves, signed);
+}
+
+/** A root is proved, but neither bundle nor tile, nor any mixture that was tried, leads up to it here. */
+function reportUnsettled({ proved, findings }: LeafSource, first: number, width: number, path: string): void {
+  if (proved.levels.length === 0) return;
+  const [from, to] = [first, first + width - 1];
+  findings.add({
+    code: "LEAF_MISMATCH",
+    from,
+    to,
+    path,
+    detail: `leaves ${from} to ${to} do not make the hash that was signed over them; too many are altered to say which`,
+  });
 }
 
 /** A leaf of a bundle of which not every hash is proved. */

@@ -11,8 +11,10 @@ interface TileSource {
   readonly reader: StoreReader;
   readonly inventory: Inventory;
   readonly size: number;
-  /** What the tiles must hold, as far as it is known. */
-  readonly reference: HashTree;
+  /** What the tiles must hold, as far as the signed root proves it. */
+  readonly proved: HashTree;
+  /** What the bundles say that they must hold. */
+  readonly bundles: HashTree;
   readonly findings: Findings;
   readonly pace: Pace;
 }
@@ -43,7 +45,7 @@ function* widthsOf({
   for (const [index, widths] of partial) for (const width of widths) yield { index, width };
 }
 
-function judgeTile({ reader, size, reference, findings }: TileSource, tile: Tile): void {
+function judgeTile({ reader, size, proved, bundles, findings }: TileSource, tile: Tile): void {
   const { level, index, width } = tile;
   const path = tilePath(tile);
   if (index * TILE_WIDTH + width > levelSize(level, size)) {
@@ -69,7 +71,8 @@ function judgeTile({ reader, size, reference, findings }: TileSource, tile: Tile
   }
   const newest = width === tileWidth(level, index, size);
   for (let slot = 0; slot < width && (slot + 1) * HASH_SIZE <= bytes.length; slot++) {
-    const expected = getHash(reference, level, index * TILE_WIDTH + slot);
+    const signed = getHash(proved, level, index * TILE_WIDTH + slot);
+    const expected = signed ?? getHash(bundles, level, index * TILE_WIDTH + slot);
     const found = bytes.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE);
     if (expected === undefined || expected.equals(found)) continue;
     findings.add({
@@ -78,9 +81,12 @@ function judgeTile({ reader, size, reference, findings }: TileSource, tile: Tile
       path,
       offset: slot * HASH_SIZE,
       slot,
-      detail: newest
-        ? `hash ${slot} is not that of the tree`
-        : `hash ${slot} of the partial tile contradicts the full one`,
+      detail:
+        signed === undefined
+          ? `hash ${slot} is not that of the leaf in the bundle; the signed root settles neither`
+          : newest
+            ? `hash ${slot} is not that of the tree`
+            : `hash ${slot} of the partial tile contradicts the full one`,
       expected: expected.toString("hex"),
       found: found.toString("hex"),
     });

@@ -22,6 +22,8 @@ export interface Proof {
 /** Most combinations that are tried for one tile, and in all. Each costs up to 255 hashes. */
 const MAX_COMBINATIONS = 1024;
 const MAX_TRIALS = 20_000;
+/** Most mixtures of the sources within one tile whose roots are tried in the tile above. */
+const MAX_MIXTURES = 16;
 
 /**
  * Finds the hashes that make the signed root, from several sources of which each may be damaged:
@@ -36,13 +38,14 @@ export function proveHashes(root: Uint8Array, size: number, sources: readonly Ha
   if (rootAt(first, size)?.equals(root) === true) return { established: true, proved: first };
   const trials = { left: MAX_TRIALS };
   const proved = emptyHashTree();
-  if (!proveTop(root, size, sources, proved, trials)) return { established: false, proved };
+  const choices = choicesFrom(sources, trials);
+  if (!proveTop(root, size, choices, proved, trials)) return { established: false, proved };
   for (let level = proved.levels.length - 1; level > 0; level--) {
     for (const index of blockIndexes(proved, level)) {
       for (let slot = 0; slot < TILE_WIDTH; slot++) {
         const place = index * TILE_WIDTH + slot;
         const hash = getHash(proved, level, place);
-        if (hash !== undefined) proveTile(hash, level - 1, place, sources, proved, trials);
+        if (hash !== undefined) proveTile(hash, level - 1, place, sources, choices, proved, trials);
       }
     }
   }
@@ -54,11 +57,44 @@ interface Trials {
   left: number;
 }
 
+/** What a hash of the tree could be. */
+type Choices = (level: number, index: number) => readonly Buffer[];
+
+/**
+ * What the sources say, and above tiles in which they differ a little, the roots of their mixtures:
+ * where a tile, the bundle below and the tile above are all damaged, none of the sources has the
+ * right hash for the tile above.
+ */
+function choicesFrom(sources: readonly HashTree[], trials: Trials): Choices {
+  const mixed = new Map<string, Buffer[]>();
+  const choices: Choices = (level, index) => {
+    const said = candidates(sources, level, index);
+    const more = mixed.get(`${level}/${index}`) ?? [];
+    return [...said, ...more.filter((hash) => !said.some((other) => other.equals(hash)))];
+  };
+  const levels = Math.max(...sources.map((source) => source.levels.length));
+  for (let level = 0; level < levels; level++) {
+    const tiles = new Set(sources.flatMap((source) => blockIndexes(source, level)));
+    for (const tile of tiles) {
+      const slots = Array.from({ length: TILE_WIDTH }, (_, slot) => choices(level, tile * TILE_WIDTH + slot));
+      const mixtures = slots.reduce((product, slot) => product * slot.length, 1);
+      if (mixtures < 2 || mixtures > MAX_MIXTURES) continue;
+      const roots: Buffer[] = [];
+      settle(slots, trials, (hashes) => {
+        roots.push(rootOf(Buffer.concat(hashes)));
+        return false;
+      });
+      mixed.set(`${level + 1}/${tile}`, roots);
+    }
+  }
+  return choices;
+}
+
 /** The tiles at the right edge hold every hash that the root is made of. */
 function proveTop(
   root: Uint8Array,
   size: number,
-  sources: readonly HashTree[],
+  choices: Choices,
   proved: HashTree,
   trials: Trials,
 ): boolean {
@@ -69,8 +105,8 @@ function proveTop(
     starts.set(level, places.length);
     for (let slot = 0; slot < width; slot++) places.push({ level, index: index * TILE_WIDTH + slot });
   }
-  const choices = places.map(({ level, index }) => candidates(sources, level, index));
-  const settled = settle(choices, trials, (hashes) =>
+  const open = places.map(({ level, index }) => choices(level, index));
+  const settled = settle(open, trials, (hashes) =>
     treeFromTiles(size, ({ level, width }) => {
       const start = starts.get(level) ?? 0;
       return Buffer.concat(hashes.slice(start, start + width));
@@ -90,14 +126,13 @@ function proveTile(
   level: number,
   tile: number,
   sources: readonly HashTree[],
+  choices: Choices,
   proved: HashTree,
   trials: Trials,
 ): void {
   if (!sources.some((source) => source.levels[level]?.has(tile) === true)) return;
-  const choices = Array.from({ length: TILE_WIDTH }, (_, slot) =>
-    candidates(sources, level, tile * TILE_WIDTH + slot),
-  );
-  const settled = settle(choices, trials, (hashes) => rootOf(Buffer.concat(hashes)).equals(hash));
+  const slots = Array.from({ length: TILE_WIDTH }, (_, slot) => choices(level, tile * TILE_WIDTH + slot));
+  const settled = settle(slots, trials, (hashes) => rootOf(Buffer.concat(hashes)).equals(hash));
   settled?.forEach((found, slot) => setHash(proved, level, tile * TILE_WIDTH + slot, found));
 }
 

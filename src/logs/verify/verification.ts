@@ -14,8 +14,8 @@ export interface VerifyRequest {
   readonly until: number | undefined;
   /** The newest batch may be this many seconds old. */
   readonly maxAge: number | undefined;
-  /** Recompute the trees over the records, and the sidecars, however many records there are. */
-  readonly deep: boolean;
+  /** The trees over the records, and the sidecars, are recomputed in a log of up to so many records. */
+  readonly deepUpTo: number;
   readonly allowUnanchored: boolean;
 }
 

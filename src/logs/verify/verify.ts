@@ -6,7 +6,7 @@ import type { Anchor } from "./anchors.ts";
 import { type ChosenTree, chooseTree } from "./choose-tree.ts";
 import { collectFindings, type Findings } from "./finding.ts";
 import { hashesFromBundles, hashesFromTiles } from "./hash-sources.ts";
-import type { HashTree } from "./hash-tree.ts";
+import { emptyHashTree, type HashTree } from "./hash-tree.ts";
 import { type History, readHistory } from "./history.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
 import { type BatchTotals, judgeBatches } from "./judge-batches.ts";
@@ -27,9 +27,6 @@ export interface VerifyParts {
   /** Told now and then how many bytes of batches are done, and how many there are. */
   readonly progress: (done: number, total: number) => void;
 }
-
-/** Up to so many records, the trees over them are recomputed without being asked for. */
-export const DEEP_BY_DEFAULT = 250_000;
 
 /**
  * Verifies a log's store: the signed checkpoint, the tree, the history, the batches, and that
@@ -73,7 +70,8 @@ async function judge(context: Context): Promise<Verification> {
   const bundles = await hashesFromBundles(reader, inventory, size, pace);
   const { proof, root } = await prove(context, bundles.tree);
   const reference = proof?.established === true ? proof.proved : bundles.tree;
-  await judgeTiles({ reader, inventory, size, reference, findings, pace });
+  const proved = proof?.proved ?? emptyHashTree();
+  await judgeTiles({ reader, inventory, size, proved, bundles: bundles.tree, findings, pace });
   const held = judgeHistory({
     reader,
     history,
@@ -84,8 +82,7 @@ async function judge(context: Context): Promise<Verification> {
     established: proof?.established,
     findings,
   });
-  const deep = request.deep || bundles.records <= DEEP_BY_DEFAULT;
-  const proved = proof?.proved ?? { levels: [] };
+  const deep = bundles.records <= request.deepUpTo;
   const progress = (done: number) => parts.progress(done, bundles.bytes);
   const source = { request, reader, inventory, size, proved, findings, pace, deep, progress };
   const totals = await judgeBatches(source);
@@ -142,7 +139,7 @@ function verifyNothing(request: VerifyRequest, { files }: VerifyParts, findings:
     verdict: "altered",
     ok: false,
     log: undefined,
-    checked: { batches: 0, records: 0, bytes: 0, skipped: 0, deep: request.deep },
+    checked: { batches: 0, records: 0, bytes: 0, skipped: 0, deep: true },
     anchors: [],
     findings: findings.list(),
     counts: findings.counts(),
@@ -189,7 +186,7 @@ async function prove(
     const proof = proveHashes(other, size, [bundles, tiles, older]);
     if (proof.established) return { proof, root: other };
   }
-  return { proof: { established: false, proved: { levels: [] } }, root };
+  return { proof: { established: false, proved: emptyHashTree() }, root };
 }
 
 /** The largest of the anchors that hold, of each kind. */

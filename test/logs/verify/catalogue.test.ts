@@ -560,6 +560,104 @@ describe("25-28: history", () => {
   });
 });
 
+describe("several faults in one tree", () => {
+  const leafNoise = (tampered: StoreFiles, seqs: readonly number[]) =>
+    editEntries(tampered, BUNDLE, (entries) =>
+      entries.map((entry, seq) => (seqs.includes(seq) ? Buffer.from(`noise ${seq}`) : entry)),
+    );
+
+  test("leaves and tiles are damaged: the signed root tells which", async () => {
+    const tampered = [0, 5].reduce((s, slot) => flip(s, TILE, slot * 32), leafNoise(store, [1, 2, 4]));
+    expect((await findingsOf(tampered)).map(({ code, seq }) => [code, seq])).toEqual([
+      ["TILE_ALTERED", 0],
+      ["LEAF_MISMATCH", 1],
+      ["LEAF_MISMATCH", 2],
+      ["LEAF_MISMATCH", 4],
+      ["TILE_ALTERED", 5],
+    ]);
+  });
+
+  test("at every level at once", async () => {
+    const damaged = editEntries(tall, "tile/entries/000", (entries) => entries.with(9, Buffer.from("noise")));
+    const tampered = flip(
+      flip(flip(damaged, "tile/0/000", 20 * 32), "tile/1/000.p/1", 3),
+      "tile/0/001.p/3",
+      70,
+    );
+    expect((await findingsOf(tampered, tall)).map(({ code, path, seq }) => [code, path, seq])).toEqual([
+      ["TILE_ALTERED", "tile/1/000.p/1", undefined],
+      ["LEAF_MISMATCH", "tile/entries/000", 9],
+      ["TILE_ALTERED", "tile/0/000", 20],
+      ["TILE_ALTERED", "tile/0/001.p/3", 258],
+    ]);
+  });
+
+  test("too many to find the signed hashes again: still altered, still with places", async () => {
+    const leaves = Array.from({ length: 40 }, (_, i) => i);
+    const noise = editEntries(tall, "tile/entries/000", (entries) =>
+      entries.map((entry, i) => (leaves.includes(i) ? Buffer.from(`noise ${i}`) : entry)),
+    );
+    const tampered = leaves.reduce((s, i) => flip(s, "tile/0/000", (100 + i) * 32), noise);
+    const findings = await findingsOf(tampered, tall);
+    expect(findings.map(({ seq }) => seq)).toEqual(
+      expect.arrayContaining([...leaves, ...leaves.map((i) => 100 + i)]),
+    );
+  });
+
+  test("a tile and its bundle are both gone", async () => {
+    const findings = await findingsOf(without(tall, "tile/0/000", "tile/entries/000"), tall);
+    expect(places(findings)).toEqual(
+      expect.arrayContaining([
+        { code: "TILE_MISSING", path: "tile/0/000" },
+        { code: "TILE_MISSING", path: "tile/entries/000" },
+      ]),
+    );
+  });
+});
+
+describe("a dishonest signer, and two logs in one trust file", () => {
+  test("the signed root over the records is not theirs", async () => {
+    const broken = await modelStore(batchesOf(4, 5), undefined, (leaf, seq) =>
+      seq === 1 ? formatLeaf({ ...parseLeaf(leaf), root: Buffer.alloc(32) }) : leaf,
+    );
+    expect(await findingsOf(broken, broken)).toMatchObject([{ code: "LEAF_MALFORMED", seq: 1 }]);
+  });
+
+  test("a leaf is no leaf", async () => {
+    const broken = await modelStore(batchesOf(4, 5), undefined, (leaf, seq) =>
+      seq === 1 ? Buffer.from("rubbish") : leaf,
+    );
+    expect((await findingsOf(broken, broken))[0]).toMatchObject({ code: "LEAF_MALFORMED", seq: 1 });
+  });
+
+  test("only the newest checkpoint is signed again over a rewritten log", async () => {
+    const batches = batchesOf(6, 20);
+    const rewritten = await modelStore(batches.with(2, { ...batches[2]!, data: Buffer.from("{}\n") }));
+    for (const size of [1, 2, 3, 4, 5])
+      rewritten.set(checkpointPath(size), bytesAt(store, checkpointPath(size)));
+    const { findings } = await verifyFiles(rewritten);
+    expect(findings).toMatchObject([{ code: "INCONSISTENT_WITH_ANCHOR", seq: 2, path: checkpointPath(3) }]);
+  });
+
+  test("a checkpoint of the other trusted log stands among ours", async () => {
+    const other = modelSigner("fleet.internal/other");
+    const foreign = await modelStore(batchesOf(3, 2), [other]);
+    const tampered = withFile(store, checkpointPath(3), bytesAt(foreign, "checkpoint"));
+    const { findings } = await verifyFiles(tampered, { trust: trustIn(modelSigner(), other) });
+    expect(places(findings)).toEqual([{ code: "ORIGIN_MISMATCH", path: checkpointPath(3) }]);
+  });
+});
+
+test("without the trees over the records, a sidecar's length is still compared", async () => {
+  const tampered = change(store, HASHES, (bytes) => bytes.subarray(0, 100));
+  const shallow = await verifyFiles(tampered, { deepUpTo: 10 });
+  expect(places(shallow.findings)).toEqual([
+    { code: "SIDECAR_ALTERED", seq: SEQ, offset: 100, path: HASHES },
+  ]);
+  const unseen = await verifyFiles(flip(store, HASHES, 5), { deepUpTo: 10 });
+  expect(unseen).toMatchObject({ verdict: "unanchored", checked: { deep: false } });
+});
+
 describe("33, 34: time", () => {
   test("33: a batch is backdated", async () => {
     const batches = batchesOf(6, 20);

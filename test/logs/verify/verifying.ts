@@ -55,7 +55,7 @@ export async function verifyFiles(
       since: undefined,
       until: undefined,
       maxAge: undefined,
-      deep: false,
+      deepUpTo: Number.POSITIVE_INFINITY,
       allowUnanchored: false,
       ...rest,
     },
