@@ -87,6 +87,27 @@ function watchRoots(directory: string, roots: Map<string, string>): void {
 }
 
 describe("logs sign", () => {
+  test.each([
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+  ] as const)(
+    "waiting for standard input ends at %s, and keeps what it has published",
+    async (signal, code) => {
+      const directory = scratch();
+      expect(await run(directory, ["logs", "keygen", "--origin", "e2e/audit"])).toMatchObject({ code: 0 });
+      const flags = ["--in", "-", "--store", "store", "--key", "audit.key", "--max-records", "2"];
+      const child = spawn(process.execPath, [cli, "logs", "sign", ...flags], { cwd: directory });
+      const ended = once(child, "close");
+      child.stdin.write("a\nb\nc\n");
+      while (!existsSync(join(directory, "store/checkpoint"))) await delay(5);
+      child.kill(signal);
+      expect(await ended).toEqual([code, null]);
+      const batches = readdirSync(join(directory, "store/fleetsec/batch"));
+      expect(batches).toEqual(["000.jsonl"]);
+      expect(readdirSync(join(directory, "store.signer"))).toEqual(["state.json"]);
+    },
+  );
+
   test(
     "killed at random moments loses no line, doubles none, and never has two roots at one size",
     { timeout: 600_000 },
