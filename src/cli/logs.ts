@@ -9,7 +9,7 @@ export const define: Define = (command, bind) => {
     .description(
       "Make a log's key pair: NAME.key (0600), and NAME.pub with the verifier key that auditors trust.",
     )
-    .requiredOption("--origin <origin>", "the log's name, e.g. fleet.internal/audit")
+    .option("--origin <origin>", "the log's name (default: logs.origin, or DOMAIN/audit of fleetsec.yaml)")
     .option("--type <type>", "ed25519 or p256; public and witnessed logs need ed25519", "ed25519")
     .option("--out <dir>", "the directory for both files", ".")
     .action(bind(async (cli, flags: KeygenFlags) => (await import("./logs/keygen.ts")).keygen(cli, flags)));

@@ -42,6 +42,17 @@ describe("logs keygen", () => {
   });
 
   test.each([
+    ["", "fleet.internal/audit"],
+    ["logs:\n  origin: logs.example/7\n", "logs.example/7"],
+  ])("takes the origin from the project: %j", async (logs, expected) => {
+    const directory = scratch();
+    const yaml = `version: 1\nname: p\ndomain: fleet.internal\n${logs}`;
+    writeFileSync(join(directory, "fleetsec.yaml"), yaml);
+    const { stdout } = await runCli(["logs", "keygen", "--json"], { cwd: directory });
+    expect(JSON.parse(stdout)).toMatchObject({ origin: expected });
+  });
+
+  test.each([
     ["a key type that is none", ["--origin", origin, "--type", "rsa"]],
     ["an origin that is none", ["--origin", "a b"]],
     ["no origin", []],

@@ -4,16 +4,18 @@ import type { LogKeyType } from "../../logs/key-file.ts";
 import { generateKeyFiles } from "../../logs/keygen.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
+import { findProject } from "../project.ts";
 
 export interface KeygenFlags {
-  readonly origin: string;
+  readonly origin?: string;
   readonly type: string;
   readonly out: string;
 }
 
 const TYPES: readonly LogKeyType[] = ["ed25519", "p256"];
 
-export async function keygen({ platform, output }: Cli, flags: KeygenFlags): Promise<ExitCode> {
+export async function keygen(cli: Cli, flags: KeygenFlags): Promise<ExitCode> {
+  const { platform, output } = cli;
   const type = TYPES.find((known) => known === flags.type);
   if (type === undefined) {
     throw new FleetsecError("usage", `--type is no key type: ${flags.type}`, {
@@ -21,7 +23,7 @@ export async function keygen({ platform, output }: Cli, flags: KeygenFlags): Pro
     });
   }
   const out = resolve(platform.cwd, flags.out);
-  const result = generateKeyFiles({ origin: flags.origin, type, out }, platform.files);
+  const result = generateKeyFiles({ origin: flags.origin ?? projectOrigin(cli), type, out }, platform.files);
   output.result({ schema: "fleetsec.logs-keygen/v1", ...result }, () =>
     [
       `private key   ${escapeText(result.files.key)}`,
@@ -30,4 +32,13 @@ export async function keygen({ platform, output }: Cli, flags: KeygenFlags): Pro
     ].join("\n"),
   );
   return 0;
+}
+
+/** @throws FleetsecError `usage` where there is no project */
+function projectOrigin(cli: Cli): string {
+  const { logs, domain } = findProject(cli)?.config ?? {};
+  if (domain !== undefined) return logs?.origin ?? `${domain}/audit`;
+  throw new FleetsecError("usage", "there is no --origin, and no fleetsec.yaml that names one", {
+    hint: "name the log with --origin, e.g. fleet.internal/audit",
+  });
 }
