@@ -50,7 +50,7 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
         process: await startProcess(program, listen, { cwd: directory, port, env }),
       });
     }
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     await Promise.all([...servers.values()].map(({ process }) => process.stop()));
