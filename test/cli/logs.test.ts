@@ -1,4 +1,12 @@
-import { appendFileSync, chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseCheckpoint } from "../../src/logs/checkpoint.ts";
@@ -155,6 +163,15 @@ describe("logs sign", () => {
     expect(result.code).toBe(2);
     expect(JSON.parse(result.stdout)).toMatchObject({ code });
     expect(readdirSync(directory, { recursive: true })).toEqual(before);
+  });
+
+  test.each(["keys", "link"])("is refused where it would publish the private key: %s", async (input) => {
+    const { directory, run } = await project();
+    symlinkSync("keys/audit.key", join(directory, "link"));
+    const { code, stdout } = await run(...sign, "--in", input, "--json");
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ code: "refused" });
+    expect(readdirSync(directory)).toEqual(["a.log", "keys", "link"]);
   });
 
   test("is refused with a key that others can read", async () => {

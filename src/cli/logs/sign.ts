@@ -23,14 +23,16 @@ const DEFAULT_MAX_RECORDS = 100_000;
 export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   const { platform, output } = cli;
   const absolute = (path: string) => resolve(platform.cwd, path);
+  const keyFiles = flags.key.map(absolute);
   const request = {
     ...limitsOf(cli, flags),
+    keyFiles,
     inputs: flags.in.map((path) => (path === "-" ? path : absolute(path))),
     newInput: flags.newInput === true,
   };
   const result = await signLogs(request, {
     ...platform,
-    signers: readSigners(cli, flags.key.map(absolute)),
+    signers: readSigners(cli, keyFiles),
     onBatch: ({ batches, records }) => output.progress(`signed ${records} records in ${batches} batches`),
   });
   for (const path of result.skipped) output.note(`passed over ${escapeText(path)}: no plain log file`);

@@ -14,6 +14,8 @@ import { fileSource, streamSource } from "./sources.ts";
 export interface SignRequest {
   /** Files and directories as absolute paths, or `-` for standard input. */
   readonly inputs: readonly string[];
+  /** Files of private keys, absolute: they are never signed, though a directory may hold them. */
+  readonly keyFiles: readonly string[];
   /** The store's directory, absolute. */
   readonly store: string;
   /** Seconds after which a batch is closed. */
@@ -51,13 +53,16 @@ const LOCK_TIMEOUT = 1_000;
 
 /**
  * Signs the lines of the inputs that are not signed yet, in order, in batches.
- * @throws FleetsecError `input` on inputs that cannot be read or were changed, `state` where the
- *   store cannot be continued, `busy` where another signer works on it; what was signed before stays
+ * @throws FleetsecError `input` on inputs that cannot be read or were changed, `refused` where a
+ *   private key is among them, `state` where the store cannot be continued, `busy` where another signer works on it; what was signed before stays
  */
 export async function signLogs(request: SignRequest, parts: SignParts): Promise<SignResult> {
   const { files, locks, signers } = parts;
   const { paths, skipped } = expandInputs(files, request.inputs);
-  for (const path of paths) if (path !== STREAM) files.open(path, { follow: true }).close();
+  const keys = new Set(request.keyFiles.map((path) => fileId(files, path)));
+  for (const path of paths) {
+    if (path !== STREAM && keys.has(fileId(files, path))) throw publishesKey(path);
+  }
   requireStore(files, request.store);
   const directory = signerStatePath(request.store);
   const log: SignedLog = {
@@ -74,6 +79,19 @@ export async function signLogs(request: SignRequest, parts: SignParts): Promise<
     // where nothing was ever signed, nothing stays
     files.removeIfEmpty(directory);
   }
+}
+
+/** Device and inode. @throws FleetsecError where the path leads to no file that can be read */
+function fileId(files: Files, path: string): string {
+  const file = files.open(path, { follow: true });
+  file.close();
+  return file.id;
+}
+
+function publishesKey(path: string): FleetsecError {
+  return new FleetsecError("refused", `${path} is the log's private key: signing it would publish it`, {
+    hint: "name the log files, or keep the key in another directory",
+  });
 }
 
 /** No log is started among other files. */

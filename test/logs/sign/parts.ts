@@ -85,6 +85,7 @@ export async function signIn(
   const { interval = 300, maxRecords = 100_000, newInput = false, ...parts } = overrides;
   const request = {
     inputs: inputs.map((input) => (input === "-" ? input : join(directory, input))),
+    keyFiles: [],
     store: join(directory, "store"),
     interval,
     maxRecords,
