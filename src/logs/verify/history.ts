@@ -33,9 +33,11 @@ export async function readHistory(
   findings: Findings,
   pace: Pace,
 ): Promise<History> {
+  let current: SignedCheckpoint | undefined;
   const open = (path: string): SignedCheckpoint | undefined => {
     const bytes = reader.read(path, MAX_NOTE_SIZE);
     if (bytes === undefined) return undefined;
+    if (current !== undefined && bytes.equals(Buffer.from(current.note))) return current;
     const opened = openCheckpoint(bytes, trust);
     if (!("code" in opened)) return opened;
     findings.add({ code: opened.code, path, detail: opened.detail });
@@ -44,7 +46,7 @@ export async function readHistory(
   if (!inventory.checkpoint && !inventory.irregular.has(CHECKPOINT)) {
     findings.add({ code: "CHECKPOINT_MISSING", path: CHECKPOINT, detail: "it is missing" });
   }
-  const current = inventory.checkpoint ? open(CHECKPOINT) : undefined;
+  current = inventory.checkpoint ? open(CHECKPOINT) : undefined;
   let origin = current?.origin;
   const stored: SignedRoot[] = [];
   for (const size of inventory.checkpoints) {

@@ -8,9 +8,12 @@ const SOAK = Number(process.env["FLEETSEC_SOAK"] ?? 0);
 const VALID = Math.max(1000, SOAK);
 const TAMPERED = Math.max(300, SOAK);
 
+/** Short logs: what takes the time is signatures. */
+const logsArbitrary = batchesArbitrary.map((batches) => batches.slice(0, 4));
+
 test(`${VALID} random valid logs raise no alarm, deep or not`, async () => {
   await fc.assert(
-    fc.asyncProperty(batchesArbitrary, fc.nat(200), async (batches, deepUpTo) => {
+    fc.asyncProperty(logsArbitrary, fc.nat(200), async (batches, deepUpTo) => {
       const store = await modelStore(batches);
       const { verdict, findings, checked } = await verifyFiles(store, {
         anchors: [anchorIn(store)],
