@@ -14,6 +14,7 @@ interface VerifyFlags {
   readonly allowUnanchored?: true;
   readonly state?: string;
   readonly deep?: true;
+  readonly tlog?: string;
 }
 
 /** Records up to which the trees over them are recomputed without being asked for. */
@@ -38,6 +39,7 @@ export const define: Define = (command, bind) => {
     .option("--allow-unanchored", "an intact log is a success even where nothing anchors it")
     .option("--state <dir>", "where the last verified checkpoint of each log is kept (default: user state)")
     .option("--deep", "recompute the trees over the records and the sidecars, however many there are")
+    .option("--tlog <dir>", "instead of a store, a C2SP tile log of another program, a leaf a record")
     .action(
       bind(async (cli, store: string | undefined, flags: VerifyFlags) => {
         const { verifyLog } = await import("../logs/verify/verify.ts");
@@ -83,7 +85,8 @@ async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags
   // a state that was asked for by name and cannot be written is no reason to find out at the end
   if (flags.state !== undefined) files.makeDirectory(resolve(cwd, flags.state));
   return {
-    store: storeOf(cli, store),
+    store: flags.tlog === undefined ? storeOf(cli, store) : tileLogOf(cli, store, flags),
+    leaves: flags.tlog === undefined ? "batches" : "records",
     trust,
     anchors: (flags.anchor ?? []).flatMap((source) =>
       readAnchors(files, source, resolve(cwd, source), trust),
@@ -99,15 +102,41 @@ async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags
 
 /** @throws FleetsecError `usage` where none is named; `not-found` and `input` where there is no directory */
 function storeOf(cli: Cli, store: string | undefined): string {
-  const { files, cwd } = cli.platform;
+  const { cwd } = cli.platform;
   const project = store === undefined ? findProject(cli) : undefined;
   if (store === undefined && project === undefined) {
     throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
       hint: "fleetsec verify-logs STORE --trust FILE",
     });
   }
-  const path =
-    project === undefined ? resolve(cwd, store ?? "") : resolve(project.directory, project.config.logs.store);
+  return requireDirectory(
+    cli,
+    project === undefined ? resolve(cwd, store ?? "") : resolve(project.directory, project.config.logs.store),
+  );
+}
+
+/** @throws FleetsecError `usage` for what is no directory, or flags that another's log has no use for */
+function tileLogOf(
+  cli: Cli,
+  store: string | undefined,
+  { tlog = "", since, until, maxAge }: VerifyFlags,
+): string {
+  if (store !== undefined) throw new FleetsecError("usage", "name a store or --tlog, not both");
+  if (since !== undefined || until !== undefined || maxAge !== undefined) {
+    throw new FleetsecError("usage", "the leaves of another program's log have no time", {
+      hint: "leave out --since, --until and --max-age",
+    });
+  }
+  if (/^[a-z][a-z0-9+.-]*:/i.test(tlog)) {
+    throw new FleetsecError("usage", `logs of that kind are not supported: ${tlog}`, {
+      hint: "copy it into a directory and name that",
+    });
+  }
+  return requireDirectory(cli, resolve(cli.platform.cwd, tlog));
+}
+
+function requireDirectory({ platform }: Cli, path: string): string {
+  const { files } = platform;
   const kind = files.kind(path);
   if (kind === undefined) {
     throw new FleetsecError("not-found", `the store ${path} does not exist`, {

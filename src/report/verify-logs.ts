@@ -68,19 +68,17 @@ function headline({ verdict, counts, log, anchors, ok }: Verification, style: St
 }
 
 /** Label and text, one a line. */
-function facts({ log, checked, anchors, unestablished, kept }: Verification, columns: number): string {
-  const { batches, records, bytes, skipped, deep } = checked;
+function facts(result: Verification, columns: number): string {
+  const { leaves, log, checked, anchors, unestablished, kept } = result;
+  const { skipped } = checked;
   const rows: [string, string][] = [];
   if (log !== undefined) {
     rows.push(["log", escapeText(log.origin)]);
-    rows.push(["size", `${count(log.size, "batch", "batches")}, root ${base64(log.root)}`]);
+    const size =
+      leaves === "batches" ? count(log.size, "batch", "batches") : count(log.size, "leaf", "leaves");
+    rows.push(["size", `${size}, root ${base64(log.root)}`]);
   }
-  rows.push([
-    "checked",
-    `${count(batches, "batch", "batches")} with ${count(records, "record", "records")} in ${count(bytes, "byte", "bytes")}; ${
-      deep ? "the trees over the records too" : "not the trees over the records (--deep does)"
-    }`,
-  ]);
+  rows.push(["checked", checkedText(result)]);
   if (skipped > 0) {
     rows.push([
       "not read",
@@ -92,6 +90,14 @@ function facts({ log, checked, anchors, unestablished, kept }: Verification, col
   if (kept.now === "saved" && kept.path !== undefined) rows.push(["kept", escapeText(kept.path)]);
   const indent = 11;
   return rows.map(([label, text]) => `${label.padEnd(indent)}${wrapped(text, columns, indent)}`).join("\n");
+}
+
+function checkedText({ leaves, checked }: Verification): string {
+  const { batches, records, bytes, deep } = checked;
+  const inBytes = `in ${count(bytes, "byte", "bytes")}`;
+  if (leaves === "records") return `${count(records, "leaf", "leaves")} ${inBytes}`;
+  const trees = deep ? "the trees over the records too" : "not the trees over the records (--deep does)";
+  return `${count(batches, "batch", "batches")} with ${count(records, "record", "records")} ${inBytes}; ${trees}`;
 }
 
 function anchorText({ kind, size, source, since }: AnchorUsed): string {
@@ -108,19 +114,20 @@ function anchorText({ kind, size, source, since }: AnchorUsed): string {
   }
 }
 
-function findingLines({ findings, omitted }: Verification, style: Style, columns: number): string {
+function findingLines({ leaves, findings, omitted }: Verification, style: Style, columns: number): string {
   if (findings.length === 0) return "";
-  const lines = findings.slice(0, MAX_SHOWN).map((finding) => findingText(finding, style, columns));
+  const unit = leaves === "batches" ? "batch" : "leaf";
+  const lines = findings.slice(0, MAX_SHOWN).map((finding) => findingText(finding, unit, style, columns));
   const rest = findings.length + omitted - lines.length;
   if (rest > 0)
     lines.push(`and ${number(rest)} more: --json lists ${omitted > 0 ? "the first 10,000" : "them"}`);
   return lines.join("\n");
 }
 
-function findingText(finding: Finding, style: Style, columns: number): string {
+function findingText(finding: Finding, unit: string, style: Style, columns: number): string {
   const { code, seq, line, offset, path, detail, expected, found } = finding;
   const place = [
-    seq === undefined ? "" : `batch ${number(seq)}`,
+    seq === undefined ? "" : `${unit} ${number(seq)}`,
     line === undefined ? "" : `line ${number(line)}`,
     offset === undefined ? "" : `byte ${number(offset)}`,
   ].filter((part) => part !== "");
@@ -141,9 +148,10 @@ function findingText(finding: Finding, style: Style, columns: number): string {
 
 /** What the verdict says and does not say, in plain words. */
 function meaning(result: Verification): string[] {
-  const { verdict, log, anchors, checked, kept, counts } = result;
+  const { verdict, leaves, log, anchors, checked, kept } = result;
+  const units = leaves === "batches" ? "Batches" : "Leaves";
   const size = log?.size ?? 0;
-  if (verdict === "altered") return alteredMeaning(counts, checked);
+  if (verdict === "altered") return alteredMeaning(result);
   const shown =
     checked.skipped > 0
       ? "Established: the leaves of all batches, and the records of those that were read, are as the log's key signed them."
@@ -154,7 +162,7 @@ function meaning(result: Verification): string[] {
   if (anchors.length === 0) {
     return [
       shown,
-      `Not established: that the log is complete. Batches could be cut off its end, or the holder of the signing key could have rewritten it, and the store would look the same.`,
+      `Not established: that the log is complete. Its end could be cut off, or the holder of the signing key could have rewritten it, and the store would look the same.`,
       kept.now === "saved"
         ? "This checkpoint is now kept: from the next run on, the log is held to it. Compare its size and root with what the log's operator published, or name an anchor with --anchor."
         : "Name an anchor with --anchor: a checkpoint that was published or kept elsewhere.",
@@ -164,24 +172,18 @@ function meaning(result: Verification): string[] {
   const tail =
     anchored < size
       ? [
-          `Batches ${number(anchored)} to ${number(size - 1)} came after the newest anchor: the holder of the signing key could still rewrite or cut off those.`,
+          `${units} ${number(anchored)} to ${number(size - 1)} came after the newest anchor: the holder of the signing key could still rewrite or cut off those.`,
         ]
       : [];
   return [shown, ...tail, general];
 }
 
-function alteredMeaning(counts: Verification["counts"], checked: Verification["checked"]): string[] {
-  const codes = Object.keys(counts);
-  const sidecarsOnly = codes.every((code) => code === "SIDECAR_ALTERED");
-  if (sidecarsOnly) {
-    return [
-      "The records are intact: only sidecars are altered, which are not signed and serve to find altered lines. Yet somebody or something changed the store.",
-    ];
-  }
+function alteredMeaning({ counts }: Verification): string[] {
+  const sidecarsOnly = Object.keys(counts).every((code) => code === "SIDECAR_ALTERED");
   return [
-    `${count(checked.batches, "batch", "batches")} with ${count(checked.records, "record", "records")} ${
-      checked.batches === 1 ? "was" : "were"
-    } found as signed. Keep a copy of the store as it is before anything else touches it.`,
+    sidecarsOnly
+      ? "The records are intact: only sidecars are altered, which are not signed and serve to find altered lines. Yet somebody or something changed the store."
+      : "Keep a copy of the store as it is before anything else touches it.",
   ];
 }
 

@@ -246,6 +246,25 @@ describe("flags", () => {
     expect(verify.mock.calls.map(([request]) => request.deepUpTo)).toEqual([250_000, Infinity]);
   });
 
+  test("--tlog: another program's tile log, of which only what tlog-tiles names is judged", async () => {
+    const { run, cwd } = workplace(withFile(flip(model, "fleetsec/batch/001.jsonl", 3), "README", "theirs"));
+    const intact = await run("--tlog", "log", "--trust", "log.pub", "--json");
+    expect(intact.code).toBe(3);
+    expect(documentIn(intact.stdout)).toMatchObject({
+      verdict: "unanchored",
+      log: { size: 4 },
+      checked: { batches: 0, records: 4 },
+    });
+    expect((await run("--tlog", "log", "--trust", "log.pub")).stdout).toContain("size       4 leaves");
+    writeFileSync(join(cwd, "log/tile/entries/000.p/4"), "noise");
+    const altered = await run("--tlog", "log", "--trust", "log.pub");
+    expect(altered.code).toBe(1);
+    expect(altered.stdout).toContain("leaf 0");
+    for (const flags of [["log"], ["--since", "1h"], ["--tlog", "https://example.org/"]]) {
+      expect((await run("--tlog", "log", "--trust", "log.pub", ...flags)).code).toBe(2);
+    }
+  });
+
   test("the store of fleetsec.yaml is the default", async () => {
     const { run, cwd } = workplace();
     writeFileSync(

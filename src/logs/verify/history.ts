@@ -30,6 +30,7 @@ export async function readHistory(
   reader: StoreReader,
   inventory: Inventory,
   trust: Trust,
+  ours: boolean,
   findings: Findings,
   pace: Pace,
 ): Promise<History> {
@@ -75,7 +76,7 @@ export async function readHistory(
       compare(current, checkpoint, path, findings);
   }
   stored.sort((a, b) => a.size - b.size);
-  reportMissing(inventory, Math.max(current?.size ?? 0, stored.at(-1)?.size ?? 0), findings);
+  if (ours) reportMissing(inventory, Math.max(current?.size ?? 0, stored.at(-1)?.size ?? 0), findings);
   return { origin, current, stored };
 }
 

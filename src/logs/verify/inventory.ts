@@ -32,16 +32,20 @@ const MAX_FILES = 50_000_000;
 /** Nothing deeper, longer or otherwise named leads to a file of the format. */
 const FOLDERS =
   /^(tile|tile\/(entries|\d{1,2})(\/x\d{3}){0,5}(\/\d{3}\.p)?|fleetsec(\/(batch|hashes)(\/x\d{3}){0,5}|\/checkpoint|\/tsr)?)$/;
+/** What another program's tile log has that is judged. */
+const FOREIGN = /^(checkpoint|tile)($|\/)/;
 const MAX_IRREGULAR = 10_000;
 
 /**
  * Lists a store. Symlinks are not followed; whatever the format does not name, and whatever is no
  * regular file, is UNEXPECTED_FILE.
+ * @param ours whether it is a store of ours; of another program's, only what tlog-tiles names is looked at
  * @throws FleetsecError where the store itself cannot be read, or has more than 50 million files
  */
 export async function takeInventory(
   files: Files,
   store: string,
+  ours: boolean,
   findings: Findings,
   pace: Pace,
 ): Promise<Inventory> {
@@ -58,6 +62,7 @@ export async function takeInventory(
       }
       if (names % 1024 === 0) await pace();
       const path = folder === "" ? name : `${folder}/${name}`;
+      if (!ours && !FOREIGN.test(path)) continue;
       if (kind === "directory" && FOLDERS.test(path)) folders.push(path);
       else place(found, path, kind, findings);
     }

@@ -11,6 +11,8 @@ interface TileSource {
   readonly reader: StoreReader;
   readonly inventory: Inventory;
   readonly size: number;
+  /** Whether it is a store of ours, which holds nothing beyond its tree. */
+  readonly ours: boolean;
   /** What the tiles must hold, as far as the signed root proves it. */
   readonly proved: HashTree;
   /** What the bundles say that they must hold. */
@@ -24,7 +26,7 @@ interface TileSource {
  * missing, and those beyond the tree.
  */
 export async function judgeTiles(source: TileSource): Promise<void> {
-  const { inventory, size, findings, pace } = source;
+  const { inventory, size, ours, findings, pace } = source;
   for (const [level, files] of inventory.tiles) {
     for (const { index, width } of widthsOf(files)) {
       await pace();
@@ -32,7 +34,7 @@ export async function judgeTiles(source: TileSource): Promise<void> {
     }
   }
   for (const { index, width } of widthsOf(inventory.bundles)) {
-    if (index * TILE_WIDTH + width > size) reportBeyond(findings, bundlePath(index, width), size);
+    if (ours && index * TILE_WIDTH + width > size) reportBeyond(findings, bundlePath(index, width), size);
   }
   reportMissing(inventory, size, findings);
 }
@@ -45,11 +47,11 @@ function* widthsOf({
   for (const [index, widths] of partial) for (const width of widths) yield { index, width };
 }
 
-function judgeTile({ reader, size, proved, bundles, findings }: TileSource, tile: Tile): void {
+function judgeTile({ reader, size, ours, proved, bundles, findings }: TileSource, tile: Tile): void {
   const { level, index, width } = tile;
   const path = tilePath(tile);
   if (index * TILE_WIDTH + width > levelSize(level, size)) {
-    reportBeyond(findings, path, size);
+    if (ours) reportBeyond(findings, path, size);
     return;
   }
   const bytes = reader.read(path, TILE_WIDTH * HASH_SIZE);

@@ -5,6 +5,11 @@ import type { Trust } from "./trust.ts";
 /** What is asked of a verification. Paths are absolute, times in seconds since the epoch. */
 export interface VerifyRequest {
   readonly store: string;
+  /**
+   * `batches`: a store of ours. `records`: a tile log that another program wrote, a leaf a record;
+   * files that C2SP tlog-tiles does not name are not judged there.
+   */
+  readonly leaves: "batches" | "records";
   readonly trust: Trust;
   readonly anchors: readonly Anchor[];
   /** Where the auditor's checkpoints are kept. */
@@ -41,6 +46,8 @@ export interface Verification {
   readonly verdict: Verdict;
   /** Whether this is a success: intact and, unless that was waived, anchored. */
   readonly ok: boolean;
+  /** What the leaves are, as it was asked. */
+  readonly leaves: VerifyRequest["leaves"];
   /** The checkpoint that the store was held to. */
   readonly log: { readonly origin: string; readonly size: number; readonly root: Uint8Array } | undefined;
   readonly checked: {

@@ -9,7 +9,7 @@ import { hashesFromBundles, hashesFromTiles } from "./hash-sources.ts";
 import { emptyHashTree, type HashTree } from "./hash-tree.ts";
 import { type History, readHistory } from "./history.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
-import { type BatchTotals, judgeBatches } from "./judge-batches.ts";
+import { type BatchTotals, judgeBatches, judgeRecords } from "./judge-batches.ts";
 import { judgeHistory } from "./judge-history.ts";
 import { judgeTiles } from "./judge-tiles.ts";
 import { judgeWitnesses } from "./judge-witnesses.ts";
@@ -38,9 +38,10 @@ export async function verifyLog(request: VerifyRequest, parts: VerifyParts): Pro
   const findings = collectFindings();
   const reader = storeReader(parts.files, request.store);
   const pace = paceOf(parts.clock, parts.signal);
-  const inventory = await takeInventory(parts.files, request.store, findings, pace);
+  const ours = request.leaves === "batches";
+  const inventory = await takeInventory(parts.files, request.store, ours, findings, pace);
   if (isEmpty(inventory)) return verifyNothing(request, parts, findings);
-  const history = await readHistory(reader, inventory, request.trust, findings, pace);
+  const history = await readHistory(reader, inventory, request.trust, ours, findings, pace);
   const origin = history.origin ?? soleOrigin(request);
   const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
   const anchors = [...(kept === undefined ? [] : [anchorOf(kept)]), ...anchorsOf(request, origin)];
@@ -71,7 +72,8 @@ async function judge(context: Context): Promise<Verification> {
   const { proof, root } = await prove(context, bundles.tree);
   const reference = proof?.established === true ? proof.proved : bundles.tree;
   const proved = proof?.proved ?? emptyHashTree();
-  await judgeTiles({ reader, inventory, size, proved, bundles: bundles.tree, findings, pace });
+  const ours = request.leaves === "batches";
+  await judgeTiles({ reader, inventory, size, ours, proved, bundles: bundles.tree, findings, pace });
   const held = judgeHistory({
     reader,
     history,
@@ -85,7 +87,7 @@ async function judge(context: Context): Promise<Verification> {
   const deep = bundles.records <= request.deepUpTo;
   const progress = (done: number) => parts.progress(done, bundles.bytes);
   const source = { request, reader, inventory, size, proved, findings, pace, deep, progress };
-  const totals = await judgeBatches(source);
+  const totals = ours ? await judgeBatches(source) : await judgeRecords(source);
   const now = Math.floor(parts.clock.now() / 1000);
   const witnesses = judgeWitnesses(history.current, request.trust, now, findings);
   const age = judgeAge(totals.newest, request.maxAge, now, size, findings);
@@ -94,6 +96,7 @@ async function judge(context: Context): Promise<Verification> {
   const outcome = await keepCheckpoint(context, verdict, totals, reference);
   return {
     verdict,
+    leaves: request.leaves,
     ok: verdict === "intact" || (verdict === "unanchored" && request.allowUnanchored),
     log: origin === undefined || root === undefined ? undefined : { origin, size, root },
     checked: { ...totals.checked, deep },
@@ -137,6 +140,7 @@ function verifyNothing(request: VerifyRequest, { files }: VerifyParts, findings:
   }
   return {
     verdict: "altered",
+    leaves: request.leaves,
     ok: false,
     log: undefined,
     checked: { batches: 0, records: 0, bytes: 0, skipped: 0, deep: true },

@@ -49,6 +49,7 @@ export async function verifyFiles(
   return verifyLog(
     {
       store: "/store",
+      leaves: "batches",
       trust: MODEL_TRUST,
       anchors: [],
       state: "/state",
