@@ -152,10 +152,7 @@ function meaning(result: Verification): string[] {
   const units = leaves === "batches" ? "Batches" : "Leaves";
   const size = log?.size ?? 0;
   if (verdict === "altered") return alteredMeaning(result);
-  const shown =
-    checked.skipped > 0
-      ? "Established: the leaves of all batches, and the records of those that were read, are as the log's key signed them."
-      : "Established: no record was altered, removed, added or moved since the log's key signed it, and nothing else is in the store.";
+  const shown = shownText(leaves, checked.skipped);
   const general =
     "Not established: that what was written into the log is true, or that all was written that should have been.";
   if (verdict === "not-established") return ["Nothing was found to be altered in what could be checked."];
@@ -176,6 +173,15 @@ function meaning(result: Verification): string[] {
         ]
       : [];
   return [shown, ...tail, general];
+}
+
+function shownText(leaves: Verification["leaves"], skipped: number): string {
+  if (leaves === "records") {
+    return "Established: every leaf is as the log's key signed it, in its place. Files that tlog-tiles does not name were not judged.";
+  }
+  return skipped > 0
+    ? "Established: the leaves of all batches, and the records of those that were read, are as the log's key signed them."
+    : "Established: no record was altered, removed, added or moved since the log's key signed it, and nothing else is in the store.";
 }
 
 function alteredMeaning({ counts }: Verification): string[] {
