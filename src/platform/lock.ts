@@ -3,7 +3,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import { nodeCrypto } from "./builtins.ts";
-import { attempt, makeDirectories } from "./files.ts";
+import { attempt } from "./file-error.ts";
+import { makeDirectories } from "./system-files.ts";
 import type { Clock } from "./platform.ts";
 
 export interface LockOptions {

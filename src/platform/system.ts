@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { FleetsecError } from "../errors.ts";
 import { nodeCrypto } from "./builtins.ts";
 import { systemExec } from "./exec.ts";
-import { systemFiles } from "./files.ts";
+import { systemFiles } from "./system-files.ts";
 import { systemLocks } from "./lock.ts";
 import { systemNetwork } from "./network.ts";
 import type { Clock, Platform, TextSink } from "./platform.ts";

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { initialConfig } from "../../src/config/initial.ts";
 import { findConfig, loadConfig, parseConfig } from "../../src/config/load.ts";
 import { FleetsecError } from "../../src/errors.ts";
-import { systemFiles } from "../../src/platform/files.ts";
+import { systemFiles } from "../../src/platform/system-files.ts";
 import { scratch } from "../support/scratch.ts";
 
 const minimal = "version: 1\nname: acme\ndomain: fleet.internal\n";

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { openInventory } from "../../src/pki/inventory.ts";
 import { readPrivateKey } from "../../src/pki/key-file.ts";
-import { systemFiles } from "../../src/platform/files.ts";
+import { systemFiles } from "../../src/platform/system-files.ts";
 import { requireEngines } from "../peers/engines.ts";
 import { testRole, testSettings } from "../support/pki.ts";
 import { testProject } from "../support/project.ts";

@@ -9,7 +9,7 @@ import { batchPath } from "../../src/logs/layout.ts";
 import { parseLeaf } from "../../src/logs/leaf.ts";
 import { parseNote } from "../../src/logs/note.ts";
 import { bundlePath, parseBundle } from "../../src/logs/tiles.ts";
-import { systemFiles } from "../../src/platform/files.ts";
+import { systemFiles } from "../../src/platform/system-files.ts";
 import {
   eventOf,
   type ModelBatch,

@@ -8,7 +8,7 @@ import { connect, type SecureVersion } from "node:tls";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { GatewayEvent } from "../../src/gateway/events.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "../../src/gateway/gateway.ts";
-import { systemFiles } from "../../src/platform/files.ts";
+import { systemFiles } from "../../src/platform/system-files.ts";
 import { type TestAuthority, testAuthority, type TestLeaf, testLeaf } from "../support/authority.ts";
 import { scratch } from "../support/scratch.ts";
 

@@ -8,7 +8,7 @@ import { generateKeyFiles } from "../../src/logs/keygen.ts";
 import { parseNote } from "../../src/logs/note.ts";
 import { signNote } from "../../src/logs/signer.ts";
 import { formatVerifierKey, signatureBy, verifySignature } from "../../src/logs/verifier-key.ts";
-import { systemFiles as files } from "../../src/platform/files.ts";
+import { systemFiles as files } from "../../src/platform/system-files.ts";
 import { scratch } from "../support/scratch.ts";
 
 const origin = "fleet.internal/audit";

@@ -10,7 +10,7 @@ import {
   type InventoryRecord,
   type IssueRecord,
 } from "../../src/pki/inventory-line.ts";
-import { systemFiles as files } from "../../src/platform/files.ts";
+import { systemFiles as files } from "../../src/platform/system-files.ts";
 import { scratch } from "../support/scratch.ts";
 
 const issued = (serial: string, name = "a"): IssueRecord => ({

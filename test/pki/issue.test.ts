@@ -19,7 +19,7 @@ import { spkiOf } from "../../src/pki/keys.ts";
 import { listCertificates } from "../../src/pki/list.ts";
 import { dueAt, renew } from "../../src/pki/renew.ts";
 import { revoke } from "../../src/pki/revoke.ts";
-import { systemFiles } from "../../src/platform/files.ts";
+import { systemFiles } from "../../src/platform/system-files.ts";
 import { movablePlatform, testAuthority, testRole, testSettings } from "../support/pki.ts";
 import { scratch } from "../support/scratch.ts";
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { templateSettings } from "../../src/cli/template-settings.ts";
 import { parseConfig } from "../../src/config/load.ts";
-import { systemFiles } from "../../src/platform/files.ts";
+import { systemFiles } from "../../src/platform/system-files.ts";
 import { plan } from "../../src/scaffold/plan.ts";
 import { readTemplate, templateNames } from "../../src/scaffold/template.ts";
 import { pathFrom, valuesFor } from "../../src/scaffold/values.ts";

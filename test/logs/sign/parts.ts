@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { signerStatePath } from "../../../src/logs/layout.ts";
 import { signLogs, type SignParts, type SignRequest, type SignResult } from "../../../src/logs/sign/sign.ts";
-import { systemFiles } from "../../../src/platform/files.ts";
+import { systemFiles } from "../../../src/platform/system-files.ts";
 import { systemLocks } from "../../../src/platform/lock.ts";
 import type { Clock, TextSource } from "../../../src/platform/platform.ts";
 import { type MemoryTree, memoryFiles } from "../../support/memory-files.ts";

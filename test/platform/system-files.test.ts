@@ -12,7 +12,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
-import { attempt, decodeUtf8, systemFiles as files } from "../../src/platform/files.ts";
+import { attempt } from "../../src/platform/file-error.ts";
+import { decodeUtf8 } from "../../src/platform/files.ts";
+import { systemFiles as files } from "../../src/platform/system-files.ts";
 import { scratch } from "../support/scratch.ts";
 
 const codeOf = (action: () => unknown) => {

@@ -1,0 +1,304 @@
+import * as fs from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { FleetsecError } from "../errors.ts";
+import { nodeCrypto } from "./builtins.ts";
+import { attempt } from "./file-error.ts";
+import { decodeUtf8, type FileKind, type Files } from "./files.ts";
+
+export const systemFiles: Files = {
+  kind(path) {
+    const stat = attempt(path, () => fs.lstatSync(path, { throwIfNoEntry: false }));
+    return stat === undefined ? undefined : kindOf(stat);
+  },
+
+  stat(path) {
+    const stat = attempt(path, () => fs.statSync(path));
+    return { mode: stat.mode & 0o7777, size: stat.size, mtime: stat.mtimeMs, kind: kindOf(stat) };
+  },
+
+  read(path, maxBytes) {
+    return attempt(path, () => {
+      // O_NONBLOCK: opening a FIFO must not hang.
+      const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      try {
+        return readRegular(fd, path, maxBytes);
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
+  },
+
+  readText(path, maxBytes) {
+    return decodeUtf8(systemFiles.read(path, maxBytes), path);
+  },
+
+  readFrom(path, offset, maxBytes) {
+    return attempt(path, () => {
+      const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      try {
+        const buffer = Buffer.alloc(Math.max(0, requireRegular(fd, path).size - offset));
+        if (buffer.length > maxBytes) throw tooLong(path, maxBytes);
+        let done = 0;
+        for (let read = -1; read !== 0 && done < buffer.length; done += read) {
+          read = fs.readSync(fd, buffer, done, buffer.length - done, offset + done);
+        }
+        return buffer.subarray(0, done);
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
+  },
+
+  list(path) {
+    return attempt(path, () => fs.readdirSync(path).sort());
+  },
+
+  *entries(path) {
+    const directory = attempt(path, () => fs.opendirSync(path));
+    try {
+      for (;;) {
+        const entry = attempt(path, () => directory.readSync());
+        if (entry === null) return;
+        yield { name: entry.name, kind: kindOf(entry) };
+      }
+    } finally {
+      directory.closeSync();
+    }
+  },
+
+  open(path, { follow = false } = {}) {
+    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+    const flags = O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
+    const fd = attempt(path, () => fs.openSync(path, flags));
+    const close = () => fs.closeSync(fd);
+    try {
+      const { size, dev, ino } = requireRegular(fd, path);
+      return {
+        id: `${dev}:${ino}`,
+        size,
+        read: (into, position) =>
+          attempt(path, () => {
+            let length = 0;
+            while (length < into.length) {
+              const read = fs.readSync(fd, into, length, into.length - length, position + length);
+              if (read === 0) break;
+              length += read;
+            }
+            return length;
+          }),
+        close,
+      };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  },
+
+  makeDirectory(path, mode = 0o700) {
+    attempt(path, () => {
+      const first = makeDirectories(path, mode);
+      if (first === undefined) return;
+      // each directory that was made is an entry in the one above it
+      const top = resolve(first);
+      for (let made = resolve(path); made.length >= top.length; made = dirname(made)) {
+        syncDirectory(dirname(made));
+      }
+    });
+  },
+
+  write(path, data, options = {}) {
+    const temporary = temporaryBeside(path);
+    attempt(path, () => {
+      try {
+        writeNew(temporary, data, options.mode ?? 0o644);
+        if (options.exclusive === true) {
+          // link(2) fails where the name is taken; rename(2) would replace it.
+          fs.linkSync(temporary, path);
+          fs.unlinkSync(temporary);
+        } else {
+          fs.renameSync(temporary, path);
+        }
+      } catch (error) {
+        fs.rmSync(temporary, { force: true });
+        throw error;
+      }
+      syncDirectory(dirname(path));
+    });
+  },
+
+  appendEvent(path, line) {
+    attempt(path, () => fs.appendFileSync(path, line, { mode: 0o600 }));
+  },
+
+  append(path, size, data) {
+    attempt(path, () => {
+      const isNew = !fs.existsSync(path);
+      const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o600);
+      try {
+        fs.ftruncateSync(fd, size);
+        try {
+          for (let done = 0; done < data.length;) {
+            done += fs.writeSync(fd, data, done, data.length - done, size + done);
+          }
+        } catch (error) {
+          fs.ftruncateSync(fd, size);
+          throw error;
+        }
+        fs.fsyncSync(fd);
+      } finally {
+        fs.closeSync(fd);
+      }
+      if (isNew) syncDirectory(dirname(path));
+    });
+  },
+
+  writeDirectory(path, entries) {
+    const temporary = temporaryBeside(path);
+    attempt(path, () => {
+      fs.mkdirSync(temporary, { mode: 0o700 });
+      try {
+        for (const { name, data, mode } of entries) writeNew(join(temporary, name), data, mode);
+        syncDirectory(temporary);
+        fs.renameSync(temporary, path);
+      } catch (error) {
+        fs.rmSync(temporary, { recursive: true, force: true });
+        throw error;
+      }
+      syncDirectory(dirname(path));
+    });
+  },
+
+  linkAtomic(path, target) {
+    const temporary = temporaryBeside(path);
+    attempt(path, () => {
+      fs.symlinkSync(target, temporary);
+      try {
+        fs.renameSync(temporary, path);
+      } catch (error) {
+        fs.rmSync(temporary, { force: true });
+        throw error;
+      }
+      syncDirectory(dirname(path));
+    });
+  },
+
+  readLink(path) {
+    return attempt(path, () => fs.readlinkSync(path));
+  },
+
+  rename(from, to) {
+    attempt(from, () => {
+      fs.renameSync(from, to);
+      syncDirectory(dirname(to));
+      if (dirname(from) !== dirname(to)) syncDirectory(dirname(from));
+    });
+  },
+
+  remove(path) {
+    attempt(path, () => fs.rmSync(path, { recursive: true, force: true }));
+  },
+
+  removeIfEmpty(directory) {
+    attempt(directory, () => {
+      try {
+        fs.rmdirSync(directory);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "ENOENT") throw error;
+      }
+    });
+  },
+
+  removeTemporaries(directory) {
+    attempt(directory, () => {
+      if (!fs.existsSync(directory)) return;
+      for (const name of fs.readdirSync(directory).filter((entry) => TEMPORARY.test(entry))) {
+        fs.rmSync(join(directory, name), { recursive: true, force: true });
+      }
+    });
+  },
+};
+
+/** A leading dot hides it; what a killed process left behind never meets a new one's. */
+function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${nodeCrypto().randomBytes(6).toString("hex")}.tmp`);
+}
+
+const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
+
+/** Writes and syncs a file that is not there yet. The mode is not subject to the umask. */
+function writeNew(path: string, data: string | Uint8Array, mode: number): void {
+  const fd = fs.openSync(path, "wx", 0o600);
+  try {
+    fs.writeFileSync(fd, data);
+    fs.fchmodSync(fd, mode);
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function kindOf(what: fs.Dirent | fs.Stats): FileKind {
+  if (what.isFile()) return "file";
+  if (what.isDirectory()) return "directory";
+  return what.isSymbolicLink() ? "symlink" : "other";
+}
+
+function readRegular(fd: number, path: string, maxBytes: number): Buffer {
+  const { size } = requireRegular(fd, path);
+  if (size > maxBytes) throw tooLong(path, maxBytes);
+  const data = fs.readFileSync(fd);
+  if (data.length > maxBytes) throw tooLong(path, maxBytes);
+  return data;
+}
+
+/**
+ * Creates a directory and its missing parents; gives the first one that it made. `mkdirSync` with
+ * `recursive` does the same, but in Node 20 never returns where a file system has no room for it,
+ * as under /proc.
+ */
+export function makeDirectories(path: string, mode: number): string | undefined {
+  try {
+    fs.mkdirSync(path, { mode });
+    return path;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && fs.statSync(path).isDirectory()) return undefined;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+  }
+  const first = makeDirectories(dirname(path), mode);
+  try {
+    fs.mkdirSync(path, { mode });
+  } catch (error) {
+    // another process was faster
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return first ?? path;
+}
+
+function requireRegular(fd: number, path: string): fs.Stats {
+  const stat = attempt(path, () => fs.fstatSync(fd));
+  if (stat.isFile()) return stat;
+  throw new FleetsecError(
+    "input",
+    `${path} is ${stat.isDirectory() ? "a directory" : "not a regular file"}`,
+    {
+      hint: "name a regular file",
+    },
+  );
+}
+
+function tooLong(path: string, maxBytes: number): FleetsecError {
+  return new FleetsecError("input", `${path} is larger than ${maxBytes} bytes`, {
+    hint: "check that this is the right file",
+  });
+}
+
+function syncDirectory(path: string): void {
+  const fd = fs.openSync(path, "r");
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
