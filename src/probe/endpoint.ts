@@ -1,6 +1,6 @@
 import { exchange, type Outside } from "./client.ts";
 import type { Dial, Trace } from "./exchange.ts";
-import { serverAlert } from "./evidence.ts";
+import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { Limit } from "./limit.ts";
 import type { Protocol } from "./protocol.ts";
@@ -70,7 +70,9 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
         exchange(dial, (channel) => protocol.converse(channel, wait, like), deadlines, outside),
       );
       const answer = protocol.answer(trace);
-      const reset = answer === undefined && wasReset(trace);
+      // what a forged client was told before the reset must not be forgotten for a later, silent one
+      const told = answer !== undefined || (isGarbled(trace) && !control);
+      const reset = !told && wasReset(trace);
       flaky ||= !reset && tries > 1;
       if (!reset || tries >= (flaky || control ? TRIES_WHERE_FLAKY : TRIES)) return { trace, answer };
     }

@@ -39,8 +39,18 @@ export function isClientRefusal(alert: number): boolean {
   return refusesClient(alert) || alert === DECODE_ERROR;
 }
 
+/**
+ * Of a connection without an answer: the service said something all the same. A client library that
+ * is laxer than our parser might read an answer in it, so it is no refusal.
+ */
+export function isGarbled(trace: Trace): boolean {
+  return trace.received.length > 0;
+}
+
 export function describeEnd(trace: Trace): string {
   const when = trace.established ? "without an answer" : "in the handshake";
+  if (isGarbled(trace) && trace.end !== "flooded")
+    return `${trace.received.length} bytes that are no HTTP answer`;
   switch (trace.end) {
     case "closed":
       return `closed ${when}`;
@@ -49,7 +59,7 @@ export function describeEnd(trace: Trace): string {
     case "flooded":
       return "the server sent too much";
     case "open":
-      return trace.received.length > 0 ? "an answer that is not understood" : `nothing in time ${when}`;
+      return `nothing in time ${when}`;
     case "unconnected":
       return "no connection";
   }

@@ -1,5 +1,12 @@
 import { type Answer, holds, sameAnswer } from "./answer.ts";
-import { describeEnd, isClientRefusal, type Presented, serverAlert, unproved } from "./evidence.ts";
+import {
+  describeEnd,
+  isClientRefusal,
+  isGarbled,
+  type Presented,
+  serverAlert,
+  unproved,
+} from "./evidence.ts";
 import type { Trace } from "./exchange.ts";
 import {
   alertName,
@@ -144,6 +151,7 @@ function notOffered(version: TlsVersion, how: string): Judgement {
 
 /** No answer that the protocol understands. */
 function judgeSilence(trace: Trace, controls: Controls, { layer, maySayNothing }: Setting): Judgement {
+  if (isGarbled(trace)) return inconclusive(layer, describeEnd(trace));
   const alert = serverAlert(trace);
   if (alert !== undefined) {
     const evidence = `alert ${alertName(alert)}`;

@@ -103,6 +103,21 @@ describe("a forged client, with good controls", () => {
     ["a close", unanswered({ end: "closed" }), "refused", "tls"],
     ["a reset", unanswered({ end: "reset", error: "ECONNRESET" }), "refused", "tls"],
     ["silence", unanswered(), "inconclusive", "http"],
+    ...(["closed", "reset", "open"] as const).map((end): [string, Encounter, string, string] => [
+      `bytes that are no HTTP answer, then ${end}`,
+      unanswered({ end, received: Buffer.from("HTTP/1.1 200 OK\n\nsecret") }),
+      "inconclusive",
+      "http",
+    ]),
+    [
+      "bytes that are no HTTP answer, then an alert",
+      {
+        ...alerted(48),
+        trace: { ...alerted(48).trace, received: Buffer.from("secret") },
+      },
+      "inconclusive",
+      "http",
+    ],
     ["too many bytes", unanswered({ end: "flooded" }), "inconclusive", "http"],
     [
       "a refused connection",
@@ -220,6 +235,11 @@ describe("a client without TLS", () => {
     ["a TLS alert", alerted(70, { version: undefined }), "refused"],
     ["a close", unanswered({ end: "closed", seen: nothing }), "refused"],
     ["silence", unanswered({ seen: nothing }), "inconclusive"],
+    [
+      "a close after bytes that are no HTTP answer",
+      unanswered({ end: "closed", seen: nothing, received: Buffer.from("secret") }),
+      "inconclusive",
+    ],
   ])("%s", (_name, encounter, outcome) => {
     expect(judgeAttempt(encounter, "no-tls", sound, plain).outcome).toBe(outcome);
   });
