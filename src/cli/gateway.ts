@@ -44,6 +44,8 @@ async function serve(cli: Cli, flags: GatewayFlags): Promise<void> {
   const { startGateway } = await import("../gateway/gateway.ts");
   const options = await optionsOf(cli, project, flags);
   const audit = auditSink(cli, flags.auditLog);
+  // a log that cannot be written is found out before anybody is let in
+  if (flags.auditLog !== undefined) platform.files.appendEvent(resolve(platform.cwd, flags.auditLog), "");
   const gateway = await startGateway(options, platform, audit.emit);
   const { host } = options;
   output.note(`listening on https://${host.includes(":") ? `[${host}]` : host}:${gateway.port}/`);
@@ -82,11 +84,23 @@ async function optionsOf(cli: Cli, { config, directory }: LoadedConfig, flags: G
       clientCa: layout.trustBundle,
       ...(cli.platform.files.kind(layout.crl) === undefined ? {} : { crl: layout.crl }),
     },
-    allowedRoles: flags.allowRole ?? clients.flatMap((role) => role.application_roles),
+    allowedRoles: allowedRoles(
+      clients.flatMap((role) => role.application_roles),
+      flags.allowRole,
+    ),
     ...(flags.echo === true
       ? {}
       : { upstream: addressOf(flags.upstream ?? config.gateway.upstream[0] ?? "", "--upstream") }),
   };
+}
+
+/** @throws FleetsecError `usage` for a role that no certificate of the project can have */
+function allowedRoles(known: readonly string[], asked: readonly string[] = known): readonly string[] {
+  const unknown = asked.find((role) => !known.includes(role));
+  if (unknown === undefined) return asked;
+  throw new FleetsecError("usage", `no role gives clients the application role ${unknown}`, {
+    hint: `application roles in the configuration: ${known.join(", ") || "none"}`,
+  });
 }
 
 /** `failed` is aborted when an event cannot be written: a gateway that cannot audit does not go on. */
@@ -100,8 +114,10 @@ function auditSink({ platform }: Cli, path: string | undefined): { emit: EventSi
       try {
         if (file === undefined) platform.stdout.write(line);
         else platform.files.appendEvent(file, line);
+        return true;
       } catch (error) {
         failure.abort(error);
+        return false;
       }
     },
   };

@@ -89,8 +89,8 @@ function finish(argv: readonly string[], platform: Platform, error: unknown): Ex
   const flags = { json: argv.includes("--json"), verbose: argv.includes("--verbose") };
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    // a command that needs a subcommand has printed its help
-    if (error.code !== "commander.help") reportError(platform, flags, usageError(error));
+    // a command that needs a subcommand has printed its help, which is no JSON
+    if (error.code !== "commander.help" || flags.json) reportError(platform, flags, usageError(error));
     return 2;
   }
   reportError(platform, flags, error);
@@ -99,6 +99,11 @@ function finish(argv: readonly string[], platform: Platform, error: unknown): Ex
 
 /** commander's `error: unknown option '--x'\n(Did you mean --y?)` as an error of ours. */
 function usageError(error: CommanderError): FleetsecError {
+  if (error.code === "commander.help") {
+    return new FleetsecError("usage", "no command was given", {
+      hint: "run it with --help for those there are",
+    });
+  }
   const [message = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
   return new FleetsecError("usage", message.replace(/\.$/, ""), {
     hint:

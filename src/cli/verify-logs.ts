@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { durationFlag, parseDuration } from "../duration.ts";
 import { type ExitCode, FleetsecError } from "../errors.ts";
 import type { Verification, VerifyRequest } from "../logs/verify/verification.ts";
+import type { Files } from "../platform/files.ts";
 import type { Cli, Define } from "./command.ts";
 import { findProject } from "./project.ts";
 
@@ -84,8 +85,10 @@ async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags
   }
   // a state that was asked for by name and cannot be written is no reason to find out at the end
   if (flags.state !== undefined) files.makeDirectory(resolve(cwd, flags.state));
+  const path = flags.tlog === undefined ? storeOf(cli, store) : tileLogOf(cli, store, flags);
+  for (const source of flags.anchor ?? []) refuseInside(files, path, source, resolve(cwd, source));
   return {
-    store: flags.tlog === undefined ? storeOf(cli, store) : tileLogOf(cli, store, flags),
+    store: path,
     leaves: flags.tlog === undefined ? "batches" : "records",
     trust,
     anchors: (flags.anchor ?? []).flatMap((source) =>
@@ -98,6 +101,16 @@ async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags
     deepUpTo: flags.deep === true ? Number.POSITIVE_INFINITY : DEEP_BY_DEFAULT,
     allowUnanchored: flags.allowUnanchored === true,
   };
+}
+
+/** A store cannot vouch for itself: whoever cuts it off has its checkpoints too. @throws FleetsecError `usage` */
+function refuseInside(files: Files, store: string, source: string, path: string): void {
+  if (files.kind(path) === undefined) return;
+  const [within, anchor] = [files.realPath(store), files.realPath(path)];
+  if (anchor !== within && !anchor.startsWith(`${within}/`)) return;
+  throw new FleetsecError("usage", `the anchor ${source} lies within the store that it is to anchor`, {
+    hint: "name a checkpoint that was kept or published elsewhere",
+  });
 }
 
 /** @throws FleetsecError `usage` where none is named; `not-found` and `input` where there is no directory */

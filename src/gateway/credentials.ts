@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { FleetsecError } from "../errors.ts";
 import { decodePem, encodePem } from "../pki/pem.ts";
@@ -31,6 +31,7 @@ export function readCredentials(files: Files, paths: CredentialFiles): Credentia
   const crl = paths.crl === undefined ? undefined : files.read(paths.crl, MAX_BYTES);
   const hash = createHash("sha256");
   for (const part of [cert, key, ca, crl ?? Buffer.alloc(0)]) hash.update(`${part.length}:`).update(part);
+  requireServer(cert, paths.cert);
   const context = { cert, key, ca, ...(crl === undefined ? {} : { crl: single(crl, paths.crl ?? "") }) };
   try {
     createSecureContext(context);
@@ -50,4 +51,21 @@ export function readCredentials(files: Files, paths: CredentialFiles): Credentia
 /** Node reads one CRL of each string only, and OpenSSL wants one for every CA of a chain. */
 function single(crl: Buffer, what: string): string[] {
   return decodePem(crl.toString("latin1"), what, ["X509 CRL"]).map(({ label, der }) => encodePem(label, der));
+}
+
+const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+
+/** @throws FleetsecError `input` for a certificate that no client would take from a server */
+function requireServer(pem: Buffer, what: string): void {
+  let purposes: readonly string[] | undefined;
+  try {
+    purposes = new X509Certificate(pem).keyUsage;
+  } catch {
+    // createSecureContext says what is wrong with it
+    return;
+  }
+  if (purposes?.includes(SERVER_AUTH)) return;
+  throw new FleetsecError("input", `${what} is not a server's certificate`, {
+    hint: "issue one with a role whose usages name server",
+  });
 }

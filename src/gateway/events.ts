@@ -22,7 +22,8 @@ export interface GatewayEvent {
   readonly path?: string;
 }
 
-export type EventSink = (event: GatewayEvent) => void;
+/** Takes an event and says whether it is on record: what is not must not happen. */
+export type EventSink = (event: GatewayEvent) => boolean;
 
 /** The part of an identity that an event records. */
 export function identityRecord({ subject, serial, roles }: Identity): NonNullable<GatewayEvent["identity"]> {

@@ -119,7 +119,7 @@ async function listen(server: Server, { host, port }: GatewayOptions): Promise<v
 type Recorder = (
   event: Omit<GatewayEvent, "timestamp" | "service" | "request_id">,
   requestId?: string,
-) => void;
+) => boolean;
 
 function recorder({ clock, random }: GatewayPlatform, emit: EventSink): Recorder {
   return (event, requestId = newId(random)) =>
@@ -142,12 +142,13 @@ function welcome(socket: TLSSocket, record: Recorder): void {
     socket.destroy();
     return;
   }
-  record({
+  const recorded = record({
     event_type: "authentication",
     result: "success",
     identity: identityRecord(identity),
     ...remote(socket),
   });
+  if (!recorded) socket.destroy();
 }
 
 function turnAway(error: Error, socket: TLSSocket, record: Recorder): void {
@@ -185,7 +186,7 @@ function serve(
     fault === undefined
       ? authorize(identity, options.allowedRoles, platform.clock.now())
       : { allow: false, reason: fault };
-  record(
+  const recorded = record(
     {
       event_type: "authorization",
       identity: identityRecord(identity),
@@ -197,7 +198,8 @@ function serve(
     },
     id,
   );
-  if (!decision.allow)
+  if (!recorded) answer(response, 503, { error: "no audit", request_id: id });
+  else if (!decision.allow)
     answer(response, fault === undefined ? 403 : 400, { error: decision.reason, request_id: id });
   else if (options.upstream === undefined)
     answer(response, 200, { ...identityRecord(identity), spiffeId: identity.spiffeId });

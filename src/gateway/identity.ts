@@ -1,4 +1,4 @@
-import type { TLSSocket } from "node:tls";
+import type { PeerCertificate, TLSSocket } from "node:tls";
 
 /** Who a verified client certificate says that its holder is. */
 export interface Identity {
@@ -19,8 +19,9 @@ export interface Identity {
 /** The identity of a client whose certificate TLS has verified, or undefined where it has not. */
 export function identityOf(socket: TLSSocket): Identity | undefined {
   if (!socket.authorized) return undefined;
-  const peer = socket.getPeerCertificate();
-  if (!Buffer.isBuffer(peer.raw)) return undefined;
+  // null once the socket is destroyed, whatever the type says
+  const peer = socket.getPeerCertificate() as PeerCertificate | null;
+  if (!Buffer.isBuffer(peer?.raw)) return undefined;
   const subject = peer.subject as unknown as Readonly<Record<string, string | readonly string[] | undefined>>;
   const uris = subjectAltUris(peer.subjectaltname ?? "");
   const spiffeIds = uris.filter((uri) => uri.startsWith("spiffe://"));

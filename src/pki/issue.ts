@@ -190,7 +190,9 @@ export async function store(
   const { inventory, layout } = authority;
   return locks.hold(layout.lock, async () => {
     inventory.refresh();
-    const replaces = newestValid(authority, issued.name, clock.now())?.serial;
+    const before = newestValid(authority, issued.name, clock.now());
+    if (before !== undefined && before.role !== record.role) throw otherRole(before);
+    const replaces = before?.serial;
     const generation = nextGeneration(files, directory);
     const content: GenerationContent = { cert: issued.cert, chain: issued.chain, key };
     writeGeneration(files, directory, generation, content);
@@ -204,6 +206,13 @@ export async function store(
     prune(files, directory, clock);
     await keepCrlFresh(platform, authority, settings);
     return { ...issued, replaces, files: currentFiles(directory) };
+  });
+}
+
+/** A service that reads `current` must not wake up with a certificate for something else. */
+function otherRole({ name, role }: IssueRecord): FleetsecError {
+  return new FleetsecError("refused", `${name} holds a valid certificate of the role ${role}`, {
+    hint: "choose another name, or revoke that certificate first",
   });
 }
 

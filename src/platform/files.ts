@@ -87,6 +87,8 @@ export interface Files {
   /** Points a symlink at `target`, atomically replacing what was there. */
   linkAtomic(path: string, target: string): void;
   readLink(path: string): string;
+  /** The path without any symlink. */
+  realPath(path: string): string;
   rename(from: string, to: string): void;
   /** Removes a file, symlink or whole directory; nothing there is no error. */
   remove(path: string): void;

@@ -127,7 +127,17 @@ export const systemFiles: Files = {
   },
 
   appendEvent(path, line) {
-    attempt(path, () => fs.appendFileSync(path, line, { mode: 0o600 }));
+    attempt(path, () => {
+      const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = fs.constants;
+      // O_NONBLOCK: a FIFO without a reader must not hang
+      const fd = fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o600);
+      try {
+        requireRegular(fd, path);
+        fs.writeSync(fd, line);
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
   },
 
   append(path, size, data) {
@@ -180,6 +190,10 @@ export const systemFiles: Files = {
       }
       syncDirectory(dirname(path));
     });
+  },
+
+  realPath(path) {
+    return attempt(path, () => fs.realpathSync(path));
   },
 
   readLink(path) {

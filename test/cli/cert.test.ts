@@ -196,6 +196,16 @@ describe("cert issue", () => {
     expect((await project.run([...ISSUE, "--san", "dns:a.fleet.internal"])).code).toBe(0);
   });
 
+  test("a name in use for one role is not given a certificate of another", async () => {
+    const project = await withCa();
+    expect((await project.run(ISSUE)).code).toBe(0);
+    const other = [...ISSUE.slice(0, 3), "--role", "gateway"];
+    expect(await project.attempt(other)).toMatchObject(refusal("refused"));
+    expect((await project.run(ISSUE)).code).toBe(0);
+    expect((await project.run(["cert", "revoke", ISSUE[2] ?? ""])).code).toBe(0);
+    expect((await project.run(other)).code).toBe(0);
+  });
+
   test("nothing outlives the issuing CA", async () => {
     const project = await withCa();
     const end = Date.parse((await project.json(["ca", "show"])).document.issuing.notAfter);

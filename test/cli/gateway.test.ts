@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -87,11 +88,22 @@ describe("fleetsec gateway", () => {
     expect((await running).code).toBe(143);
   });
 
+  test.each(["none/events.jsonl", ".", "fifo"])("does not listen where it cannot audit: %s", async (log) => {
+    const cwd = await project();
+    execFileSync("mkfifo", [join(cwd, "fifo")]);
+    const result = await runCli(["gateway", "--listen", "127.0.0.1:0", "--echo", "--audit-log", log], {
+      cwd,
+    });
+    expect(result.code).toBe(2);
+    expect(result.stderr).not.toContain("listening on");
+  });
+
   test("ends when an event cannot be written: what it lets in must be on record", async () => {
     const cwd = await project();
+    mkdirSync(join(cwd, "logs"));
     const live = { stderr: "" };
     const running = runCli(
-      ["gateway", "--listen", "127.0.0.1:0", "--echo", "--audit-log", "none/events.jsonl"],
+      ["gateway", "--listen", "127.0.0.1:0", "--echo", "--audit-log", "logs/events.jsonl"],
       {
         cwd,
         onStderr: (text) => (live.stderr += text),
@@ -99,9 +111,27 @@ describe("fleetsec gateway", () => {
     );
     await expect.poll(() => live.stderr, { timeout: 5_000 }).toContain("listening on");
     const port = Number(/:(\d+)\//.exec(live.stderr)?.[1]);
-    await get(cwd, port).catch(() => undefined);
+    rmSync(join(cwd, "logs"), { recursive: true });
+    expect(
+      await get(cwd, port).then(
+        ({ status }) => status,
+        () => "closed",
+      ),
+    ).not.toBe(200);
     expect(await running).toMatchObject({ code: 2 });
     await expect(get(cwd, port)).rejects.toThrow();
+  });
+
+  test("a certificate that is not for servers is refused, and a role that no certificate can have", async () => {
+    const cwd = await project();
+    for (const flags of [
+      ["--name", "tms"],
+      ["--allow-role", "nosuch"],
+    ]) {
+      const result = await runCli(["gateway", "--listen", "127.0.0.1:0", ...flags], { cwd });
+      expect(result.code).toBe(2);
+      expect(result.stderr).not.toContain("listening on");
+    }
   });
 
   test.each([

@@ -29,5 +29,10 @@ describe("fleetsec", () => {
     expect(code).toBe(2);
     expect(stdout).toBe("");
     expect(stderr).toContain("Usage: fleetsec");
+    for (const argv of [["--json"], ["cert", "--json"]]) {
+      const json = await runCli(argv);
+      expect(json.code).toBe(2);
+      expect(JSON.parse(json.stdout)).toMatchObject({ code: "usage" });
+    }
   });
 });

@@ -1,4 +1,12 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
@@ -173,11 +181,21 @@ describe("flags", () => {
 
   test("the default state cannot be written: said on stderr, and the verdict stands", async () => {
     const { cwd } = workplace();
-    const argv = ["verify-logs", "log", "--trust", "log.pub", "--anchor", "log/checkpoint"];
+    cpSync(join(cwd, "log/checkpoint"), join(cwd, "elsewhere"));
+    const argv = ["verify-logs", "log", "--trust", "log.pub", "--anchor", "elsewhere"];
     const { code, stderr } = await runCli(argv, { cwd, userState: "/proc/no-such-place" });
     expect(code).toBe(0);
     expect(stderr).toContain("could not be kept");
   });
+
+  test.each(["log", "log/checkpoint", "log/fleetsec/checkpoint", "link"])(
+    "--anchor: a store does not anchor itself (%s)",
+    async (anchor) => {
+      const { run, cwd } = workplace();
+      symlinkSync("log/checkpoint", join(cwd, "link"));
+      expect((await run("log", "--trust", "log.pub", "--anchor", anchor)).code).toBe(2);
+    },
+  );
 
   test("--anchor: a directory, and several", async () => {
     const { run, cwd } = workplace();

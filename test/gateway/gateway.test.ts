@@ -55,7 +55,7 @@ async function start(options: Partial<GatewayOptions> = {}): Promise<Started> {
       clock: { monotonic: () => 0, now: () => clock.now, sleep: async () => {} },
       random: (length) => randomBytes(length),
     },
-    (event) => events.push(event),
+    (event) => events.push(event) > 0,
   );
   onTestFinished(() => gateway.close());
   return { gateway, events, directory, clock };

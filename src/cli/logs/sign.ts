@@ -94,7 +94,7 @@ function textOf({ origin, size, signed }: SignResult, root: string): string {
   const added =
     signed.batches === 0
       ? "nothing new to sign"
-      : `${signed.records} records (${signed.bytes} bytes) in ${count(signed.batches, "batch", "batches")}`;
+      : `${count(signed.records, "record", "records")} (${signed.bytes} bytes) in ${count(signed.batches, "batch", "batches")}`;
   return [
     `origin  ${escapeText(origin)}`,
     `size    ${count(size, "batch", "batches")}`,

@@ -116,6 +116,6 @@ export function lineInput(name: string, source: ByteSource, start: Start): LineI
 function tooLong(name: string, line: number): FleetsecError {
   const input = name === "-" ? "standard input" : name;
   return new FleetsecError("input", `${input}: line ${line} is longer than ${MAX_RECORD} bytes`, {
-    hint: "a record has at most 1 MiB; nothing from the last signed batch on has been written",
+    hint: "a record has at most 1 MiB; what came after the last signed batch is not signed",
   });
 }

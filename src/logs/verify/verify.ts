@@ -208,6 +208,9 @@ function usedOf(anchor: Anchor, kept: Kept | undefined): AnchorUsed {
     : { kind, size, source };
 }
 
+/** Seconds by which the signer's clock may be ahead of the auditor's. */
+const MAX_SKEW = 300;
+
 /** A log whose newest batch is young enough cannot have lost more than that much of its tail. */
 function judgeAge(
   newest: number | undefined,
@@ -218,6 +221,15 @@ function judgeAge(
 ): AnchorUsed[] {
   if (maxAge === undefined || newest === undefined) return [];
   const age = now - newest;
+  if (age < -MAX_SKEW) {
+    // a batch of the future would count as young until that time has come
+    findings.add({
+      code: "TIME_ANOMALY",
+      seq: size - 1,
+      detail: `the newest batch was closed ${-age} s in the future: its age says nothing`,
+    });
+    return [];
+  }
   if (age > maxAge) {
     findings.add({
       code: "GAP",

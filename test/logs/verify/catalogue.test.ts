@@ -675,6 +675,15 @@ describe("33, 34: time", () => {
       anchors: [{ kind: "age" }],
     });
   });
+
+  test("34: a batch of the future is young for as long as one likes, and so no anchor", async () => {
+    const batches = batchesOf(6, 20);
+    const last = (to: number) => modelStore(batches.with(5, { ...batches[5]!, to }));
+    expect(await verifyFiles(await last(NOW + 300), { maxAge: 60 })).toMatchObject({ verdict: "intact" });
+    const future = await verifyFiles(await last(NOW + 301), { maxAge: 60 });
+    expect(future).toMatchObject({ verdict: "altered", anchors: [] });
+    expect(future.findings).toMatchObject([{ code: "TIME_ANOMALY", seq: 5 }]);
+  });
 });
 
 describe("38, 39: what does not belong, and nothing", () => {
