@@ -43,7 +43,10 @@ const TRIES = 4;
 /** Where resets have been seen to be accidents, it takes more of them to mean something. */
 const TRIES_WHERE_FLAKY = 10;
 
-/** Makes connections to an endpoint, each tried again where it was merely reset. */
+/** Milliseconds before another try: whatever was wrong for a moment may have passed. */
+const PAUSE = 50;
+
+/** Makes connections to an endpoint, each tried again where it was merely reset, or shut at the ClientHello. */
 export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): Meet {
   const { target, address, protocol, serverCa, timeout = Number.POSITIVE_INFINITY } = endpoint;
   const deadlines = { connect: Math.min(CONNECT, timeout), handshake: Math.min(HANDSHAKE, timeout) };
@@ -72,9 +75,11 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
       const answer = protocol.answer(trace);
       // what a forged client was told before the reset must not be forgotten for a later, silent one
       const told = answer !== undefined || (isGarbled(trace) && !control);
-      const reset = !told && wasReset(trace);
-      flaky ||= !reset && tries > 1;
-      if (!reset || tries >= (flaky || control ? TRIES_WHERE_FLAKY : TRIES)) return { trace, answer };
+      const again = !told && (wasReset(trace) || (version !== null && wasShut(trace)));
+      flaky ||= !again && tries > 1;
+      const enough = wasReset(trace) && (flaky || control) ? TRIES_WHERE_FLAKY : TRIES;
+      if (!again || tries >= enough) return { trace, answer };
+      await outside.clock.sleep(PAUSE, outside.signal);
     }
   };
 }
@@ -83,6 +88,11 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
 function wasReset(trace: Trace): boolean {
   const beforeConnected = trace.end === "unconnected" && trace.error === "ECONNRESET";
   return beforeConnected || (trace.end === "reset" && serverAlert(trace) === undefined);
+}
+
+/** Closed in place of a ServerHello. That the version is not offered takes more than one such close. */
+function wasShut(trace: Trace): boolean {
+  return trace.end === "closed" && trace.seen.version === undefined && serverAlert(trace) === undefined;
 }
 
 /** Ten times what the control took, within bounds. A silent service decides nothing after the handshake. */

@@ -138,7 +138,7 @@ function judgeWithoutHello(trace: Trace, version: TlsVersion): Judgement {
       ? notOffered(version, alertName(alert))
       : inconclusive("tls", `alert ${alertName(alert)} to the ClientHello`);
   }
-  // some servers close without a word; a timeout could be anything
+  // some servers close without a word, at every try that was made; a timeout could be anything
   if (trace.end === "closed" || trace.end === "reset") return notOffered(version, describeEnd(trace));
   return inconclusive("tls", `${trace.localFault ?? describeEnd(trace)}, before the ServerHello`);
 }

@@ -233,6 +233,46 @@ describe("TLS versions", () => {
     expect(withOutcome(endpoint, "accepted")).toEqual(["no-cert@1.2", "self-signed@1.2", "wrong-ca@1.2"]);
   });
 
+  /** Closes the first `count` connections that offer no TLS 1.3; passes the others on. */
+  const closingOnTls12 = async (inner: number, count: number) => {
+    const closed = { count: 0 };
+    const port = await tcpServer((socket) =>
+      socket.once("data", (hello) => {
+        // supported_versions of a client that offers TLS 1.3 alone
+        if (!hello.includes(Buffer.from("002b0003020304", "hex")) && closed.count < count) {
+          closed.count += 1;
+          socket.end();
+          return;
+        }
+        const through = connect(inner, "127.0.0.1");
+        through.on("error", () => {});
+        through.write(hello);
+        socket.pipe(through).pipe(socket);
+      }),
+    );
+    return { port, closed };
+  };
+
+  test("one close at a ClientHello does not mean that the version is not offered", async () => {
+    const inner = await httpsServer(lax(), (request, response) => {
+      const old = (request.socket as TLSSocket).getProtocol() === "TLSv1.2";
+      response.writeHead(old || isAuthorized(request) ? 200 : 403).end();
+    });
+    const { port, closed } = await closingOnTls12(inner, 1);
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(closed.count).toBe(1);
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted")).toEqual(["no-cert@1.2", "self-signed@1.2", "wrong-ca@1.2"]);
+  });
+
+  test("a close at every ClientHello does", async () => {
+    const { port, closed } = await closingOnTls12(await httpsServer(strict(), hello), 1000);
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL() });
+    expect(closed.count).toBe(4);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "not-applicable")).toContain("no-cert@1.2");
+  });
+
   test("TLS 1.0 without a certificate is found where it is served, and is no failure where it is refused", async () => {
     const old = { minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
     const open = await httpsServer(lax(old), (request, response) => {
