@@ -1,7 +1,7 @@
 import type { Attack, Attempt } from "./attack.ts";
 import type { AttackResult, ControlResult, EndpointResult, Verdict } from "./result.ts";
 import type { Round, TriedAttack } from "./round.ts";
-import type { Judgement } from "./verdict.ts";
+import { type Judgement, looksRefused } from "./verdict.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What the rounds on one endpoint add up to. */
@@ -63,6 +63,12 @@ function resultOf(attack: Attack, version: TlsVersion | null, rounds: readonly R
     ? isUnusable(round, rounds)
     : version !== null && !round.controls.sound;
   if (!cannotBeUsed) return toResult(attack, version, judged);
+  const unclear = tried?.judged.find(
+    ({ judgement, encounter }) => judgement.outcome === "inconclusive" && !looksRefused(encounter),
+  );
+  if (tried !== undefined && unclear !== undefined) {
+    return toResult(attack, version, combine({ ...tried, judged: [unclear] }));
+  }
   const evidence = round.control[0]?.evidence ?? judged.evidence;
   return toResult(attack, version, { ...judged, outcome: "not-applicable", evidence });
 }

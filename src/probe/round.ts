@@ -43,11 +43,11 @@ export interface TriedAttack {
   readonly attack: Attack;
   readonly plan: Plan;
   /** As far as they were made, in the order of the plan. */
-  readonly judged: readonly { readonly attempt: Attempt; readonly judgement: Judgement }[];
+  readonly judged: readonly (Met & { readonly judgement: Judgement })[];
 }
 
 /** One attempt's connection. */
-interface Met {
+export interface Met {
   readonly attempt: Attempt;
   readonly encounter: Encounter;
 }
@@ -224,6 +224,7 @@ function judgeAll({ attack, plan, met }: MetAttack, controls: Controls, setting:
     plan,
     judged: met.map(({ attempt, encounter }) => ({
       attempt,
+      encounter,
       judgement: judgeAttempt(encounter, attempt.presented, controls, setting),
     })),
   };

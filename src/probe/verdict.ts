@@ -170,6 +170,15 @@ function judgeSilence(trace: Trace, controls: Controls, { layer, maySayNothing }
   return inconclusive(trace.established ? layer : "tls", describeEnd(trace));
 }
 
+/**
+ * What a server does to any client on a version that it serves to none: an answer that denies, or an
+ * end without a byte. Whoever was told anything else there may have been served.
+ */
+export function looksRefused({ trace, answer }: Encounter): boolean {
+  if (answer !== undefined) return answer.meaning === "denied" || answer.meaning === "challenged";
+  return !isGarbled(trace) && (trace.end === "closed" || trace.end === "reset");
+}
+
 /** A silent service: the connection must show everything that the control's did. */
 function looksAccepted(trace: Trace, { good }: Controls): boolean {
   const [control] = good;

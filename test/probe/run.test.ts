@@ -233,20 +233,41 @@ describe("TLS versions", () => {
     expect(withOutcome(endpoint, "accepted")).toEqual(["no-cert@1.2", "self-signed@1.2", "wrong-ca@1.2"]);
   });
 
+  test.each([
+    [404, "inconclusive", "inconclusive"],
+    [302, "inconclusive", "inconclusive"],
+    [403, "not-applicable", "enforced"],
+  ] as const)(
+    "a version on which valid clients get 403 and others %i: %s",
+    async (status, outcome, verdict) => {
+      const inner = await httpsServer(lax(), (request, response) => {
+        const old = (request.socket as TLSSocket).getProtocol() === "TLSv1.2";
+        if (isAuthorized(request)) response.writeHead(old ? 403 : 200).end();
+        else response.writeHead(old ? status : 403, { location: "/dashboard" }).end();
+      });
+      const endpoint = await probed(world, `https://localhost:${inner}/`, { attacks: ESSENTIAL() });
+      expect(endpoint.verdict).toBe(verdict);
+      expect(withOutcome(endpoint, "refused")).toEqual(["no-cert@1.3", "self-signed@1.3", "wrong-ca@1.3"]);
+      expect(withOutcome(endpoint, outcome)).toEqual(
+        expect.arrayContaining(["no-cert@1.2", "self-signed@1.2", "wrong-ca@1.2"]),
+      );
+    },
+  );
+
   /** Closes the first `count` connections that offer no TLS 1.3; passes the others on. */
   const closingOnTls12 = async (inner: number, count: number) => {
     const closed = { count: 0 };
     const port = await tcpServer((socket) =>
-      socket.once("data", (hello) => {
+      socket.once("data", (first) => {
         // supported_versions of a client that offers TLS 1.3 alone
-        if (!hello.includes(Buffer.from("002b0003020304", "hex")) && closed.count < count) {
+        if (!first.includes(Buffer.from("002b0003020304", "hex")) && closed.count < count) {
           closed.count += 1;
           socket.end();
           return;
         }
         const through = connect(inner, "127.0.0.1");
         through.on("error", () => {});
-        through.write(hello);
+        through.write(first);
         socket.pipe(through).pipe(socket);
       }),
     );

@@ -2,7 +2,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Presented } from "../../src/probe/evidence.ts";
 import type { End } from "../../src/probe/exchange.ts";
-import { type Controls, type Encounter, judgeAttempt, judgeControl } from "../../src/probe/verdict.ts";
+import {
+  type Controls,
+  type Encounter,
+  judgeAttempt,
+  judgeControl,
+  looksRefused,
+} from "../../src/probe/verdict.ts";
 import {
   alerted,
   answered,
@@ -259,6 +265,24 @@ describe("a silent service", () => {
     expect(judgeAttempt(unanswered({ end: "closed" }), forged, soundSilent, rawSetting).outcome).toBe(
       "refused",
     );
+  });
+});
+
+describe("on a version that serves no valid client", () => {
+  test.each<[string, Encounter, boolean]>([
+    ["HTTP 400", answered("HTTP 400", "denied"), true],
+    ["HTTP 401", answered("HTTP 401", "challenged"), true],
+    ["an alert", alerted(48), true],
+    ["a close", unanswered({ end: "closed" }), true],
+    ["a reset", unanswered({ end: "reset", error: "ECONNRESET" }), true],
+    ["HTTP 404", answered("HTTP 404", "other"), false],
+    ["a redirect", answered("HTTP 302", "other"), false],
+    ["HTTP 503", answered("HTTP 503", "overloaded"), false],
+    ["bytes of a raw service", answered("an answer", "other"), false],
+    ["bytes that are no HTTP answer", unanswered({ end: "closed", received: FORGED }), false],
+    ["silence", unanswered(), false],
+  ])("%s", (_name, encounter, refused) => {
+    expect(looksRefused(encounter)).toBe(refused);
   });
 });
 
