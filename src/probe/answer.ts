@@ -27,6 +27,11 @@ export function sameAnswer(answer: Answer, controls: readonly Answer[]): boolean
   return common >= MIN_COMMON && commonLength(first.content, answer.content) >= common;
 }
 
+/** Whether two answers are equal, or begin alike for long enough to mean something. */
+export function beginAlike(a: Answer, b: Answer): boolean {
+  return equal(a.content, b.content) || commonLength(a.content, b.content) >= MIN_COMMON;
+}
+
 export function holds(answer: Answer, canary: string): boolean {
   return Buffer.from(answer.content).includes(canary);
 }

@@ -33,6 +33,11 @@ function controlResult({ version, control, controls }: Round): ControlResult[] {
     evidence: judgement.evidence,
   });
   if (second === undefined || controls.sound) return [told(first)];
+  if (first.outcome === "accepted" && first.evidence === second.evidence) {
+    return [
+      told({ ...second, outcome: "inconclusive", evidence: "its answers before and afterwards differ" }),
+    ];
+  }
   const changed = `first ${first.evidence}, afterwards ${second.evidence}`;
   return [
     first.outcome === second.outcome && first.evidence === second.evidence

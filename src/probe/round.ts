@@ -73,7 +73,8 @@ export async function tlsRound(
   const met = await attackAll(setup, attacks, scene, version, before, first);
   const second = await unlessInterrupted(setup.signal, () => control(setup, version, scene.families, first));
   const judgements = [judgement, ...(second === undefined ? [] : [judge(second)])];
-  const controls = controlsOf([first, ...(second === undefined ? [] : [second])], judgements);
+  const encounters = [first, ...(second === undefined ? [] : [second])];
+  const controls = controlsOf(encounters, judgements, setting);
   return {
     version,
     first,
@@ -148,10 +149,14 @@ function readable(der: Uint8Array): Certificate[] {
   }
 }
 
-function controlsOf(encounters: readonly Encounter[], judgements: readonly Judgement[]): Controls {
+function controlsOf(
+  encounters: readonly Encounter[],
+  judgements: readonly Judgement[],
+  setting: Setting,
+): Controls {
   const good = encounters.filter((_, i) => judgements[i]?.outcome === "accepted");
   const [first, second] = good;
-  return { good, sound: first !== undefined && second !== undefined && agree(first, second) };
+  return { good, sound: first !== undefined && second !== undefined && agree(first, second, setting) };
 }
 
 interface MetAttack {

@@ -1,4 +1,4 @@
-import { type Answer, holds, sameAnswer } from "./answer.ts";
+import { type Answer, beginAlike, holds, sameAnswer } from "./answer.ts";
 import {
   describeEnd,
   isClientRefusal,
@@ -76,9 +76,14 @@ function judgeControlAnswer(answer: Answer, { layer, canary }: Setting): Judgeme
   return { outcome: "accepted", layer, evidence: label };
 }
 
-/** Whether two good controls tell the same story. */
-export function agree(first: Encounter, second: Encounter): boolean {
-  return first.answer?.label === second.answer?.label;
+/**
+ * Whether two good controls tell the same story. A status says it by itself; of a service that is
+ * not understood only the bytes can, unless each holds the canary: a greeting and an error are both answers.
+ */
+export function agree(first: Encounter, second: Encounter, { layer, canary }: Setting): boolean {
+  const [a, b] = [first.answer, second.answer];
+  if (a?.label !== b?.label) return false;
+  return layer === "http" || canary !== undefined || a === undefined || b === undefined || beginAlike(a, b);
 }
 
 /** The valid client's encounters before and after the attacks. */

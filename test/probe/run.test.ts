@@ -357,6 +357,23 @@ describe("tls", () => {
     expect(withOutcome(bypassed, "refused")).toEqual(["plaintext"]);
   });
 
+  test("a valid client that is greeted first and gets an error afterwards proves nothing", async () => {
+    let greeted = 0;
+    const port = await tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
+      if (!socket.authorized) {
+        socket.destroy();
+        return;
+      }
+      greeted += 1;
+      socket.end(greeted === 1 ? "WELCOME to the fleet\r\n" : "ERR backend down\r\n");
+    });
+    const endpoint = await probed(world, `tls://localhost:${port}`, { attacks: ESSENTIAL() });
+    expect(greeted).toBe(2);
+    expect(endpoint.verdict).toBe("inconclusive");
+    expect(withOutcome(endpoint, "refused")).toEqual([]);
+    expect(endpoint.control[0]).toMatchObject({ tls: "1.3", outcome: "inconclusive" });
+  });
+
   test("a service that hangs up on everybody proves nothing", async () => {
     const port = await tlsServer(strict(), (socket) => socket.end());
     const endpoint = await probed(world, `tls://localhost:${port}`, { attacks: ESSENTIAL() });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Presented } from "../../src/probe/evidence.ts";
 import type { End } from "../../src/probe/exchange.ts";
 import {
+  agree,
   type Controls,
   type Encounter,
   judgeAttempt,
@@ -265,6 +266,30 @@ describe("a silent service", () => {
     expect(judgeAttempt(unanswered({ end: "closed" }), forged, soundSilent, rawSetting).outcome).toBe(
       "refused",
     );
+  });
+});
+
+describe("two good controls", () => {
+  const agreed = (first: string, second: string, setting = rawSetting) =>
+    agree(answered("an answer", "other", first), answered("an answer", "other", second), setting);
+  test.each([
+    ["equal bytes", "ok\n", "ok\n", true],
+    ["a common beginning", "220 gateway 1\r\n", "220 gateway 2\r\n", true],
+    ["a greeting and an error", "WELCOME to the fleet\r\n", "ERR backend down\r\n", false],
+    ["a common beginning too short to mean anything", "220 a\r\n", "220 b\r\n", false],
+    ["an answer and an empty one", "220 gateway\r\n", "", false],
+  ])("of a raw service: %s", (_name, first, second, same) => {
+    expect(agreed(first, second)).toBe(same);
+    expect(agreed(second, first)).toBe(same);
+  });
+  test("of a raw service: silence agrees with silence only", () => {
+    expect(agree(silent, silent, rawSetting)).toBe(true);
+    expect(agree(silent, answered("an answer", "other"), rawSetting)).toBe(false);
+  });
+  test("the canary, or the status over HTTP, says enough", () => {
+    expect(agreed("1 canary", "2 canary", { ...rawSetting, canary: "canary" })).toBe(true);
+    expect(agreed("page", "another", httpSetting)).toBe(true);
+    expect(agree(served, answered("HTTP 404", "other"), httpSetting)).toBe(false);
   });
 });
 
