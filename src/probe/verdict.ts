@@ -155,7 +155,11 @@ function notOffered(version: TlsVersion, how: string): Judgement {
 }
 
 /** No answer that the protocol understands. */
-function judgeSilence(trace: Trace, controls: Controls, { layer, maySayNothing }: Setting): Judgement {
+function judgeSilence(
+  trace: Trace,
+  controls: Controls,
+  { layer, maySayNothing, version }: Setting,
+): Judgement {
   if (isGarbled(trace)) return inconclusive(layer, describeEnd(trace));
   const alert = serverAlert(trace);
   if (alert !== undefined) {
@@ -164,7 +168,7 @@ function judgeSilence(trace: Trace, controls: Controls, { layer, maySayNothing }
       ? { outcome: "refused", layer: "tls", evidence }
       : inconclusive("tls", evidence);
   }
-  if (maySayNothing && looksAccepted(trace, controls)) {
+  if (maySayNothing && looksAccepted(trace, controls, version)) {
     return { outcome: "accepted", layer, evidence: "established, silent and open, as for the control" };
   }
   if (trace.end === "closed" || trace.end === "reset") {
@@ -184,8 +188,12 @@ export function looksRefused({ trace, answer }: Encounter): boolean {
   return !isGarbled(trace) && (trace.end === "closed" || trace.end === "reset");
 }
 
-/** A silent service: the connection must show everything that the control's did. */
-function looksAccepted(trace: Trace, { good }: Controls): boolean {
+/**
+ * A silent service: the connection must show everything that the control's did. In TLS 1.3 the client
+ * is established before the server judges it (RFC 8446, appendix E.1.2): there, without a ticket,
+ * "still open" may only mean that the judgement takes its time.
+ */
+function looksAccepted(trace: Trace, { good }: Controls, version: TlsVersion | undefined): boolean {
   const [control] = good;
   if (control === undefined || control.answer !== undefined) return false;
   const like = control.trace;
@@ -194,7 +202,7 @@ function looksAccepted(trace: Trace, { good }: Controls): boolean {
     trace.established &&
     trace.received.length === 0 &&
     trace.seen.serverFinished === like.seen.serverFinished &&
-    (trace.seen.tickets > 0 || like.seen.tickets === 0)
+    (trace.seen.tickets > 0 || (like.seen.tickets === 0 && version !== "1.3"))
   );
 }
 

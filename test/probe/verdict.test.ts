@@ -256,6 +256,18 @@ describe("a silent service", () => {
   test("accepts who is met by the same silence as the control", () => {
     expect(judgeAttempt(unanswered(), forged, soundSilent, rawSetting).outcome).toBe("accepted");
   });
+  test("without tickets accepts whom it does not refuse in TLS 1.2 only", () => {
+    const bare = unanswered({ seen: seen({ tickets: 0 }) });
+    const outcome = (version: "1.2" | "1.3") =>
+      judgeAttempt(
+        { ...bare, trace: { ...bare.trace, seen: { ...bare.trace.seen, version } } },
+        forged,
+        { good: [bare, bare], sound: true },
+        { ...rawSetting, version },
+      ).outcome;
+    expect(outcome("1.2")).toBe("accepted");
+    expect(outcome("1.3")).toBe("inconclusive");
+  });
   test("does not accept who gets no ticket where the control did, or no Finished", () => {
     const outcome = (changes: Parameters<typeof seen>[0]) =>
       judgeAttempt(unanswered({ seen: seen(changes) }), forged, soundSilent, rawSetting).outcome;
