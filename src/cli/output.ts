@@ -1,5 +1,5 @@
 import { FleetsecError } from "../errors.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { Terminal } from "../platform/platform.ts";
 import { escapeText } from "../report/escape.ts";
 import type { GlobalOptions } from "./command.ts";
 
@@ -22,8 +22,8 @@ export interface Output {
   progress(text: string): void;
 }
 
-export function createOutput(platform: Platform, options: GlobalOptions): Output {
-  const { stdout, stderr, env } = platform;
+export function createOutput(terminal: Terminal, options: GlobalOptions): Output {
+  const { stdout, stderr, env } = terminal;
   const colorOf = (isTTY: boolean) =>
     options.color && isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
   let statusShown = false;
@@ -61,7 +61,7 @@ export function createOutput(platform: Platform, options: GlobalOptions): Output
 
 /** Reports an error and says nothing else: one line, a hint, and a stack only with `--verbose`. */
 export function reportError(
-  platform: Platform,
+  terminal: Terminal,
   options: { json: boolean; verbose: boolean },
   error: unknown,
 ): void {
@@ -80,15 +80,15 @@ export function reportError(
       ...(hint === undefined ? {} : { hint }),
       ...(problems.length === 0 ? {} : { problems }),
     };
-    platform.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    terminal.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   } else {
     const asked = code === "interrupted" || code === "terminated";
-    platform.stderr.write(`fleetsec: ${asked ? "" : "error: "}${escapeText(message)}\n`);
-    for (const problem of problems) platform.stderr.write(`  ${escapeText(problem)}\n`);
-    if (hint !== undefined) platform.stderr.write(`hint: ${escapeText(hint)}\n`);
+    terminal.stderr.write(`fleetsec: ${asked ? "" : "error: "}${escapeText(message)}\n`);
+    for (const problem of problems) terminal.stderr.write(`  ${escapeText(problem)}\n`);
+    if (hint !== undefined) terminal.stderr.write(`hint: ${escapeText(hint)}\n`);
   }
   if (options.verbose && error instanceof Error)
-    platform.stderr.write(`${escapeText(error.stack ?? "", { newlines: true })}\n`);
+    terminal.stderr.write(`${escapeText(error.stack ?? "", { newlines: true })}\n`);
 }
 
 function withNewline(text: string): string {

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { type ExitCode, exitCodeOf, FleetsecError } from "../errors.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { Platform, Terminal } from "../platform/platform.ts";
 import type { Action, Bind, CommandEntry, GlobalOptions } from "./command.ts";
 import { commands } from "./commands.ts";
 import { createOutput, reportError } from "./output.ts";
@@ -9,7 +9,11 @@ import { version } from "./version.ts";
 const UNSET = { json: false, quiet: false, verbose: false, color: true, input: true };
 
 /** Runs one command line. Never throws: every fault is reported and becomes an exit code. */
-export async function run(argv: readonly string[], platform: Platform): Promise<ExitCode> {
+export async function run(
+  argv: readonly string[],
+  terminal: Terminal,
+  load: () => Promise<Platform>,
+): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
   const bind: Bind =
     <A extends readonly unknown[]>(action: Action<A>) =>
@@ -17,16 +21,17 @@ export async function run(argv: readonly string[], platform: Platform): Promise<
       // commander appends the command itself to the arguments
       const command = args.pop() as Command;
       const options = { ...UNSET, ...command.optsWithGlobals<Partial<GlobalOptions>>() };
+      const platform = await load();
       const cli = { platform, options, output: createOutput(platform, options) };
       exitCode = await action(cli, ...(args as unknown as A));
     };
   try {
-    const program = await createProgram(platform, bind, (entry) => argv.includes(entry.name));
+    const program = await createProgram(terminal, bind, (entry) => argv.includes(entry.name));
     if (argv.length === 0) program.help({ error: true });
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (error) {
-    return finish(argv, platform, error);
+    return finish(argv, terminal, error);
   }
 }
 
@@ -35,7 +40,7 @@ export async function run(argv: readonly string[], platform: Platform): Promise<
  * name and summary, so that `--help` and `--version` start at once.
  */
 export async function createProgram(
-  platform: Platform,
+  terminal: Terminal,
   bind: Bind,
   wanted: (entry: CommandEntry) => boolean,
 ): Promise<Command> {
@@ -50,26 +55,26 @@ export async function createProgram(
     .option("--verbose", "say more, with stack traces of errors")
     .option("--no-color", "no colours (also NO_COLOR)")
     .option("--no-input", "never prompt; a missing answer is a usage error");
-  configure(program, platform);
+  configure(program, terminal);
   for (const entry of commands) {
     const command = program.command(entry.name).summary(entry.summary).description(entry.summary);
-    configure(command, platform);
+    configure(command, terminal);
     if (wanted(entry)) (await entry.load()).define(command, bind);
   }
   program.addHelpText("after", "\nRun fleetsec COMMAND --help for the flags of a command.");
   return program;
 }
 
-function configure(command: Command, platform: Platform): void {
+function configure(command: Command, terminal: Terminal): void {
   command
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => platform.stdout.write(text),
-      writeErr: (text) => platform.stderr.write(text),
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
       // usage errors are reported by `finish`, in the form of every other error
       outputError: () => {},
-      getOutHelpWidth: () => platform.stdout.columns,
-      getErrHelpWidth: () => platform.stderr.columns,
+      getOutHelpWidth: () => terminal.stdout.columns,
+      getErrHelpWidth: () => terminal.stderr.columns,
       getOutHasColors: () => false,
     })
     .configureHelp({
@@ -85,15 +90,15 @@ function oneLine(text: string): string {
   return text.replaceAll("\n", " ");
 }
 
-function finish(argv: readonly string[], platform: Platform, error: unknown): ExitCode {
+function finish(argv: readonly string[], terminal: Terminal, error: unknown): ExitCode {
   const flags = { json: argv.includes("--json"), verbose: argv.includes("--verbose") };
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     // a command that needs a subcommand has printed its help, which is no JSON
-    if (error.code !== "commander.help" || flags.json) reportError(platform, flags, usageError(error));
+    if (error.code !== "commander.help" || flags.json) reportError(terminal, flags, usageError(error));
     return 2;
   }
-  reportError(platform, flags, error);
+  reportError(terminal, flags, error);
   return error instanceof FleetsecError ? exitCodeOf(error.code) : 70;
 }
 

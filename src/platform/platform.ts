@@ -48,3 +48,6 @@ export interface Platform {
   /** Aborted on SIGINT or SIGTERM, with a FleetsecError as its reason. */
   readonly signal: AbortSignal;
 }
+
+/** The part of it that help and errors are written with. */
+export type Terminal = Pick<Platform, "env" | "stdout" | "stderr">;

@@ -7,10 +7,11 @@ import { systemExec } from "./exec.ts";
 import { systemFiles } from "./system-files.ts";
 import { systemLocks } from "./lock.ts";
 import { systemNetwork } from "./network.ts";
-import type { Clock, Platform, TextSink } from "./platform.ts";
+import type { Clock, Platform, Terminal } from "./platform.ts";
+import { systemTerminal } from "./terminal.ts";
 
 /** The real world. `signal` is aborted when the process is asked to end. */
-export function systemPlatform(signal: AbortSignal): Platform {
+export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemTerminal()): Platform {
   const clock: Clock = {
     now: () => Date.now(),
     monotonic: () => performance.now(),
@@ -23,13 +24,13 @@ export function systemPlatform(signal: AbortSignal): Platform {
     },
   };
   return {
+    ...terminal,
     clock,
     random: (length) => nodeCrypto().randomBytes(length),
     files: systemFiles,
     locks: systemLocks(clock),
     exec: systemExec(process.env),
     network: systemNetwork,
-    env: process.env,
     cwd: process.cwd(),
     userState: join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "fleetsec"),
     stdin: {
@@ -42,8 +43,6 @@ export function systemPlatform(signal: AbortSignal): Platform {
         process.stdin.destroy();
       },
     },
-    stdout: sink(process.stdout),
-    stderr: sink(process.stderr),
     signal,
   };
 }
@@ -58,21 +57,4 @@ export function interruption(): AbortSignal {
     });
   }
   return controller.signal;
-}
-
-function sink(stream: NodeJS.WriteStream): TextSink {
-  // A reader that went away (`| head`) is no fault of ours.
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
-  return {
-    write: (text) => {
-      stream.write(text);
-    },
-    // undefined at run time where the stream is no terminal
-    isTTY: "isTTY" in stream && stream.isTTY,
-    get columns() {
-      return stream.columns ?? 80;
-    },
-  };
 }

@@ -29,13 +29,14 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     isTTY: false,
     columns: columns ?? 80,
   });
-  const code = await run(argv, {
+  const platform: Platform = {
     ...system,
     ...overrides,
     stdin: stdinOf(stdin ?? ""),
     stdout: sink("stdout"),
     stderr: sink("stderr"),
-  });
+  };
+  const code = await run(argv, platform, () => Promise.resolve(platform));
   return { code, ...written };
 }
 

@@ -80,7 +80,7 @@ export function createStage(
       const command = commandLine(argv);
       prompt(command);
       const output = capture(platform.stdout.columns - 4);
-      const exitCode = await run(argv, within(output.sink, platform.signal));
+      const exitCode = await runOn(argv, within(output.sink, platform.signal));
       platform.signal.throwIfAborted();
       performed.push({ command, exitCode, expected });
       indented(output.text());
@@ -96,7 +96,7 @@ export function createStage(
       const stopping = new AbortController();
       const state = { ended: false };
       const signal = AbortSignal.any([platform.signal, stopping.signal]);
-      const ending = run(argv, within(output.sink, signal)).finally(() => {
+      const ending = runOn(argv, within(output.sink, signal)).finally(() => {
         state.ended = true;
       });
       const until = async (said: (text: string) => boolean) => {
@@ -120,6 +120,10 @@ export function createStage(
       };
     },
   };
+}
+
+function runOn(argv: readonly string[], platform: Platform): Promise<ExitCode> {
+  return run(argv, platform, () => Promise.resolve(platform));
 }
 
 function capture(columns: number): { sink: TextSink; text: () => string } {
