@@ -1,0 +1,31 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { scratch } from "../support/scratch.ts";
+
+const bin = fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url));
+
+/** The URLs of all scripts that a command line loads, as V8 lists them. */
+function loadedBy(...argv: string[]): string[] {
+  const directory = scratch();
+  const env = { ...process.env, NODE_V8_COVERAGE: directory };
+  spawnSync(process.execPath, [bin, ...argv], { cwd: directory, env, stdio: "ignore" });
+  return readdirSync(directory).flatMap((name) => {
+    const report = JSON.parse(readFileSync(join(directory, name), "utf8")) as { result: { url: string }[] };
+    return report.result.map(({ url }) => url);
+  });
+}
+
+const heavy = (url: string) =>
+  /node_modules\/(?!commander\/)|\/dist\/(pki|probe|logs|scaffold|gateway|config)\//.test(url);
+
+test("help and version load no library but commander, and no domain; a command loads its own", () => {
+  for (const flag of ["--help", "--version"]) {
+    const loaded = loadedBy(flag);
+    expect(loaded.some((url) => url.endsWith("/dist/main.js"))).toBe(true);
+    expect(loaded.filter(heavy)).toEqual([]);
+  }
+  expect(loadedBy("cert", "list", "--config", "/dev/null").some(heavy)).toBe(true);
+});
