@@ -1,0 +1,22 @@
+import { existsSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { runCli } from "../support/cli.ts";
+import { scratch } from "../support/scratch.ts";
+
+test("a line of 1 GB is refused by name, and nothing is written", async () => {
+  const cwd = scratch();
+  const keygen = ["logs", "keygen", "--origin", "example.com/log", "--out", "keys"];
+  expect((await runCli(keygen, { cwd })).code).toBe(0);
+  writeFileSync(join(cwd, "huge.log"), "");
+  truncateSync(join(cwd, "huge.log"), 2 ** 30);
+  const sign = ["logs", "sign", "--in", "huge.log", "--store", "store", "--key", "keys/log.key"];
+  for (const argv of [sign, ["logs", "lint", "--in", "huge.log"]]) {
+    const { code, stdout } = await runCli([...argv, "--json"], { cwd });
+    expect(code).toBe(2);
+    const { code: fault, message } = JSON.parse(stdout) as { code: string; message: string };
+    expect(fault).toBe("input");
+    expect(message).toContain("line 1");
+  }
+  expect(existsSync(join(cwd, "store"))).toBe(false);
+});
