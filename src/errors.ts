@@ -25,6 +25,8 @@ export type ErrorCode =
   | "busy"
   /** A peer could not be reached, or did not answer in time. */
   | "unreachable"
+  /** An issuing service answers and cannot do its work: sealed, failing, or not accepting our credentials. */
+  | "issuer"
   /** A program or optional package that is needed is not installed, or failed to run. */
   | "engine"
   /** Disk full, read-only file system and the like. */
@@ -75,6 +77,7 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
       return 2;
     case "busy":
     case "unreachable":
+    case "issuer":
     case "engine":
     case "io":
       return 3;

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
-import { type Inventory, openInventory } from "./inventory.ts";
+import { openInventory } from "./inventory.ts";
+import type { Registry } from "./issuers/issuer.ts";
 import { readPrivateKey } from "./key-file.ts";
 import { type KeyType, keySigner, type Signer } from "./keys.ts";
 import { decodeSinglePem } from "./pem.ts";
@@ -41,14 +42,12 @@ export interface CaGeneration {
 export type PassphraseSource = (id: string) => Promise<string>;
 
 /** A project's CA as it lies on disk, with keys that are unlocked when they are first needed. */
-export interface Authority {
-  readonly stateDirectory: string;
-  readonly layout: StateLayout;
+export interface Authority extends Registry {
+  readonly kind: "local";
   /** The one that issues. */
   readonly current: CaGeneration;
   /** Those whose roots are trusted, the current one among them. */
   readonly trusted: readonly CaGeneration[];
-  readonly inventory: Inventory;
   /**
    * The issuing CA's key.
    * @throws FleetsecError `passphrase`, `permission` for a key file that others can read, `not-found`
@@ -85,6 +84,7 @@ export function openAuthority(files: Files, stateDirectory: string, passphrase: 
   if (current === undefined) throw new FleetsecError("state", `${link} leads to no CA`);
   const signers = new Map<number, Promise<Signer>>();
   return {
+    kind: "local",
     stateDirectory,
     layout,
     current,

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { FleetsecError } from "../errors.ts";
+import type { ServiceKind } from "./issuers/issuer.ts";
 import type { KeyType } from "./keys.ts";
 
 /** RFC 5280 section 5.3.1, less what asks for holding or delta CRLs. */
@@ -30,8 +31,10 @@ export interface IssueRecord {
   /** Subject alternative names as `dns:…`, `ip:…`, `uri:…`. */
   readonly sans: readonly string[];
   readonly keyType: KeyType;
-  /** The authority generation that signed it. */
+  /** The generation of the project's own CA that signed it; 0 where a service did. */
   readonly authority: number;
+  /** The service that signed it, where one did. */
+  readonly issuer?: ServiceKind;
   /** Where its files are, where it has any. */
   readonly files?: IssuedFiles;
 }

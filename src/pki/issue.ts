@@ -1,7 +1,7 @@
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import type { Authority, CaGeneration, PkiSettings } from "./authority.ts";
-import { buildCertificate, formatSerial } from "./certificate.ts";
+import type { PkiSettings } from "./authority.ts";
+import { buildCsr } from "./build-csr.ts";
 import {
   activate,
   type CertificateFiles,
@@ -13,33 +13,14 @@ import {
   writeGeneration,
 } from "./generations.ts";
 import type { IssueRecord } from "./inventory-line.ts";
+import { certify, type Subject } from "./issuers/certify.ts";
+import { currentCa, type Issuer, type Registry } from "./issuers/issuer.ts";
 import { privateKeyPem } from "./key-file.ts";
-import { generateKey, spkiOf } from "./keys.ts";
-import { encodePem } from "./pem.ts";
+import { generateKey, type KeyType, keySigner, type Signer } from "./keys.ts";
+import type { IssuedCertificate, SignedLeaf } from "./leaf.ts";
 import { type IssuePlan, type IssueRequest, planIssue } from "./plan.ts";
-import { leafProfile } from "./profiles.ts";
-import { keepCrlFresh } from "./publish.ts";
-import { formatSan } from "./roles.ts";
+import { keepFresh } from "./publish.ts";
 import type { PkiPlatform } from "./state.ts";
-import { parseCertificate } from "./verify/certificate.ts";
-import { constraintViolation } from "./verify/name-constraints.ts";
-import { isoTime } from "./verify/time.ts";
-
-/** A certificate that was issued and is in the inventory. */
-export interface IssuedCertificate {
-  readonly name: string;
-  /** As OpenSSL prints it. */
-  readonly serial: string;
-  readonly role: string;
-  /** Milliseconds since the epoch. */
-  readonly notBefore: number;
-  readonly notAfter: number;
-  /** `dns:…`, `ip:…`, `uri:…`. */
-  readonly sans: readonly string[];
-  /** PEM of certificate and chain. */
-  readonly cert: string;
-  readonly chain: string;
-}
 
 /** One whose files lie in a directory of its NAME. */
 export interface StoredCertificate extends IssuedCertificate {
@@ -54,22 +35,29 @@ export interface EphemeralCertificate extends IssuedCertificate {
   readonly key: string;
 }
 
+/** The private key of a leaf, wherever it is kept. */
+export interface LeafKey {
+  readonly signer: Signer;
+  /** PKCS #8 PEM. */
+  readonly pem: string;
+}
+
 /**
  * Issues a certificate with a new key and puts both under `directory`/NAME, or under the state's own
  * certificates.
- * @throws FleetsecError `refused` by a rule, and what unlocking the CA and writing throw
+ * @throws FleetsecError `refused` by a rule, and what the issuer and writing throw
  */
 export async function issue(
   platform: PkiPlatform,
-  authority: Authority,
+  issuer: Issuer,
   settings: PkiSettings,
   request: IssueRequest & { readonly directory?: string | undefined },
 ): Promise<StoredCertificate> {
-  const plan = planIssue(request, settings, authority.current, platform.clock.now());
-  const { privateKey } = await generateKey(plan.keyType);
-  const signed = await signLeaf(platform, authority, settings, plan, spkiOf(privateKey));
-  const directory = join(request.directory ?? authority.layout.certificates, plan.name);
-  return store(platform, authority, settings, signed, directory, privateKeyPem(privateKey));
+  const plan = planIssue(request, settings, currentCa(issuer), platform.clock.now());
+  const key = await newKey(plan.keyType);
+  const signed = await certify(platform, issuer, settings, plan, subjectOf(plan, key));
+  const directory = join(request.directory ?? issuer.layout.certificates, plan.name);
+  return store(platform, issuer, settings, signed, directory, key.pem);
 }
 
 /**
@@ -78,99 +66,28 @@ export async function issue(
  */
 export async function issueEphemeral(
   platform: PkiPlatform,
-  authority: Authority,
+  issuer: Issuer,
   settings: PkiSettings,
   request: IssueRequest,
 ): Promise<EphemeralCertificate> {
-  const plan = planIssue(request, settings, authority.current, platform.clock.now());
-  const { privateKey } = await generateKey(plan.keyType);
-  const { record, ...issued } = await signLeaf(platform, authority, settings, plan, spkiOf(privateKey));
-  await platform.locks.hold(authority.layout.lock, async () => {
-    authority.inventory.refresh();
-    authority.inventory.append([record]);
+  const plan = planIssue(request, settings, currentCa(issuer), platform.clock.now());
+  const key = await newKey(plan.keyType);
+  const { record, ...issued } = await certify(platform, issuer, settings, plan, subjectOf(plan, key));
+  await platform.locks.hold(issuer.layout.lock, async () => {
+    issuer.inventory.refresh();
+    issuer.inventory.append([record]);
   });
-  return { ...issued, key: privateKeyPem(privateKey) };
+  return { ...issued, key: key.pem };
 }
 
-/** A certificate that is signed and not yet in the inventory: it must not leave this module's callers. */
-export interface SignedLeaf extends IssuedCertificate {
-  readonly record: IssueRecord;
+export async function newKey(keyType: KeyType): Promise<LeafKey> {
+  const { privateKey } = await generateKey(keyType);
+  return { signer: keySigner(privateKey), pem: privateKeyPem(privateKey) };
 }
 
-/** Signs what was planned, over a public key as DER SubjectPublicKeyInfo. */
-export async function signLeaf(
-  { clock, random }: PkiPlatform,
-  authority: Authority,
-  settings: PkiSettings,
-  plan: IssuePlan,
-  spki: Uint8Array,
-): Promise<SignedLeaf> {
-  const ca = authority.current;
-  const now = clock.now();
-  const { name, role, ttl, names, keyType } = plan;
-  const spec = leafProfile({
-    random,
-    now,
-    ttl,
-    spki,
-    keyType,
-    organization: settings.organization,
-    issuer: ca.issuer,
-    commonName: name,
-    applicationRoles: role.applicationRoles,
-    usages: role.usages,
-    names,
-    crlUrl: settings.crlUrl,
-    ocspUrl: settings.ocspUrl,
-  });
-  const der = await buildCertificate(spec, await authority.signer());
-  refuseConstrained(der, ca);
-  const sans = names.map(formatSan);
-  const serial = formatSerial(spec.serial);
-  const [notBefore, notAfter] = [wholeSecond(spec.notBefore), wholeSecond(spec.notAfter)];
-  return {
-    name,
-    serial,
-    role: role.name,
-    notBefore,
-    notAfter,
-    sans,
-    cert: encodePem("CERTIFICATE", der),
-    chain: encodePem("CERTIFICATE", ca.issuing.der),
-    record: {
-      op: "issue",
-      at: isoTime(now),
-      name,
-      serial,
-      role: role.name,
-      notBefore: isoTime(notBefore),
-      notAfter: isoTime(notAfter),
-      ttl,
-      sans,
-      keyType,
-      authority: ca.number,
-    },
-  };
-}
-
-/** A role may allow more than the issuing CA was made for; no verifier would accept the certificate. */
-function refuseConstrained(der: Uint8Array, { issuing }: CaGeneration): void {
-  if (issuing.nameConstraints === undefined) return;
-  const leaf = parseCertificate(der, "certificate");
-  const violation = constraintViolation(leaf, [issuing.nameConstraints], { left: MAX_COMPARISONS });
-  if (violation === undefined) return;
-  const detail = "message" in violation ? violation.message : "has too many names";
-  throw new FleetsecError("refused", `the issuing CA is name-constrained: the certificate ${detail}`, {
-    hint: "ask for a name in the trust domain, or rotate the CA after changing pki.roles",
-  });
-}
-
-/** Far more names than anybody asks for, with far more constraints than `ca init` writes. */
-const MAX_COMPARISONS = 100_000;
-
-/** Certificates have no fractions of a second. */
-function wholeSecond(milliseconds: number): number {
-  return Math.floor(milliseconds / 1000) * 1000;
+/** A key that is at hand, to be certified as planned. */
+export function subjectOf({ name, names }: IssuePlan, { signer }: Pick<LeafKey, "signer">): Subject {
+  return { spki: signer.spki, csr: () => buildCsr({ commonName: name, names }, signer) };
 }
 
 /**
@@ -180,31 +97,31 @@ function wholeSecond(milliseconds: number): number {
  */
 export async function store(
   platform: PkiPlatform,
-  authority: Authority,
+  issuer: Issuer,
   settings: PkiSettings,
   { record, ...issued }: SignedLeaf,
   directory: string,
   key: string | undefined,
 ): Promise<StoredCertificate> {
   const { files, clock, locks } = platform;
-  const { inventory, layout } = authority;
+  const { inventory, layout } = issuer;
   return locks.hold(layout.lock, async () => {
     inventory.refresh();
-    const before = newestValid(authority, issued.name, clock.now());
+    const before = newestValid(issuer, issued.name, clock.now());
     if (before !== undefined && before.role !== record.role) throw otherRole(before);
     const replaces = before?.serial;
     const generation = nextGeneration(files, directory);
     const content: GenerationContent = { cert: issued.cert, chain: issued.chain, key };
     writeGeneration(files, directory, generation, content);
     try {
-      inventory.append([{ ...record, files: { directory: recordedPath(authority, directory), generation } }]);
+      inventory.append([{ ...record, files: { directory: recordedPath(issuer, directory), generation } }]);
     } catch (error) {
       files.remove(generationPath(directory, generation));
       throw error;
     }
     activate(files, directory, generation);
     prune(files, directory, clock);
-    await keepCrlFresh(platform, authority, settings);
+    await keepFresh(platform, issuer, settings);
     return { ...issued, replaces, files: currentFiles(directory) };
   });
 }
@@ -217,7 +134,7 @@ function otherRole({ name, role }: IssueRecord): FleetsecError {
 }
 
 /** The newest certificate of a name that has files and has neither ended nor been revoked. */
-function newestValid({ inventory }: Authority, name: string, now: number): IssueRecord | undefined {
+function newestValid({ inventory }: Registry, name: string, now: number): IssueRecord | undefined {
   return inventory
     .byName(name)
     .findLast(
@@ -227,14 +144,14 @@ function newestValid({ inventory }: Authority, name: string, now: number): Issue
 }
 
 /** Relative where the directory lies in the project, so that the project can be moved. */
-function recordedPath({ stateDirectory }: Authority, directory: string): string {
+function recordedPath({ stateDirectory }: Registry, directory: string): string {
   const fromProject = relative(join(stateDirectory, ".."), directory);
   const outside = fromProject === ".." || fromProject.startsWith("../") || isAbsolute(fromProject);
   return outside ? resolve(directory) : relative(stateDirectory, directory);
 }
 
 /** The directory of an issued certificate's files. @throws FleetsecError `not-found` where it has none */
-export function directoryOf({ stateDirectory }: Authority, record: IssueRecord): string {
+export function directoryOf({ stateDirectory }: Registry, record: IssueRecord): string {
   if (record.files !== undefined) return resolve(stateDirectory, record.files.directory);
   throw new FleetsecError("not-found", `the certificate ${record.serial} of ${record.name} has no files`, {
     hint: "it was issued for one use; run fleetsec cert issue",

@@ -30,13 +30,14 @@ export interface IssuePlan {
 /**
  * Applies the rules of a role and of the issuing CA to a request. Nothing is capped or left out in
  * silence: what a rule does not allow is refused, with the rule, the value and the way out.
+ * @param ca that will sign, where it is the project's own
  * @param now milliseconds since the epoch
  * @throws FleetsecError `refused`, `usage` for a malformed name
  */
 export function planIssue(
   request: IssueRequest,
   settings: PkiSettings,
-  ca: CaGeneration,
+  ca: CaGeneration | undefined,
   now: number,
 ): IssuePlan {
   const { name, role, ttl = role.ttl } = request;
@@ -64,7 +65,7 @@ export function keyTypeRefused(role: Role, keyType: AnyKeyType): FleetsecError {
   });
 }
 
-function checkTtl(role: Role, ttl: number, ca: CaGeneration, now: number): void {
+function checkTtl(role: Role, ttl: number, ca: CaGeneration | undefined, now: number): void {
   if (ttl > role.maxTtl) {
     const most = formatDuration(role.maxTtl);
     throw new FleetsecError(
@@ -73,6 +74,7 @@ function checkTtl(role: Role, ttl: number, ca: CaGeneration, now: number): void 
       { hint: `ask for ${most} or less, or raise pki.roles.${role.name}.max_ttl` },
     );
   }
+  if (ca === undefined) return;
   const left = Math.floor((ca.issuing.notAfter - now) / 1000);
   if (ttl > left) {
     const end = isoTime(ca.issuing.notAfter);

@@ -1,7 +1,8 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles, generationsIn, type PkiSettings } from "./authority.ts";
 import { buildCrl } from "./crl.ts";
+import type { Issuer, Service } from "./issuers/issuer.ts";
 import type { InventoryEntry } from "./inventory.ts";
 import type { InventoryRecord } from "./inventory-line.ts";
 import { encodePem } from "./pem.ts";
@@ -42,10 +43,28 @@ export async function refreshCrls(
 }
 
 /**
+ * What gateways read beside certificates is kept up to date whenever something is issued. To be
+ * called under the state's lock.
+ */
+export async function keepFresh(platform: PkiPlatform, issuer: Issuer, settings: PkiSettings): Promise<void> {
+  if (issuer.kind === "local") await keepCrlFresh(platform, issuer, settings);
+  else publishAnchors(platform.files, issuer);
+}
+
+/** The trust bundle of a service's certificates, at the path that gateways are told. */
+function publishAnchors(files: Files, { anchors, layout }: Service): void {
+  const bundle = anchors.map(({ der }) => encodePem("CERTIFICATE", der)).join("");
+  const path = layout.trustBundle;
+  if (files.kind(path) === "file" && files.readText(path, MAX_PEM_BYTES) === bundle) return;
+  files.makeDirectory(dirname(path));
+  files.write(path, bundle);
+}
+
+/**
  * Publishes a new CRL where half of the lifetime of the newest is over, so that a project that issues
  * and renews never lets it run out. To be called under the state's lock.
  */
-export async function keepCrlFresh(
+async function keepCrlFresh(
   platform: PkiPlatform,
   authority: Authority,
   settings: PkiSettings,

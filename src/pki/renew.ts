@@ -1,6 +1,6 @@
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
-import { type Authority, type PkiSettings, readCertificateFile } from "./authority.ts";
+import { type PkiSettings, readCertificateFile } from "./authority.ts";
 import {
   activate,
   activeGeneration,
@@ -10,12 +10,14 @@ import {
 } from "./generations.ts";
 import type { InventoryEntry } from "./inventory.ts";
 import type { IssueRecord } from "./inventory-line.ts";
-import { directoryOf, signLeaf, store, type StoredCertificate } from "./issue.ts";
+import { directoryOf, newKey, store, type StoredCertificate, subjectOf } from "./issue.ts";
+import { certify, type Subject } from "./issuers/certify.ts";
+import { currentCa, type Issuer, type Registry } from "./issuers/issuer.ts";
 import { privateKeyPem, readPrivateKey } from "./key-file.ts";
-import { generateKey, spkiOf } from "./keys.ts";
+import { keySigner, spkiOf } from "./keys.ts";
 import { type IssuePlan, planIssue } from "./plan.ts";
 import { parseSan, type Role } from "./roles.ts";
-import { type PkiPlatform, readSecret } from "./state.ts";
+import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "./state.ts";
 import type { Certificate } from "./verify/certificate.ts";
 
 export interface RenewRequest {
@@ -50,36 +52,36 @@ export interface CurrentCertificate {
  */
 export async function renew(
   platform: PkiPlatform,
-  authority: Authority,
+  issuer: Issuer,
   settings: PkiSettings,
   request: RenewRequest,
 ): Promise<RenewResult> {
   const { files, clock, locks } = platform;
-  const entry = await locks.hold(authority.layout.lock, async () => {
-    authority.inventory.refresh();
-    return rollForward(files, authority, newestStored(authority, request.name));
+  const entry = await locks.hold(issuer.layout.lock, async () => {
+    issuer.inventory.refresh();
+    return rollForward(files, issuer, newestStored(issuer, request.name));
   });
   const { issued } = entry;
   const now = clock.now();
-  const current = currentOf(authority, issued, readInUse(files, authority, issued));
+  const current = currentOf(issuer, issued, readInUse(files, issuer, issued));
   refuseRevoked(entry);
   if (request.force !== true && now < dueAt(current)) return { renewed: false, current };
   refuseLate(issued, settings, now);
-  const plan = planIssue(planOf(request, issued), settings, authority.current, now);
-  const directory = directoryOf(authority, issued);
-  const { spki, key } = await keyFor(files, request, issued, plan, directory);
-  const signed = await signLeaf(platform, authority, settings, plan, spki);
-  return { renewed: true, certificate: await store(platform, authority, settings, signed, directory, key) };
+  const plan = planIssue(planOf(request, issued), settings, currentCa(issuer), now);
+  const directory = directoryOf(issuer, issued);
+  const { subject, key } = await subjectFor(files, request, issued, plan, directory);
+  const signed = await certify(platform, issuer, settings, plan, subject);
+  return { renewed: true, certificate: await store(platform, issuer, settings, signed, directory, key) };
 }
 
 /**
  * The certificate in use under a name and when it is due.
  * @throws FleetsecError `not-found` where there is none, `refused` where it was revoked
  */
-export function currentCertificate(files: Files, authority: Authority, name: string): CurrentCertificate {
-  const entry = newestStored(authority, name);
+export function currentCertificate(files: Files, registry: Registry, name: string): CurrentCertificate {
+  const entry = newestStored(registry, name);
   refuseRevoked(entry);
-  return currentOf(authority, entry.issued, readInUse(files, authority, entry.issued));
+  return currentOf(registry, entry.issued, readInUse(files, registry, entry.issued));
 }
 
 /**
@@ -94,8 +96,8 @@ export function dueAt(certificate: Pick<Certificate, "serial" | "notBefore" | "n
   return Math.floor(notBefore + (lifetime * 2) / 3 - (lifetime / 20) * fraction);
 }
 
-function newestStored(authority: Authority, name: string): InventoryEntry {
-  const entry = authority.inventory.byName(name).findLast(({ issued }) => issued.files !== undefined);
+function newestStored(registry: Registry, name: string): InventoryEntry {
+  const entry = registry.inventory.byName(name).findLast(({ issued }) => issued.files !== undefined);
   if (entry !== undefined) return entry;
   throw new FleetsecError("not-found", `no certificate was issued for ${name}`, {
     hint: "fleetsec cert list names those there are; fleetsec cert issue makes one",
@@ -103,26 +105,26 @@ function newestStored(authority: Authority, name: string): InventoryEntry {
 }
 
 /** A process that was killed between writing the inventory and swapping `current` left this to do. */
-function rollForward(files: Files, authority: Authority, entry: InventoryEntry): InventoryEntry {
+function rollForward(files: Files, registry: Registry, entry: InventoryEntry): InventoryEntry {
   const { issued } = entry;
-  const directory = directoryOf(authority, issued);
+  const directory = directoryOf(registry, issued);
   const generation = issued.files?.generation ?? 0;
   const isThere = files.kind(generationPath(directory, generation)) === "directory";
   if (isThere && activeGeneration(files, directory) !== generation) activate(files, directory, generation);
   return entry;
 }
 
-function readInUse(files: Files, authority: Authority, issued: IssueRecord): Certificate {
-  const path = currentFiles(directoryOf(authority, issued)).cert;
+function readInUse(files: Files, registry: Registry, issued: IssueRecord): Certificate {
+  const path = currentFiles(directoryOf(registry, issued)).cert;
   if (files.kind(path) !== undefined) return readCertificateFile(files, path);
   throw new FleetsecError("not-found", `the certificate of ${issued.name} is not there: ${path}`, {
     hint: "its files were removed or moved; run fleetsec cert issue",
   });
 }
 
-function currentOf(authority: Authority, issued: IssueRecord, inUse: Certificate): CurrentCertificate {
+function currentOf(registry: Registry, issued: IssueRecord, inUse: Certificate): CurrentCertificate {
   const { serial } = inUse;
-  if (authority.inventory.bySerial(serial)?.issued.name !== issued.name) {
+  if (registry.inventory.bySerial(serial)?.issued.name !== issued.name) {
     throw new FleetsecError(
       "state",
       `the certificate in use for ${issued.name} was not issued here: ${serial}`,
@@ -137,7 +139,7 @@ function currentOf(authority: Authority, issued: IssueRecord, inUse: Certificate
     role: issued.role,
     notBefore: inUse.notBefore,
     notAfter: inUse.notAfter,
-    files: currentFiles(directoryOf(authority, issued)),
+    files: currentFiles(directoryOf(registry, issued)),
   };
 }
 
@@ -159,29 +161,37 @@ function planOf({ role }: RenewRequest, { name, role: roleName, ttl, sans, keyTy
   return { name, role: role(roleName), ttl, sans: sans.map(parseSan), keyType };
 }
 
-async function keyFor(
+/** Whose key the next certificate is for, and its PEM where it is kept here. */
+async function subjectFor(
   files: Files,
   { rekey }: RenewRequest,
   issued: IssueRecord,
   plan: IssuePlan,
   directory: string,
-): Promise<{ spki: Uint8Array; key: string | undefined }> {
+): Promise<{ subject: Subject; key: string | undefined }> {
   const paths = currentFiles(directory);
-  const hasKey = files.kind(paths.key) !== undefined;
-  if (rekey === true) {
-    if (!hasKey) {
-      throw new FleetsecError("refused", `the key of ${issued.name} is not kept here`, {
-        hint: "make a new key and CSR where it is kept, and run fleetsec cert sign",
-      });
-    }
-    const { privateKey } = await generateKey(plan.keyType);
-    return { spki: spkiOf(privateKey), key: privateKeyPem(privateKey) };
+  if (files.kind(paths.key) === undefined) {
+    if (rekey === true) throw notKeptHere(issued);
+    const { spki } = readCertificateFile(files, paths.cert);
+    return { subject: { spki, csr: () => Promise.reject(notKeptHere(issued)) }, key: undefined };
   }
-  const { spki } = readCertificateFile(files, paths.cert);
-  if (!hasKey) return { spki, key: undefined };
+  if (rekey === true) {
+    const made = await newKey(plan.keyType);
+    return { subject: subjectOf(plan, made), key: made.pem };
+  }
+  const certificate = readCertificateFile(files, paths.cert);
   const key = readPrivateKey(readSecret(files, paths.key), paths.key);
-  if (Buffer.compare(spkiOf(key), spki) !== 0) {
+  if (Buffer.compare(spkiOf(key), certificate.spki) !== 0) {
     throw new FleetsecError("state", `${paths.key} is not the key of the certificate beside it`);
   }
-  return { spki, key: privateKeyPem(key) };
+  const pem = privateKeyPem(key);
+  const chain = [paths.cert, paths.chain].map((path) => files.readText(path, MAX_PEM_BYTES)).join("");
+  const present = { certificate, chain, key: pem, issuer: issued.issuer };
+  return { subject: { ...subjectOf(plan, { signer: keySigner(key) }), present }, key: pem };
+}
+
+function notKeptHere({ name }: IssueRecord): FleetsecError {
+  return new FleetsecError("refused", `the key of ${name} is not kept here`, {
+    hint: "make a new key and CSR where it is kept, and run fleetsec cert sign",
+  });
 }

@@ -1,7 +1,9 @@
 import { FleetsecError } from "../errors.ts";
 import type { Authority, CaGeneration, PkiSettings } from "./authority.ts";
 import type { InventoryEntry } from "./inventory.ts";
-import type { RevocationReason, RevokeRecord } from "./inventory-line.ts";
+import type { Issuer, Registry, Service } from "./issuers/issuer.ts";
+import type { IssueRecord, RevocationReason, RevokeRecord } from "./inventory-line.ts";
+import { refreshServiceCrl } from "./issuers/crl.ts";
 import { publishCrl } from "./publish.ts";
 import type { PkiPlatform } from "./state.ts";
 import { isoTime } from "./verify/time.ts";
@@ -20,37 +22,80 @@ export interface RevokeResult {
 }
 
 /**
- * Revokes certificates and publishes the CRL that says so. The inventory knows first: a kill in
- * between leaves a revocation that the next CRL carries.
+ * Revokes certificates and publishes the CRL that says so. With the project's own CA the inventory
+ * knows first: a kill in between leaves a revocation that the next CRL carries. With a service, the
+ * service knows first, and to revoke again is no error.
  * @throws FleetsecError `not-found`, `refused` where all certificates of the name have ended
  */
 export async function revoke(
   platform: PkiPlatform,
-  authority: Authority,
+  issuer: Issuer,
   settings: PkiSettings,
   { target, reason }: RevokeRequest,
 ): Promise<RevokeResult> {
+  const { inventory } = issuer;
+  const find = () => findTarget(issuer, target, platform.clock.now());
+  const already = find().filter(({ revoked }) => revoked !== undefined);
+  const open =
+    issuer.kind === "local"
+      ? await revokeHere(platform, issuer, settings, find, reason)
+      : await revokeAtService(platform, issuer, find, reason);
+  const revoked = open.flatMap(({ issued }) => inventory.bySerial(issued.serial) ?? []);
+  return { revoked, already };
+}
+
+async function revokeHere(
+  platform: PkiPlatform,
+  authority: Authority,
+  settings: PkiSettings,
+  find: () => readonly InventoryEntry[],
+  reason: RevocationReason,
+): Promise<readonly InventoryEntry[]> {
   const { inventory, layout } = authority;
   // before the lock: this may ask a person for a passphrase
-  for (const ca of authoritiesOf(authority, find(authority, target, platform.clock.now()))) {
-    await authority.signer(ca);
-  }
+  for (const ca of authoritiesOf(authority, find())) await authority.signer(ca);
   return platform.locks.hold(layout.lock, async () => {
     inventory.refresh();
-    const now = platform.clock.now();
-    const found = find(authority, target, now);
-    const already = found.filter(({ revoked }) => revoked !== undefined);
-    const open = found.filter(({ revoked }) => revoked === undefined);
+    const open = find().filter(({ revoked }) => revoked === undefined);
+    const at = isoTime(platform.clock.now());
     for (const ca of authoritiesOf(authority, open)) {
       const records = open
         .filter(({ issued }) => issued.authority === ca.number)
-        .map(({ issued }): RevokeRecord => {
-          return { op: "revoke", at: isoTime(now), serial: issued.serial, reason };
-        });
+        .map(({ issued: { serial } }): RevokeRecord => ({ op: "revoke", at, serial, reason }));
       await publishCrl(platform, authority, ca, settings, records);
     }
-    const revoked = open.flatMap(({ issued }) => inventory.bySerial(issued.serial) ?? []);
-    return { revoked, already };
+    return open;
+  });
+}
+
+/** One after the other: what the service has revoked is recorded, whatever becomes of the next. */
+async function revokeAtService(
+  platform: PkiPlatform,
+  service: Service,
+  find: () => readonly InventoryEntry[],
+  reason: RevocationReason,
+): Promise<readonly InventoryEntry[]> {
+  const { inventory, layout, kind } = service;
+  inventory.refresh();
+  const open = find().filter(({ revoked }) => revoked === undefined);
+  const foreign = open.find(({ issued }) => issued.issuer !== kind);
+  if (foreign !== undefined) throw issuedElsewhere(foreign.issued, kind);
+  for (const { issued } of open) {
+    const { name, serial } = issued;
+    await service.revoke({ name, serial, reason });
+    await platform.locks.hold(layout.lock, async () => {
+      inventory.refresh();
+      inventory.append([{ op: "revoke", at: isoTime(platform.clock.now()), serial, reason }]);
+    });
+  }
+  await refreshServiceCrl(platform, service);
+  return open;
+}
+
+function issuedElsewhere({ serial, issuer }: IssueRecord, kind: Issuer["kind"]): FleetsecError {
+  const origin = issuer ?? "local";
+  return new FleetsecError("refused", `${serial} was issued by ${origin}, and the issuer now is ${kind}`, {
+    hint: `set pki.issuer to ${origin} and revoke it there`,
   });
 }
 
@@ -58,7 +103,7 @@ export async function revoke(
 const MIN_PREFIX = /^[0-9A-F]{8,40}$/;
 
 /** A name, or a serial number as anybody prints it, or the beginning of one. */
-function find({ inventory }: Authority, target: string, now: number): readonly InventoryEntry[] {
+function findTarget({ inventory }: Registry, target: string, now: number): readonly InventoryEntry[] {
   const named = inventory.byName(target);
   if (named.length > 0) {
     const open = named.filter(({ issued }) => Date.parse(issued.notAfter) >= now);
@@ -86,6 +131,8 @@ function find({ inventory }: Authority, target: string, now: number): readonly I
 
 /** The CAs whose CRLs the certificates stand on. @throws FleetsecError `refused` for one that is no longer here */
 function authoritiesOf({ trusted }: Authority, entries: readonly InventoryEntry[]): CaGeneration[] {
+  const foreign = entries.find(({ issued }) => issued.issuer !== undefined);
+  if (foreign !== undefined) throw issuedElsewhere(foreign.issued, "local");
   return [...new Set(entries.map(({ issued }) => issued.authority))].map((number) => {
     const ca = trusted.find((candidate) => candidate.number === number);
     if (ca !== undefined) return ca;

@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import type { Authority, PkiSettings } from "./authority.ts";
+import type { PkiSettings } from "./authority.ts";
 import { readCsr } from "./csr.ts";
 import { currentFiles } from "./generations.ts";
-import { type IssuedCertificate, signLeaf, store } from "./issue.ts";
+import { store } from "./issue.ts";
+import { certify } from "./issuers/certify.ts";
+import { currentCa, type Issuer } from "./issuers/issuer.ts";
 import { type KeyType, keyTypeOf, publicKeyOf } from "./keys.ts";
+import type { IssuedCertificate } from "./leaf.ts";
 import { keyTypeRefused, planIssue } from "./plan.ts";
 import { formatSan, refusalOf, type Role } from "./roles.ts";
 import type { PkiPlatform } from "./state.ts";
@@ -34,7 +37,7 @@ export interface SignResult {
  */
 export async function signCsr(
   platform: PkiPlatform,
-  authority: Authority,
+  issuer: Issuer,
   settings: PkiSettings,
   request: SignRequest,
 ): Promise<SignResult> {
@@ -51,10 +54,10 @@ export async function signCsr(
   const plan = planIssue(
     { name, role, ttl, keyType, sans: allowed },
     settings,
-    authority.current,
+    currentCa(issuer),
     platform.clock.now(),
   );
-  const directory = join(authority.layout.certificates, name);
+  const directory = join(issuer.layout.certificates, name);
   if (platform.files.kind(currentFiles(directory).key) !== undefined) {
     throw new FleetsecError(
       "exists",
@@ -64,8 +67,11 @@ export async function signCsr(
       },
     );
   }
-  const signed = await signLeaf(platform, authority, settings, plan, csr.spki);
-  const certificate = await store(platform, authority, settings, signed, directory, undefined);
+  const signed = await certify(platform, issuer, settings, plan, {
+    spki: csr.spki,
+    csr: () => Promise.resolve(request.csr),
+  });
+  const certificate = await store(platform, issuer, settings, signed, directory, undefined);
   const refused = csr.names.filter((san) => !allowed.includes(san)).map(formatSan);
   return { certificate, dropped: [...csr.surplus, ...refused] };
 }

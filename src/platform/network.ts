@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { FleetsecError } from "../errors.ts";
 import { nodeTls } from "./builtins.ts";
+import { type HttpAnswer, type HttpRequest, httpRequest } from "./http.ts";
 
 export type { ConnectionOptions, Socket, TLSSocket };
 
@@ -22,6 +23,8 @@ export interface Network {
   connect(address: string, port: number): Socket;
   /** Starts TLS over a stream. */
   startTls(options: ConnectionOptions): TLSSocket;
+  /** Asks a service. @throws FleetsecError `unreachable` where no whole answer came */
+  request(request: HttpRequest): Promise<HttpAnswer>;
   /** The certificates (PEM) that this machine trusts for servers. */
   readonly rootCertificates: readonly string[];
 }
@@ -49,6 +52,7 @@ export const systemNetwork: Network = {
   // noDelay: a client's flight must not wait for the acknowledgement of the one before
   connect: (address, port) => connectTcp({ host: address, port, noDelay: true, allowHalfOpen: true }),
   startTls: (options) => nodeTls().connect(options),
+  request: httpRequest,
   get rootCertificates() {
     return nodeTls().rootCertificates;
   },

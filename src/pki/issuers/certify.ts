@@ -1,0 +1,34 @@
+import type { PkiSettings } from "../authority.ts";
+import type { IssuePlan } from "../plan.ts";
+import { type SignedLeaf, signLeaf } from "../leaf.ts";
+import type { PkiPlatform } from "../state.ts";
+import { askService } from "./ask.ts";
+import type { Issuer, PresentPair } from "./issuer.ts";
+
+/** Whose key is certified. */
+export interface Subject {
+  /** DER SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array;
+  /**
+   * Makes a CSR, PEM, signed by the key.
+   * @throws FleetsecError `refused` where the key is not here
+   */
+  readonly csr: () => Promise<string>;
+  readonly present?: PresentPair | undefined;
+}
+
+/**
+ * Has a certificate made as planned. It is not in the inventory yet and must not leave the callers.
+ * @throws FleetsecError what unlocking the CA throws, or `refused`, `unreachable`, `issuer` by a service
+ */
+export function certify(
+  platform: PkiPlatform,
+  issuer: Issuer,
+  settings: PkiSettings,
+  plan: IssuePlan,
+  subject: Subject,
+): Promise<SignedLeaf> {
+  return issuer.kind === "local"
+    ? signLeaf(platform, issuer, settings, plan, subject.spki)
+    : askService(platform, issuer, plan, subject);
+}

@@ -1,0 +1,152 @@
+import { formatDuration } from "../../duration.ts";
+import { FleetsecError } from "../../errors.ts";
+import { formatIp } from "../general-name.ts";
+import { oids } from "../oids.ts";
+import type { IssuePlan } from "../plan.ts";
+import { formatSan } from "../roles.ts";
+import type { Certificate } from "../verify/certificate.ts";
+import type { GeneralName as ReadName } from "../verify/general-name.ts";
+import { displayName, textsOf } from "../verify/name.ts";
+import { readCertificates } from "../verify/pem.ts";
+import { isoTime } from "../verify/time.ts";
+import { verifyCertificate } from "../verify/verify.ts";
+import type { ServiceKind } from "./issuer.ts";
+
+/** What a service was asked for. */
+export interface Asked {
+  readonly service: ServiceKind;
+  readonly plan: IssuePlan;
+  /** DER SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array;
+  readonly anchors: readonly Certificate[];
+  /** When it was asked and when the answer came, in milliseconds since the epoch. */
+  readonly asked: number;
+  readonly answered: number;
+}
+
+export interface Judged {
+  readonly leaf: Certificate;
+  /** Those between it and the trust anchor, which is left out. */
+  readonly chain: readonly Certificate[];
+}
+
+/** Leaf, intermediates and root, with room to spare. */
+const MAX_CHAIN = 10;
+/** By how much the clocks of two machines may differ, in milliseconds. */
+const MAX_SKEW = 60_000;
+
+/**
+ * Takes a service's answer only where it is what was asked for: the key, the names, the roles, the
+ * usages and the lifetime, by a valid path to the project's own trust anchor.
+ * @param pem the certificate, then others
+ * @throws FleetsecError `issuer` for what is no certificate, `refused` for another than was asked for
+ */
+export function judgeAnswer(pem: string, asked: Asked): Judged {
+  const [leaf, ...others] = read(pem, asked);
+  for (const fault of [keyFault, nameFault, roleFault, usageFault, lifetimeFault]) {
+    const found = fault(leaf, asked);
+    if (found === undefined) continue;
+    const [message, hint] = found;
+    throw new FleetsecError("refused", `${asked.service} gave a certificate ${message}`, {
+      hint: `${hint}; the certificate ${leaf.serial} is not used and nothing was written`,
+    });
+  }
+  return { leaf, chain: pathOf(leaf, others, asked) };
+}
+
+function read(pem: string, { service }: Asked): readonly [Certificate, ...Certificate[]] {
+  try {
+    const [leaf, ...others] = readCertificates(Buffer.from(pem), `the answer of ${service}`);
+    if (leaf !== undefined && others.length < MAX_CHAIN) return [leaf, ...others];
+  } catch (cause) {
+    if (!(cause instanceof FleetsecError)) throw cause;
+    throw new FleetsecError("issuer", cause.message, { hint: "see the log of the service", cause });
+  }
+  throw new FleetsecError("issuer", `the answer of ${service} holds more than ${MAX_CHAIN} certificates`);
+}
+
+type Fault = readonly [message: string, hint: string] | undefined;
+
+function keyFault({ spki }: Certificate, asked: Asked): Fault {
+  if (Buffer.compare(spki, asked.spki) === 0) return undefined;
+  return ["for another key", "the service, or something before it, mixes up requests"];
+}
+
+function nameFault({ subject, subjectAltName = [] }: Certificate, { plan }: Asked): Fault {
+  const hint = "make the service's role or template take the names of the request";
+  const wanted = plan.names.map(formatSan).sort();
+  const got = subjectAltName.map(plainName).sort();
+  if (JSON.stringify(got) !== JSON.stringify(wanted)) {
+    return [`with other names (${got.join(" ") || "none"}) than were asked for (${wanted.join(" ")})`, hint];
+  }
+  const common = textsOf(subject, oids.commonName);
+  if (common.length === 1 && common[0] === plan.name) return undefined;
+  return [`with the common name ${common.join(", ") || "(none)"}, not ${plan.name}`, hint];
+}
+
+function plainName(name: ReadName): string {
+  if (name.type === "ip") return `ip:${formatIp(name.value)}`;
+  return name.type === "dns" || name.type === "uri" ? `${name.type}:${name.value}` : `${name.type}:…`;
+}
+
+/** Gateways authorise by these: one too many is a right that nobody granted. */
+function roleFault({ subject }: Certificate, { plan, service }: Asked): Fault {
+  const wanted = [...plan.role.applicationRoles].sort();
+  const got = textsOf(subject, oids.organizationalUnitName).sort();
+  if (JSON.stringify(got) === JSON.stringify(wanted)) return undefined;
+  return [
+    `with the application roles ${got.join(", ") || "(none)"}, not ${wanted.join(", ") || "(none)"}`,
+    `fleetsec scaffold ${service} writes a role that is right`,
+  ];
+}
+
+const PURPOSES = { client: oids.clientAuth, server: oids.serverAuth } as const;
+
+function usageFault({ extendedKeyUsage = [] }: Certificate, { plan, service }: Asked): Fault {
+  const wanted = plan.role.usages.map((usage) => PURPOSES[usage]).sort();
+  const got = [...extendedKeyUsage].sort();
+  if (JSON.stringify(got) === JSON.stringify(wanted)) return undefined;
+  return [
+    `with other extended key usages (${got.join(" ") || "none"}) than ${plan.role.usages.join(", ")}`,
+    `fleetsec scaffold ${service} writes a role that is right`,
+  ];
+}
+
+/** A service may backdate the beginning. It must neither cut the end in silence nor go beyond it. */
+function lifetimeFault({ notBefore, notAfter }: Certificate, { plan, asked, answered }: Asked): Fault {
+  const lifetime = plan.ttl * 1000;
+  const text = formatDuration(plan.ttl);
+  if (notAfter - notBefore < lifetime || notAfter < asked + lifetime - MAX_SKEW) {
+    return [
+      `that ends at ${isoTime(notAfter)}, cut short: a lifetime of ${text} was asked for`,
+      `ask for less, or raise what the service allows ${plan.role.name}, and see when its CA ends`,
+    ];
+  }
+  if (notAfter <= answered + lifetime + MAX_SKEW) return undefined;
+  return [
+    `that ends at ${isoTime(notAfter)}, later than the ${text} that were asked for`,
+    "make the service's role take the lifetime of the request, and check both clocks",
+  ];
+}
+
+/** @throws FleetsecError `refused` where there is no valid path for each usage */
+function pathOf(leaf: Certificate, intermediates: readonly Certificate[], asked: Asked): Certificate[] {
+  const { anchors, answered, service } = asked;
+  let path: readonly Certificate[] = [];
+  for (const purpose of asked.plan.role.usages) {
+    const verdict = verifyCertificate({ certificate: leaf, intermediates, anchors, at: answered, purpose });
+    if (!verdict.ok) {
+      const [reason] = verdict.reasons;
+      const culprit = verdict.path[reason?.certificate ?? 0] ?? leaf;
+      throw new FleetsecError(
+        "refused",
+        `${service} gave a certificate that is not valid: ${displayName(culprit.subject)} ${reason?.message}`,
+        {
+          hint: `check pki.trust_anchor and both clocks; the certificate ${leaf.serial} is not used and nothing was written`,
+        },
+      );
+    }
+    path = verdict.path.map(({ certificate }) => certificate);
+  }
+  return path.slice(1, -1);
+}

@@ -1,0 +1,109 @@
+import { FleetsecError } from "../errors.ts";
+import type { Authority, CaGeneration, PkiSettings } from "./authority.ts";
+import { buildCertificate, formatSerial } from "./certificate.ts";
+import type { IssueRecord } from "./inventory-line.ts";
+import { encodePem } from "./pem.ts";
+import type { IssuePlan } from "./plan.ts";
+import { leafProfile } from "./profiles.ts";
+import { formatSan } from "./roles.ts";
+import type { PkiPlatform } from "./state.ts";
+import { parseCertificate } from "./verify/certificate.ts";
+import { constraintViolation } from "./verify/name-constraints.ts";
+import { isoTime } from "./verify/time.ts";
+
+/** A certificate that was issued and is in the inventory. */
+export interface IssuedCertificate {
+  readonly name: string;
+  /** As OpenSSL prints it. */
+  readonly serial: string;
+  readonly role: string;
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** `dns:…`, `ip:…`, `uri:…`. */
+  readonly sans: readonly string[];
+  /** PEM of certificate and chain. */
+  readonly cert: string;
+  readonly chain: string;
+}
+
+/** A certificate that is signed and not yet in the inventory: it must not leave this module's callers. */
+export interface SignedLeaf extends IssuedCertificate {
+  readonly record: IssueRecord;
+}
+
+/** Signs what was planned, over a public key as DER SubjectPublicKeyInfo. */
+export async function signLeaf(
+  { clock, random }: PkiPlatform,
+  authority: Authority,
+  settings: PkiSettings,
+  plan: IssuePlan,
+  spki: Uint8Array,
+): Promise<SignedLeaf> {
+  const ca = authority.current;
+  const now = clock.now();
+  const { name, role, ttl, names, keyType } = plan;
+  const spec = leafProfile({
+    random,
+    now,
+    ttl,
+    spki,
+    keyType,
+    organization: settings.organization,
+    issuer: ca.issuer,
+    commonName: name,
+    applicationRoles: role.applicationRoles,
+    usages: role.usages,
+    names,
+    crlUrl: settings.crlUrl,
+    ocspUrl: settings.ocspUrl,
+  });
+  const der = await buildCertificate(spec, await authority.signer());
+  refuseConstrained(der, ca);
+  const sans = names.map(formatSan);
+  const serial = formatSerial(spec.serial);
+  const [notBefore, notAfter] = [wholeSecond(spec.notBefore), wholeSecond(spec.notAfter)];
+  return {
+    name,
+    serial,
+    role: role.name,
+    notBefore,
+    notAfter,
+    sans,
+    cert: encodePem("CERTIFICATE", der),
+    chain: encodePem("CERTIFICATE", ca.issuing.der),
+    record: {
+      op: "issue",
+      at: isoTime(now),
+      name,
+      serial,
+      role: role.name,
+      notBefore: isoTime(notBefore),
+      notAfter: isoTime(notAfter),
+      ttl,
+      sans,
+      keyType,
+      authority: ca.number,
+    },
+  };
+}
+
+/** A role may allow more than the issuing CA was made for; no verifier would accept the certificate. */
+function refuseConstrained(der: Uint8Array, { issuing }: CaGeneration): void {
+  if (issuing.nameConstraints === undefined) return;
+  const leaf = parseCertificate(der, "certificate");
+  const violation = constraintViolation(leaf, [issuing.nameConstraints], { left: MAX_COMPARISONS });
+  if (violation === undefined) return;
+  const detail = "message" in violation ? violation.message : "has too many names";
+  throw new FleetsecError("refused", `the issuing CA is name-constrained: the certificate ${detail}`, {
+    hint: "ask for a name in the trust domain, or rotate the CA after changing pki.roles",
+  });
+}
+
+/** Far more names than anybody asks for, with far more constraints than `ca init` writes. */
+const MAX_COMPARISONS = 100_000;
+
+/** Certificates have no fractions of a second. */
+function wholeSecond(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000) * 1000;
+}
