@@ -8,8 +8,9 @@ export const define: Define = (command, bind) => {
   withPassphrase(command)
     .description(
       "Prove that each endpoint refuses every client without a valid certificate: a valid client must be\n" +
-        "served, forged ones refused, and the valid client served again. A TARGET is https://HOST:PORT/PATH\n" +
-        "or tls://HOST:PORT; without one, those of the configuration.",
+        "served, forged ones refused, and the valid client served again. A TARGET is https://HOST:PORT/PATH,\n" +
+        "h2://HOST:PORT/PATH, grpcs://HOST:PORT/SERVICE/METHOD, mqtts://HOST:PORT or tls://HOST:PORT;\n" +
+        "without one, those of the configuration.",
     )
     .argument("[target...]", "what to probe")
     .option("--attack <id...>", "run only these attacks (see --list)")

@@ -68,6 +68,9 @@ export async function exchange(
 function channelOf(session: Session, events: Watch, beforeWrite: () => void): Channel {
   let wrote = false;
   return {
+    get alpn() {
+      return session.alpn;
+    },
     received: () => session.received,
     over: () => session.over,
     until: (condition, ms) => events.until(() => session.over || condition(), ms),
@@ -87,6 +90,7 @@ function summary(wire: Tap, session: Session | undefined): Omit<Trace, "received
     localFault: session?.localFault,
     untrusted: session?.untrusted,
     seen: observe(wire.transcript, session?.secrets),
+    alpn: session?.alpn,
     received: session?.received ?? new Uint8Array(),
   };
 }

@@ -69,9 +69,10 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
     };
     const wait = waitFor(like, protocol, timeout);
     for (let tries = 1; ; tries += 1) {
-      const trace = await limited(() =>
+      const met = await limited(() =>
         exchange(dial, (channel) => protocol.converse(channel, wait, like), deadlines, outside),
       );
+      const trace = withoutPreamble(met, protocol);
       const answer = protocol.answer(trace);
       // what a forged client was told before the reset must not be forgotten for a later, silent one
       const told = answer !== undefined || (isGarbled(trace) && !control);
@@ -82,6 +83,13 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
       await outside.clock.sleep(PAUSE, outside.signal);
     }
   };
+}
+
+/** What every client is sent first says nothing to this one. */
+function withoutPreamble(trace: Trace, { isPreamble }: Protocol): Trace {
+  return isPreamble?.(trace.received) === true
+    ? { ...trace, received: new Uint8Array(), receivedUnasked: 0 }
+    : trace;
 }
 
 /** Without a word that would explain it. */

@@ -49,8 +49,7 @@ export function isGarbled(trace: Trace): boolean {
 
 export function describeEnd(trace: Trace): string {
   const when = trace.established ? "without an answer" : "in the handshake";
-  if (isGarbled(trace) && trace.end !== "flooded")
-    return `${trace.received.length} bytes that are no HTTP answer`;
+  if (isGarbled(trace) && trace.end !== "flooded") return `${trace.received.length} bytes that are no answer`;
   switch (trace.end) {
     case "closed":
       return `closed ${when}`;

@@ -34,6 +34,8 @@ export interface TlsDial {
 export interface Channel {
   /** Application bytes so far, the first `MAX_KEPT` of them. */
   received(): Uint8Array;
+  /** What the server chose; false where it chose nothing, undefined without TLS. */
+  readonly alpn: string | false | undefined;
   /** Closed by the server, or failed. */
   over(): boolean;
   write(bytes: Uint8Array): void;
@@ -59,6 +61,8 @@ export interface Trace {
   /** Why the server's certificate is not to be trusted. */
   readonly untrusted: string | undefined;
   readonly seen: Observation;
+  /** What the server chose by ALPN; false where it chose nothing, undefined where TLS was not established. */
+  readonly alpn: string | false | undefined;
   /** Application bytes, the first `MAX_KEPT` of them. */
   readonly received: Uint8Array;
   /** How many of them had come before the client wrote. */

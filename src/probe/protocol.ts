@@ -1,5 +1,6 @@
 import type { Answer } from "./answer.ts";
 import type { Channel, Trace } from "./exchange.ts";
+import type { HttpRequest } from "./protocols/http.ts";
 
 /** How an application protocol is spoken, and what its answers mean. */
 export interface Protocol {
@@ -9,6 +10,10 @@ export interface Protocol {
   readonly alpn: readonly string[];
   /** Whether saying nothing at all can be what an accepted client meets. */
   readonly maySayNothing: boolean;
+  /** Of the protocols that carry HTTP requests: the one that is asked with, and how to ask with another. */
+  readonly http?: { readonly request: HttpRequest; readonly ask: (request: HttpRequest) => Protocol };
+  /** Whether bytes are no more than what the server sends to everybody before it answers. */
+  readonly isPreamble?: (received: Uint8Array) => boolean;
   /**
    * Does what a client does until its acceptance or refusal is decided.
    * @param wait milliseconds to wait for something decisive

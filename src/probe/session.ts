@@ -12,6 +12,8 @@ export interface Session {
   readonly localFault: string | undefined;
   readonly untrusted: string | undefined;
   readonly secrets: KeyLog;
+  /** What the server chose by ALPN; false where it chose nothing, undefined while TLS is not established. */
+  readonly alpn: string | false | undefined;
   write(bytes: Uint8Array): void;
 }
 
@@ -24,6 +26,7 @@ export function newSession() {
     localFault: undefined as string | undefined,
     untrusted: undefined as string | undefined,
     secrets: keyLog(),
+    alpn: undefined as string | false | undefined,
     keep(bytes: Uint8Array) {
       const have = this.received.length;
       const bytesKept = bytes.subarray(0, MAX_KEPT - have);

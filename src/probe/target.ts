@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { FleetsecError } from "../errors.ts";
 
 /** What speaks at a target, by the scheme of its URL. */
-export const schemes = ["https", "tls"] as const;
+export const schemes = ["https", "h2", "grpcs", "mqtts", "tls"] as const;
 export type Scheme = (typeof schemes)[number];
 
 /** Where to probe, and what. */
@@ -13,12 +13,22 @@ export interface Target {
   /** A DNS name in lower case, or an IP address without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Path and query of an HTTP request; `/` unless told. */
+  /** Of an HTTP request; `GET` unless told. */
+  readonly method: string;
+  /** Path and query of an HTTP request, or the method of a gRPC call. */
   readonly path: string;
+  /** What an HTTP request carries. */
+  readonly body: { readonly type: string; readonly bytes: Uint8Array } | undefined;
 }
 
-/** Only `https` has a port of its own. */
-const DEFAULT_PORT: Partial<Record<Scheme, number>> = { https: 443 };
+/** Those that have a port of their own. */
+const DEFAULT_PORT: Partial<Record<Scheme, number>> = { https: 443, h2: 443, mqtts: 8883 };
+/** Where none is named; the others take none. */
+const DEFAULT_PATH: Partial<Record<Scheme, string>> = {
+  https: "/",
+  h2: "/",
+  grpcs: "/grpc.health.v1.Health/Check",
+};
 
 /**
  * Reads a target.
@@ -28,17 +38,29 @@ const DEFAULT_PORT: Partial<Record<Scheme, number>> = { https: 443 };
 export function parseTarget(text: string): Target {
   const { scheme, host, port, path } = splitUrl(text);
   if (!isScheme(scheme)) {
-    throw refused(
-      text,
-      `unknown scheme ${scheme}`,
-      `use ${schemes.map((name) => `${name}://`).join(" or ")}`,
-    );
+    throw refused(text, `unknown scheme ${scheme}`, `use ${schemes.map((name) => `${name}://`).join(", ")}`);
   }
   const number = port === undefined ? DEFAULT_PORT[scheme] : Number(port);
   if (number === undefined) throw refused(text, "the port is missing", `write ${scheme}://HOST:PORT`);
   if (number < 1 || number > 65_535) throw refused(text, `port ${port} is not within 1-65535`);
-  if (scheme === "tls" && path !== "" && path !== "/") throw refused(text, "tls:// takes no path");
-  return { url: text, scheme, host: host.toLowerCase(), port: number, path: path === "" ? "/" : path };
+  return {
+    url: text,
+    scheme,
+    host: host.toLowerCase(),
+    port: number,
+    method: "GET",
+    path: pathOf(text, scheme, path),
+    body: undefined,
+  };
+}
+
+function pathOf(text: string, scheme: Scheme, path: string): string {
+  const isEmpty = path === "" || path === "/";
+  if (DEFAULT_PATH[scheme] === undefined && !isEmpty) throw refused(text, `${scheme}:// takes no path`);
+  if (scheme === "grpcs" && !isEmpty && !/^\/[A-Za-z_][\w.]*\/[A-Za-z_]\w*$/.test(path)) {
+    throw refused(text, "that is no gRPC method", "write it as grpcs://HOST:PORT/package.Service/Method");
+  }
+  return isEmpty ? (DEFAULT_PATH[scheme] ?? "/") : path;
 }
 
 /** Case is insignificant only in scheme and host. */
@@ -50,7 +72,11 @@ const AUTHORITY_FORM =
 function splitUrl(text: string) {
   const url = URL_FORM.exec(text)?.groups;
   if (url === undefined)
-    throw refused(text, "not a URL", "write it as https://HOST:PORT/PATH or tls://HOST:PORT");
+    throw refused(
+      text,
+      "not a URL",
+      `write it as https://HOST:PORT/PATH, or with ${schemes.slice(1).join(", ")}`,
+    );
   const { scheme = "", authority = "", path = "" } = url;
   if (authority.includes("@")) throw refused(text, "a target holds no user name or password");
   const at = AUTHORITY_FORM.exec(authority)?.groups;

@@ -33,6 +33,7 @@ export function tlsSession(network: Network, wire: Tap, dial: TlsDial, changed: 
   socket.on("keylog", (line) => session.secrets.add(line.toString("latin1")));
   socket.on("secureConnect", () => {
     session.ready = true;
+    session.alpn = socket.alpnProtocol ?? false;
     // a string at run time, as documented
     if (!socket.authorized) session.untrusted = String(socket.authorizationError);
     changed();

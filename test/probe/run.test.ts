@@ -182,7 +182,7 @@ describe("an answer that our HTTP parser rejects", () => {
     expect(endpoint.verdict).toBe("inconclusive");
     expect(endpoint.control.map(({ outcome }) => outcome)).toEqual(["accepted", "accepted"]);
     expect(withOutcome(endpoint, "inconclusive")).toEqual(onBoth("no-cert", "self-signed", "wrong-ca"));
-    expect(endpoint.reasons[0]).toContain(`${strange.length} bytes that are no HTTP answer`);
+    expect(endpoint.reasons[0]).toContain(`${strange.length} bytes that are no answer`);
   });
 
   test("nor is one that a reset follows", async () => {

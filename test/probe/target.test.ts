@@ -22,8 +22,26 @@ describe("a target", () => {
     ["https://[::1]:8443/", "https", "::1", 8443, "/"],
     ["tls://127.0.0.1:8883", "tls", "127.0.0.1", 8883, "/"],
     ["tls://127.0.0.1:65535/", "tls", "127.0.0.1", 65_535, "/"],
+    ["h2://gateway.example/a", "h2", "gateway.example", 443, "/a"],
+    ["mqtts://broker.example", "mqtts", "broker.example", 8883, "/"],
+    [
+      "grpcs://api.example:50051/fleet.v1.Tenders/Get",
+      "grpcs",
+      "api.example",
+      50_051,
+      "/fleet.v1.Tenders/Get",
+    ],
+    ["grpcs://api.example:50051", "grpcs", "api.example", 50_051, "/grpc.health.v1.Health/Check"],
   ])("%s", (text, scheme, host, port, path) => {
-    expect(parseTarget(text)).toEqual({ url: text, scheme, host, port, path });
+    expect(parseTarget(text)).toEqual({
+      url: text,
+      scheme,
+      host,
+      port,
+      path,
+      method: "GET",
+      body: undefined,
+    });
   });
 
   test.each([
@@ -44,6 +62,10 @@ describe("a target", () => {
     ["https:///path", "no host"],
     ["tls://gateway.example", "no port"],
     ["tls://gateway.example:1/path", "a path that means nothing"],
+    ["mqtts://broker.example/topic", "a topic"],
+    ["grpcs://api.example/fleet.v1.Tenders/Get", "no port"],
+    ["grpcs://api.example:50051/Get", "no service"],
+    ["grpcs://api.example:50051/a.B/Get?x=1", "a query"],
   ])("refuses %j: %s", (text) => {
     expect(() => parseTarget(text)).toThrow(expect.objectContaining({ code: "usage" }));
   });

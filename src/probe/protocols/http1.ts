@@ -12,11 +12,12 @@ export interface HttpResponse {
 const MAX_HEAD = 16_384;
 
 /**
- * Reads the final response to a GET out of the bytes so far; interim ones (1xx) are skipped.
+ * Reads the final response to a request out of the bytes so far; interim ones (1xx) are skipped.
  * @param ended no more bytes will come
+ * @param toHead the request was a HEAD, whose response has no body
  * @returns undefined while the head is incomplete, and for what is not HTTP/1.x
  */
-export function parseResponse(bytes: Uint8Array, ended: boolean): HttpResponse | undefined {
+export function parseResponse(bytes: Uint8Array, ended: boolean, toHead = false): HttpResponse | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; ;) {
     const end = text.indexOf("\r\n\r\n", at);
@@ -27,7 +28,8 @@ export function parseResponse(bytes: Uint8Array, ended: boolean): HttpResponse |
     at = end + 4;
     if (status.startsWith("1")) continue;
     const fields = parseFields(lines);
-    return { status: Number(status), fields, ...parseBody(Number(status), fields, text.subarray(at), ended) };
+    const body = toHead ? NO_BODY : parseBody(Number(status), fields, text.subarray(at), ended);
+    return { status: Number(status), fields, ...body };
   }
 }
 
@@ -45,9 +47,11 @@ interface Body {
   readonly complete: boolean;
 }
 
+const NO_BODY: Body = { body: new Uint8Array(), complete: true };
+
 /** RFC 9112, section 6.3. */
 function parseBody(status: number, fields: ReadonlyMap<string, string>, rest: Buffer, ended: boolean): Body {
-  if (status === 204 || status === 304) return { body: new Uint8Array(), complete: true };
+  if (status === 204 || status === 304) return NO_BODY;
   if (/(^|,)\s*chunked$/i.test(fields.get("transfer-encoding") ?? "")) return parseChunks(rest, ended);
   const length = /^\d{1,9}$/.exec(fields.get("content-length") ?? "")?.[0];
   if (length === undefined) return { body: rest, complete: ended };

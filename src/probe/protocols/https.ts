@@ -1,21 +1,19 @@
-import type { Answer } from "../answer.ts";
 import { MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
-import { hostPort, type Target } from "../target.ts";
-import { type HttpResponse, parseResponse } from "./http1.ts";
+import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
+import { parseResponse } from "./http1.ts";
 
-/** The status decides; an endless body (server-sent events) is not waited for. */
-const BODY_WAIT = 1000;
-
-/** One GET over HTTP/1.1; redirects are answers, never followed. */
-export function https(target: Target): Protocol {
+/** One request over HTTP/1.1; redirects are answers, never followed. */
+export function https(request: HttpRequest): Protocol {
+  const parse = (bytes: Uint8Array, ended: boolean) => parseResponse(bytes, ended, request.method === "HEAD");
   return {
     layer: "http",
     alpn: ["http/1.1"],
     maySayNothing: false,
+    http: { request, ask: https },
     async converse(channel, wait) {
-      channel.write(requestTo(target));
-      const response = () => parseResponse(channel.received(), channel.over());
+      channel.write(requestText(request));
+      const response = () => parse(channel.received(), channel.over());
       await channel.until(() => response() !== undefined || channel.received().length >= MAX_KEPT, wait);
       await channel.until(
         () => response()?.complete !== false || channel.received().length >= MAX_KEPT,
@@ -23,42 +21,19 @@ export function https(target: Target): Protocol {
       );
     },
     answer({ received, end }: Trace) {
-      const response = parseResponse(received, end === "closed" || end === "reset");
-      return response && answerOf(response);
+      const response = parse(received, end === "closed" || end === "reset");
+      return response && httpAnswer(response.status, response.fields, response.body);
     },
   };
 }
 
-function requestTo(target: Target): Uint8Array {
-  return Buffer.from(
-    [
-      `GET ${target.path} HTTP/1.1`,
-      `Host: ${target.port === 443 ? hostPort(target).slice(0, -":443".length) : hostPort(target)}`,
-      "User-Agent: fleetsec-probe",
-      "Accept: */*",
-      "Connection: close",
-      "",
-      "",
-    ].join("\r\n"),
+function requestText({ method, authority, path, fields, body }: HttpRequest): Uint8Array {
+  const length = body === undefined ? [] : [["content-length", `${body.length}`] as const];
+  // an upgrade needs the connection for itself
+  const connection = fields.some(([name]) => name === "connection") ? [] : [["connection", "close"] as const];
+  const lines = [["host", authority], ...fields, ...length, ...connection].map(
+    ([name, value]) => `${name}: ${value}`,
   );
-}
-
-/**
- * 495 and 496 are nginx's for a wrong and a missing certificate. A redirect's target counts as its
- * content: one leads to the page, another to the login.
- */
-function answerOf({ status, fields, body }: HttpResponse): Answer {
-  const location = fields.get("location");
-  return {
-    label: `HTTP ${status}`,
-    meaning: meaningOf(status),
-    content: location === undefined ? body : Buffer.concat([Buffer.from(`${location}\n`), body]),
-  };
-}
-
-function meaningOf(status: number): Answer["meaning"] {
-  if (status >= 200 && status < 300) return "granted";
-  if (status === 401) return "challenged";
-  if (status === 429 || status >= 500) return "overloaded";
-  return [400, 403, 421, 495, 496].includes(status) ? "denied" : "other";
+  const head = [`${method} ${path} HTTP/1.1`, ...lines, "", ""].join("\r\n");
+  return Buffer.concat([Buffer.from(head, "latin1"), body ?? new Uint8Array()]);
 }

@@ -42,6 +42,9 @@ export function wireSession(wire: Tap, settings: Settings, changed: () => void):
     // the caller's own trust decision is in the settings
     untrusted: undefined,
     secrets: client.secrets,
+    get alpn() {
+      return client.ready ? (client.protocol ?? false) : undefined;
+    },
     write: (bytes) => client.write(bytes),
   };
 }

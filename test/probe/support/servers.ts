@@ -1,4 +1,10 @@
 import { createServer, type AddressInfo, type Server } from "node:net";
+import {
+  createSecureServer as createHttp2,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type SecureServerOptions,
+} from "node:http2";
 import { createServer as createHttps } from "node:https";
 import type { RequestListener } from "node:http";
 import { createServer as createTls, type TlsOptions, type TLSSocket } from "node:tls";
@@ -40,4 +46,14 @@ export function tlsServer(options: TlsOptions, onSession: (socket: TLSSocket) =>
       onSession(socket);
     }),
   );
+}
+
+/** HTTP/2 alone, by ALPN. */
+export function http2Server(
+  options: SecureServerOptions,
+  onRequest: (request: Http2ServerRequest, response: Http2ServerResponse) => void,
+): Promise<number> {
+  const server = createHttp2({ ...options, allowHTTP1: false }, onRequest);
+  server.on("sessionError", () => {});
+  return listening(server);
 }

@@ -41,6 +41,7 @@ export function trace(changes: Partial<Trace> = {}): Trace {
     localFault: undefined,
     untrusted: undefined,
     seen: seen(),
+    alpn: "http/1.1",
     received: new Uint8Array(),
     receivedUnasked: 0,
     ms: { established: 5, total: 10 },

@@ -1,0 +1,107 @@
+import type { Answer } from "../answer.ts";
+import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
+import type { Protocol } from "../protocol.ts";
+import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
+import { requestFrames, settingsAck } from "./http2/frames.ts";
+import type { Field } from "./http2/hpack.ts";
+import { type Http2Response, responseReader } from "./http2/response.ts";
+
+const ALPN = "h2";
+
+/** One request over HTTP/2, which the server must have chosen by ALPN. */
+export function h2(request: HttpRequest): Protocol {
+  return {
+    layer: "http",
+    alpn: [ALPN],
+    maySayNothing: false,
+    http: { request, ask: h2 },
+    isPreamble: saysNothingYet,
+    converse: (channel, wait) => converseHttp2(channel, wait, fieldsOf(request), request.body),
+    answer: (trace) =>
+      http2Answer(trace, (response) =>
+        response.status === undefined
+          ? undefined
+          : httpAnswer(response.status, response.fields, response.body),
+      ),
+  };
+}
+
+function fieldsOf({ method, authority, path, fields }: HttpRequest): Field[] {
+  return [[":method", method], [":scheme", "https"], [":authority", authority], [":path", path], ...fields];
+}
+
+/** Asks, and reads until the response is whole or takes too long. */
+export async function converseHttp2(
+  channel: Channel,
+  wait: number,
+  fields: readonly Field[],
+  body: Uint8Array | undefined,
+): Promise<void> {
+  if (channel.alpn !== undefined && channel.alpn !== ALPN) return;
+  channel.write(requestFrames(fields, body));
+  const reading = responseReader();
+  const { response } = reading;
+  let read = 0;
+  let acknowledged = 0;
+  const progress = (decisive: (response: Http2Response) => boolean) => () => {
+    const received = channel.received();
+    reading.push(received.subarray(read));
+    read = received.length;
+    for (; acknowledged < response.settings; acknowledged += 1) channel.write(settingsAck());
+    return decisive(response) || response.malformed || response.complete || read >= MAX_KEPT;
+  };
+  await channel.until(
+    progress(({ status }) => status !== undefined),
+    wait,
+  );
+  await channel.until(
+    progress(() => false),
+    BODY_WAIT,
+  );
+}
+
+/**
+ * What an HTTP/2 connection said.
+ * @param read makes an answer of a response that has begun, or undefined where it means nothing yet
+ */
+export function http2Answer(
+  { received, alpn }: Trace,
+  read: (response: Http2Response) => Answer | undefined,
+): Answer | undefined {
+  if (alpn !== undefined && alpn !== ALPN) {
+    const label = `HTTP/2 was not chosen by ALPN (${alpn === false ? "nothing was" : alpn})`;
+    return { label, meaning: "overloaded", content: new Uint8Array() };
+  }
+  const { response } = readAll(received);
+  const answer = read(response);
+  if (answer !== undefined || response.ended === undefined) return answer;
+  const { how, code } = response.ended;
+  return { label: how, meaning: meaningOfError(code), content: new Uint8Array() };
+}
+
+const NO_ERROR = 0;
+const CANCEL = 8;
+const INADEQUATE_SECURITY = 12;
+const HTTP_1_1_REQUIRED = 13;
+
+/**
+ * RFC 9113, section 7. An end in place of an answer is a refusal, as a close is, unless it speaks of
+ * overload or of a fault. A server that wants a certificate by renegotiation says HTTP_1_1_REQUIRED.
+ */
+function meaningOfError(code: number): Answer["meaning"] {
+  return [NO_ERROR, CANCEL, INADEQUATE_SECURITY, HTTP_1_1_REQUIRED].includes(code) ? "denied" : "overloaded";
+}
+
+/** Whether a server's bytes are only what it sends to begin with, or to take its leave. */
+export function saysNothingYet(received: Uint8Array): boolean {
+  const { response, pending } = readAll(received);
+  return (
+    !response.malformed && pending === 0 && response.status === undefined && response.ended === undefined
+  );
+}
+
+function readAll(received: Uint8Array) {
+  const reading = responseReader();
+  reading.push(received);
+  return reading;
+}

@@ -1,0 +1,53 @@
+import type { Answer } from "../answer.ts";
+import { hostPort, type Target } from "../target.ts";
+
+/** What a client asks an HTTP server for, whatever the version of HTTP. */
+export interface HttpRequest {
+  readonly method: string;
+  /** `Host` in HTTP/1.1, `:authority` in HTTP/2. */
+  readonly authority: string;
+  readonly path: string;
+  /** Fields beside those that every request has; names in lower case. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array | undefined;
+}
+
+/** The request that a target is asked with. */
+export function requestTo(target: Target): HttpRequest {
+  const { method, path, body, port } = target;
+  const authority = hostPort(target);
+  return {
+    method,
+    authority: port === 443 ? authority.slice(0, -":443".length) : authority,
+    path,
+    fields: [
+      ["user-agent", "fleetsec-probe"],
+      ["accept", "*/*"],
+      ...(body === undefined ? [] : [["content-type", body.type] as const]),
+    ],
+    body: body?.bytes,
+  };
+}
+
+/** The status decides; an endless body (server-sent events) is not waited for. Milliseconds. */
+export const BODY_WAIT = 1000;
+
+/**
+ * 495 and 496 are nginx's for a wrong and a missing certificate. A redirect's target counts as its
+ * content: one leads to the page, another to the login.
+ */
+export function httpAnswer(status: number, fields: ReadonlyMap<string, string>, body: Uint8Array): Answer {
+  const location = fields.get("location");
+  return {
+    label: `HTTP ${status}`,
+    meaning: meaningOf(status),
+    content: location === undefined ? body : Buffer.concat([Buffer.from(`${location}\n`), body]),
+  };
+}
+
+function meaningOf(status: number): Answer["meaning"] {
+  if (status >= 200 && status < 300) return "granted";
+  if (status === 401) return "challenged";
+  if (status === 429 || status >= 500) return [495, 496].includes(status) ? "denied" : "overloaded";
+  return [400, 403, 421, 495, 496].includes(status) ? "denied" : "other";
+}

@@ -1,0 +1,95 @@
+import fc from "fast-check";
+import type { TlsOptions } from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import { attackNamed } from "../../../src/probe/attacks.ts";
+import { mqtts } from "../../../src/probe/protocols/mqtts.ts";
+import { broker } from "../support/mqtt.ts";
+import { FORGED, newWorld, onBoth, probed, withOutcome, type World } from "../support/probing.ts";
+import { tlsServer } from "../support/servers.ts";
+import { trace } from "../support/traces.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const strict = (changes: TlsOptions = {}): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  rejectUnauthorized: true,
+  sigalgs: "ecdsa_secp256r1_sha256",
+  ...changes,
+});
+const ESSENTIAL = { attacks: ["no-cert", "self-signed", "wrong-ca"].map(attackNamed) };
+const NO_CERT = { attacks: [attackNamed("no-cert")] };
+const all = onBoth("no-cert", "self-signed", "wrong-ca");
+
+describe("mqtts", () => {
+  test("a broker that demands certificates is enforced", async () => {
+    const port = await broker(strict(), () => 0);
+    const endpoint = await probed(world, `mqtts://localhost:${port}`, {
+      attacks: ["no-cert", ...FORGED].map(attackNamed),
+    });
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(endpoint.control[0]).toEqual({ tls: "1.3", outcome: "accepted", evidence: "MQTT accepted" });
+  });
+
+  test("a broker that only asks for certificates is bypassed", async () => {
+    const port = await broker(strict({ rejectUnauthorized: false }), () => 0);
+    expect(withOutcome(await probed(world, `mqtts://localhost:${port}`, ESSENTIAL), "accepted")).toEqual(all);
+  });
+
+  test("a broker that refuses in its own words is enforced", async () => {
+    const port = await broker(strict({ rejectUnauthorized: false }), ({ authorized }) =>
+      authorized ? 0 : 5,
+    );
+    const endpoint = await probed(world, `mqtts://localhost:${port}`, ESSENTIAL);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(endpoint.attacks[0]).toMatchObject({
+      layer: "app",
+      evidence: "MQTT not authorized; the control: MQTT accepted",
+    });
+  });
+
+  test("a broker that wants a password too is judged by its certificates", async () => {
+    const enforced = await probed(world, `mqtts://localhost:${await broker(strict(), () => 5)}`, NO_CERT);
+    expect(enforced.verdict).toBe("enforced");
+    const lax = await broker(strict({ rejectUnauthorized: false }), () => 5);
+    expect((await probed(world, `mqtts://localhost:${lax}`, NO_CERT)).verdict).toBe("bypassed");
+  });
+
+  test.each([
+    ["a broker that is overloaded", Buffer.of(0x20, 2, 0, 3)],
+    ["garbage", Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n")],
+    ["a packet that no broker sends first", Buffer.of(0xd0, 0)],
+    ["a packet of 256 MB", Buffer.of(0x20, 0xff, 0xff, 0xff, 0x7f)],
+    ["a length without end", Buffer.of(0x20, 0xff, 0xff, 0xff, 0xff)],
+  ])("%s establishes nothing", async (_what, bytes) => {
+    const port = await tlsServer(strict(), (socket) => void socket.end(bytes));
+    expect((await probed(world, `mqtts://localhost:${port}`, NO_CERT)).verdict).toBe("inconclusive");
+  });
+
+  test("a flood establishes nothing", async () => {
+    const port = await tlsServer(strict({ rejectUnauthorized: false }), (socket) => {
+      const more = () => {
+        while (socket.writable && socket.write(Buffer.alloc(65_536, 0x30)));
+      };
+      socket.on("drain", more);
+      more();
+    });
+    expect((await probed(world, `mqtts://localhost:${port}`, NO_CERT)).verdict).toBe("inconclusive");
+  });
+
+  test("any bytes are an answer or none", () => {
+    const bytes = fc.tuple(fc.constantFrom([], [0x20], [0x20, 2]), fc.uint8Array({ maxLength: 20 }));
+    const property = fc.property(bytes, ([head, rest]) => {
+      const received = Uint8Array.from([...head, ...rest]);
+      const isConnack = received[0] === 0x20 && received[1] === 2 && received.length >= 4;
+      return isConnack || mqtts.answer(trace({ received })) === undefined;
+    });
+    expect(() => fc.assert(property, { numRuns: 200 })).not.toThrow();
+  });
+});

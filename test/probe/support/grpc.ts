@@ -1,0 +1,54 @@
+import {
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+} from "@grpc/grpc-js";
+import { onTestFinished } from "vitest";
+
+/** Messages stay bytes: what they mean is not asked. */
+const bytes = {
+  requestSerialize: (value: Buffer) => value,
+  requestDeserialize: (value: Buffer) => value,
+  responseSerialize: (value: Buffer) => value,
+  responseDeserialize: (value: Buffer) => value,
+};
+
+/** grpc.health.v1.Health; a status of SERVING. */
+const HEALTH = {
+  Check: { path: "/grpc.health.v1.Health/Check", requestStream: false, responseStream: false, ...bytes },
+  Watch: { path: "/grpc.health.v1.Health/Watch", requestStream: false, responseStream: true, ...bytes },
+};
+const SERVING = Buffer.of(0x08, 0x01);
+
+export type Check = (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) => void;
+
+/** A gRPC server on loopback until the test ends; gives the port. */
+export async function grpcServer(
+  credentials: {
+    readonly cert: string;
+    readonly key: string;
+    readonly ca: string;
+    readonly demands: boolean;
+  },
+  check: Check = (_call, respond) => respond(null, SERVING),
+): Promise<number> {
+  const { cert, key, ca, demands } = credentials;
+  const server = new Server();
+  server.addService(HEALTH, {
+    Check: check,
+    // an endless stream: its first message comes at once
+    Watch: (call: ServerWritableStream<Buffer, Buffer>) => call.write(SERVING),
+  });
+  const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(
+      "127.0.0.1:0",
+      ServerCredentials.createSsl(Buffer.from(ca), [pair], demands),
+      (error, bound) => (error === null ? resolve(bound) : reject(error)),
+    );
+  });
+  onTestFinished(() => server.forceShutdown());
+  return port;
+}
