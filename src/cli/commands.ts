@@ -14,7 +14,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "ca",
-    summary: "make and show the CA, print its trust bundle and CRLs",
+    summary: "make and show the CA, print its trust bundle and CRLs, answer OCSP",
     load: () => import("./ca.ts"),
   },
   {

@@ -1,10 +1,9 @@
 import { constants } from "node:crypto";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:https";
 import type { TLSSocket } from "node:tls";
-import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
+import { closeServer, listen } from "../platform/listen.ts";
 import type { Clock } from "../platform/platform.ts";
 import { authorize, POLICY_ID } from "./authorize.ts";
 import { type CredentialFiles, readCredentials } from "./credentials.ts";
@@ -42,8 +41,6 @@ export interface Gateway {
 
 /** Bytes of a request's body. */
 const MAX_BODY = 10 << 20;
-/** Milliseconds that requests in flight are given when the gateway closes. */
-const GRACE = 2_000;
 
 /**
  * An mTLS gateway on Node alone, for development and tests. TLS itself refuses a client without a
@@ -71,9 +68,9 @@ export async function startGateway(
   server.on("secureConnection", (socket) => welcome(socket, record));
   server.on("tlsClientError", (error, socket) => turnAway(error, socket, record));
   server.on("request", (request, response) => serve(request, response, options, platform, record));
-  await listen(server, options);
+  const port = await listen(server, options.host, options.port);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     reload() {
       const read = readCredentials(platform.files, options.credentials);
       if (read.fingerprint === credentials.fingerprint) return false;
@@ -82,38 +79,13 @@ export async function startGateway(
       server.closeIdleConnections();
       return true;
     },
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), GRACE);
-      await closed;
-      clearTimeout(timer);
-    },
+    close: () => closeServer(server),
   };
 }
 
 function contextOf(context: object): object {
   // no tickets, and Node keeps no sessions of its own: nothing can be resumed
   return { ...context, minVersion: "TLSv1.2", secureOptions: constants.SSL_OP_NO_TICKET };
-}
-
-async function listen(server: Server, { host, port }: GatewayOptions): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const busy = cause.code === "EADDRINUSE";
-      reject(
-        new FleetsecError(
-          "input",
-          `cannot listen on ${host}:${port}: ${busy ? "it is in use" : (cause.code ?? cause.message)}`,
-          {
-            hint: "choose another address with --listen",
-            cause,
-          },
-        ),
-      );
-    });
-    server.listen(port, host, resolve);
-  });
 }
 
 type Recorder = (

@@ -53,6 +53,11 @@ export interface Authority extends Registry {
    * @throws FleetsecError `passphrase`, `permission` for a key file that others can read, `not-found`
    */
   signer(ca?: CaGeneration): Promise<Signer>;
+  /**
+   * A root's key, unlocked each time and not kept: it signs almost nothing.
+   * @throws FleetsecError as `signer`
+   */
+  rootSigner(ca: CaGeneration): Promise<Signer>;
 }
 
 /** Names of the files in a CA generation's directory. */
@@ -91,10 +96,12 @@ export function openAuthority(files: Files, stateDirectory: string, passphrase: 
     trusted,
     inventory: openInventory(files, layout.inventory),
     signer(ca = current) {
-      const known = signers.get(ca.number) ?? unlock(files, layout, ca, passphrase);
+      const known =
+        signers.get(ca.number) ?? unlock(files, layout, ca, passphrase, caFiles.issuingKey, ca.issuing);
       signers.set(ca.number, known);
       return known;
     },
+    rootSigner: (ca) => unlock(files, layout, ca, passphrase, caFiles.rootKey, ca.root),
   };
 }
 
@@ -158,12 +165,14 @@ async function unlock(
   layout: StateLayout,
   ca: CaGeneration,
   passphrase: PassphraseSource,
+  name: string,
+  certificate: Certificate,
 ): Promise<Signer> {
-  const path = join(layout.authorities, String(ca.number), caFiles.issuingKey);
+  const path = join(layout.authorities, String(ca.number), name);
   const pem = readSecret(files, path);
   const encrypted = pem.startsWith("-----BEGIN ENCRYPTED");
   const signer = keySigner(readPrivateKey(pem, path, encrypted ? await passphrase(ca.id) : undefined));
-  if (Buffer.compare(signer.spki, ca.issuing.spki) !== 0) {
+  if (Buffer.compare(signer.spki, certificate.spki) !== 0) {
     throw new FleetsecError("state", `${path} is not the key of the certificate beside it`);
   }
   return signer;

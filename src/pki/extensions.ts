@@ -6,6 +6,7 @@ import {
   constructed,
   integer,
   namedBits,
+  nullValue,
   octetString,
   oid,
   primitive,
@@ -68,10 +69,15 @@ export function subjectAltName(names: readonly GeneralName[], critical = false):
 
 /** The leftmost 160 bits of the SHA-256 of the public key's BIT STRING (RFC 7093 section 2, method 1). */
 export function keyIdentifier(spki: Uint8Array): Uint8Array {
+  return keyHash(spki, "sha256").subarray(0, 20);
+}
+
+/** The hash of a public key's BIT STRING, without its tag, length and number of unused bits. */
+export function keyHash(spki: Uint8Array, algorithm: "sha1" | "sha256"): Buffer {
   const reader = derReader(readSingle(spki, tags.sequence, "public key").contents, "public key");
   reader.next(tags.sequence);
   const bits = bitStringOf(reader.next(tags.bitString), "public key");
-  return createHash("sha256").update(bits).digest().subarray(0, 20);
+  return createHash(algorithm).update(bits).digest();
 }
 
 export function subjectKeyIdentifier(keyId: Uint8Array): ExtensionDer {
@@ -112,4 +118,9 @@ export function authorityInfoAccess(access: {
     urls.map((value) => sequence(oid(method), encodeGeneralName({ type: "uri", value })));
   const value = sequence(...describe(oids.ocsp, access.ocsp), ...describe(oids.caIssuers, access.caIssuers));
   return extension(oids.authorityInfoAccess, false, value);
+}
+
+/** Asks nobody to check the revocation of an OCSP responder's short-lived certificate (RFC 6960 section 4.2.2.2.1). */
+export function ocspNoCheck(): ExtensionDer {
+  return extension(oids.ocspNoCheck, false, nullValue());
 }

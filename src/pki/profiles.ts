@@ -10,6 +10,7 @@ import {
   type KeyUsage,
   keyUsage,
   nameConstraints,
+  ocspNoCheck,
   subjectAltName,
   subjectKeyIdentifier,
 } from "./extensions.ts";
@@ -45,8 +46,8 @@ function dated({ now, ttl, random, spki }: Common) {
   return { serial: randomSerial(random), notBefore: now - BACKDATE, notAfter: now + ttl * 1000, spki };
 }
 
-/** A CA is named by its key, so that two generations never share a name. */
-function caName(organization: string, kind: string, keyId: Uint8Array): NameDer {
+/** A CA or OCSP responder is named by its key, so that two generations never share a name. */
+function namedByKey(organization: string, kind: string, keyId: Uint8Array): NameDer {
   const short = Buffer.from(keyId.subarray(0, 4)).toString("hex");
   return encodeName([
     { type: "O", value: organization },
@@ -57,7 +58,7 @@ function caName(organization: string, kind: string, keyId: Uint8Array): NameDer 
 /** Self-signed, for one level of CAs below it. */
 export function rootProfile(common: Common): CertificateSpec {
   const keyId = keyIdentifier(common.spki);
-  const subject = caName(common.organization, "Root CA", keyId);
+  const subject = namedByKey(common.organization, "Root CA", keyId);
   return {
     ...dated(common),
     issuer: subject,
@@ -90,7 +91,7 @@ export function issuingProfile(profile: IssuingProfile): CertificateSpec {
   return {
     ...dated(profile),
     issuer: profile.issuer.subject,
-    subject: caName(profile.organization, "Issuing CA", keyId),
+    subject: namedByKey(profile.organization, "Issuing CA", keyId),
     extensions: [
       basicConstraints({ ca: true, pathLength: 0 }),
       keyUsage(["keyCertSign", "cRLSign"]),
@@ -134,6 +135,28 @@ export interface LeafProfile extends Common {
   readonly names: readonly GeneralName[];
   readonly crlUrl?: string | undefined;
   readonly ocspUrl?: string | undefined;
+}
+
+export interface OcspSignerProfile extends Common {
+  readonly issuer: IssuerIdentity;
+}
+
+/** Signs OCSP responses for the certificates of one CA (RFC 6960 section 4.2.2.2). */
+export function ocspSignerProfile(profile: OcspSignerProfile): CertificateSpec {
+  const keyId = keyIdentifier(profile.spki);
+  return {
+    ...dated(profile),
+    issuer: profile.issuer.subject,
+    subject: namedByKey(profile.organization, "OCSP responder", keyId),
+    extensions: [
+      basicConstraints({ ca: false }),
+      keyUsage(["digitalSignature"]),
+      extendedKeyUsage([oids.ocspSigning]),
+      subjectKeyIdentifier(keyId),
+      authorityKeyIdentifier(profile.issuer.keyId),
+      ocspNoCheck(),
+    ],
+  };
 }
 
 const PURPOSES: Readonly<Record<Usage, string>> = { client: oids.clientAuth, server: oids.serverAuth };

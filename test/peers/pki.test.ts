@@ -16,6 +16,7 @@ import { revoke } from "../../src/pki/revoke.ts";
 import { parseSan, type Role, type Usage } from "../../src/pki/roles.ts";
 import { movablePlatform, testAuthority, testRole, testSettings } from "../support/pki.ts";
 import { describeWithEngines } from "./engines.ts";
+import { pkilint } from "./pkilint.ts";
 import { succeeds } from "./succeeds.ts";
 
 const KEY_TYPES: readonly KeyType[] = ["p256", "p384", "ed25519", "rsa3072"];
@@ -271,28 +272,6 @@ describeWithEngines(["zlint"], "zlint", ({ zlint }) => {
     expect(findings).toContain("e_basic_constraints_not_critical");
   });
 });
-
-interface PkilintFinding {
-  readonly node_path: string;
-  readonly finding_descriptions: readonly { severity: string; code: string; message: string }[];
-}
-
-/** What pkilint finds at warning level or above, as `code: message`. */
-async function pkilint(program: string, args: readonly string[]): Promise<string[]> {
-  const read = (stdout: string) =>
-    (JSON.parse(stdout) as { results: PkilintFinding[] }).results.flatMap(({ finding_descriptions: found }) =>
-      found.map(({ code, message }) => `${code}: ${message}`),
-    );
-  try {
-    return read(
-      (await execute(program, [...args.slice(0, -1), "-s", "WARNING", "-f", "JSON", ...args.slice(-1)]))
-        .stdout,
-    );
-  } catch (error) {
-    // its exit status is the number of findings
-    return read((error as { stdout: string }).stdout);
-  }
-}
 
 /**
  * Two findings are about pkilint, which knows DNS names of two labels or more and a list of URI

@@ -120,14 +120,24 @@ export function utf8String(text: string): Uint8Array {
  * seconds (a fraction is cut off).
  */
 export function time(milliseconds: number): Uint8Array {
-  const digits = new Date(milliseconds)
-    .toISOString()
-    .replace(/\.\d+Z$/, "Z")
-    .replace(/[-:T]/g, "");
+  const digits = timeDigits(milliseconds);
   const year = Number(digits.slice(0, 4));
   return year >= 1950 && year < 2050
     ? element(0x17, Buffer.from(digits.slice(2), "latin1"))
-    : element(0x18, Buffer.from(digits, "latin1"));
+    : generalizedTime(milliseconds);
+}
+
+/** A GeneralizedTime in whole seconds, which OCSP uses for every year (RFC 6960 section 4.2.1). */
+export function generalizedTime(milliseconds: number): Uint8Array {
+  return element(0x18, Buffer.from(timeDigits(milliseconds), "latin1"));
+}
+
+/** `20260301120000Z` */
+function timeDigits(milliseconds: number): string {
+  return new Date(milliseconds)
+    .toISOString()
+    .replace(/\.\d+Z$/, "Z")
+    .replace(/[-:T]/g, "");
 }
 
 function magnitudeOf(value: number): Uint8Array {

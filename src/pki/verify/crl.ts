@@ -14,8 +14,8 @@ import { readExtensions } from "./extensions.ts";
 import { type Name, readName } from "./name.ts";
 import { isSameAlgorithm, readAlgorithm, readSigned, type Signed } from "./signed.ts";
 
-/** CRLReason of RFC 5280 section 5.3.1. */
-const REASONS = [
+/** CRLReason of RFC 5280 section 5.3.1, each at its number. */
+export const REASONS = [
   "unspecified",
   "keyCompromise",
   "cACompromise",
