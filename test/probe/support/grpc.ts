@@ -24,31 +24,37 @@ const SERVING = Buffer.of(0x08, 0x01);
 
 export type Check = (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>) => void;
 
-/** A gRPC server on loopback until the test ends; gives the port. */
+export interface GrpcIdentity {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+  /** Whether clients must have a certificate; none is asked for otherwise. */
+  readonly demands: boolean;
+}
+
+/** A gRPC server on loopback until the test ends, with TLS or without; gives the port. */
 export async function grpcServer(
-  credentials: {
-    readonly cert: string;
-    readonly key: string;
-    readonly ca: string;
-    readonly demands: boolean;
-  },
+  identity: GrpcIdentity | undefined,
   check: Check = (_call, respond) => respond(null, SERVING),
 ): Promise<number> {
-  const { cert, key, ca, demands } = credentials;
   const server = new Server();
   server.addService(HEALTH, {
     Check: check,
     // an endless stream: its first message comes at once
     Watch: (call: ServerWritableStream<Buffer, Buffer>) => call.write(SERVING),
   });
-  const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(
-      "127.0.0.1:0",
-      ServerCredentials.createSsl(Buffer.from(ca), [pair], demands),
-      (error, bound) => (error === null ? resolve(bound) : reject(error)),
+    server.bindAsync("127.0.0.1:0", credentialsOf(identity), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
     );
   });
   onTestFinished(() => server.forceShutdown());
   return port;
+}
+
+function credentialsOf(identity: GrpcIdentity | undefined): ServerCredentials {
+  if (identity === undefined) return ServerCredentials.createInsecure();
+  const { cert, key, ca, demands } = identity;
+  const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
+  return ServerCredentials.createSsl(Buffer.from(ca), [pair], demands);
 }
