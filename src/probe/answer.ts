@@ -9,6 +9,8 @@ export interface Answer {
   readonly meaning: "granted" | "denied" | "challenged" | "overloaded" | "other";
   /** What answers of one kind are compared by: the body, a banner. */
   readonly content: Uint8Array;
+  /** Compared in place of the content, where that differs from client to client. */
+  readonly essence?: Uint8Array;
 }
 
 /** Shorter common beginnings of two answers say nothing about a third. */
@@ -20,16 +22,20 @@ const MIN_COMMON = 8;
  */
 export function sameAnswer(answer: Answer, controls: readonly Answer[]): boolean {
   const same = controls.filter(({ label }) => label === answer.label);
-  if (same.some(({ content }) => equal(content, answer.content))) return true;
+  if (same.some((one) => equal(essence(one), essence(answer)))) return true;
   const [first, second] = same;
   if (first === undefined || second === undefined) return false;
-  const common = commonLength(first.content, second.content);
-  return common >= MIN_COMMON && commonLength(first.content, answer.content) >= common;
+  const common = commonLength(essence(first), essence(second));
+  return common >= MIN_COMMON && commonLength(essence(first), essence(answer)) >= common;
+}
+
+function essence(answer: Answer): Uint8Array {
+  return answer.essence ?? answer.content;
 }
 
 /** Whether two answers are equal, or begin alike for long enough to mean something. */
 export function beginAlike(a: Answer, b: Answer): boolean {
-  return equal(a.content, b.content) || commonLength(a.content, b.content) >= MIN_COMMON;
+  return equal(essence(a), essence(b)) || commonLength(essence(a), essence(b)) >= MIN_COMMON;
 }
 
 export function holds(answer: Answer, canary: string): boolean {

@@ -3,6 +3,8 @@ import type { Presented } from "./evidence.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { KeyFamily } from "./key-family.ts";
+import type { WireIdentity } from "./wire/settings.ts";
+import type { WireAttempt } from "./wire/attempt.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What to change so that the attack is refused, in the terms of each server. */
@@ -54,6 +56,14 @@ export interface Attempt {
   readonly family: KeyFamily | undefined;
   readonly presented: Presented;
   readonly identity: Identity | undefined;
+  /** By the raw client, which sends this; by the TLS library otherwise. */
+  readonly wire?: WireClientOf;
+}
+
+/** What the raw client sends, and whose certificate it has. */
+export interface WireClientOf {
+  readonly attempt: WireAttempt;
+  readonly identity: WireIdentity | undefined;
 }
 
 /** The clients to try, or why there is none. */

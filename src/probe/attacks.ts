@@ -13,6 +13,7 @@ import { selfSigned } from "./attacks/self-signed.ts";
 import { serverAuthOnly } from "./attacks/server-auth-only.ts";
 import { twinCa } from "./attacks/twin-ca.ts";
 import { wrongCa } from "./attacks/wrong-ca.ts";
+import { wireAttacks } from "./wire/attacks.ts";
 
 /** The battery, in the order of reports. */
 export const attacks: readonly Attack[] = [
@@ -27,6 +28,7 @@ export const attacks: readonly Attack[] = [
   noEku,
   revoked,
   publicCa,
+  ...wireAttacks,
   tls10,
   tls11,
   plaintext,

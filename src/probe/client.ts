@@ -1,16 +1,19 @@
 import type { Network } from "../platform/network.ts";
 import type { Clock } from "../platform/platform.ts";
-import type { Channel, Conversation, Dial, End, Trace } from "./exchange.ts";
+import type { Channel, Conversation, Dial, End, TlsDial, Trace } from "./exchange.ts";
 import { observe } from "./observe.ts";
 import { plainSession, type Session } from "./session.ts";
 import { tap, type Tap } from "./tap.ts";
 import { tlsSession } from "./tls-session.ts";
 import { type Watch, watch } from "./watch.ts";
+import { wireSession } from "./wire/session.ts";
 
 /** What a connection needs of the outside. */
 export interface Outside {
   readonly network: Network;
   readonly clock: Clock;
+  /** Cryptographically secure random bytes. */
+  readonly random: (length: number) => Uint8Array;
   readonly signal: AbortSignal;
 }
 
@@ -43,13 +46,15 @@ export async function exchange(
       ? undefined
       : dial.tls === undefined
         ? plainSession(wire, events.changed)
-        : tlsSession(network, wire, dial.tls, events.changed);
+        : dial.tls.wire === undefined
+          ? tlsSession(network, wire, dial.tls, events.changed)
+          : wireSession(wire, dial.tls.wire, events.changed);
     let established = 0;
     let receivedUnasked: number | undefined;
     if (session !== undefined) {
       await events.until(() => session.ready || session.over, deadlines.handshake);
       established = clock.monotonic() - started;
-      if (session.ready && dial.tls?.version === "1.3") await events.until(() => session.over, SETTLE);
+      if (session.ready && settles(dial.tls)) await events.until(() => session.over, SETTLE);
       if (session.ready) {
         await converse(channelOf(session, events, () => (receivedUnasked = session.received.length)));
       }
@@ -63,6 +68,12 @@ export async function exchange(
   } finally {
     socket.destroy();
   }
+}
+
+/** TLS 1.2 has judged the client by then, unless that broke the handshake; 0-RTT data waits for nothing. */
+function settles(tls: TlsDial | undefined): boolean {
+  if (tls?.wire === undefined) return tls?.version === "1.3";
+  return tls.wire.script.earlyData !== true;
 }
 
 function channelOf(session: Session, events: Watch, beforeWrite: () => void): Channel {
@@ -91,6 +102,8 @@ function summary(wire: Tap, session: Session | undefined): Omit<Trace, "received
     untrusted: session?.untrusted,
     seen: observe(wire.transcript, session?.secrets),
     alpn: session?.alpn,
+    flight: session?.flight,
+    sessions: session?.sessions ?? [],
     received: session?.received ?? new Uint8Array(),
   };
 }

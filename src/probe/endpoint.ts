@@ -1,3 +1,4 @@
+import type { WireClientOf } from "./attack.ts";
 import { exchange, type Outside } from "./client.ts";
 import type { Dial, Trace } from "./exchange.ts";
 import { isGarbled, serverAlert } from "./evidence.ts";
@@ -6,6 +7,9 @@ import type { Limit } from "./limit.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Target } from "./target.ts";
 import type { Encounter } from "./verdict.ts";
+import { wireSettings } from "./wire/dial.ts";
+import type { ResumableSession } from "./wire/session-ticket.ts";
+import type { Settings } from "./wire/settings.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** A target at one of its addresses, and how to talk to it. */
@@ -27,6 +31,10 @@ export interface Client {
   readonly identity: Identity | undefined;
   /** Whether the server's certificate is judged. */
   readonly control: boolean;
+  /** By the raw client; by the TLS library otherwise. */
+  readonly wire?: WireClientOf | undefined;
+  /** What it resumes. */
+  readonly session?: ResumableSession | undefined;
   /** The first control's trace, once there is one. */
   readonly like: Trace | undefined;
 }
@@ -51,7 +59,8 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
   const { target, address, protocol, serverCa, timeout = Number.POSITIVE_INFINITY } = endpoint;
   const deadlines = { connect: Math.min(CONNECT, timeout), handshake: Math.min(HANDSHAKE, timeout) };
   let flaky = false;
-  return async ({ version, identity, control, like }) => {
+  return async (client) => {
+    const { version, identity, control, like } = client;
     const dial: Dial = {
       address,
       port: target.port,
@@ -65,6 +74,7 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
               alpn: protocol.alpn,
               identity,
               serverCa: control ? serverCa : [],
+              wire: wireOf(client, serverNameOf(target), protocol.alpn, outside),
             },
     };
     const wait = waitFor(like, protocol, timeout);
@@ -80,7 +90,8 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
       flaky ||= !again && tries > 1;
       const enough = wasReset(trace) && (flaky || control) ? TRIES_WHERE_FLAKY : TRIES;
       if (!again || tries >= enough) return { trace, answer };
-      await outside.clock.sleep(PAUSE, outside.signal);
+      // a signal of its own: one that many wait for warns of a leak
+      await outside.clock.sleep(PAUSE, AbortSignal.any([outside.signal]));
     }
   };
 }
@@ -90,6 +101,17 @@ function withoutPreamble(trace: Trace, { isPreamble }: Protocol): Trace {
   return isPreamble?.(trace.received) === true
     ? { ...trace, received: new Uint8Array(), receivedUnasked: 0 }
     : trace;
+}
+
+function wireOf(
+  { version, wire, session }: Client,
+  serverName: string,
+  alpn: readonly string[],
+  { clock, random }: Outside,
+): Settings | undefined {
+  if (wire === undefined || (version !== "1.2" && version !== "1.3")) return undefined;
+  const outside = { random, now: () => clock.monotonic() };
+  return wireSettings({ version, serverName, alpn }, wire.attempt, wire.identity, outside, session);
 }
 
 /** Without a word that would explain it. */

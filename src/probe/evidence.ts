@@ -1,10 +1,13 @@
 import type { Trace } from "./exchange.ts";
+import type { Flight } from "./flight.ts";
 import { DECODE_ERROR, refusesClient } from "./wire/alerts.ts";
 
 /** What a client has to send for its refusal to mean anything. */
 export type Presented =
   /** A forged certificate, DER. */
   | { readonly certificate: Uint8Array }
+  /** Messages of the raw client's own. */
+  | { readonly flight: Flight }
   /** An empty Certificate message. */
   | "no-certificate"
   /** Not even a handshake. */
@@ -15,7 +18,7 @@ export type Presented =
  * sends an empty Certificate instead; a server that refuses that has not judged the forgery.
  */
 export function unproved(trace: Trace, presented: Presented, inTls: boolean): string | undefined {
-  if (presented === "no-tls") return undefined;
+  if (presented === "no-tls" || isFlight(presented)) return undefined;
   const sent = trace.seen.clientCertificates;
   if (presented === "no-certificate") {
     // a service that refuses in its own words did so whether or not TLS asked for a certificate
@@ -27,6 +30,10 @@ export function unproved(trace: Trace, presented: Presented, inTls: boolean): st
     return "the forged certificate was not sent: its signature algorithm was not listed";
   }
   return trace.seen.clientVerified ? undefined : "no CertificateVerify was sent";
+}
+
+export function isFlight(presented: Presented): presented is { readonly flight: Flight } {
+  return typeof presented === "object" && "flight" in presented;
 }
 
 /** The last alert with which the server ended the connection. */

@@ -1,5 +1,7 @@
 import type { Identity } from "./identities/identity.ts";
 import type { Observation } from "./observe.ts";
+import type { ResumableSession } from "./wire/session-ticket.ts";
+import type { Settings } from "./wire/settings.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** Application bytes that are kept of one connection. */
@@ -28,6 +30,8 @@ export interface TlsDial {
    * forged identity there must be none, and the server is not judged.
    */
   readonly serverCa: readonly string[];
+  /** By the raw client, in this way; by the TLS library otherwise. */
+  readonly wire: Settings | undefined;
 }
 
 /** The established connection, as a protocol sees it. */
@@ -46,6 +50,16 @@ export interface Channel {
 /** What the client does once the connection is established. It returns when nothing more can be learnt. */
 export type Conversation = (channel: Channel) => Promise<void>;
 
+/** What only the raw client itself can tell of what it sent. */
+export interface FlightFacts {
+  /** The first handshake came to its flight. */
+  readonly sent: boolean;
+  /** Later requests for a certificate that it answered. */
+  readonly answeredLater: number;
+  /** Undefined where the server has not said. */
+  readonly earlyDataTaken: boolean | undefined;
+}
+
 /** How a connection stood when we left it. */
 export type End = "unconnected" | "open" | "closed" | "reset" | "flooded";
 
@@ -63,6 +77,10 @@ export interface Trace {
   readonly seen: Observation;
   /** What the server chose by ALPN; false where it chose nothing, undefined where TLS was not established. */
   readonly alpn: string | false | undefined;
+  /** Of a connection of the raw client. */
+  readonly flight: FlightFacts | undefined;
+  /** Sessions of the raw client's that the server lets it resume. */
+  readonly sessions: readonly ResumableSession[];
   /** Application bytes, the first `MAX_KEPT` of them. */
   readonly received: Uint8Array;
   /** How many of them had come before the client wrote. */

@@ -84,6 +84,8 @@ interface Decoder {
   readonly directions: Readonly<Record<Side, Direction>>;
   clientRandom: Uint8Array;
   hello: ServerHello | undefined;
+  /** 0-RTT data that came before the ServerHello, which tells the suite that it is protected with. */
+  early: TlsRecord[];
 }
 
 /** Reads a connection's transcript with the secrets that its client logged. Never throws. */
@@ -116,6 +118,7 @@ function newDecoder(secrets: KeyLog): Decoder {
     directions: { client: direction(), server: direction() },
     clientRandom: new Uint8Array(),
     hello: undefined,
+    early: [],
     seen: {
       version: undefined,
       cipherSuite: undefined,
@@ -138,6 +141,10 @@ function onRecord(decoder: Decoder, from: Side, record: TlsRecord): void {
   if (record.type === ContentType.changeCipherSpec) {
     // in TLS 1.3 it is sent for middleboxes only (RFC 8446, appendix D.4)
     if (decoder.seen.version !== "1.3") changeCipher(decoder, from);
+    return;
+  }
+  if (from === "client" && decoder.hello === undefined && record.type === ContentType.applicationData) {
+    decoder.early.push(record);
     return;
   }
   const unprotected = decoder.seen.version === "1.3" && record.type !== ContentType.applicationData;
@@ -214,6 +221,36 @@ function onServerHello(decoder: Decoder, hello: ServerHello): void {
   if (hello.version !== "1.3" || hello.retry) return;
   useSecret(decoder, "server", "SERVER_HANDSHAKE_TRAFFIC_SECRET");
   useSecret(decoder, "client", "CLIENT_HANDSHAKE_TRAFFIC_SECRET");
+  startWithEarlyData(decoder);
+}
+
+/**
+ * 0-RTT data, as far as the server takes it, goes on under its own keys until EndOfEarlyData (RFC
+ * 8446, section 4.5). A record that they do not open is under the handshake's.
+ */
+function startWithEarlyData(decoder: Decoder): void {
+  const suite = suiteOf(decoder);
+  const { client } = decoder.directions;
+  const secret = decoder.secrets.secret("CLIENT_EARLY_TRAFFIC_SECRET", decoder.clientRandom);
+  const { open: later } = client;
+  if (suite === undefined || secret === undefined || later === undefined) return;
+  const opener = opener13(suite, trafficKeys(suite, secret));
+  const early = (record: TlsRecord) => {
+    try {
+      return opener(record);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      return undefined;
+    }
+  };
+  // their content is ours: only their number counts
+  for (const record of decoder.early) early(record);
+  client.open = (record) => {
+    const content = early(record);
+    if (content !== undefined) return content;
+    client.open = later;
+    return later(record);
+  };
 }
 
 function suiteOf({ hello }: Decoder): CipherSuite | undefined {

@@ -15,6 +15,7 @@ import {
   type Setting,
 } from "./verdict.ts";
 import { familiesFor, type KeyFamily } from "./key-family.ts";
+import { withoutCertificate } from "./wire/attempt.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What a round is made with. */
@@ -50,6 +51,8 @@ export interface TriedAttack {
 export interface Met {
   readonly attempt: Attempt;
   readonly encounter: Encounter;
+  /** Why the attempt could not be made: the encounter is what should have led to it. */
+  readonly unmade?: string;
 }
 
 /** @param attacks those that concern this version */
@@ -174,12 +177,8 @@ async function attackAll(
   first: Encounter,
 ): Promise<MetAttack[]> {
   const setting = settingOf(setup.endpoint, version ?? undefined);
-  const meetAttempt = async (attempt: Attempt): Promise<Met> => ({
-    attempt,
-    encounter: await setup.meet({ version, identity: attempt.identity, control: false, like: first.trace }),
-  });
-  const isAccepted = ({ attempt, encounter }: Met) =>
-    judgeAttempt(encounter, attempt.presented, controls, setting).outcome === "accepted";
+  const meetAttempt = (attempt: Attempt) => meetOne(setup, version, attempt, first);
+  const isAccepted = (met: Met) => judgeMet(met, controls, setting).outcome === "accepted";
   const all = await Promise.all(
     attacks.map(async (attack): Promise<MetAttack> => {
       const plan = await planOf(setup, attack, scene);
@@ -196,6 +195,31 @@ async function attackAll(
   );
   await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAttempt));
   return all;
+}
+
+/** Makes an attempt's connection, and before it the one whose session it resumes. */
+async function meetOne(
+  { meet }: RoundSetup,
+  version: TlsVersion | null,
+  attempt: Attempt,
+  first: Encounter,
+): Promise<Met> {
+  const { wire, identity } = attempt;
+  const client = { version, identity, control: false, like: first.trace };
+  if (wire?.attempt.resumes === undefined) return { attempt, encounter: await meet({ ...client, wire }) };
+  const before = await meet({ ...client, wire: { attempt: withoutCertificate, identity: undefined } });
+  const session = before.trace.sessions.at(-1);
+  if (session === undefined) return { attempt, encounter: before, unmade: "no session was given to resume" };
+  return { attempt, encounter: await meet({ ...client, wire, session }) };
+}
+
+function judgeMet({ attempt, encounter, unmade }: Met, controls: Controls, setting: Setting): Judgement {
+  const judgement = judgeAttempt(encounter, attempt.presented, controls, setting);
+  // where not even that connection could be made, its own judgement says so
+  const led = encounter.trace.flight?.sent === true;
+  return unmade !== undefined && led
+    ? { outcome: "not-applicable", layer: "tls", evidence: unmade }
+    : judgement;
 }
 
 /** A server that serves one client at a time lets the others wait: those are tried again, one by one. */
@@ -227,11 +251,7 @@ function judgeAll({ attack, plan, met }: MetAttack, controls: Controls, setting:
   return {
     attack,
     plan,
-    judged: met.map(({ attempt, encounter }) => ({
-      attempt,
-      encounter,
-      judgement: judgeAttempt(encounter, attempt.presented, controls, setting),
-    })),
+    judged: met.map((one) => ({ ...one, judgement: judgeMet(one, controls, setting) })),
   };
 }
 

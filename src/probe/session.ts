@@ -1,6 +1,7 @@
-import { MAX_KEPT } from "./exchange.ts";
+import { type FlightFacts, MAX_KEPT } from "./exchange.ts";
 import type { Tap } from "./tap.ts";
 import { type KeyLog, keyLog } from "./wire/key-log.ts";
+import type { ResumableSession } from "./wire/session-ticket.ts";
 
 /** What runs over a TCP connection: TLS, or nothing. */
 export interface Session {
@@ -14,6 +15,9 @@ export interface Session {
   readonly secrets: KeyLog;
   /** What the server chose by ALPN; false where it chose nothing, undefined while TLS is not established. */
   readonly alpn: string | false | undefined;
+  /** Of the raw client; undefined for others. */
+  readonly flight?: FlightFacts;
+  readonly sessions?: readonly ResumableSession[];
   write(bytes: Uint8Array): void;
 }
 

@@ -2,18 +2,21 @@ import { type Answer, beginAlike, holds, sameAnswer } from "./answer.ts";
 import {
   describeEnd,
   isClientRefusal,
+  isFlight,
   isGarbled,
   type Presented,
   serverAlert,
   unproved,
 } from "./evidence.ts";
 import type { Trace } from "./exchange.ts";
+import { judgeUndecided } from "./flight.ts";
 import {
   alertName,
   HANDSHAKE_FAILURE,
   INSUFFICIENT_SECURITY,
   INTERNAL_ERROR,
   PROTOCOL_VERSION,
+  refusesFlight,
 } from "./wire/alerts.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
@@ -102,8 +105,12 @@ export function judgeAttempt(
   setting: Setting,
 ): Judgement {
   const { trace, answer } = encounter;
+  const wasMet = isFlight(presented) && trace.seen.version === setting.version;
+  const idle = wasMet ? judgeUndecided(encounter, presented.flight, controls) : undefined;
+  if (idle !== undefined) return idle;
   const unmade = judgeUnmade(encounter, setting);
   if (unmade !== undefined) {
+    if (refusesHello(encounter, presented, controls)) return { ...unmade, outcome: "refused" };
     // the ClientHello was the control's: what the server says of it cannot be about the certificate
     return controls.good.length > 0 ? { ...unmade, outcome: "inconclusive" } : unmade;
   }
@@ -112,7 +119,7 @@ export function judgeAttempt(
   }
   const judgement =
     answer === undefined
-      ? judgeSilence(trace, controls, setting)
+      ? judgeSilence(trace, presented, controls, setting)
       : judgeAnswer(answer, presented, controls, setting);
   const missing =
     judgement.outcome === "refused" ? unproved(trace, presented, judgement.layer === "tls") : undefined;
@@ -154,9 +161,18 @@ function notOffered(version: TlsVersion, how: string): Judgement {
   return { outcome: "not-applicable", layer: "tls", evidence: `TLS ${version} is not offered (${how})` };
 }
 
+/** A ClientHello that is not the control's, and an end in place of the ServerHello. */
+function refusesHello({ trace }: Encounter, presented: Presented, { sound }: Controls): boolean {
+  const ended = trace.end === "closed" || trace.end === "reset";
+  return (
+    isFlight(presented) && presented.flight.ownHello && trace.seen.version === undefined && ended && sound
+  );
+}
+
 /** No answer that the protocol understands. */
 function judgeSilence(
   trace: Trace,
+  presented: Presented,
   controls: Controls,
   { layer, maySayNothing, version }: Setting,
 ): Judgement {
@@ -164,9 +180,13 @@ function judgeSilence(
   const alert = serverAlert(trace);
   if (alert !== undefined) {
     const evidence = `alert ${alertName(alert)}`;
-    return isClientRefusal(alert)
-      ? { outcome: "refused", layer: "tls", evidence }
-      : inconclusive("tls", evidence);
+    const refuses = isFlight(presented) ? refusesFlight(alert) : isClientRefusal(alert);
+    return refuses ? { outcome: "refused", layer: "tls", evidence } : inconclusive("tls", evidence);
+  }
+  if (isFlight(presented) && presented.flight.silenceRefuses && trace.end === "open") {
+    return controls.good.some((control) => control.answer !== undefined)
+      ? { outcome: "refused", layer: "tls", evidence: "the server says nothing" }
+      : { outcome: "not-applicable", layer, evidence: "the service says nothing to valid clients either" };
   }
   if (maySayNothing && looksAccepted(trace, controls, version)) {
     return { outcome: "accepted", layer, evidence: "established, silent and open, as for the control" };

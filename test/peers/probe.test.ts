@@ -2,7 +2,15 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { attackNamed } from "../../src/probe/attacks.ts";
-import { newWorld, probed, withOutcome, type World, FORGED, onBoth } from "../probe/support/probing.ts";
+import {
+  newWorld,
+  probed,
+  withOutcome,
+  type World,
+  FLIGHTS,
+  FORGED,
+  onBoth,
+} from "../probe/support/probing.ts";
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
 import { freePorts, startProcess } from "./process.ts";
@@ -13,6 +21,9 @@ let world: World;
 beforeAll(async () => {
   world = await newWorld();
 });
+
+/** What is reported only, and what follows where no certificate is demanded. */
+const IMPLIED = /^(no-eku|renegotiation|fragmented-hello)@/;
 
 /** What every one of these servers lets pass, as the RFC allows. */
 const NO_EKU = onBoth("no-eku");
@@ -75,7 +86,11 @@ http {
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.reasons).toEqual([]);
     expect(endpoint.verdict).toBe("enforced");
-    expect(withOutcome(endpoint, "refused")).toEqual([...onBoth("no-cert", ...FORGED), "plaintext"]);
+    expect(withOutcome(endpoint, "refused")).toEqual([
+      ...onBoth("no-cert", ...FORGED),
+      ...FLIGHTS,
+      "plaintext",
+    ]);
     expect(endpoint.attacks.find(({ id }) => id === "expired")?.evidence).toContain(
       "(p256, p384, p521, rsa, ed25519)",
     );
@@ -100,7 +115,7 @@ http {
     const port = await nginx(`${directives} ${P256}`, location);
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.verdict).toBe("bypassed");
-    expect(withOutcome(endpoint, "accepted").filter((id) => !id.startsWith("no-eku"))).toEqual(accepted);
+    expect(withOutcome(endpoint, "accepted").filter((id) => !IMPLIED.test(id))).toEqual(accepted);
   });
 
   test.each([
@@ -215,7 +230,11 @@ describeWithEngines(["envoy"], "Envoy", (engines) => {
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.reasons).toEqual([]);
     expect(endpoint.verdict).toBe("enforced");
-    expect(withOutcome(endpoint, "refused")).toEqual([...onBoth("no-cert", ...FORGED), "plaintext"]);
+    expect(withOutcome(endpoint, "refused")).toEqual([
+      ...onBoth("no-cert", ...FORGED),
+      ...FLIGHTS,
+      "plaintext",
+    ]);
   });
 
   test("without it, clients without a certificate are served", { timeout: 60_000 }, async () => {
@@ -281,8 +300,6 @@ describeWithEngines(["openssl"], "openssl s_server", (engines) => {
     const port = await sServer("-verify", "1", "-verify_return_error", "-www", ...P256);
     const endpoint = await probed(world, `https://localhost:${port}`);
     expect(endpoint.verdict).toBe("bypassed");
-    expect(withOutcome(endpoint, "accepted").filter((id) => !id.startsWith("no-eku"))).toEqual(
-      onBoth("no-cert"),
-    );
+    expect(withOutcome(endpoint, "accepted").filter((id) => !IMPLIED.test(id))).toEqual(onBoth("no-cert"));
   });
 });

@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { wireAttacks, type WireAttempt } from "../../src/probe/wire/attacks.ts";
+import type { EndpointResult } from "../../src/probe/result.ts";
 import type { WireIdentity, WireVersion } from "../../src/probe/wire/settings.ts";
 import { testCa, testLeaf } from "../probe/support/certificates.ts";
+import { withOutcome } from "../probe/support/probing.ts";
 import { client, drive, versions, wireIdentity } from "../probe/wire/drive.ts";
+import { runCli } from "../support/cli.ts";
 import { describeWithEngines } from "./engines.ts";
 import { buildMutants, buildServer, type Mutant, MUTANT_VARIABLE, mutants } from "./go-mutants.ts";
 import { type EngineProcess, freePorts, startProcess } from "./process.ts";
@@ -25,18 +27,23 @@ const caught: Readonly<Record<Mutant, Readonly<Record<WireVersion, readonly stri
 describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
   const directory = mkdtempSync(join(tmpdir(), "fleetsec-mutants-"));
   const servers = new Map<Mutant | undefined, { readonly port: number; readonly process: EngineProcess }>();
+  const command = ["probe", "--json", "--server-ca", "ca.pem", "--client-cert", "client.pem"];
+  command.push("--client-key", "client.key");
   let identity: WireIdentity;
 
   beforeAll(async () => {
     const ca = await testCa("mutants' CA");
     const server = await testLeaf(ca, { commonName: "server", purpose: "server" });
-    identity = wireIdentity(await testLeaf(ca, { commonName: "client", purpose: "client" }));
+    const valid = await testLeaf(ca, { commonName: "client", purpose: "client" });
+    identity = wireIdentity(valid);
     const file = (name: string, text: string) => {
       writeFileSync(join(directory, name), text, { mode: 0o600 });
       return join(directory, name);
     };
     const pair = [file("cert.pem", server.pem), file("key.pem", server.keyPem)].join(",");
     const args = ["-pair", pair, "-ca", file("ca.pem", ca.pem)];
+    file("client.pem", valid.pem);
+    file("client.key", valid.keyPem);
     const right = await buildServer(go.path, directory);
     const patched = await buildMutants(go.path, directory);
     const ports = await freePorts(mutants.length + 1);
@@ -59,34 +66,13 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
 
   const portOf = (mutant: Mutant | undefined) => servers.get(mutant)?.port ?? 0;
 
-  async function isServed(
-    port: number,
-    version: WireVersion,
-    { script, presents, helloFragment }: WireAttempt,
-  ) {
-    const chosen = client(version, {
-      script,
-      identity: presents === "valid" ? identity : undefined,
-      ...(helloFragment === undefined ? {} : { helloFragment }),
-    });
-    // one that only listens has nothing to wait for
-    const ms = script.silent === true ? 300 : 3000;
-    const { received, client: wire } = await drive(port, chosen, { request: "ping\n", settle: 50, ms });
-    // refused it must be for its flight, not for want of it
-    if (!wire.flightSent) throw new Error(`no flight was sent: ${wire.fault ?? wire.state}`);
-    // a later flight counts only where it was asked for
-    return received !== "" && (script.later === undefined || wire.answeredLater > 0);
-  }
-
-  async function accepted(port: number, version: WireVersion): Promise<string[]> {
-    const found: string[] = [];
-    for (const attack of wireAttacks.filter((each) => each.versions.includes(version))) {
-      // Go takes no early data
-      const attempts = attack.attempts.filter(({ resumes }) => resumes === undefined);
-      const served = await Promise.all(attempts.map((attempt) => isServed(port, version, attempt)));
-      if (served.includes(true)) found.push(attack.id);
-    }
-    return found;
+  /** What `fleetsec probe` finds, by port: `id` of the attacks that were accepted, by version. */
+  async function found(): Promise<ReadonlyMap<number, EndpointResult>> {
+    const targets = [...servers.values()].map(({ port }) => `tls://127.0.0.1:${port}`);
+    const { stdout, code, stderr } = await runCli([...command, ...targets], { cwd: directory });
+    expect([code, stderr]).toEqual([1, ""]);
+    const { endpoints } = JSON.parse(stdout) as { endpoints: EndpointResult[] };
+    return new Map(endpoints.map((endpoint) => [Number(new URL(endpoint.target).port), endpoint]));
   }
 
   test.each([undefined, ...mutants])(
@@ -101,13 +87,21 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
     },
   );
 
-  test.each(versions)("nothing is let pass by Go as it is: TLS %s", async (version) => {
-    expect(await accepted(portOf(undefined), version)).toEqual([]);
-  });
-
-  const each = mutants.flatMap((mutant) => versions.map((version) => [mutant, version] as const));
-
-  test.each(each)("%s is caught by its own attacks alone: TLS %s", async (mutant, version) => {
-    expect(await accepted(portOf(mutant), version)).toEqual(caught[mutant][version]);
-  });
+  test("the probe finds each mutant by its own attacks alone, and nothing in Go as it is", async () => {
+    const endpoints = await found();
+    const right = endpoints.get(portOf(undefined));
+    expect([right?.verdict, right?.reasons, right && accepted(right)]).toEqual(["enforced", [], []]);
+    for (const mutant of mutants) {
+      const endpoint = endpoints.get(portOf(mutant));
+      if (endpoint === undefined) throw new Error(mutant);
+      expect([mutant, endpoint.verdict, accepted(endpoint)]).toEqual([
+        mutant,
+        "bypassed",
+        versions.flatMap((version) => caught[mutant][version].map((id) => `${id}@${version}`)).sort(),
+      ]);
+      expect(withOutcome(endpoint, "inconclusive")).toEqual([]);
+    }
+  }, 120_000);
 });
+
+const accepted = (endpoint: EndpointResult) => withOutcome(endpoint, "accepted").sort();

@@ -122,7 +122,7 @@ function conforms({ start, request, answer, lacks = [], tickets, more }: Peer): 
       const identity = wireIdentity(clients.p256);
       const passed: string[] = [];
       for (const attack of wireAttacks) {
-        if (attack.decides !== "flight" || !attack.versions.includes(version)) continue;
+        if (attack.flight.decides !== "flight" || !attack.versions.includes(version)) continue;
         for (const { script, presents, helloFragment = 16_384 } of attack.attempts) {
           const ms = script.silent === true ? 200 : 1500;
           const chosen = { script, helloFragment, identity: presents === "valid" ? identity : undefined };

@@ -8,8 +8,8 @@ import { familiesFor } from "../../src/probe/key-family.ts";
 import { type TestCa, testCa, type TestLeaf, testLeaf } from "./support/certificates.ts";
 import { tcpServer, tlsServer } from "./support/servers.ts";
 
-const { network, clock } = systemPlatform(new AbortController().signal);
-const outside: Outside = { network, clock, signal: new AbortController().signal };
+const { network, clock, random } = systemPlatform(new AbortController().signal);
+const outside: Outside = { network, clock, random, signal: new AbortController().signal };
 const deadlines = { connect: 1000, handshake: 2000 };
 
 const NOTHING = { schemes: [], certificateTypes: undefined };
@@ -37,6 +37,7 @@ function dial(port: number, tls: Partial<TlsDial> = {}): Dial {
       alpn: [],
       identity: undefined,
       serverCa: [ca.pem],
+      wire: undefined,
       ...tls,
     },
   };

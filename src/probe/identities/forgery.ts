@@ -17,6 +17,8 @@ import { privateKeyPem } from "../../pki/key-file.ts";
 import { encodeName, type NameDer } from "../../pki/name.ts";
 import { oids } from "../../pki/oids.ts";
 import { keyFamilies, type KeyFamily } from "../key-family.ts";
+import { wireIdentity } from "../wire/dial.ts";
+import type { WireIdentity } from "../wire/settings.ts";
 import { type Identity, identity } from "./identity.ts";
 
 /** A CA whose key we hold. */
@@ -82,6 +84,8 @@ export interface Forgery {
   readonly control: Identity | undefined;
   /** A valid client in a key family that the server lists; the usual one where there is none. */
   controlIn(families: readonly KeyFamily[]): Promise<Identity | undefined>;
+  /** The same client for the raw client; undefined where there is none. */
+  wireClient(families: readonly KeyFamily[]): Promise<WireIdentity | undefined>;
   /** One key for each family, made when it is first needed. */
   key(family: KeyFamily): Promise<ForgedKey>;
   readonly leaf: (changes: LeafChanges) => Promise<Identity>;
@@ -98,6 +102,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
   const { random, now, client } = material;
   const names = namesOf(client?.chain[0]);
   const reissued = new Map<KeyFamily, Promise<Identity | undefined>>();
+  const wireClients = new Map<Identity, Promise<WireIdentity>>();
   const keys = new Map<string, Promise<ForgedKey>>();
   const keyNamed = (name: string, family: KeyFamily) => {
     const key = keys.get(name) ?? newKey(family);
@@ -133,19 +138,27 @@ export function forgery(material: ForgeryMaterial): Forgery {
     );
     return identity([der, ...issuer.chain], key.pem);
   };
+  const controlIn = async (families: readonly KeyFamily[]) => {
+    const own = client && familyOf(client);
+    const [family] = families;
+    if (own === undefined || family === undefined || families.includes(own)) return client;
+    const other = reissued.get(family) ?? material.reissue?.(family);
+    if (other === undefined) return client;
+    reissued.set(family, other);
+    return (await other) ?? client;
+  };
   return {
     ca: material.ca,
     serverCas: material.serverCas,
     names,
     control: client,
-    async controlIn(families) {
-      const own = client && familyOf(client);
-      const [family] = families;
-      if (own === undefined || family === undefined || families.includes(own)) return client;
-      const other = reissued.get(family) ?? material.reissue?.(family);
-      if (other === undefined) return client;
-      reissued.set(family, other);
-      return (await other) ?? client;
+    controlIn,
+    async wireClient(families) {
+      const valid = await controlIn(families);
+      if (valid === undefined) return undefined;
+      const made = wireClients.get(valid) ?? wireIdentity(valid);
+      wireClients.set(valid, made);
+      return made;
     },
     key: (family) => keyNamed(family, family),
     leaf,

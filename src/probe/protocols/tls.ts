@@ -3,7 +3,8 @@ import { MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 
 /** Means nothing in any protocol, and ends a line in all of them. */
-const LINE = Buffer.from("fleetsec-probe\r\n");
+const WORD = "fleetsec-probe";
+const LINE = Buffer.from(`${WORD}\r\n`);
 /** How long the first control waits for a server that may speak first, and then for its reply. */
 const DISCOVERY = 1000;
 /** An answer is whole when nothing follows for so long. */
@@ -32,7 +33,10 @@ export const rawTls: Protocol = {
   },
   answer({ received }: Trace) {
     if (received.length === 0) return undefined;
-    return { label: "an answer", meaning: "other", content: received };
+    // a service that repeats what it reads serves whoever wrote it, whatever it says beside
+    return Buffer.from(received).includes(WORD)
+      ? { label: "an echo", meaning: "other", content: received, essence: Buffer.from(WORD) }
+      : { label: "an answer", meaning: "other", content: received };
   },
 };
 

@@ -1,4 +1,6 @@
-import type { Attack, Fix } from "../attack.ts";
+import type { Attack, Fix, Plan, Scene } from "../attack.ts";
+import type { Flight } from "../flight.ts";
+import type { WireAttempt } from "./attempt.ts";
 import {
   certificateVerify,
   emptyCertificate,
@@ -11,30 +13,11 @@ import {
 } from "./script.ts";
 import type { WireVersion } from "./settings.ts";
 
-/** One client of an attack on the protocol's state. */
-export interface WireAttempt {
-  /** What sets it apart from the attack's other clients; empty where nothing does. */
-  readonly kind: string;
-  readonly script: Script;
-  /** Whether it has a valid client's certificate: the public part is no secret. */
-  readonly presents: "valid" | "nothing";
-  /** The most bytes of the ClientHello in one record. */
-  readonly helloFragment?: number;
-  /** Resumes a session that a client without a certificate was given before. */
-  readonly resumes?: "no-certificate";
-}
-
-/** An attack on the protocol's state, as the registry of attacks takes it over. */
-export interface WireAttack extends Omit<Attack, "versions" | "plan"> {
+/** An attack on the protocol's state. */
+export interface WireAttack extends Attack {
   readonly versions: readonly WireVersion[];
   readonly attempts: readonly WireAttempt[];
-  /**
-   * What must have happened before the server's answer means anything: the flight was sent; a later
-   * request was answered (`answeredLater` of the client); 0-RTT data was taken (`earlyDataTaken`).
-   */
-  readonly decides: "flight" | "later-flight" | "early-data";
-  /** A server that says nothing has refused: the attack itself only listens. */
-  readonly silenceRefuses: boolean;
+  readonly flight: Flight;
 }
 
 /** Handshakes are the TLS library's: no setting makes a broken one right. */
@@ -65,17 +48,43 @@ const authenticateAtOnce: Fix = {
 const both = ["1.3", "1.2"] as const;
 
 type Described = Pick<WireAttack, "id" | "title" | "reference" | "meaning" | "attempts"> &
-  Partial<WireAttack>;
+  Partial<Pick<WireAttack, "fix" | "versions" | "weight"> & Flight>;
 
-function attack(described: Described): WireAttack {
+function attack({ decides = "flight", silenceRefuses = false, ...described }: Described): WireAttack {
+  const { attempts } = described;
+  const ownHello = attempts.some(({ helloFragment }) => helloFragment !== undefined);
+  const flight: Flight = { decides, silenceRefuses, ownHello };
   return {
     weight: "required",
     takesIdentity: false,
     versions: both,
     fix: updateLibrary,
-    decides: "flight",
-    silenceRefuses: false,
     ...described,
+    flight,
+    plan: (scene) => planOf(attempts, flight, scene),
+  };
+}
+
+/** The clients that can be made with what is at hand. */
+async function planOf(
+  attempts: readonly WireAttempt[],
+  flight: Flight,
+  { forgery, families }: Scene,
+): Promise<Plan> {
+  const needsValid = attempts.some(({ presents }) => presents === "valid");
+  const identity = needsValid ? await forgery.wireClient(families) : undefined;
+  const possible = attempts.filter(({ presents }) => presents === "nothing" || identity !== undefined);
+  if (possible.length === 0) {
+    return { outcome: "not-run", reason: "needs a valid client certificate, whose public part it presents" };
+  }
+  return {
+    attempts: possible.map((attempt) => ({
+      kind: attempt.kind,
+      family: undefined,
+      presented: { flight },
+      identity: undefined,
+      wire: { attempt, identity: attempt.presents === "valid" ? identity : undefined },
+    })),
   };
 }
 
@@ -88,6 +97,8 @@ const valid = (flight: Script["flight"], kind = ""): WireAttempt => ({
 /** A valid client's flight, but for its proof. */
 const proving = (proof: Proof, kind = ""): WireAttempt =>
   valid([ownCertificate, keyExchange, certificateVerify(proof), finished], kind);
+
+const withoutProof = [emptyCertificate, keyExchange, finished];
 
 /** Attacks that need the raw client, in the order of reports. */
 export const wireAttacks: readonly WireAttack[] = [
@@ -214,34 +225,24 @@ export const wireAttacks: readonly WireAttack[] = [
   }),
   attack({
     id: "renegotiation",
-    title: "an empty certificate on renegotiation",
+    title: "a valid client that renegotiates without its certificate",
     reference: "RFC 5746, CVE-2009-3555",
     meaning: "a renegotiated handshake without a certificate keeps the rights of the first",
     fix: authenticateAtOnce,
+    // whoever gets so far has shown a valid certificate
+    weight: "reported",
     versions: ["1.2"],
     decides: "later-flight",
-    attempts: [
-      {
-        kind: "asked for by the client",
-        presents: "valid",
-        script: { renegotiates: true, later: [emptyCertificate, keyExchange, finished] },
-      },
-      {
-        kind: "asked for by the server",
-        presents: "valid",
-        script: { later: [emptyCertificate, keyExchange, finished] },
-      },
-    ],
+    attempts: [{ kind: "", presents: "valid", script: { renegotiates: true, later: withoutProof } }],
   }),
   attack({
     id: "post-handshake",
-    title: "an empty certificate in post-handshake authentication",
-    reference: "RFC 8446 section 4.6.2",
-    meaning: "a certificate that is asked for later may be left out",
+    title: "an empty certificate where the server asks again",
+    reference: "RFC 8446 section 4.6.2, RFC 5246 section 7.4.1.1",
+    meaning: "a certificate that is asked for later, for a path say, may be left out",
     fix: authenticateAtOnce,
-    versions: ["1.3"],
     decides: "later-flight",
-    attempts: [{ kind: "", presents: "valid", script: { later: [emptyCertificate, finished] } }],
+    attempts: [{ kind: "", presents: "valid", script: { later: withoutProof } }],
   }),
   attack({
     id: "fragmented-hello",

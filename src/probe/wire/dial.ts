@@ -2,8 +2,7 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { generateKey, keyTypeOf } from "../../pki/keys.ts";
 import type { TlsDial } from "../exchange.ts";
 import type { Identity } from "../identities/identity.ts";
-import type { WireAttack, WireAttempt } from "./attacks.ts";
-import type { WireClient } from "./client.ts";
+import type { WireAttempt } from "./attempt.ts";
 import type { ResumableSession } from "./session-ticket.ts";
 import { type Settings, settings, type WireIdentity, type WireVersion } from "./settings.ts";
 
@@ -54,16 +53,4 @@ export function wireSettings(
     trust: () => true,
     ...(helloFragment === undefined ? {} : { helloFragment }),
   });
-}
-
-/** Why what the server did says nothing about the attack; undefined where it does. */
-export function undecided({ decides }: Pick<WireAttack, "decides">, client: WireClient): string | undefined {
-  switch (decides) {
-    case "flight":
-      return client.flightSent ? undefined : "the handshake did not come to the client's flight";
-    case "later-flight":
-      return client.answeredLater > 0 ? undefined : "no certificate was asked for a second time";
-    case "early-data":
-      return client.earlyDataTaken === true ? undefined : "0-RTT data was not taken";
-  }
 }

@@ -45,6 +45,11 @@ export function wireSession(wire: Tap, settings: Settings, changed: () => void):
     get alpn() {
       return client.ready ? (client.protocol ?? false) : undefined;
     },
+    get flight() {
+      const { flightSent: sent, answeredLater, earlyDataTaken } = client;
+      return { sent, answeredLater, earlyDataTaken };
+    },
+    sessions: client.sessions,
     write: (bytes) => client.write(bytes),
   };
 }

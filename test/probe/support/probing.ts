@@ -13,10 +13,11 @@ import { readIdentity } from "../../../src/probe/identities/identity.ts";
 import type { EndpointResult, ProbeResult } from "../../../src/probe/result.ts";
 import { probe, type ProbeRequest } from "../../../src/probe/run.ts";
 import { parseTarget } from "../../../src/probe/target.ts";
+import { wireAttacks } from "../../../src/probe/wire/attacks.ts";
 import { type TestCa, testCa, type TestLeaf, testLeaf } from "./certificates.ts";
 
-const { network, clock } = systemPlatform(new AbortController().signal);
-export const outside: Outside = { network, clock, signal: new AbortController().signal };
+const { network, clock, random } = systemPlatform(new AbortController().signal);
+export const outside: Outside = { network, clock, random, signal: new AbortController().signal };
 
 /** A root, an intermediate, a server's and a client's certificate. */
 export interface World {
@@ -107,6 +108,11 @@ export const FORGED = [
   "not-yet-valid",
   "server-auth-only",
 ];
+
+/** Attacks of the raw client, as `withOutcome` names them, that a strict server refuses by itself. */
+export const FLIGHTS = wireAttacks
+  .filter(({ flight }) => flight.decides === "flight")
+  .flatMap(({ id, versions }) => versions.map((version) => `${id}@${version}`));
 
 /** Those attacks on both versions, as `withOutcome` names them. */
 export const onBoth = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);

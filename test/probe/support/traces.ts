@@ -42,6 +42,8 @@ export function trace(changes: Partial<Trace> = {}): Trace {
     untrusted: undefined,
     seen: seen(),
     alpn: "http/1.1",
+    flight: undefined,
+    sessions: [],
     received: new Uint8Array(),
     receivedUnasked: 0,
     ms: { established: 5, total: 10 },

@@ -1,6 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { wireAttacks, type WireAttempt } from "../../../src/probe/wire/attacks.ts";
+import { wireAttacks } from "../../../src/probe/wire/attacks.ts";
+import type { WireAttempt } from "../../../src/probe/wire/attempt.ts";
 import type { WireIdentity } from "../../../src/probe/wire/settings.ts";
 import { type TestCa, testCa, type TestLeaf, testLeaf } from "../support/certificates.ts";
 import { tlsServer } from "../support/servers.ts";
@@ -46,10 +47,7 @@ const flights: Readonly<Record<string, readonly (readonly (number | string)[])[]
   "listen-only": [[]],
   // the conforming flight: of a client without a ticket, and of those whose attack comes later
   "early-data": [[11, 20]],
-  renegotiation: [
-    [11, 15, 20],
-    [11, 15, 20],
-  ],
+  renegotiation: [[11, 15, 20]],
   "post-handshake": [[11, 15, 20]],
   "fragmented-hello": [[11, 20]],
 };
@@ -82,7 +80,7 @@ describe.each(wireAttacks.map((attack) => [attack.id, attack] as const))("%s", (
 
 describe.each(versions)("a strict server refuses them all: node, TLS %s", (version) => {
   const concerned = wireAttacks.filter(
-    (attack) => attack.versions.includes(version) && attack.decides === "flight",
+    (attack) => attack.versions.includes(version) && attack.flight.decides === "flight",
   );
 
   test.each(concerned.map((attack) => [attack.id, attack] as const))("%s", async (_, { attempts }) => {

@@ -3,7 +3,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type Identity, readIdentity } from "../../../src/probe/identities/identity.ts";
 import { alertNames, refusesFlight } from "../../../src/probe/wire/alerts.ts";
 import { wireAttacks } from "../../../src/probe/wire/attacks.ts";
-import { undecided, wireIdentity, wireSettings } from "../../../src/probe/wire/dial.ts";
+import { undecided } from "../../../src/probe/flight.ts";
+import type { WireClient } from "../../../src/probe/wire/client.ts";
+import { wireIdentity, wireSettings } from "../../../src/probe/wire/dial.ts";
 import type { WireIdentity } from "../../../src/probe/wire/settings.ts";
 import { kindOf } from "../../../src/probe/wire/signatures.ts";
 import { type TestCa, testCa, type TestLeaf, testLeaf } from "../support/certificates.ts";
@@ -25,6 +27,12 @@ beforeAll(async () => {
   const { pem, keyPem } = await testLeaf(ca, { commonName: "client", purpose: "client" });
   identity = readIdentity(Buffer.from(pem), keyPem, { certificate: "client.pem", key: "client.key" });
   valid = await wireIdentity(identity);
+});
+
+const facts = ({ flightSent: sent, answeredLater, earlyDataTaken }: WireClient) => ({
+  sent,
+  answeredLater,
+  earlyDataTaken,
 });
 
 const attackNamed = (id: string) => {
@@ -60,7 +68,7 @@ describe("what the server did says nothing", () => {
     const { attack, attempt } = attackNamed(id);
     const key = { chain: [server.der], key: createPrivateKey(server.keyPem) };
     const { client } = fake13(wireSettings(dial, attempt, valid, outside), key);
-    return undecided(attack, client);
+    return undecided(attack.flight, facts(client));
   };
 
   test("where the deciding flight was not sent", () => {
@@ -77,7 +85,7 @@ describe("what the server did says nothing", () => {
       );
       const { attack, attempt } = attackNamed("bad-finished");
       const { client } = await drive(port, wireSettings({ ...dial, version }, attempt, valid, outside));
-      expect([client.over, undecided(attack, client)]).toEqual([true, undefined]);
+      expect([client.over, undecided(attack.flight, facts(client))]).toEqual([true, undefined]);
     }
   });
 
@@ -85,7 +93,7 @@ describe("what the server did says nothing", () => {
     const port = await tlsServer({ cert: server.pem, key: server.keyPem, maxVersion: "TLSv1.2" }, () => {});
     const { attack, attempt } = attackNamed("skip-certificate");
     const { client } = await drive(port, wireSettings(dial, attempt, valid, outside));
-    expect(undecided(attack, client)).toBe("the handshake did not come to the client's flight");
+    expect(undecided(attack.flight, facts(client))).toBe("the handshake did not come to the client's flight");
   });
 });
 

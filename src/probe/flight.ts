@@ -1,0 +1,70 @@
+import { describeEnd, serverAlert } from "./evidence.ts";
+import type { FlightFacts } from "./exchange.ts";
+import type { Controls, Encounter, Judgement } from "./verdict.ts";
+import { alertName, NO_RENEGOTIATION } from "./wire/alerts.ts";
+
+/** What must have happened on a connection of the raw client before the server's answer means anything. */
+export interface Flight {
+  /**
+   * The flight was sent; a later request for a certificate was answered (`answeredLater` of the
+   * client); 0-RTT data was taken (`earlyDataTaken`).
+   */
+  readonly decides: "flight" | "later-flight" | "early-data";
+  /** A server that says nothing has refused: the attack itself only listens. */
+  readonly silenceRefuses: boolean;
+  /** The ClientHello is not the control's: an end in place of the ServerHello refuses the attack. */
+  readonly ownHello: boolean;
+}
+
+/** Why what the server did says nothing about the flight; undefined where it does. */
+export function undecided(
+  { decides }: Pick<Flight, "decides">,
+  { sent, answeredLater, earlyDataTaken }: FlightFacts,
+): string | undefined {
+  if (!sent) return "the handshake did not come to the client's flight";
+  switch (decides) {
+    case "flight":
+      return undefined;
+    case "later-flight":
+      return answeredLater > 0 ? undefined : "no certificate was asked for a second time";
+    case "early-data":
+      return earlyDataTaken === true ? undefined : "0-RTT data was not taken";
+  }
+}
+
+/**
+ * Judges a connection on which the attack's own part did not take place; undefined where it did. What
+ * a server does not ask for, or takes no 0-RTT data for, cannot be misused; but it must be seen that
+ * the rest of the connection went well.
+ */
+export function judgeUndecided(
+  encounter: Encounter,
+  flight: Flight,
+  { good, sound }: Controls,
+): Judgement | undefined {
+  const { trace, answer } = encounter;
+  const reason = undecided(flight, trace.flight ?? NOTHING_SENT);
+  if (reason === undefined) return undefined;
+  const alert = serverAlert(trace);
+  const end = alert === undefined ? (trace.localFault ?? describeEnd(trace)) : `alert ${alertName(alert)}`;
+  const tls = (outcome: Judgement["outcome"], evidence: string): Judgement => ({
+    outcome,
+    layer: "tls",
+    evidence,
+  });
+  if (trace.flight?.sent !== true) return tls("inconclusive", `${reason} (${end})`);
+  // 0-RTT data was offered without a certificate: whatever follows is another attack
+  if (flight.decides === "early-data") return tls("not-applicable", reason);
+  const declined = trace.seen.alerts.some(
+    ({ from, description }) => from === "server" && description === NO_RENEGOTIATION,
+  );
+  const served = good.some((control) =>
+    control.answer === undefined ? trace.end === "open" : control.answer.label === answer?.label,
+  );
+  if (declined || served) return tls("not-applicable", reason);
+  const ended = alert !== undefined || trace.end === "closed" || trace.end === "reset";
+  if (ended && sound && answer === undefined) return tls("refused", `${end}, and ${reason}`);
+  return tls("inconclusive", `${reason} (${answer?.label ?? end})`);
+}
+
+const NOTHING_SENT: FlightFacts = { sent: false, answeredLater: 0, earlyDataTaken: undefined };
