@@ -4,6 +4,7 @@ import { define as list } from "./cert/list.ts";
 import { define as needsRenewal } from "./cert/needs-renewal.ts";
 import { define as renew } from "./cert/renew.ts";
 import { define as revoke } from "./cert/revoke.ts";
+import { define as rotate } from "./cert/rotate.ts";
 import { define as sign } from "./cert/sign.ts";
 import { define as verify } from "./cert/verify.ts";
 import type { Define } from "./command.ts";
@@ -15,6 +16,12 @@ export const define: Define = (command, bind) => {
     bind,
   );
   renew(command.command("renew").description("renew a certificate when it is due"), bind);
+  rotate(
+    command
+      .command("rotate")
+      .description("renew what is due, reload its service, and prove that it serves the new certificate"),
+    bind,
+  );
   needsRenewal(
     command
       .command("needs-renewal")

@@ -19,7 +19,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "cert",
-    summary: "issue, sign, renew, revoke, list, inspect and verify certificates",
+    summary: "issue, sign, renew, rotate, revoke, list, inspect and verify certificates",
     load: () => import("./cert.ts"),
   },
   {

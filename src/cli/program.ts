@@ -3,6 +3,7 @@ import { type ExitCode, exitCodeOf, FleetsecError } from "../errors.ts";
 import type { Platform, Terminal } from "../platform/platform.ts";
 import type { Action, Bind, CommandEntry, GlobalOptions } from "./command.ts";
 import { commands } from "./commands.ts";
+import { joinExec } from "./exec-flag.ts";
 import { createOutput, reportError } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -28,7 +29,7 @@ export async function run(
   try {
     const program = await createProgram(terminal, bind, (entry) => argv.includes(entry.name));
     if (argv.length === 0) program.help({ error: true });
-    await program.parseAsync(argv, { from: "user" });
+    await program.parseAsync(joinExec(program, argv), { from: "user" });
     return exitCode;
   } catch (error) {
     return finish(argv, terminal, error);

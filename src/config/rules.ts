@@ -23,6 +23,11 @@ function pkiRules(config: Config): BrokenRule[] {
       broken.push({ at: [...at, "max_ttl"], message: "must not exceed pki.intermediate_ttl" });
     }
   }
+  config.pki.rotation.forEach(({ name }, i) => {
+    if (config.pki.rotation.findIndex((other) => other.name === name) < i) {
+      broken.push({ at: ["pki", "rotation", i, "name"], message: "stands there twice" });
+    }
+  });
   return broken;
 }
 

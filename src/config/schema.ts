@@ -57,6 +57,21 @@ const role = z.strictObject({
   application_roles: z.array(name).default([]).describe("written into the certificate for gateways and OPA"),
 });
 
+const rotation = z.strictObject({
+  name: dnsName.max(64).describe("of the certificate"),
+  exec: z
+    .array(z.string().min(1).max(4096))
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("program and arguments that tell the service; no shell"),
+  pid_file: z.string().min(1).optional().describe("of a process to signal"),
+  signal: z.enum(["HUP", "USR1", "USR2"]).default("HUP").describe("sent to the process of pid_file"),
+  confirm: hostPort.optional().describe("where the service must be seen with its new certificate"),
+  confirm_timeout: duration.prefault("15s").describe("how long it may take"),
+  rekey: z.boolean().default(false).describe("a new key each time"),
+});
+
 const pki = z.strictObject({
   key_type: keyType.default("p256"),
   root_ttl: duration.prefault("3650d"),
@@ -64,6 +79,11 @@ const pki = z.strictObject({
   name_constraints: z.boolean().default(true).describe("limit the intermediate to `domain`"),
   crl_ttl: duration.prefault("7d").describe("how long a CRL may be relied on"),
   renew_grace: duration.prefault("7d").describe("how long after its end a certificate may still be renewed"),
+  rotation: z
+    .array(rotation)
+    .max(10_000)
+    .default([])
+    .describe("what `cert rotate` does for the services behind certificates"),
   crl_url: z.url().optional(),
   ocsp_url: z.url().optional(),
   roles: z.record(name, role).default({}),

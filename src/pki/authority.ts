@@ -105,6 +105,16 @@ export function openAuthority(files: Files, stateDirectory: string, passphrase: 
   };
 }
 
+/** Whether a CA was added, dropped or put in charge since this one was opened. */
+export function caChanged(files: Files, { layout, current, trusted }: Authority): boolean {
+  const there = generationsIn(files, layout.authorities);
+  return (
+    files.readLink(join(layout.authorities, "current")) !== String(current.number) ||
+    there.length !== trusted.length ||
+    trusted.some(({ number }, i) => number !== there[i])
+  );
+}
+
 /** The paths of the issuing CAs' certificates. @throws FleetsecError `not-found` where there is no CA */
 export function issuingCertificates(files: Files, { authorities }: StateLayout): string[] {
   return generationsIn(files, authorities).map((number) =>

@@ -16,6 +16,7 @@ import { currentCa, type Issuer, type Registry } from "./issuers/issuer.ts";
 import { privateKeyPem, readPrivateKey } from "./key-file.ts";
 import { keySigner, spkiOf } from "./keys.ts";
 import { type IssuePlan, planIssue } from "./plan.ts";
+import { BACKDATE } from "./profiles.ts";
 import { parseSan, type Role } from "./roles.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "./state.ts";
 import type { Certificate } from "./verify/certificate.ts";
@@ -87,13 +88,15 @@ export function currentCertificate(files: Files, registry: Registry, name: strin
 /**
  * When a certificate is to be renewed: after two thirds of its lifetime, less up to a twentieth of
  * it, so that a fleet issued at once does not come back at once. The jitter is drawn from the serial
- * number: it is random, and yet the answer stays the same each time it is asked for.
+ * number: it is random, and yet the answer stays the same each time it is asked for. The lifetime
+ * begins when it was issued, not at the backdated notBefore: one of a minute is not due at birth.
  */
 export function dueAt(certificate: Pick<Certificate, "serial" | "notBefore" | "notAfter">): number {
   const { serial, notBefore, notAfter } = certificate;
-  const lifetime = notAfter - notBefore;
+  const issued = Math.min(notBefore + BACKDATE, notAfter);
+  const lifetime = notAfter - issued;
   const fraction = Number.parseInt(serial.slice(-8), 16) / 2 ** 32;
-  return Math.floor(notBefore + (lifetime * 2) / 3 - (lifetime / 20) * fraction);
+  return Math.floor(issued + (lifetime * 2) / 3 - (lifetime / 20) * fraction);
 }
 
 function newestStored(registry: Registry, name: string): InventoryEntry {
@@ -104,13 +107,17 @@ function newestStored(registry: Registry, name: string): InventoryEntry {
   });
 }
 
-/** A process that was killed between writing the inventory and swapping `current` left this to do. */
+/**
+ * A process that was killed between writing the inventory and swapping `current` left this to do. Where
+ * `current` leads to a later generation, the certificate was rolled back and stays so.
+ */
 function rollForward(files: Files, registry: Registry, entry: InventoryEntry): InventoryEntry {
   const { issued } = entry;
   const directory = directoryOf(registry, issued);
   const generation = issued.files?.generation ?? 0;
   const isThere = files.kind(generationPath(directory, generation)) === "directory";
-  if (isThere && activeGeneration(files, directory) !== generation) activate(files, directory, generation);
+  if (isThere && (activeGeneration(files, directory) ?? 0) < generation)
+    activate(files, directory, generation);
   return entry;
 }
 

@@ -16,6 +16,8 @@ export interface StateLayout {
   readonly crl: string;
   readonly certificates: string;
   readonly inventory: string;
+  /** A directory for each NAME that `cert rotate` has dealt with. */
+  readonly rotation: string;
   readonly lock: string;
 }
 
@@ -27,6 +29,7 @@ export function stateLayout(stateDirectory: string): StateLayout {
     crl: join(authorities, "crl.pem"),
     certificates: join(stateDirectory, "certs"),
     inventory: join(stateDirectory, "inventory.jsonl"),
+    rotation: join(stateDirectory, "rotation"),
     lock: join(stateDirectory, "lock"),
   };
 }

@@ -31,6 +31,11 @@ export interface Exec {
    * @throws FleetsecError `engine` when the program cannot be started
    */
   run(program: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /**
+   * Sends a signal to a process, and says whether there is one of that id.
+   * @throws FleetsecError `permission` for somebody else's process
+   */
+  signal(pid: number, signal: "HUP" | "USR1" | "USR2"): boolean;
 }
 
 /** Runs programs with the environment given, less fleetsec's own variables: those may be secrets. */
@@ -73,6 +78,16 @@ export function systemExec(environment: NodeJS.ProcessEnv): Exec {
         stderr: result.stderr,
         timedOut: result.timedOut,
       };
+    },
+    signal(pid, signal) {
+      try {
+        return process.kill(pid, `SIG${signal}`);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === "ESRCH") return false;
+        if (code !== "EPERM") throw error;
+        throw new FleetsecError("permission", `no permission to signal process ${pid}`, { cause: error });
+      }
     },
   };
 }

@@ -47,6 +47,11 @@ export interface Platform {
   readonly stderr: TextSink;
   /** Aborted on SIGINT or SIGTERM, with a FleetsecError as its reason. */
   readonly signal: AbortSignal;
+  /**
+   * Calls `listener` at each SIGHUP, which without any listener ends the process.
+   * @returns what stops that
+   */
+  readonly onHangup: (listener: () => void) => () => void;
 }
 
 /** The part of it that help and errors are written with. */

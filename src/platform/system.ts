@@ -44,6 +44,10 @@ export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemT
       },
     },
     signal,
+    onHangup(listener) {
+      process.on("SIGHUP", listener);
+      return () => process.off("SIGHUP", listener);
+    },
   };
 }
 

@@ -231,7 +231,8 @@ describe("renew", () => {
     const times = Array.from({ length: 200 }, (_, i) =>
       dueAt({
         serial: `01${((i * 37) % 256).toString(16).padStart(2, "0")}000000`,
-        notBefore: 0,
+        // backdated by a minute: it was issued at 0
+        notBefore: -60_000,
         notAfter: 60_000,
       }),
     );

@@ -1,0 +1,62 @@
+import { FleetsecError } from "../../errors.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { CurrentCertificate } from "../renew.ts";
+import type { Hook } from "./target.ts";
+
+type Outside = Pick<Platform, "exec" | "files">;
+
+/** Milliseconds that a program may take. */
+const TIMEOUT = 60_000;
+/** Bytes of its output that are kept, and characters of it that are told. */
+const MAX_OUTPUT = 64 << 10;
+const MAX_TOLD = 500;
+
+/**
+ * Tells a service that its certificate has changed.
+ * @returns why that failed, or undefined where it did not. The text holds what the program said, unescaped.
+ */
+export async function runHook(
+  outside: Outside,
+  hook: Hook,
+  { name, serial, files }: CurrentCertificate,
+): Promise<string | undefined> {
+  const env = { CERT_NAME: name, CERT_SERIAL: serial, CERT_FILE: files.cert, CERT_BUNDLE: files.bundle };
+  try {
+    return (
+      (hook.command && (await runProgram(outside, hook.command, hook.cwd, env))) ??
+      (hook.process && signalProcess(outside, hook.process))
+    );
+  } catch (error) {
+    if (error instanceof FleetsecError) return error.message;
+    throw error;
+  }
+}
+
+async function runProgram(
+  { exec }: Outside,
+  [program, ...args]: readonly [string, ...string[]],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  const result = await exec.run(program, args, { cwd, env, timeout: TIMEOUT, maxOutput: MAX_OUTPUT });
+  if (result.exitCode === 0) return undefined;
+  const how = result.timedOut ? `did not end within ${TIMEOUT / 1000} s` : endOf(result.exitCode);
+  const said = `${result.stdout}${result.stderr}`.trim().slice(-MAX_TOLD);
+  return `${program} ${how}${said === "" ? "" : `: ${said}`}`;
+}
+
+function endOf(exitCode: number | null): string {
+  return exitCode === null ? "was killed" : `ended with ${exitCode}`;
+}
+
+/** The file is read each time: a service that was restarted has another process id. */
+function signalProcess(
+  { exec, files }: Outside,
+  { pidFile, signal }: NonNullable<Hook["process"]>,
+): string | undefined {
+  const text = files.readText(pidFile, 64).trim();
+  // 0 and 1 are every process of the group, and init
+  const pid = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
+  if (pid <= 1) return `${pidFile} does not hold a process id`;
+  return exec.signal(pid, signal) ? undefined : `there is no process ${pid}, which ${pidFile} names`;
+}

@@ -1,0 +1,51 @@
+import type { ErrorCode } from "../../errors.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { PkiSettings } from "../authority.ts";
+import type { Issuer } from "../issuers/issuer.ts";
+import type { CurrentCertificate } from "../renew.ts";
+import type { Role } from "../roles.ts";
+import type { PkiPlatform } from "../state.ts";
+import type { EventSink, Step } from "./event.ts";
+
+export interface Rotating {
+  readonly platform: PkiPlatform & Pick<Platform, "exec" | "network" | "signal">;
+  readonly issuer: Issuer;
+  readonly settings: PkiSettings;
+  /** A role as it is configured now. @throws FleetsecError where there is none */
+  readonly role: (name: string) => Role;
+  readonly emit: EventSink;
+}
+
+/** What became of one certificate. `certificate` is the one in use afterwards. */
+export type Rotation =
+  | { readonly outcome: "not-due"; readonly name: string; readonly certificate: CurrentCertificate }
+  /** Renewed, and where a service is configured, taken up by it. */
+  | { readonly outcome: "renewed"; readonly name: string; readonly certificate: CurrentCertificate }
+  /** The service did not take up the new certificate: the one before is in use again. */
+  | {
+      readonly outcome: "rolled-back";
+      readonly name: string;
+      readonly certificate: CurrentCertificate;
+      readonly rejected: string;
+      readonly reason: string;
+    }
+  /** The service did not take it up and the new one stays: the service is to be told again. */
+  | {
+      readonly outcome: "incomplete";
+      readonly name: string;
+      readonly certificate: CurrentCertificate;
+      readonly reason: string;
+    }
+  /** Nothing was renewed. */
+  | {
+      readonly outcome: "failed";
+      readonly name: string;
+      readonly code: ErrorCode;
+      readonly reason: string;
+      readonly hint: string | undefined;
+    };
+
+/** An attempt at one certificate, all of whose steps are told under one request id. */
+export interface Attempting extends Rotating {
+  readonly tell: (step: Step) => void;
+}

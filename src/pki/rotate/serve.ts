@@ -1,0 +1,114 @@
+import { dirname } from "node:path";
+import { readCertificateFile } from "../authority.ts";
+import { activeGeneration } from "../generations.ts";
+import { currentCertificate, type CurrentCertificate } from "../renew.ts";
+import { confirmServed } from "./confirm.ts";
+import type { Step } from "./event.ts";
+import { runHook } from "./hook.ts";
+import { type Intent, removeIntent } from "./intent.ts";
+import { rollBack } from "./roll-back.ts";
+import type { Attempting, Rotation } from "./rotation.ts";
+import type { RotationTarget } from "./target.ts";
+
+/** Tells the service of a certificate that is in use, and sees to it that it is served. */
+export async function serve(
+  parts: Attempting,
+  target: RotationTarget,
+  certificate: CurrentCertificate,
+  intent: Intent,
+): Promise<Rotation> {
+  const { platform, issuer } = parts;
+  const { name } = target;
+  const reason =
+    (await tellService(parts, target, certificate)) ?? (await confirm(parts, target, certificate));
+  if (reason === undefined) {
+    removeIntent(platform.files, issuer.layout, name);
+    return { outcome: "renewed", name, certificate };
+  }
+  const restored = target.confirm && (await goBack(parts, target, certificate, intent));
+  if (restored !== undefined) {
+    return { outcome: "rolled-back", name, certificate: restored, rejected: certificate.serial, reason };
+  }
+  parts.tell({ severity: "error", action: "rotation-incomplete", ...about(certificate), reason });
+  return { outcome: "incomplete", name, certificate, reason };
+}
+
+async function tellService(
+  { platform, tell }: Attempting,
+  { hook }: RotationTarget,
+  certificate: CurrentCertificate,
+): Promise<string | undefined> {
+  if (hook === undefined) return undefined;
+  const reason = await runHook(platform, hook, certificate);
+  const program = hook.command?.[0];
+  tell({
+    severity: reason === undefined ? "info" : "error",
+    action: reason === undefined ? "hook-done" : "hook-failed",
+    ...about(certificate),
+    ...(program === undefined ? {} : { program }),
+    ...(reason === undefined ? {} : { reason }),
+  });
+  return reason;
+}
+
+async function confirm(
+  { platform, tell }: Attempting,
+  { confirm: where }: RotationTarget,
+  certificate: CurrentCertificate,
+): Promise<string | undefined> {
+  if (where === undefined) return undefined;
+  const { der } = readCertificateFile(platform.files, certificate.files.cert);
+  const reason = await confirmServed(where, der, platform);
+  tell({
+    severity: reason === undefined ? "info" : "error",
+    action: reason === undefined ? "serial-confirmed" : "serial-not-confirmed",
+    ...about(certificate),
+    endpoint: `${where.host}:${where.port}`,
+    ...(reason === undefined ? {} : { reason }),
+  });
+  return reason;
+}
+
+/**
+ * Puts the certificate before into use again and tells the service.
+ * @returns that certificate, or undefined where there is nothing to go back to
+ */
+async function goBack(
+  parts: Attempting,
+  target: RotationTarget,
+  certificate: CurrentCertificate,
+  intent: Intent,
+): Promise<CurrentCertificate | undefined> {
+  const { platform, issuer } = parts;
+  const { files, clock } = platform;
+  const former = issuer.inventory.bySerial(intent.serial);
+  // a service that is restarted with one that has ended or was revoked would serve nobody
+  if (former === undefined || former.revoked !== undefined) return undefined;
+  if (Date.parse(former.issued.notAfter) <= clock.now()) return undefined;
+  const rejected = generationOf(parts, certificate);
+  const directory = directoryOf(certificate);
+  if (!(await rollBack(platform, issuer, directory, rejected, intent.generation))) return undefined;
+  removeIntent(files, issuer.layout, target.name);
+  const restored = currentCertificate(files, issuer, target.name);
+  parts.tell({
+    severity: "warning",
+    action: "certificate-rolled-back",
+    ...about(restored),
+    previous_serial: certificate.serial,
+  });
+  await tellService(parts, target, restored);
+  return restored;
+}
+
+export function about({ name, serial }: CurrentCertificate): Pick<Step, "certificate" | "identity"> {
+  return { certificate: name, identity: { subject: `CN=${name}`, serial } };
+}
+
+/** The directory of NAME, from the stable paths that lead through `current`. */
+function directoryOf({ files }: CurrentCertificate): string {
+  return dirname(dirname(files.cert));
+}
+
+export function generationOf({ platform }: Attempting, certificate: CurrentCertificate): number {
+  return activeGeneration(platform.files, directoryOf(certificate)) ?? 0;
+}
