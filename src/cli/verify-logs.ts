@@ -1,10 +1,10 @@
 import { join, resolve } from "node:path";
 import { durationFlag, parseDuration } from "../duration.ts";
 import { type ExitCode, FleetsecError } from "../errors.ts";
+import type { Trust } from "../logs/verify/trust.ts";
 import type { Verification, VerifyRequest } from "../logs/verify/verification.ts";
-import type { Files } from "../platform/files.ts";
 import type { Cli, Define } from "./command.ts";
-import { findProject } from "./project.ts";
+import type { LogSource } from "./verify-logs/log-source.ts";
 
 interface VerifyFlags {
   readonly trust?: string;
@@ -40,17 +40,30 @@ export const define: Define = (command, bind) => {
     .option("--allow-unanchored", "an intact log is a success even where nothing anchors it")
     .option("--state <dir>", "where the last verified checkpoint of each log is kept (default: user state)")
     .option("--deep", "recompute the trees over the records and the sidecars, however many there are")
-    .option("--tlog <dir>", "instead of a store, a C2SP tile log of another program, a leaf a record")
+    .option(
+      "--tlog <source>",
+      "instead of a store, another program's C2SP tile log, a leaf a record: a directory or URL",
+    )
     .action(
       bind(async (cli, store: string | undefined, flags: VerifyFlags) => {
         const { verifyLog } = await import("../logs/verify/verify.ts");
+        const { atLog, logSourceOf } = await import("./verify-logs/log-source.ts");
         const { verifyLogsDocument, verifyLogsText } = await import("../report/verify-logs.ts");
         const { platform, output } = cli;
-        const result = await verifyLog(await requestOf(cli, store, flags), {
-          ...platform,
-          progress: (done, total) =>
-            output.progress(`verifying: ${megabytes(done)} of ${megabytes(total)} MB`),
-        });
+        const request = await requestOf(cli, flags);
+        const source = logSourceOf(cli, store, flags);
+        refuseInside(cli, source, flags.anchor ?? []);
+        const anchors = await anchorsOf(cli, flags.anchor ?? [], request.trust);
+        const result = await atLog(cli, source, request.trust, (directory) =>
+          verifyLog(
+            { ...request, anchors, store: directory },
+            {
+              ...platform,
+              progress: (done, total) =>
+                output.progress(`verifying: ${megabytes(done)} of ${megabytes(total)} MB`),
+            },
+          ),
+        );
         output.result(verifyLogsDocument(result), () =>
           verifyLogsText(result, { color: output.color.stdout, columns: output.columns }),
         );
@@ -67,7 +80,8 @@ function exitCodeOf({ ok, verdict }: Verification): ExitCode {
   return verdict === "altered" ? 1 : 3;
 }
 
-async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags): Promise<VerifyRequest> {
+/** All but where the log and its anchors are. */
+async function requestOf(cli: Cli, flags: VerifyFlags): Promise<Omit<VerifyRequest, "store" | "anchors">> {
   const { files, cwd, userState, clock } = cli.platform;
   if (flags.trust === undefined) {
     throw new FleetsecError("usage", "--trust is missing", {
@@ -75,7 +89,6 @@ async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags
     });
   }
   const { MAX_TRUST_SIZE, parseTrust } = await import("../logs/verify/trust.ts");
-  const { readAnchors } = await import("../logs/verify/anchors.ts");
   const trust = parseTrust(files.read(resolve(cwd, flags.trust), MAX_TRUST_SIZE), flags.trust);
   const now = clock.now();
   const since = timeFlag(flags.since, "--since", now);
@@ -85,15 +98,9 @@ async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags
   }
   // a state that was asked for by name and cannot be written is no reason to find out at the end
   if (flags.state !== undefined) files.makeDirectory(resolve(cwd, flags.state));
-  const path = flags.tlog === undefined ? storeOf(cli, store) : tileLogOf(cli, store, flags);
-  for (const source of flags.anchor ?? []) refuseInside(files, path, source, resolve(cwd, source));
   return {
-    store: path,
     leaves: flags.tlog === undefined ? "batches" : "records",
     trust,
-    anchors: (flags.anchor ?? []).flatMap((source) =>
-      readAnchors(files, source, resolve(cwd, source), trust),
-    ),
     state: flags.state === undefined ? join(userState, "verified-logs") : resolve(cwd, flags.state),
     since,
     until,
@@ -103,63 +110,29 @@ async function requestOf(cli: Cli, store: string | undefined, flags: VerifyFlags
   };
 }
 
-/** A store cannot vouch for itself: whoever cuts it off has its checkpoints too. @throws FleetsecError `usage` */
-function refuseInside(files: Files, store: string, source: string, path: string): void {
-  if (files.kind(path) === undefined) return;
-  const [within, anchor] = [files.realPath(store), files.realPath(path)];
-  if (anchor !== within && !anchor.startsWith(`${within}/`)) return;
-  throw new FleetsecError("usage", `the anchor ${source} lies within the store that it is to anchor`, {
-    hint: "name a checkpoint that was kept or published elsewhere",
-  });
-}
-
-/** @throws FleetsecError `usage` where none is named; `not-found` and `input` where there is no directory */
-function storeOf(cli: Cli, store: string | undefined): string {
-  const { cwd } = cli.platform;
-  const project = store === undefined ? findProject(cli) : undefined;
-  if (store === undefined && project === undefined) {
-    throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
-      hint: "fleetsec verify-logs STORE --trust FILE",
-    });
-  }
-  return requireDirectory(
-    cli,
-    project === undefined ? resolve(cwd, store ?? "") : resolve(project.directory, project.config.logs.store),
+async function anchorsOf(
+  { platform }: Cli,
+  sources: readonly string[],
+  trust: Trust,
+): Promise<VerifyRequest["anchors"]> {
+  const { readAnchors } = await import("../logs/verify/anchors.ts");
+  return sources.flatMap((source) =>
+    readAnchors(platform.files, source, resolve(platform.cwd, source), trust),
   );
 }
 
-/** @throws FleetsecError `usage` for what is no directory, or flags that another's log has no use for */
-function tileLogOf(
-  cli: Cli,
-  store: string | undefined,
-  { tlog = "", since, until, maxAge }: VerifyFlags,
-): string {
-  if (store !== undefined) throw new FleetsecError("usage", "name a store or --tlog, not both");
-  if (since !== undefined || until !== undefined || maxAge !== undefined) {
-    throw new FleetsecError("usage", "the leaves of another program's log have no time", {
-      hint: "leave out --since, --until and --max-age",
+/** A log cannot vouch for itself: whoever cuts it off has its checkpoints too. @throws FleetsecError `usage` */
+function refuseInside({ platform }: Cli, log: LogSource, sources: readonly string[]): void {
+  const { files, cwd } = platform;
+  for (const source of sources) {
+    const path = resolve(cwd, source);
+    if (!("directory" in log) || files.kind(path) === undefined) continue;
+    const [within, anchor] = [files.realPath(log.directory), files.realPath(path)];
+    if (anchor !== within && !anchor.startsWith(`${within}/`)) continue;
+    throw new FleetsecError("usage", `the anchor ${source} lies within the store that it is to anchor`, {
+      hint: "name a checkpoint that was kept or published elsewhere",
     });
   }
-  if (/^[a-z][a-z0-9+.-]*:/i.test(tlog)) {
-    throw new FleetsecError("usage", `logs of that kind are not supported: ${tlog}`, {
-      hint: "copy it into a directory and name that",
-    });
-  }
-  return requireDirectory(cli, resolve(cli.platform.cwd, tlog));
-}
-
-function requireDirectory({ platform }: Cli, path: string): string {
-  const { files } = platform;
-  const kind = files.kind(path);
-  if (kind === undefined) {
-    throw new FleetsecError("not-found", `the store ${path} does not exist`, {
-      hint: "name the directory that logs sign --store was given",
-    });
-  }
-  if (kind !== "directory" && kind !== "symlink") {
-    throw new FleetsecError("input", `the store ${path} is not a directory`);
-  }
-  return path;
 }
 
 /** RFC 3339 date or date-time, or a duration back from now; in seconds since the epoch. */

@@ -4,3 +4,4 @@
  */
 export const nodeCrypto = () => process.getBuiltinModule("node:crypto");
 export const nodeTls = () => process.getBuiltinModule("node:tls");
+export const nodeZlib = () => process.getBuiltinModule("node:zlib");

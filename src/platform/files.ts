@@ -8,6 +8,8 @@ export interface WriteOptions {
   readonly mode?: number;
   /** Refuse with `exists` where the path is taken. */
   readonly exclusive?: boolean;
+  /** Not synced: for what may be lost with the machine. */
+  readonly transient?: boolean;
 }
 
 /** A file in a directory that is written as a whole. */

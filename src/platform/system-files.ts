@@ -110,7 +110,7 @@ export const systemFiles: Files = {
     const temporary = temporaryBeside(path);
     attempt(path, () => {
       try {
-        writeNew(temporary, data, options.mode ?? 0o644);
+        writeNew(temporary, data, options.mode ?? 0o644, options.transient !== true);
         if (options.exclusive === true) {
           // link(2) fails where the name is taken; rename(2) would replace it.
           fs.linkSync(temporary, path);
@@ -122,7 +122,7 @@ export const systemFiles: Files = {
         fs.rmSync(temporary, { force: true });
         throw error;
       }
-      syncDirectory(dirname(path));
+      if (options.transient !== true) syncDirectory(dirname(path));
     });
   },
 
@@ -240,13 +240,13 @@ function temporaryBeside(path: string): string {
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
-/** Writes and syncs a file that is not there yet. The mode is not subject to the umask. */
-function writeNew(path: string, data: string | Uint8Array, mode: number): void {
+/** Writes, and syncs unless told, a file that is not there yet. The mode is not subject to the umask. */
+function writeNew(path: string, data: string | Uint8Array, mode: number, sync = true): void {
   const fd = fs.openSync(path, "wx", 0o600);
   try {
     fs.writeFileSync(fd, data);
     fs.fchmodSync(fd, mode);
-    fs.fsyncSync(fd);
+    if (sync) fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
   }

@@ -280,7 +280,13 @@ describe("flags", () => {
     const altered = await run("--tlog", "log", "--trust", "log.pub");
     expect(altered.code).toBe(1);
     expect(altered.stdout).toContain("leaf 0");
-    for (const flags of [["log"], ["--since", "1h"], ["--tlog", "https://example.org/"]]) {
+    for (const flags of [
+      ["log"],
+      ["--since", "1h"],
+      ["--tlog", "ftp://example.org/"],
+      ["--tlog", "https://me:word@example.org/"],
+      ["--tlog", "https://example.org/?a=b"],
+    ]) {
       expect((await run("--tlog", "log", "--trust", "log.pub", ...flags)).code).toBe(2);
     }
   });

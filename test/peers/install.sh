@@ -28,6 +28,8 @@ core    lint_ocsp   pip    lint_ocsp_response --help pkilint==0.13.3
 core    go          path   go             version   -
 core    opa         go     opa            version   github.com/open-policy-agent/opa@v1.22.2
 core    zlint       go     zlint          -version  github.com/zmap/zlint/v3/cmd/zlint@v3.6.1
+core    tessera-fsck go   fsck             --help    github.com/transparency-dev/tessera/cmd/fsck@v1.0.4
+core    posix-oneshot go   posix-oneshot  --help    github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4
 core    x/mod       module -              -         golang.org/x/mod@v0.42.0
 core    x/crypto    module -              -         golang.org/x/crypto@v0.57.0
 core    node24      npm    node           --version node-linux-$arch@24.21.0

@@ -1,0 +1,92 @@
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { FleetsecError } from "../../errors.ts";
+import { fetchTileLog } from "../../logs/verify/fetch-tile-log.ts";
+import type { Trust } from "../../logs/verify/trust.ts";
+import { patient } from "../../platform/patient-http.ts";
+import type { Cli } from "../command.ts";
+import { findProject } from "../project.ts";
+import { hasScheme, httpUrl } from "../url.ts";
+
+/** The log that is to be verified: a directory, or where a copy of it is fetched from. */
+export type LogSource = { readonly directory: string } | { readonly url: URL };
+
+export interface LogSourceFlags {
+  readonly since?: string;
+  readonly until?: string;
+  readonly maxAge?: string;
+  readonly tlog?: string;
+}
+
+/** @throws FleetsecError `usage` where none, or two, are named; `not-found` and `input` where there is no directory */
+export function logSourceOf(cli: Cli, store: string | undefined, flags: LogSourceFlags): LogSource {
+  return flags.tlog === undefined ? { directory: storeOf(cli, store) } : tileLogOf(cli, store, flags);
+}
+
+/** Calls `use` with the directory of the log; a copy is there only until `use` has ended. */
+export async function atLog<T>(
+  cli: Cli,
+  source: LogSource,
+  trust: Trust,
+  use: (directory: string) => Promise<T>,
+): Promise<T> {
+  if ("directory" in source) return use(source.directory);
+  const { platform, output } = cli;
+  const into = join(tmpdir(), `fleetsec-log-${Buffer.from(platform.random(6)).toString("hex")}`);
+  platform.files.makeDirectory(into);
+  try {
+    const send = patient(platform.network, platform.clock);
+    const progress = (done: number, total: number) => output.progress(`fetching: ${done} of ${total} files`);
+    await fetchTileLog({ url: source.url, trust, into }, { ...platform, send, progress });
+    return await use(into);
+  } finally {
+    platform.files.remove(into);
+  }
+}
+
+function storeOf(cli: Cli, store: string | undefined): string {
+  const { cwd } = cli.platform;
+  const project = store === undefined ? findProject(cli) : undefined;
+  if (store === undefined && project === undefined) {
+    throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
+      hint: "fleetsec verify-logs STORE --trust FILE",
+    });
+  }
+  return requireDirectory(
+    cli,
+    project === undefined ? resolve(cwd, store ?? "") : resolve(project.directory, project.config.logs.store),
+  );
+}
+
+/** @throws FleetsecError `usage` for flags that another program's log has no use for */
+function tileLogOf(
+  cli: Cli,
+  store: string | undefined,
+  { tlog = "", since, until, maxAge }: LogSourceFlags,
+): LogSource {
+  if (store !== undefined) throw new FleetsecError("usage", "name a store or --tlog, not both");
+  if (since !== undefined || until !== undefined || maxAge !== undefined) {
+    throw new FleetsecError("usage", "the leaves of another program's log have no time", {
+      hint: "leave out --since, --until and --max-age",
+    });
+  }
+  if (!hasScheme(tlog)) return { directory: requireDirectory(cli, resolve(cli.platform.cwd, tlog)) };
+  const url = httpUrl(tlog, "--tlog");
+  if (url.search !== "") throw new FleetsecError("usage", `--tlog has a query: ${tlog}`);
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return { url };
+}
+
+function requireDirectory({ platform }: Cli, path: string): string {
+  const { files } = platform;
+  const kind = files.kind(path);
+  if (kind === undefined) {
+    throw new FleetsecError("not-found", `the store ${path} does not exist`, {
+      hint: "name the directory that logs sign --store was given",
+    });
+  }
+  if (kind !== "directory" && kind !== "symlink") {
+    throw new FleetsecError("input", `the store ${path} is not a directory`);
+  }
+  return path;
+}
