@@ -2,6 +2,7 @@ import type { Define } from "./command.ts";
 import type { KeygenFlags } from "./logs/keygen.ts";
 import type { LintFlags } from "./logs/lint.ts";
 import type { SignFlags } from "./logs/sign.ts";
+import { withReports } from "./reports.ts";
 
 export const define: Define = (command, bind) => {
   command
@@ -26,8 +27,7 @@ export const define: Define = (command, bind) => {
     .option("--max-records <n>", "close a batch after so many records (default: logs.max_records, or 100000)")
     .option("--new-input", "take an input that does not go on from where it was signed for a new one")
     .action(bind(async (cli, flags: SignFlags) => (await import("./logs/sign.ts")).sign(cli, flags)));
-  command
-    .command("lint")
+  withReports(command.command("lint"))
     .description("Check that every record is a right audit event. Findings end with exit code 1.")
     .requiredOption("--in <path...>", "log files, directories of log files, or - for standard input")
     .action(bind(async (cli, flags: LintFlags) => (await import("./logs/lint.ts")).lint(cli, flags)));

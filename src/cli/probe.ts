@@ -1,11 +1,13 @@
 import type { ExitCode } from "../errors.ts";
-import type { ProbeResult } from "../probe/result.ts";
+import { type ProbeResult, standingOf } from "../probe/result.ts";
 import type { Cli, Define } from "./command.ts";
 import { withPassphrase } from "./pki-project.ts";
 import type { ProbeFlags } from "./probe/flags.ts";
+import { type Findings, publish, wantedReports, withReports } from "./reports.ts";
+import { version } from "./version.ts";
 
 export const define: Define = (command, bind) => {
-  withPassphrase(command)
+  withReports(withPassphrase(command))
     .description(
       "Prove that each endpoint refuses every client without a valid certificate: a valid client must be\n" +
         "served, forged ones refused, and the valid client served again. A TARGET is https://HOST:PORT/PATH,\n" +
@@ -40,12 +42,12 @@ export const define: Define = (command, bind) => {
         if (flags.list === true) return listAttacks(cli);
         const { probeRequest } = await import("./probe/request.ts");
         const { probe } = await import("../probe/run.ts");
+        const reports = wantedReports(cli, flags);
         const request = await probeRequest(cli, targets, flags);
         const result = await probe(request, cli.platform, ({ target, connections }) =>
           cli.output.progress(`${target}: connection ${connections}`),
         );
-        await show(cli, result);
-        return exitCodeFor(cli, result);
+        return publish(cli, reports, await findingsOf(cli, result), exitCodeFor(cli, result));
       }),
     );
 };
@@ -54,22 +56,36 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
-async function show({ output }: Cli, result: ProbeResult): Promise<void> {
+async function findingsOf(cli: Cli, result: ProbeResult): Promise<Findings> {
   const [{ probeText }, { probeDocument }, { styleFor }] = await Promise.all([
     import("../report/probe.ts"),
     import("../report/probe-document.ts"),
     import("../report/style.ts"),
   ]);
-  output.result(probeDocument(result), () =>
-    probeText(result, { style: styleFor(output.color.stdout), columns: output.columns }),
-  );
+  const { output, platform } = cli;
+  return {
+    document: probeDocument(result),
+    text: () => probeText(result, { style: styleFor(output.color.stdout), columns: output.columns }),
+    report: async () => {
+      const { probeReport } = await import("../report/probe-report.ts");
+      const { placesOfTargets } = await import("./probe/places.ts");
+      return probeReport(result, {
+        version: version(),
+        time: platform.clock.now(),
+        placeOf: placesOfTargets(cli),
+      });
+    },
+  };
 }
 
-function exitCodeFor({ platform }: Cli, { interrupted, summary }: ProbeResult): ExitCode {
-  if (interrupted) return (platform.signal.reason as { code?: string }).code === "terminated" ? 143 : 130;
-  if (summary.bypassed > 0) return 1;
-  return summary.inconclusive > 0 ? 3 : 0;
+function exitCodeFor({ platform }: Cli, result: ProbeResult): ExitCode {
+  if (result.interrupted) {
+    return (platform.signal.reason as { code?: string }).code === "terminated" ? 143 : 130;
+  }
+  return EXIT_CODES[standingOf(result)];
 }
+
+const EXIT_CODES = { passed: 0, failed: 1, inconclusive: 3 } as const;
 
 async function listAttacks({ output }: Cli): Promise<ExitCode> {
   const [{ attacks }, { table }] = await Promise.all([

@@ -8,9 +8,11 @@ import type { CheckResult } from "../scaffold/check.ts";
 import type { ScaffoldResult } from "../scaffold/scaffold.ts";
 import type { Cli, Define } from "./command.ts";
 import { requireProject } from "./project.ts";
+import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
 import { DEPLOY_DIRECTORY, TEMPLATE_LIBRARY, templateSettings } from "./template-settings.ts";
+import { version } from "./version.ts";
 
-interface ScaffoldFlags {
+interface ScaffoldFlags extends ReportFlags {
   readonly list?: true;
   readonly out?: string;
   readonly dryRun?: true;
@@ -19,7 +21,7 @@ interface ScaffoldFlags {
 }
 
 export const define: Define = (command, bind) => {
-  command
+  withReports(command)
     .description(
       "Write configurations of gateways and their surroundings from fleetsec.yaml, each template into a\n" +
         "directory of its name. What is there and differs is shown and left as it is.",
@@ -68,6 +70,7 @@ async function write(cli: Cli, named: readonly string[], flags: ScaffoldFlags): 
       hint: "leave one of the two out",
     });
   }
+  const reports = wantedReports(cli, flags);
   const project = requireProject(cli);
   const { scaffold } = await import("../scaffold/scaffold.ts");
   const out =
@@ -83,9 +86,19 @@ async function write(cli: Cli, named: readonly string[], flags: ScaffoldFlags): 
     check: flags.check === true,
   };
   const result = await scaffold(platform, request);
-  output.result(documentOf(result, request), () => textOf(result, request, cli));
+  const document = documentOf(result, request);
+  const findings = {
+    document,
+    text: () => textOf(result, request, cli),
+    report: async () => {
+      const { scaffoldReport } = await import("../report/scaffold-report.ts");
+      const context = { version: version(), time: platform.clock.now(), document };
+      return scaffoldReport(result, context, (file) => relative(platform.cwd, resolve(out, file.path)));
+    },
+  };
+  const exit = await publish(cli, reports, findings, exitCode(result));
   if (result.files.some(isLeft)) output.note("hint: fleetsec scaffold --force replaces what differs");
-  return exitCode(result);
+  return exit;
 }
 
 function exitCode({ ok, files, checks }: ScaffoldResult): ExitCode {

@@ -1,12 +1,14 @@
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { durationFlag, parseDuration } from "../duration.ts";
 import { type ExitCode, FleetsecError } from "../errors.ts";
 import type { Trust } from "../logs/verify/trust.ts";
 import type { Verification, VerifyRequest } from "../logs/verify/verification.ts";
 import type { Cli, Define } from "./command.ts";
+import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
 import type { LogSource } from "./verify-logs/log-source.ts";
+import { version } from "./version.ts";
 
-interface VerifyFlags {
+interface VerifyFlags extends ReportFlags {
   readonly trust?: string;
   readonly anchor?: readonly string[];
   readonly since?: string;
@@ -22,7 +24,7 @@ interface VerifyFlags {
 const DEEP_BY_DEFAULT = 250_000;
 
 export const define: Define = (command, bind) => {
-  command
+  withReports(command)
     .description(
       "Verify a signed log offline: that no record was altered, removed, added or moved, and where.\n" +
         "Exit 0: intact and anchored. 1: altered. 3: not established, or nothing outside the store anchors it.",
@@ -50,6 +52,7 @@ export const define: Define = (command, bind) => {
         const { atLog, logSourceOf } = await import("./verify-logs/log-source.ts");
         const { verifyLogsDocument, verifyLogsText } = await import("../report/verify-logs.ts");
         const { platform, output } = cli;
+        const reports = wantedReports(cli, flags);
         const request = await requestOf(cli, flags);
         const source = logSourceOf(cli, store, flags);
         refuseInside(cli, source, flags.anchor ?? []);
@@ -64,13 +67,23 @@ export const define: Define = (command, bind) => {
             },
           ),
         );
-        output.result(verifyLogsDocument(result), () =>
-          verifyLogsText(result, { color: output.color.stdout, columns: output.columns }),
-        );
+        const findings = {
+          document: verifyLogsDocument(result),
+          text: () => verifyLogsText(result, { color: output.color.stdout, columns: output.columns }),
+          report: async () => {
+            const { verifyLogsReport } = await import("../report/verify-logs-report.ts");
+            return verifyLogsReport(result, {
+              version: version(),
+              time: platform.clock.now(),
+              store: "url" in source ? source.url.href : relative(platform.cwd, source.directory) || ".",
+            });
+          },
+        };
+        const exitCode = await publish(cli, reports, findings, exitCodeOf(result));
         if (result.kept.fault !== undefined) {
           output.warn(`the checkpoint could not be kept for the next run: ${result.kept.fault}`);
         }
-        return exitCodeOf(result);
+        return exitCode;
       }),
     );
 };

@@ -7,7 +7,8 @@ import { brokenRules } from "./rules.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export const CONFIG_NAME = "fleetsec.yaml";
-const MAX_BYTES = 1 << 20;
+/** More is no configuration. */
+export const MAX_CONFIG_BYTES = 1 << 20;
 /** More than any honest file has; each one is a chance to multiply. */
 const MAX_ALIASES = 100;
 
@@ -32,7 +33,11 @@ export function findConfig(files: Files, directory: string): string | undefined 
  * @throws FleetsecError `config`, or what reading the file throws
  */
 export function loadConfig(files: Files, path: string): LoadedConfig {
-  return { config: parseConfig(files.readText(path, MAX_BYTES), path), path, directory: dirname(path) };
+  return {
+    config: parseConfig(files.readText(path, MAX_CONFIG_BYTES), path),
+    path,
+    directory: dirname(path),
+  };
 }
 
 export function parseConfig(text: string, path: string): Config {

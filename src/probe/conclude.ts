@@ -1,5 +1,5 @@
 import type { Attack, Attempt } from "./attack.ts";
-import type { AttackResult, ControlResult, EndpointResult, Verdict } from "./result.ts";
+import type { AttackResult, ControlResult, EndpointResult } from "./result.ts";
 import type { Round, TriedAttack } from "./round.ts";
 import { type Judgement, looksRefused } from "./verdict.ts";
 import type { TlsVersion } from "./wire/versions.ts";
@@ -15,8 +15,8 @@ export function conclude(
     ...selected.flatMap((attack) => attack.versions.map((version) => resultOf(attack, version, rounds))),
     ...leftOut.map((attack) => notRun(attack, null, "not selected")),
   ];
-  const { verdict, reasons } = judgeEndpoint(selected, attacks, rounds);
-  return { ...where, verdict, reasons, control: rounds.flatMap(controlResult), attacks };
+  const { verdict, reasons, doubts } = judgeEndpoint(selected, attacks, rounds);
+  return { ...where, verdict, reasons, doubts, control: rounds.flatMap(controlResult), attacks };
 }
 
 /** Only versions that are in use today are a part of the verdict by themselves. */
@@ -167,16 +167,16 @@ function judgeEndpoint(
   selected: readonly Attack[],
   results: readonly AttackResult[],
   rounds: readonly Round[],
-): { readonly verdict: Verdict; readonly reasons: readonly string[] } {
+): Pick<EndpointResult, "verdict" | "reasons" | "doubts"> {
   const counted = results.filter(({ reportedOnly }) => !reportedOnly);
   const accepted = counted.filter(({ outcome }) => outcome === "accepted");
-  if (accepted.length > 0) return { verdict: "bypassed", reasons: accepted.map(describe) };
-  const reasons = [
+  const doubts = [
     ...controlDoubts(rounds),
     ...counted.filter(({ outcome }) => outcome === "inconclusive").map(describe),
     ...essentialGaps(selected, results, rounds),
   ];
-  return { verdict: reasons.length === 0 ? "enforced" : "inconclusive", reasons };
+  if (accepted.length > 0) return { verdict: "bypassed", reasons: accepted.map(describe), doubts };
+  return { verdict: doubts.length === 0 ? "enforced" : "inconclusive", reasons: doubts, doubts };
 }
 
 function describe({ id, tls, evidence }: AttackResult): string {

@@ -25,6 +25,8 @@ export interface AttackResult {
   readonly fix: string;
   /** Its acceptance is shown, and is no bypass. */
   readonly reportedOnly: boolean;
+  /** It was accepted, and a baseline lets that pass up to and with a day (YYYY-MM-DD, UTC). */
+  readonly tolerated?: { readonly expires: string; readonly reason: string };
 }
 
 /** One target at one of its addresses. */
@@ -34,6 +36,8 @@ export interface EndpointResult {
   readonly verdict: Verdict;
   /** Why the verdict is not better, one sentence each. */
   readonly reasons: readonly string[];
+  /** What could not be established, whatever the verdict: a bypass outweighs it, and does not settle it. */
+  readonly doubts: readonly string[];
   readonly control: readonly ControlResult[];
   readonly attacks: readonly AttackResult[];
 }
@@ -52,4 +56,40 @@ export interface ProbeResult {
   readonly unreachable: readonly UnreachableAddress[];
   /** The run was ended before its time; what was not reached is `not-run`. */
   readonly interrupted: boolean;
+  /** Where the findings were held to a baseline: what it says that is no longer so. */
+  readonly baseline?: {
+    readonly expired: readonly BaselineEntry[];
+    readonly unused: readonly BaselineEntry[];
+  };
+}
+
+/** A finding that is accepted for a time. */
+export interface BaselineEntry {
+  readonly attack: string;
+  readonly target: string;
+  /** Absent: on every version. */
+  readonly tls?: "1.2" | "1.3";
+  /** The last day on which it counts, YYYY-MM-DD in UTC. */
+  readonly expires: string;
+  readonly reason: string;
+}
+
+/** An attack whose success is a bypass that nobody has accepted. */
+export function isBypass({ outcome, reportedOnly, tolerated }: AttackResult): boolean {
+  return outcome === "accepted" && !reportedOnly && tolerated === undefined;
+}
+
+/** What all of it comes to. A tolerated bypass is no failure; what is doubtful beside it stays a doubt. */
+export function standingOf({ endpoints, interrupted }: ProbeResult): "passed" | "failed" | "inconclusive" {
+  if (endpoints.some(({ attacks }) => attacks.some(isBypass))) return "failed";
+  return endpoints.some(isDoubtful) || interrupted || endpoints.length === 0 ? "inconclusive" : "passed";
+}
+
+function isDoubtful({ verdict, doubts, control, attacks }: EndpointResult): boolean {
+  return (
+    verdict === "inconclusive" ||
+    doubts.length > 0 ||
+    control.some(({ outcome }) => outcome === "inconclusive") ||
+    attacks.some(({ outcome, reportedOnly }) => outcome === "inconclusive" && !reportedOnly)
+  );
 }

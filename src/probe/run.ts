@@ -85,7 +85,8 @@ async function probeTarget(
   const addresses = request.addresses.get(hostPort(target)) ?? (await addressesOf(target, outside));
   if (addresses.length === 0) {
     const nowhere = conclude({ target: target.url, address: target.host }, request.attacks, others, []);
-    return { endpoints: [{ ...nowhere, reasons: [`${target.host} does not resolve`] }], unreachable: [] };
+    const reasons = [`${target.host} does not resolve`];
+    return { endpoints: [{ ...nowhere, reasons, doubts: reasons }], unreachable: [] };
   }
   const results = await Promise.all(
     addresses.map(async ({ address }) => {

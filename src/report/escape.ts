@@ -10,6 +10,7 @@ export function escapeText(text: string, options: { newlines?: boolean } = {}): 
   );
 }
 
-// C0, DEL, C1; Unicode Cf (bidirectional controls, zero width, BOM), line and paragraph separators; surrogates.
+// C0, DEL, C1; Unicode Cf (bidirectional controls, zero width, BOM), line and paragraph separators; surrogates;
+// the two noncharacters that XML forbids.
 // eslint-disable-next-line no-control-regex
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Cf}|\p{Cs}/gu;
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffe\uffff]|\p{Cf}|\p{Cs}/gu;

@@ -1,5 +1,6 @@
 import type { AttackResult, EndpointResult, ProbeResult, Verdict } from "../probe/result.ts";
 import { escapeText } from "./escape.ts";
+import { gatheredDoubts } from "./probe-doubts.ts";
 import { probeMatrix } from "./probe-matrix.ts";
 import type { Style } from "./style.ts";
 import { wrap } from "./wrap.ts";
@@ -22,7 +23,7 @@ function endpointText(endpoint: EndpointResult, options: ProbeTextOptions): stri
     style.strong(`${escapeText(endpoint.target)} at ${escapeText(endpoint.address)}`),
     probeMatrix(endpoint, options),
     ...findings(endpoint, options),
-    ...doubts(endpoint, options),
+    ...doubtful(endpoint, options),
     ...notRun(endpoint, columns),
     verdictLine(endpoint, options),
   ].join("\n");
@@ -64,12 +65,13 @@ function findings({ attacks }: EndpointResult, { style, columns }: ProbeTextOpti
 
 const LABEL = "HAProxy ".length;
 
-function doubts({ verdict, reasons }: EndpointResult, { style, columns }: ProbeTextOptions): string[] {
-  if (verdict !== "inconclusive") return [];
+/** A bypass outweighs them in the verdict, and does not settle them. */
+function doubtful({ doubts }: EndpointResult, { style, columns }: ProbeTextOptions): string[] {
+  if (doubts.length === 0) return [];
   return [
     "",
     style.unsure("? not established:"),
-    ...reasons.map((reason) => hanging("  ", escapeText(reason), columns)),
+    ...gatheredDoubts(doubts).map((doubt) => hanging("  ", escapeText(doubt), columns)),
   ];
 }
 

@@ -18,6 +18,7 @@ table() {
 core    nginx       apt    nginx          -v        nginx libnginx-mod-stream libnginx-mod-http-js
 core    haproxy     apt    haproxy        -v        haproxy
 core    openssl     apt    openssl        version   openssl
+core    chromium    apt    chromium       --version chromium
 core    certtool    apt    certtool       --version gnutls-bin
 core    gnutls-serv apt    gnutls-serv    --version gnutls-bin
 core    mosquitto   apt    mosquitto      -h        mosquitto

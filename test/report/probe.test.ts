@@ -28,6 +28,7 @@ function resultOf(
     address: "192.0.2.1",
     verdict,
     reasons: verdict === "enforced" ? [] : ["no-cert on TLS 1.3: something"],
+    doubts: verdict === "inconclusive" ? ["no-cert on TLS 1.3: something"] : [],
     control: [
       { tls: "1.3", outcome: "accepted", evidence: "HTTP 200" },
       { tls: "1.2", outcome: "refused", evidence: "TLS 1.2 is not offered" },

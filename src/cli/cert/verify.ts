@@ -5,8 +5,10 @@ import type { Purpose } from "../../pki/verify/request.ts";
 import type { FileVerdict, FilesRequest } from "../../pki/verify/verify-files.ts";
 import type { Cli, Define } from "../command.ts";
 import { findProject } from "../project.ts";
+import { publish, type ReportFlags, wantedReports, withReports } from "../reports.ts";
+import { version } from "../version.ts";
 
-interface Flags {
+interface Flags extends ReportFlags {
   readonly purpose?: string;
   readonly name?: string;
   readonly at?: string;
@@ -16,7 +18,7 @@ interface Flags {
 }
 
 export const define: Define = (command, bind) => {
-  command
+  withReports(command)
     .argument("<file...>", "PEM or DER files; the first certificate of each is judged")
     .option("--purpose <purpose>", "what it is to be used for in TLS: client or server")
     .option("--name <name>", "host name, IP address or URI that it must carry")
@@ -29,6 +31,7 @@ export const define: Define = (command, bind) => {
         const { verifyFiles } = await import("../../pki/verify/verify-files.ts");
         const { certVerifyDocument, certVerifyText } = await import("../../report/cert-verify.ts");
         const { styleFor } = await import("../../report/style.ts");
+        const reports = wantedReports(cli, flags);
         const request = await requestOf(cli, paths, flags);
         const { isoTime } = await import("../../pki/verify/time.ts");
         // what the user wrote names the file better than where it lies
@@ -37,10 +40,15 @@ export const define: Define = (command, bind) => {
           file: paths[i] ?? verdict.file,
         }));
         const result = { at: isoTime(request.at), purpose: request.purpose, name: flags.name, verdicts };
-        cli.output.result(certVerifyDocument(result), () =>
-          certVerifyText(result, cli.output.columns, styleFor(cli.output.color.stdout)),
-        );
-        return exitCodeFor(verdicts);
+        const findings = {
+          document: certVerifyDocument(result),
+          text: () => certVerifyText(result, cli.output.columns, styleFor(cli.output.color.stdout)),
+          report: async () => {
+            const { certVerifyReport } = await import("../../report/cert-verify-report.ts");
+            return certVerifyReport(result, { version: version(), time: cli.platform.clock.now() });
+          },
+        };
+        return publish(cli, reports, findings, exitCodeFor(verdicts));
       }),
     );
 };

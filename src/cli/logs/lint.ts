@@ -4,19 +4,30 @@ import { type LintFinding, lintLogs, type LintResult } from "../../logs/lint/lin
 import { escapeText } from "../../report/escape.ts";
 import { table } from "../../report/table.ts";
 import type { Cli } from "../command.ts";
+import { publish, type ReportFlags, wantedReports } from "../reports.ts";
+import { version } from "../version.ts";
 
-export interface LintFlags {
+export interface LintFlags extends ReportFlags {
   readonly in: readonly string[];
 }
 
-export async function lint({ platform, output }: Cli, flags: LintFlags): Promise<ExitCode> {
+export async function lint(cli: Cli, flags: LintFlags): Promise<ExitCode> {
+  const { platform, output } = cli;
+  const reports = wantedReports(cli, flags);
   const inputs = flags.in.map((path) => (path === "-" ? path : resolve(platform.cwd, path)));
   const result = await lintLogs(inputs, platform);
   for (const path of result.skipped) output.note(`passed over ${escapeText(path)}: no plain log file`);
-  output.result({ schema: "fleetsec.logs-lint/v1", ...result }, () =>
-    textOf(result, platform.cwd, output.columns),
-  );
-  return result.ok ? 0 : 1;
+  const document = { schema: "fleetsec.logs-lint/v1", ...result };
+  const findings = {
+    document,
+    text: () => textOf(result, platform.cwd, output.columns),
+    report: async () => {
+      const { logsLintReport } = await import("../../report/logs-lint-report.ts");
+      const context = { version: version(), time: platform.clock.now(), document };
+      return logsLintReport(result, context, (file) => (file === "-" ? file : relative(platform.cwd, file)));
+    },
+  };
+  return publish(cli, reports, findings, result.ok ? 0 : 1);
 }
 
 function textOf({ ok, checked, faults, findings }: LintResult, cwd: string, columns: number): string {

@@ -1,10 +1,10 @@
-import type { PassphraseFlags } from "../pki-project.ts";
-
 import { resolve } from "node:path";
 import type { LoadedConfig } from "../../config/load.ts";
+import type { PassphraseFlags } from "../pki-project.ts";
+import type { ReportFlags } from "../reports.ts";
 
 /** The flags of `probe`, as commander gives them. */
-export interface ProbeFlags extends PassphraseFlags {
+export interface ProbeFlags extends PassphraseFlags, ReportFlags {
   readonly attack?: readonly string[];
   readonly skip?: readonly string[];
   readonly list?: true;

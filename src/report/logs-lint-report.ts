@@ -1,0 +1,66 @@
+import type { LintFinding, LintResult } from "../logs/lint/lint.ts";
+import type { Check, Report, Rule } from "./report.ts";
+
+/** The result of `logs lint` as every report format is made from it. */
+export function logsLintReport(
+  result: LintResult,
+  context: Pick<Report, "version" | "time" | "document">,
+  shownPath: (file: string) => string,
+): Report {
+  const { ok, checked, faults, findings } = result;
+  const rest = faults - findings.length;
+  const records = `${checked.records} ${checked.records === 1 ? "record" : "records"}`;
+  return {
+    ...context,
+    command: "logs lint",
+    headline: ok ? `${records} checked: every one is a right event` : `${faults} faults in ${records}`,
+    rules: [RECORDS, ...new Set(findings.map(({ code }) => code))].map((rule) =>
+      typeof rule === "string" ? ruleOf(rule) : rule,
+    ),
+    checks: [
+      ...findings.map((finding) => checkOf(finding, shownPath(finding.file))),
+      ...(rest > 0 ? [summed("failed", `and ${rest} more faults`)] : []),
+      ...(ok ? [summed("passed", `${records} checked`)] : []),
+    ],
+  };
+}
+
+const RECORDS: Rule = {
+  id: "records",
+  title: "every record is a right event",
+  meaning: "records that are no right events are of no use as evidence",
+  reference: "",
+  fix: "",
+};
+
+function summed(outcome: "passed" | "failed", evidence: string): Check {
+  return { rule: RECORDS.id, outcome, subject: "all inputs", variant: "", evidence, key: ["all"] };
+}
+
+function ruleOf(code: LintFinding["code"]): Rule {
+  return { ...RECORDS, id: code, title: TITLES[code] };
+}
+
+const TITLES: Readonly<Record<LintFinding["code"], string>> = {
+  NOT_UTF8: "the line is not UTF-8",
+  NOT_JSON: "the line is no JSON",
+  NOT_OBJECT: "the line is no JSON object",
+  TOO_DEEP: "the object is nested too deep",
+  DUPLICATE_KEY: "a key stands there twice",
+  FIELD_MISSING: "a required field is missing",
+  FIELD_INVALID: "a field has no right value",
+  SIGNATURE_MISMATCH: "the record's own digest is not its digest",
+};
+
+function checkOf({ code, field, detail, line }: LintFinding, path: string): Check {
+  const subject = path === "-" ? "standard input" : path;
+  return {
+    rule: code,
+    outcome: "failed",
+    subject,
+    variant: `line ${line}${field === undefined ? "" : `, ${field}`}`,
+    evidence: detail,
+    place: path === "-" ? undefined : { path, line },
+    key: [subject, String(line), field ?? ""],
+  };
+}
