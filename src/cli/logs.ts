@@ -25,6 +25,11 @@ export const define: Define = (command, bind) => {
     .requiredOption("--key <file...>", "the log's private key; a second one signs as well")
     .option("--interval <duration>", "close a batch after this time (default: logs.interval, or 5m)")
     .option("--max-records <n>", "close a batch after so many records (default: logs.max_records, or 100000)")
+    .option("--follow", "go on with what is written, through log rotation, until SIGTERM")
+    .option(
+      "--heartbeat",
+      "while following: a batch every interval, though nothing came (also logs.heartbeat)",
+    )
     .option("--new-input", "take an input that does not go on from where it was signed for a new one")
     .action(bind(async (cli, flags: SignFlags) => (await import("./logs/sign.ts")).sign(cli, flags)));
   withReports(command.command("lint"))

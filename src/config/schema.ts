@@ -222,6 +222,10 @@ const logs = z.strictObject({
   store: z.string().min(1).default("audit-log"),
   interval: duration.prefault("5m"),
   max_records: z.int().min(1).max(10_000_000).default(100_000),
+  heartbeat: z
+    .boolean()
+    .default(false)
+    .describe("logs sign --follow: a batch every interval, though nothing came"),
 });
 
 export const configSchema = z

@@ -45,6 +45,8 @@ export interface Files {
   kind(path: string): FileKind | undefined;
   /** Permission bits, size and kind of what the path leads to, and when it was changed (milliseconds). */
   stat(path: string): {
+    /** Device and inode, as of an open file. */
+    readonly id: string;
     readonly mode: number;
     readonly size: number;
     readonly mtime: number;

@@ -13,7 +13,8 @@ export const systemFiles: Files = {
 
   stat(path) {
     const stat = attempt(path, () => fs.statSync(path));
-    return { mode: stat.mode & 0o7777, size: stat.size, mtime: stat.mtimeMs, kind: kindOf(stat) };
+    const { dev, ino, size, mtimeMs } = stat;
+    return { id: `${dev}:${ino}`, mode: stat.mode & 0o7777, size, mtime: mtimeMs, kind: kindOf(stat) };
   },
 
   read(path, maxBytes) {

@@ -1,23 +1,21 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { readKeyFile } from "../../src/logs/key-file.ts";
-import { batchPath } from "../../src/logs/layout.ts";
-import { parseLeaf } from "../../src/logs/leaf.ts";
 import { parseNote } from "../../src/logs/note.ts";
-import { bundlePath, parseBundle } from "../../src/logs/tiles.ts";
 import { systemFiles } from "../../src/platform/system-files.ts";
-import {
-  eventOf,
-  type ModelBatch,
-  modelStore,
-  readStore,
-  type StoreFiles,
-  summaryOf,
-} from "../logs/store-model.ts";
+import { batchesOf, eventOf, modelStore, readStore, summaryOf } from "../logs/store-model.ts";
 import { requireEngines } from "../peers/engines.ts";
 import { scratch } from "../support/scratch.ts";
 
@@ -60,21 +58,6 @@ const sign = [
   "40",
 ];
 
-/** The batches of a store, with the times that its leaves state. */
-function batchesOf(files: StoreFiles): ModelBatch[] {
-  const sequence = [...files.keys()]
-    .filter((path) => path.startsWith("fleetsec/batch/"))
-    .map((_, seq) => seq);
-  const size = sequence.length;
-  const bundles = Array.from({ length: Math.ceil(size / 256) }, (_, index) => {
-    const width = Math.min(256, size - index * 256);
-    return parseBundle(files.get(bundlePath(index, width)) ?? Buffer.of(), width);
-  });
-  return bundles
-    .flat()
-    .map((leaf, seq) => ({ ...parseLeaf(leaf), data: files.get(batchPath(seq)) ?? Buffer.of() }));
-}
-
 /** Every root that was ever published, by size; a second one at a size fails. */
 function watchRoots(directory: string, roots: Map<string, string>): void {
   const kept = join(directory, "store/fleetsec/checkpoint");
@@ -105,6 +88,51 @@ describe("logs sign", () => {
       const batches = readdirSync(join(directory, "store/fleetsec/batch"));
       expect(batches).toEqual(["000.jsonl"]);
       expect(readdirSync(join(directory, "store.signer"))).toEqual(["state.json"]);
+    },
+  );
+
+  test.each([
+    ["SIGTERM", 0],
+    ["SIGINT", 130],
+  ] as const)(
+    "following a log that is rotated signs all of it, and ends at %s with %i",
+    async (signal, code) => {
+      const directory = scratch();
+      expect(await run(directory, ["logs", "keygen", "--origin", "e2e/audit"])).toMatchObject({ code: 0 });
+      appendFileSync(join(directory, "a.log"), "1\n");
+      const flags = [
+        "--in",
+        "a.log",
+        "--store",
+        "store",
+        "--key",
+        "audit.key",
+        "--max-records",
+        "1",
+        "--follow",
+      ];
+      const child = spawn(process.execPath, [cli, "logs", "sign", ...flags], {
+        cwd: directory,
+        stdio: "ignore",
+      });
+      const ended = once(child, "close");
+      const batches = join(directory, "store/fleetsec/batch");
+      const signed = async (count: number) => {
+        while (!existsSync(join(directory, `store/fleetsec/checkpoint/${count}`))) await delay(5);
+      };
+      await signed(1);
+      appendFileSync(join(directory, "a.log"), "2\n");
+      renameSync(join(directory, "a.log"), join(directory, "a.log.1"));
+      appendFileSync(join(directory, "a.log"), "3\n");
+      await signed(3);
+      copyFileSync(join(directory, "a.log"), join(directory, "a.log.0"));
+      truncateSync(join(directory, "a.log"));
+      appendFileSync(join(directory, "a.log"), "4\n");
+      await signed(4);
+      child.kill(signal);
+      expect(await ended).toEqual([code, null]);
+      const texts = readdirSync(batches).map((name) => readFileSync(join(batches, name), "utf8"));
+      expect(texts).toEqual(["1\n", "2\n", "3\n", "4\n"]);
     },
   );
 

@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import * as fc from "fast-check";
 import { formatCheckpoint } from "../../src/logs/checkpoint.ts";
 import { batchPath, checkpointPath, hashesPath } from "../../src/logs/layout.ts";
-import { formatLeaf } from "../../src/logs/leaf.ts";
+import { formatLeaf, parseLeaf } from "../../src/logs/leaf.ts";
 import { HASH_SIZE, leafHash, rootOf } from "../../src/logs/merkle.ts";
 import { type LogSigner, localSigner, signNote } from "../../src/logs/signer.ts";
-import { bundlePath, encodeBundle, tilePath, tilesOf } from "../../src/logs/tiles.ts";
+import { bundlePath, encodeBundle, parseBundle, tilePath, tilesOf } from "../../src/logs/tiles.ts";
 import { verifierKey } from "../../src/logs/verifier-key.ts";
 
 /**
@@ -111,6 +111,21 @@ export async function modelStore(
 
 function removePartials(files: StoreFiles, ...full: readonly string[]): void {
   for (const path of files.keys()) if (full.some((tile) => path.startsWith(`${tile}.p/`))) files.delete(path);
+}
+
+/** The batches of a store, with the times that its leaves state. */
+export function batchesOf(files: StoreFiles): ModelBatch[] {
+  const sequence = [...files.keys()]
+    .filter((path) => path.startsWith("fleetsec/batch/"))
+    .map((_, seq) => seq);
+  const size = sequence.length;
+  const bundles = Array.from({ length: Math.ceil(size / 256) }, (_, index) => {
+    const width = Math.min(256, size - index * 256);
+    return parseBundle(files.get(bundlePath(index, width)) ?? Buffer.of(), width);
+  });
+  return bundles
+    .flat()
+    .map((leaf, seq) => ({ ...parseLeaf(leaf), data: files.get(batchPath(seq)) ?? Buffer.of() }));
 }
 
 /** Writes the files of a store into `directory`. */

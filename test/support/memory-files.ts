@@ -25,8 +25,8 @@ export function memoryFiles(tree: MemoryTree): Files {
     stat: (path) => {
       const data = tree.get(path);
       if (data === undefined && below(path).length > 0)
-        return { mode: 0o755, size: 0, mtime: 0, kind: "directory" };
-      return { mode: 0o600, size: read(path, Infinity).length, mtime: 0, kind: "file" };
+        return { id: path, mode: 0o755, size: 0, mtime: 0, kind: "directory" };
+      return { id: path, mode: 0o600, size: read(path, Infinity).length, mtime: 0, kind: "file" };
     },
     read,
     readText: (path, maxBytes) => decodeUtf8(read(path, maxBytes), path),

@@ -15,6 +15,8 @@ export interface SignFlags {
   readonly interval?: string;
   readonly maxRecords?: string;
   readonly newInput?: true;
+  readonly follow?: true;
+  readonly heartbeat?: true;
 }
 
 const DEFAULT_INTERVAL = 300;
@@ -24,15 +26,22 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   const { platform, output } = cli;
   const absolute = (path: string) => resolve(platform.cwd, path);
   const keyFiles = flags.key.map(absolute);
+  const follow = flags.follow === true;
+  if (flags.heartbeat === true && !follow) {
+    throw new FleetsecError("usage", "--heartbeat is for --follow: it signs while nothing comes");
+  }
   const request = {
     ...limitsOf(cli, flags),
+    follow,
     keyFiles,
     inputs: flags.in.map((path) => (path === "-" ? path : absolute(path))),
     newInput: flags.newInput === true,
   };
+  if (follow) output.note(`following ${count(flags.in.length, "input", "inputs")}; SIGTERM ends it`);
   const result = await signLogs(request, {
     ...platform,
     signers: readSigners(cli, keyFiles),
+    onWarning: (text) => output.warn(escapeText(text)),
     onBatch: ({ batches, records }) => output.progress(`signed ${records} records in ${batches} batches`),
   });
   for (const path of result.skipped) output.note(`passed over ${escapeText(path)}: no plain log file`);
@@ -43,6 +52,9 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   }
   const root = Buffer.from(result.root).toString("base64");
   output.result({ schema: "fleetsec.logs-sign/v1", ...result, root }, () => textOf(result, root));
+  // SIGTERM is how following ends; Ctrl-C tells the shell that what comes after is not to run
+  const { reason } = platform.signal as { readonly reason: unknown };
+  if (follow && reason instanceof FleetsecError && reason.code === "interrupted") throw reason;
   return 0;
 }
 
@@ -67,6 +79,7 @@ function limitsOf(cli: Cli, flags: SignFlags) {
       flags.maxRecords === undefined
         ? (logs?.max_records ?? DEFAULT_MAX_RECORDS)
         : countFlag(flags.maxRecords),
+    heartbeat: flags.heartbeat ?? logs?.heartbeat ?? false,
   };
 }
 

@@ -10,8 +10,6 @@ export interface OpenBatch {
   readonly records: number;
   /** Whether it takes no more: too many records, too many bytes, or a last line without a newline. */
   readonly full: boolean;
-  /** When its first record came, in milliseconds since the epoch; undefined while there is none. */
-  readonly opened: number | undefined;
   /** Takes as many whole lines as fit; gives what it took. */
   add(lines: Buffer, now: number): { readonly bytes: number; readonly lines: number };
   /**
@@ -41,9 +39,6 @@ export function openBatch(maxRecords: number): OpenBatch {
     },
     get full() {
       return full;
-    },
-    get opened() {
-      return opened;
     },
     add(lines, now) {
       const taken = fitting(lines, maxRecords - records, MAX_BATCH_BYTES - (end - 1));

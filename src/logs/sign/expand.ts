@@ -25,16 +25,10 @@ export function expandInputs(files: Files, inputs: readonly string[]): ExpandedI
       paths.push(input);
       continue;
     }
-    const usable = (name: string) =>
-      !name.startsWith(".") && !COMPRESSED.test(name) && files.kind(join(input, name)) === "file";
     const names = files.list(input);
-    skipped.push(...names.filter((name) => !usable(name)).map((name) => join(input, name)));
-    paths.push(
-      ...names
-        .filter(usable)
-        .sort(byRotation)
-        .map((name) => join(input, name)),
-    );
+    const usable = names.filter((name) => isLogFile(files, input, name));
+    skipped.push(...names.filter((name) => !usable.includes(name)).map((name) => join(input, name)));
+    paths.push(...usable.sort(byRotation).map((name) => join(input, name)));
   }
   if (paths.length === 0) {
     throw new FleetsecError("input", `there is no log file in ${inputs.join(", ")}`, {
@@ -44,9 +38,19 @@ export function expandInputs(files: Files, inputs: readonly string[]): ExpandedI
   return { paths: [...new Set(paths)], skipped };
 }
 
+/** Whether a name in a directory of logs is one of them. */
+export function isLogFile(files: Files, directory: string, name: string): boolean {
+  return !name.startsWith(".") && !COMPRESSED.test(name) && files.kind(join(directory, name)) === "file";
+}
+
 /** Whether the user's path is a directory; a symlink is as good as what it leads to. */
 export function isDirectory(files: Files, path: string): boolean {
-  return files.kind(path) !== undefined && files.stat(path).kind === "directory";
+  try {
+    return files.stat(path).kind === "directory";
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "not-found") return false;
+    throw error;
+  }
 }
 
 /** By name; of one log's files, which differ in a number at the end, the oldest first. */

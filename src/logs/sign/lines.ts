@@ -11,7 +11,7 @@ const BLOCK = 1 << 20;
 /** Where bytes come from. */
 export interface ByteSource {
   /**
-   * Reads into `target`, waiting no longer than until `until` (milliseconds since the epoch).
+   * Reads into `target`, waiting no longer than until `until`, by the monotonic clock.
    * @returns the bytes read, 0 at the end, undefined when nothing came in time
    */
   read(target: Buffer, until: number): Promise<number | undefined>;

@@ -16,6 +16,25 @@ export interface Placed {
   readonly start: Start;
   /** The file whose bytes were compared; undefined where nothing of it is signed. */
   readonly id?: string;
+  /** Of those bytes. */
+  readonly ends?: Ends;
+}
+
+/** The first and the last bytes of what was read of a file: by them a change of it is seen. */
+export interface Ends {
+  readonly head: Buffer;
+  readonly last: Buffer;
+}
+
+/** How many they are, at most. */
+export const WINDOW = 4096;
+export const NO_ENDS: Ends = { head: Buffer.alloc(0), last: Buffer.alloc(0) };
+
+export function extendEnds({ head, last }: Ends, bytes: Buffer): Ends {
+  return {
+    head: head.length < WINDOW ? Buffer.concat([head, bytes.subarray(0, WINDOW - head.length)]) : head,
+    last: Buffer.concat([last, bytes.subarray(-WINDOW)]).subarray(-WINDOW),
+  };
 }
 
 export interface PlacedFiles {
@@ -47,10 +66,17 @@ export function placeFiles(
       return;
     }
   };
+  const ids = new Map(
+    known.flatMap((position) => (position.file === undefined ? [] : [[position.file, position]])),
+  );
   for (const path of paths) {
+    const same = ids.size === 0 ? undefined : ids.get(files.stat(path).id);
+    if (same !== undefined) claim(path, [same]);
+  }
+  for (const path of paths.filter((candidate) => !placed.has(candidate))) {
     claim(
       path,
-      known.filter(({ name }) => name === path),
+      [...free].filter(({ name }) => name === path),
     );
   }
   // then those that were renamed; the longest match wins
@@ -81,23 +107,25 @@ function reading<T>(files: Files, path: string, read: (file: OpenFile) => T): T 
 }
 
 /** Where the file goes on from a position, or undefined where it does not begin with what was signed. */
-function continuing(file: OpenFile, position: InputPosition): Placed | undefined {
+export function continuing(file: OpenFile, position: InputPosition): Placed | undefined {
   if (file.size < position.bytes) return undefined;
-  const hash = hashPrefix(file, position.bytes);
+  const { hash, ends } = readPrefix(file, position.bytes);
   const same = hash.copy().digest("hex") === position.sha256;
-  return same ? { start: { ...position, hash }, id: file.id } : undefined;
+  return same ? { start: { ...position, hash }, id: file.id, ends } : undefined;
 }
 
-function hashPrefix(file: OpenFile, bytes: number): Hash {
+function readPrefix(file: OpenFile, bytes: number): { readonly hash: Hash; readonly ends: Ends } {
   const hash = createHash("sha256");
+  let ends = NO_ENDS;
   const block = Buffer.allocUnsafe(Math.min(bytes, 1 << 20));
   for (let at = 0; at < bytes;) {
     const read = file.read(block.subarray(0, Math.min(block.length, bytes - at)), at);
     if (read === 0) break;
     hash.update(block.subarray(0, read));
+    ends = extendEnds(ends, block.subarray(0, read));
     at += read;
   }
-  return hash;
+  return { hash, ends };
 }
 
 function firstRecordHash(file: OpenFile): string {
@@ -110,7 +138,7 @@ function firstOf(data: Buffer): string {
   return leafHash(newline < 0 ? data : data.subarray(0, newline)).toString("hex");
 }
 
-function changed(path: string, size: number, { bytes, lines }: InputPosition): FleetsecError {
+export function changed(path: string, size: number, { bytes, lines }: InputPosition): FleetsecError {
   const what =
     size < bytes
       ? `is shorter than the ${bytes} bytes of it that are signed`

@@ -16,6 +16,11 @@ export interface BatchLimits {
   /** Seconds after its first record came. */
   readonly interval: number;
   readonly maxRecords: number;
+  /**
+   * Closes a batch every interval, also an empty one, and an empty one at once: from there on the
+   * log's silence means that nothing was signed, and not that nothing happened.
+   */
+  readonly heartbeat?: boolean;
 }
 
 export type RunParts = Pick<Platform, "clock" | "signal"> & {
@@ -23,10 +28,19 @@ export type RunParts = Pick<Platform, "clock" | "signal"> & {
   readonly onBatch?: (signed: SignedAmount) => void;
 };
 
+/** What a run must know of an input to sign lines of it. */
+export type SignedInput = Pick<LineInput, "name" | "position" | "take">;
+
 /** One run of the signer: inputs go in, batches come out. */
 export interface SigningRun {
   /** Notes how far an input is signed; undefined forgets it. */
   record(name: string, position: InputPosition | undefined): void;
+  /** Takes of the whole lines at hand what fits into the batch, and publishes it where it is full. */
+  take(input: SignedInput, lines: Buffer): Promise<void>;
+  /** When the open batch must be closed, by the monotonic clock. */
+  deadline(): number;
+  /** Publishes the open batch where its time is over. */
+  publishDue(): Promise<void>;
   /** Takes an input to its end. Its last lines may be in a batch that is still open. */
   sign(input: LineInput): Promise<void>;
   /** Closes the last batch. */
@@ -47,11 +61,13 @@ export function signingRun(
   others: readonly InputPosition[],
 ): SigningRun {
   const { clock, signal, onBatch } = parts;
+  const interval = limits.interval * 1000;
   const batch = openBatch(limits.maxRecords);
   const positions = new Map(others.map((position) => [position.name, position]));
   const splitLines: string[] = [];
   let tail = start;
   let signed: SignedAmount = { batches: 0, records: 0, bytes: 0 };
+  let due = limits.heartbeat === true ? clock.monotonic() : Number.POSITIVE_INFINITY;
 
   const record = (name: string, position: InputPosition | undefined): void => {
     positions.delete(name);
@@ -61,6 +77,7 @@ export function signingRun(
   const flush = async (): Promise<void> => {
     const closed = batch.close(clock.now(), tail.closed);
     tail = await publishBatch(log, tail, closed, [...positions.values()].slice(-MAX_POSITIONS));
+    due = limits.heartbeat === true ? clock.monotonic() + interval : Number.POSITIVE_INFINITY;
     signed = {
       batches: signed.batches + 1,
       records: signed.records + closed.records,
@@ -69,24 +86,31 @@ export function signingRun(
     onBatch?.(signed);
   };
 
-  const deadline = (): number =>
-    batch.opened === undefined ? Number.POSITIVE_INFINITY : batch.opened + limits.interval * 1000;
+  const publishDue = async (): Promise<void> => {
+    if (clock.monotonic() >= due) await flush();
+  };
+
+  const take = async (input: SignedInput, lines: Buffer): Promise<void> => {
+    const taken = batch.add(lines, clock.now());
+    input.take(taken.bytes, taken.lines);
+    // whatever closes the batch, the position is that of the lines in it
+    record(input.name, input.position());
+    if (taken.lines > 0) due = Math.min(due, clock.monotonic() + interval);
+    if (batch.full) await flush();
+  };
 
   return {
     record,
+    take,
+    publishDue,
+    deadline: () => due,
     async sign(input) {
       for (;;) {
         signal.throwIfAborted();
-        const lines = await input.peek(deadline());
+        const lines = await input.peek(due);
         if (lines?.length === 0) break;
-        if (lines !== undefined) {
-          const taken = batch.add(lines, clock.now());
-          input.take(taken.bytes, taken.lines);
-        }
-        if (batch.full || clock.now() >= deadline()) {
-          record(input.name, input.position());
-          await flush();
-        }
+        if (lines !== undefined) await take(input, lines);
+        await publishDue();
       }
       record(input.name, input.position());
       if (input.resumedWithinLine()) splitLines.push(input.name);

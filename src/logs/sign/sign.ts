@@ -6,10 +6,13 @@ import { CHECKPOINT, signerStatePath } from "../layout.ts";
 import { directoryStore } from "../store.ts";
 import { expandInputs, isDirectory } from "./expand.ts";
 import { beginning, lineInput, positionAt } from "./lines.ts";
+import { startFollowing } from "./follow/follow.ts";
 import { type Placed, placeFiles, placeStream } from "./positions.ts";
 import { resume, type SignedLog } from "./publish.ts";
-import { type SignedAmount, signingRun } from "./run.ts";
+import { type SignedAmount, type SigningRun, signingRun } from "./run.ts";
 import { fileSource, streamSource } from "./sources.ts";
+import type { InputPosition } from "./state.ts";
+import type { LogTail } from "./tail.ts";
 
 export interface SignRequest {
   /** Files and directories as absolute paths, or `-` for standard input. */
@@ -24,12 +27,18 @@ export interface SignRequest {
   readonly maxRecords: number;
   /** Takes an input that does not go on from where it was signed for a new one. */
   readonly newInput: boolean;
+  /** Goes on with what is written to the inputs, through their rotation, until the signal is aborted. */
+  readonly follow: boolean;
+  /** While following: signs a batch every interval, though nothing came. */
+  readonly heartbeat: boolean;
 }
 
 export type SignParts = Pick<Platform, "files" | "locks" | "clock" | "stdin" | "signal"> & {
   readonly signers: SignedLog["signers"];
   /** Called after each batch that is published, with what this run has signed so far. */
   readonly onBatch?: (signed: SignedAmount) => void;
+  /** Told of lines that may be lost, while following. */
+  readonly onWarning?: (text: string) => void;
 };
 
 export interface SignResult {
@@ -58,11 +67,12 @@ const LOCK_TIMEOUT = 1_000;
  */
 export async function signLogs(request: SignRequest, parts: SignParts): Promise<SignResult> {
   const { files, locks, signers } = parts;
-  const { paths, skipped } = expandInputs(files, request.inputs);
-  const keys = new Set(request.keyFiles.map((path) => fileId(files, path)));
-  for (const path of paths) {
-    if (path !== STREAM && keys.has(fileId(files, path))) throw publishesKey(path);
-  }
+  const { paths, skipped } = request.follow
+    ? { paths: request.inputs, skipped: [] }
+    : expandInputs(files, request.inputs);
+  const open = logOpener(files, request.keyFiles);
+  // what is followed may come later, and is refused when it is opened
+  for (const path of request.follow ? [] : paths) if (path !== STREAM) open(path).close();
   requireStore(files, request.store);
   const directory = signerStatePath(request.store);
   const log: SignedLog = {
@@ -71,7 +81,7 @@ export async function signLogs(request: SignRequest, parts: SignParts): Promise<
     statePath: join(directory, "state.json"),
     signers,
   };
-  const work = async () => signPaths(request, parts, log, paths);
+  const work = async () => signPaths(request, { ...parts, open }, log, paths);
   try {
     return { ...(await locks.hold(directory, work, { timeout: LOCK_TIMEOUT })), skipped };
   } finally {
@@ -79,6 +89,17 @@ export async function signLogs(request: SignRequest, parts: SignParts): Promise<
     // where nothing was ever signed, nothing stays
     files.removeIfEmpty(directory);
   }
+}
+
+/** Opens files to be signed. @throws FleetsecError `refused` on one of the private keys */
+function logOpener(files: Files, keyFiles: readonly string[]): (path: string) => OpenFile {
+  const keys = new Set(keyFiles.map((path) => fileId(files, path)));
+  return (path) => {
+    const file = files.open(path, { follow: true });
+    if (!keys.has(file.id)) return file;
+    file.close();
+    throw publishesKey(path);
+  };
 }
 
 /** Device and inode. @throws FleetsecError where the path leads to no file that can be read */
@@ -109,17 +130,57 @@ function requireStore(files: Files, store: string): void {
 /** What a killed run may have left, and what stands in the root of every file system. */
 const BEGUN_STORE = /^(fleetsec|tile|lost\+found|\.checkpoint\..*\.tmp)$/;
 
+type OpeningParts = SignParts & { readonly open: (path: string) => OpenFile };
+
 async function signPaths(
   request: SignRequest,
-  parts: SignParts,
+  parts: OpeningParts,
   log: SignedLog,
   paths: readonly string[],
 ): Promise<Omit<SignResult, "skipped">> {
-  const { files, clock, stdin, signal } = parts;
   const { tail, inputs: known } = await resume(log, request.newInput);
+  const start = { log, tail, known };
+  const run = request.follow
+    ? await followPaths(request, parts, start, paths)
+    : await signToEnd(request, parts, start, paths);
+  const { tail: newest, signed, splitLines } = await run.end();
+  return { ...newest.checkpoint, signed, splitLines };
+}
+
+interface RunStart {
+  readonly log: SignedLog;
+  readonly tail: LogTail;
+  readonly known: readonly InputPosition[];
+}
+
+async function followPaths(
+  request: SignRequest,
+  parts: OpeningParts,
+  { log, tail, known }: RunStart,
+  inputs: readonly string[],
+): Promise<SigningRun> {
+  const run = signingRun(request, parts, log, tail, known);
+  const warn = parts.onWarning ?? (() => {});
+  const { newInput } = request;
+  const following = startFollowing({ inputs, newInput }, { ...parts, run, warn }, known);
+  try {
+    await following.run();
+  } finally {
+    following.close();
+  }
+  return run;
+}
+
+async function signToEnd(
+  request: SignRequest,
+  parts: OpeningParts,
+  { log, tail, known }: RunStart,
+  paths: readonly string[],
+): Promise<SigningRun> {
+  const { files, clock, stdin, signal } = parts;
   const filePaths = paths.filter((path) => path !== STREAM);
   const { placed, others } = placeFiles(files, filePaths, known, request.newInput);
-  const run = signingRun(request, parts, log, tail, others);
+  const run = signingRun({ ...request, heartbeat: false }, parts, log, tail, others);
   for (const [path, { start }] of placed) run.record(path, positionAt(path, start));
   for (const path of paths) {
     const place = placed.get(path);
@@ -129,7 +190,7 @@ async function signPaths(
       if (last !== undefined && !request.newInput) await placeStream(input, last);
       await run.sign(input);
     } else {
-      const file = reopen(files, path, place);
+      const file = reopen(parts.open, path, place);
       try {
         await run.sign(lineInput(path, fileSource(file, place.start.bytes), place.start));
       } finally {
@@ -137,13 +198,12 @@ async function signPaths(
       }
     }
   }
-  const { tail: newest, signed, splitLines } = await run.end();
-  return { ...newest.checkpoint, signed, splitLines };
+  return run;
 }
 
 /** Opens a placed file to read on in it. */
-function reopen(files: Files, path: string, { id }: Placed): OpenFile {
-  const file = files.open(path, { follow: true });
+function reopen(open: (path: string) => OpenFile, path: string, { id }: Placed): OpenFile {
+  const file = open(path);
   if (id === undefined || file.id === id) return file;
   file.close();
   throw new FleetsecError("input", `${path} was replaced while it was being compared`, {

@@ -15,20 +15,46 @@ export function fileSource(file: OpenFile, position: number): ByteSource {
   };
 }
 
+/** A source that can be asked what is at hand without waiting. */
+export interface StreamSource extends ByteSource {
+  /** Called whenever something has come, or the stream has ended. */
+  onReady: () => void;
+  /** What has come is all there is. */
+  stop(): void;
+}
+
 /** Standard input. Waiting for it ends when the signal is aborted. */
-export function streamSource(stdin: TextSource, clock: Clock, signal: AbortSignal): ByteSource {
+export function streamSource(stdin: TextSource, clock: Clock, signal: AbortSignal): StreamSource {
   const chunks = stdin[Symbol.asyncIterator]();
-  let coming: Promise<IteratorResult<Uint8Array>> | undefined;
+  let coming: Promise<void> | undefined;
+  let come: IteratorResult<Uint8Array> | { readonly failure: unknown } | undefined;
   let chunk: Uint8Array = Buffer.alloc(0);
-  return {
+  let stopped = false;
+
+  const fetch = async (): Promise<void> => {
+    try {
+      come = await chunks.next();
+    } catch (failure) {
+      come = { failure };
+    }
+    source.onReady();
+  };
+
+  const source: StreamSource = {
+    onReady() {},
+    stop() {
+      stopped = true;
+    },
     async read(target, until) {
       while (chunk.length === 0) {
-        coming ??= chunks.next();
-        const next = await before(coming, until, clock, signal);
+        if (come === undefined && stopped) return 0;
+        coming ??= fetch();
+        if (come === undefined && until > clock.monotonic()) await before(coming, until, clock, signal);
+        const next = come;
         if (next === undefined) return undefined;
-        coming = undefined;
+        if ("failure" in next) throw next.failure;
         if (next.done === true) return 0;
-        chunk = next.value;
+        [come, coming, chunk] = [undefined, undefined, next.value];
       }
       const count = Math.min(target.length, chunk.length);
       target.set(chunk.subarray(0, count));
@@ -36,6 +62,7 @@ export function streamSource(stdin: TextSource, clock: Clock, signal: AbortSigna
       return count;
     },
   };
+  return source;
 }
 
 /** What `promise` gives, or undefined when that takes longer than until `until`. */
@@ -47,7 +74,7 @@ async function before<T>(
 ): Promise<T | undefined> {
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
-  const wait = Math.min(until - clock.now(), MAX_WAIT);
+  const wait = Math.min(until - clock.monotonic(), MAX_WAIT);
   const late = (async () => {
     try {
       await clock.sleep(Math.max(0, wait), ending);

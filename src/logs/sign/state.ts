@@ -15,6 +15,8 @@ export interface InputPosition {
   readonly first: string;
   /** The last line had no newline when it was signed. */
   readonly unterminated: boolean;
+  /** Device and inode of a file that was followed: of two that begin alike it is the one. */
+  readonly file?: string;
 }
 
 /**
@@ -59,11 +61,13 @@ function parseState(json: string): SignerState {
 }
 
 function parsePosition(value: unknown): InputPosition {
-  const { name, bytes, lines, sha256, first, unterminated } = value as Record<string, unknown>;
+  const { name, bytes, lines, sha256, first, unterminated, file } = value as Record<string, unknown>;
   const counts = [bytes, lines].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   const hashes = [sha256, first].every((hex) => typeof hex === "string" && /^[0-9a-f]{64}$/.test(hex));
   if (typeof name !== "string" || !counts || !hashes || typeof unterminated !== "boolean") {
     throw new TypeError("not the position of an input");
   }
-  return { name, bytes, lines, sha256, first, unterminated } as InputPosition;
+  if (file !== undefined && typeof file !== "string") throw new TypeError("not a file's id");
+  const position = { name, bytes, lines, sha256, first, unterminated } as InputPosition;
+  return file === undefined ? position : { ...position, file };
 }

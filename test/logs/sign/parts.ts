@@ -82,7 +82,8 @@ export async function signIn(
   inputs: readonly string[],
   overrides: Partial<SignParts> & Partial<SignRequest> = {},
 ): Promise<SignResult> {
-  const { interval = 300, maxRecords = 100_000, newInput = false, ...parts } = overrides;
+  const { interval = 300, maxRecords = 100_000, newInput = false, ...rest } = overrides;
+  const { follow = false, heartbeat = false, ...parts } = rest;
   const request = {
     inputs: inputs.map((input) => (input === "-" ? input : join(directory, input))),
     keyFiles: [],
@@ -90,6 +91,8 @@ export async function signIn(
     interval,
     maxRecords,
     newInput,
+    follow,
+    heartbeat,
   };
   return signLogs(request, signParts(parts));
 }

@@ -22,7 +22,7 @@ export function memoryFiles(files: ReadonlyMap<string, Buffer>): Files {
   };
   const supported: Partial<Files> = {
     kind: (path) => (written.has(path) ? "file" : children.has(path) ? "directory" : undefined),
-    stat: (path) => ({ mode: 0o600, size: bytesOf(path).length, mtime: 0, kind: "file" }),
+    stat: (path) => ({ id: path, mode: 0o600, size: bytesOf(path).length, mtime: 0, kind: "file" }),
     read: (path) => bytesOf(path),
     readText: (path) => bytesOf(path).toString("utf8"),
     *entries(path): Generator<ListedName> {

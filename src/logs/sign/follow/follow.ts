@@ -1,0 +1,248 @@
+import { join } from "node:path";
+import { FleetsecError } from "../../../errors.ts";
+import type { Platform } from "../../../platform/platform.ts";
+import { isDirectory, isLogFile } from "../expand.ts";
+import { beginning, lineInput } from "../lines.ts";
+import { placeStream } from "../positions.ts";
+import type { SigningRun } from "../run.ts";
+import { type StreamSource, streamSource } from "../sources.ts";
+import type { InputPosition } from "../state.ts";
+import { type FollowedLog, followLog, type FollowParts, type Lines } from "./followed-log.ts";
+import { placeLog } from "./place.ts";
+import { identify, rotationOf } from "./rotated.ts";
+
+export interface FollowRequest {
+  /** Files and directories as absolute paths, or `-` for standard input. A file may come later. */
+  readonly inputs: readonly string[];
+  /** Takes an input that does not go on from where it was signed for a new one. */
+  readonly newInput: boolean;
+}
+
+export type FollowingParts = Pick<Platform, "stdin" | "signal"> &
+  Pick<FollowParts, "files" | "clock" | "open" | "warn"> & { readonly run: SigningRun };
+
+/** Milliseconds between two looks at a file at whose end we are. */
+const POLL = 250;
+/** Milliseconds for which standard input is waited for when the run is to end. */
+const GRACE = 100;
+/** How much is still read then, however fast it comes. */
+const MAX_LAST_ROUNDS = 64;
+const MAX_LAST_CHUNKS = 1024;
+const STREAM = "-";
+
+export interface Following {
+  /** Takes lines as they are written, until the signal is aborted or every input has ended. */
+  run(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Finds where each input goes on.
+ * @param known positions of all inputs
+ * @param parts `run` is told where each input stands
+ * @throws FleetsecError `input` on a log that does not go on from what was signed of it
+ */
+export function startFollowing(
+  request: FollowRequest,
+  parts: FollowingParts,
+  known: readonly InputPosition[],
+): Following {
+  const { files, signal, run } = parts;
+  const directories = request.inputs.filter((input) => input !== STREAM && isDirectory(files, input));
+  const logs: FollowedLog[] = [];
+  const add = (path: string, withRotated: boolean): void => {
+    logs.push(
+      unlessMoved(() => {
+        const placed = placeLog(files, path, known, { withRotated, acceptNew: request.newInput });
+        for (const name of placed.family) run.record(name, undefined);
+        return followLog(path, parts, placed);
+      }),
+    );
+  };
+  for (const input of new Set(request.inputs)) {
+    if (input === STREAM) continue;
+    const inDirectory = directories.includes(input);
+    for (const path of inDirectory ? logsIn(parts, input) : [input]) add(path, inDirectory);
+  }
+  const stream = request.inputs.includes(STREAM) ? followStream(parts, request, known) : undefined;
+  const waiting = waiter(parts);
+  if (stream !== undefined) stream.source.onReady = waiting.wake;
+
+  /** Files that have come into a directory since. */
+  const addNew = (): boolean => {
+    const before = logs.length;
+    for (const path of directories.flatMap((directory) => logsIn(parts, directory))) {
+      const id = logs.some((log) => log.path === path) ? undefined : identify(files, path)?.id;
+      if (id !== undefined && !logs.some((log) => log.has(id))) add(path, false);
+    }
+    return logs.length > before;
+  };
+
+  /** One look at every input. Whether there was anything. */
+  const round = async (): Promise<boolean> => {
+    let any = false;
+    for (const input of [...logs, ...(stream === undefined ? [] : [stream])]) {
+      const lines = await input.poll().catch(async (error: unknown) => {
+        // standard input comes only once: what other inputs gave is signed all the same
+        await run.end();
+        throw error;
+      });
+      if (lines === undefined) continue;
+      any = true;
+      await run.take(lines.input, lines.lines);
+      await run.publishDue();
+    }
+    return any;
+  };
+
+  return {
+    async run() {
+      await run.publishDue();
+      while (!signal.aborted) {
+        const any = (await round()) || addNew();
+        await run.publishDue();
+        if (stream?.ended() === true && logs.length + directories.length === 0) return;
+        if (!any) await waiting.wait();
+      }
+      // what was written before the end was asked for; a backlog is the next run's
+      for (let rounds = 0; rounds < MAX_LAST_ROUNDS && (await round()); rounds += 1);
+      await stream?.finish(waiting, run);
+    },
+    close() {
+      for (const log of logs) log.close();
+    },
+  };
+}
+
+/** Once more where a file was rotated while its place was looked for. */
+function unlessMoved<T>(action: () => T): T {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return action();
+    } catch (error) {
+      const moved = error instanceof FleetsecError && error.code === "not-found";
+      if (!moved || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+const MAX_ATTEMPTS = 10;
+
+/** The logs in a directory, without the rotated files of those that are there too. */
+function logsIn({ files }: Pick<FollowingParts, "files">, directory: string): string[] {
+  const names = files.list(directory).filter((name) => isLogFile(files, directory, name));
+  return names
+    .filter((name) => !names.some((log) => log !== name && rotationOf(log, name) !== undefined))
+    .map((name) => join(directory, name));
+}
+
+interface FollowedStream {
+  readonly source: StreamSource;
+  poll(): Promise<Lines | undefined>;
+  ended(): boolean;
+  /** Takes what has come, to the middle of a line where it must be: it comes only once. */
+  finish(waiting: Waiter, run: SigningRun): Promise<void>;
+}
+
+function followStream(
+  { stdin, clock, signal }: FollowingParts,
+  { newInput }: FollowRequest,
+  known: readonly InputPosition[],
+): FollowedStream {
+  const source = streamSource(stdin, clock, signal);
+  const input = lineInput(STREAM, source, beginning());
+  const last = newInput ? undefined : known.find(({ name }) => name === STREAM);
+  let placing = last === undefined ? undefined : settle(placeStream(input, last));
+  let ended = false;
+
+  const poll = async (): Promise<Lines | undefined> => {
+    if (placing !== undefined) {
+      const outcome = placing.outcome();
+      if (outcome === undefined) return undefined;
+      if ("failure" in outcome) {
+        if (outcome.failure === signal.reason) return undefined;
+        throw outcome.failure;
+      }
+      placing = undefined;
+    }
+    const lines = ended ? undefined : await input.peek(0);
+    ended ||= lines?.length === 0;
+    return lines === undefined || ended ? undefined : { input, lines };
+  };
+
+  return {
+    source,
+    poll,
+    ended: () => ended,
+    async finish(waiting, run) {
+      for (let chunks = 0; chunks < MAX_LAST_CHUNKS; chunks += 1) {
+        let lines = await poll();
+        if (lines === undefined && !ended) {
+          await waiting.linger();
+          lines = await poll();
+        }
+        if (lines === undefined) break;
+        await run.take(lines.input, lines.lines);
+      }
+      source.stop();
+      for (let lines = await poll(); lines !== undefined; lines = await poll())
+        await run.take(lines.input, lines.lines);
+    },
+  };
+}
+
+/** A promise whose outcome can be looked at without waiting for it. */
+function settle(promise: Promise<void>): { outcome(): { failure: unknown } | { done: true } | undefined } {
+  let outcome: { failure: unknown } | { done: true } | undefined;
+  promise.then(
+    () => (outcome = { done: true }),
+    (failure: unknown) => (outcome = { failure }),
+  );
+  return { outcome: () => outcome };
+}
+
+interface Waiter {
+  /** Ends the waiting, or the next one. */
+  readonly wake: () => void;
+  /** Until it is time for another look. */
+  wait(): Promise<void>;
+  /** The same after the signal was aborted, for a short time. */
+  linger(): Promise<void>;
+}
+
+/** One timer at a time, and nothing that piles up on a promise that may stay open for weeks. */
+function waiter({ clock, signal, run }: FollowingParts): Waiter {
+  let woken = false;
+  let resume: () => void = () => {};
+  let sleeping: Promise<void> | undefined;
+
+  const sleep = async (start: () => Promise<void>): Promise<void> => {
+    try {
+      await start();
+    } catch {
+      // whoever waits looks at the signal
+    }
+    sleeping = undefined;
+    resume();
+  };
+
+  const until = async (start: () => Promise<void>): Promise<void> => {
+    if (!woken) {
+      await new Promise<void>((resolve) => {
+        resume = resolve;
+        sleeping ??= sleep(start);
+      });
+    }
+    woken = false;
+  };
+
+  return {
+    wake() {
+      woken = true;
+      resume();
+    },
+    wait: async () =>
+      until(async () => clock.sleep(Math.max(0, Math.min(POLL, run.deadline() - clock.monotonic())), signal)),
+    linger: async () => until(async () => clock.sleep(GRACE, new AbortController().signal)),
+  };
+}

@@ -1,0 +1,263 @@
+import { isDeepStrictEqual } from "node:util";
+import { FleetsecError } from "../../../errors.ts";
+import type { Files, OpenFile } from "../../../platform/files.ts";
+import type { Clock } from "../../../platform/platform.ts";
+import { beginning, type LineInput, lineInput } from "../lines.ts";
+import { continuing, NO_ENDS } from "../positions.ts";
+import type { SignedInput, SigningRun } from "../run.ts";
+import type { InputPosition } from "../state.ts";
+import { movedAway, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
+import { identify, namesAndIds, rotatedFiles } from "./rotated.ts";
+import { type TailedFile, tailedFile } from "./tailed-file.ts";
+
+export interface FollowParts {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly run: Pick<SigningRun, "record">;
+  /** Opens a file to be signed. @throws FleetsecError `refused` where that is a private key */
+  readonly open: (path: string) => OpenFile;
+  /** Told of lines that may be lost. */
+  readonly warn: (text: string) => void;
+}
+
+/** Whole lines that are at hand. */
+export interface Lines {
+  readonly input: SignedInput;
+  readonly lines: Buffer;
+}
+
+/** A log under one path, whatever file stands there: rotation is seen, and its files read to their end. */
+export interface FollowedLog {
+  readonly path: string;
+  /** The next lines in order, or undefined while there are none. */
+  poll(): Promise<Lines | undefined>;
+  /** Whether that file is, or was, one of the log's. */
+  has(id: string): boolean;
+  close(): void;
+}
+
+/** Milliseconds without a new line after which a rotated file counts as complete. */
+const QUIET = 60_000;
+/** Milliseconds after which a rotated file that is not there any more is forgotten: inodes are used again. */
+const GONE = 10_000;
+const MAX_ATTEMPTS = 10;
+/** Rotated files whose positions stay known: the newest are what a later run recognises. */
+const MAX_REMEMBERED = 16;
+
+/** One file that stood under the path, from its first line to its last. */
+interface Generation {
+  readonly tail: TailedFile;
+  readonly input: LineInput;
+  readonly signed: SignedInput;
+  name: string;
+  /** Since when nothing came, by the monotonic clock. */
+  idleSince: number | undefined;
+}
+
+/**
+ * @param placed where its files go on
+ * @throws FleetsecError `not-found` where a file has gone since it was placed
+ */
+export function followLog(path: string, parts: FollowParts, placed: PlacedLog): FollowedLog {
+  const { files, clock, run, warn } = parts;
+  /** Rotated files that may still grow, oldest first; then the file that stands under the path. */
+  const draining: Generation[] = [];
+  let current: Generation | undefined;
+  const remembered: string[] = [];
+  /** Rotated files that are taken care of, and since when they are missing, by the monotonic clock. */
+  const seen = new Map<string, number | undefined>();
+  for (const { id } of rotatedFiles(files, path)) seen.set(id, undefined);
+
+  const openPlaced = ({ path: at, id, start, ends }: PlacedFile): Generation => {
+    const file = parts.open(at);
+    if (file.id === id) return generationOf(path, file, start, ends);
+    file.close();
+    throw movedAway(at);
+  };
+
+  const remember = (name: string): void => {
+    const again = remembered.indexOf(name);
+    if (again >= 0) remembered.splice(again, 1);
+    remembered.push(name);
+    if (remembered.length > MAX_REMEMBERED) run.record(remembered.shift() ?? "", undefined);
+  };
+
+  const drain = (generation: Generation): void => {
+    run.record(generation.name, undefined);
+    generation.name = rotatedName(path, generation.tail.id);
+    run.record(generation.name, generation.signed.position());
+    remember(generation.name);
+    seen.set(generation.tail.id, undefined);
+    draining.push(generation);
+  };
+
+  try {
+    for (const file of placed.rotated) drain(openPlaced(file));
+    if (placed.current !== undefined) current = openPlaced(placed.current);
+  } catch (error) {
+    for (const { tail } of draining) tail.close();
+    throw error;
+  }
+  if (current !== undefined) run.record(path, current.signed.position());
+
+  const isOpen = (id: string) => current?.tail.id === id || draining.some(({ tail }) => tail.id === id);
+
+  /** The file that now stands under the path, from its beginning. */
+  const begin = (): void => {
+    const file = openIfThere(() => parts.open(path));
+    current = file && generationOf(path, file);
+    adoptUnseen();
+  };
+
+  /** Rotated files that came and went as the log between two looks; a copy of it in the making is none. */
+  const adoptUnseen = (): boolean => {
+    const rotated = rotatedFiles(files, path);
+    forgetGone(seen, new Set(rotated.map(({ id }) => id)), clock.monotonic());
+    let adopted = false;
+    for (const { path: at, id } of rotated) {
+      if (seen.has(id) || isOpen(id)) continue;
+      const file = openIfThere(() => parts.open(at));
+      if (file === undefined) continue;
+      if (file.id === id && current?.tail.isCopiedTo(file) !== true) {
+        drain(generationOf(at, file));
+        adopted = true;
+      } else file.close();
+    }
+    return adopted;
+  };
+
+  /** The newest file beside the log that holds all that was read of it. */
+  const findCopy = (generation: Generation): OpenFile | undefined => {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const rotated = rotatedFiles(files, path);
+      for (const { path: at, id } of rotated.toReversed()) {
+        const copy = isOpen(id) ? undefined : openCopy(parts, at, generation);
+        if (copy !== undefined) return copy;
+      }
+      // while the files are being renamed, the copy can be at another name than it was listed under
+      if (isDeepStrictEqual(namesAndIds(rotatedFiles(files, path)), namesAndIds(rotated))) break;
+    }
+    return undefined;
+  };
+
+  /** What was read is gone from the file; where it was copied before, the copy has the rest. */
+  const replaceTruncated = (generation: Generation): void => {
+    const copy = findCopy(generation);
+    if (copy !== undefined) generation.tail.moveTo(copy);
+    else {
+      const lines = generation.signed.position()?.lines ?? 0;
+      warn(`${path} was truncated after line ${lines}, and nowhere goes on: lines may be lost`);
+    }
+    generation.tail.stop();
+    drain(generation);
+    begin();
+  };
+
+  /** Lines of a rotated file, or undefined; closes it when it is complete. */
+  const pollDraining = async (): Promise<Lines | undefined> => {
+    for (const generation of draining.slice()) {
+      const lines = await generation.input.peek(0);
+      if (lines !== undefined && lines.length > 0) {
+        generation.idleSince = undefined;
+        return { input: generation.signed, lines };
+      }
+      generation.idleSince ??= clock.monotonic();
+      if (lines !== undefined) {
+        generation.tail.close();
+        draining.splice(draining.indexOf(generation), 1);
+      } else if (generation.tail.truncated || clock.monotonic() - generation.idleSince >= QUIET) {
+        generation.tail.stop();
+      }
+    }
+    return undefined;
+  };
+
+  const poll = async (): Promise<Lines | undefined> => {
+    // before the first line of a file: what was rotated away before it comes before it
+    if (current === undefined) begin();
+    else if (!current.tail.begun) adoptUnseen();
+    const rest = await pollDraining();
+    if (rest !== undefined || current === undefined) return rest;
+    const isFirst = !current.tail.begun;
+    const lines = await current.input.peek(0);
+    if (lines === undefined) return lookForRotation(current) ? poll() : undefined;
+    return isFirst && adoptUnseen() ? poll() : { input: current.signed, lines };
+  };
+
+  /** At the end of what is there. Whether there may be more now. */
+  const lookForRotation = (generation: Generation): boolean => {
+    if (generation.tail.truncated) {
+      replaceTruncated(generation);
+      return true;
+    }
+    const now = identify(files, path);
+    if (now === undefined || now.id === generation.tail.id) return adoptUnseen();
+    drain(generation);
+    begin();
+    return true;
+  };
+
+  return {
+    path,
+    poll,
+    has: (id) => isOpen(id) || seen.has(id),
+    close() {
+      for (const { tail } of current === undefined ? draining : [...draining, current]) tail.close();
+    },
+  };
+}
+
+function generationOf(name: string, file: OpenFile, start = beginning(), ends = NO_ENDS): Generation {
+  const tail = tailedFile(file, start.bytes, ends);
+  const input = lineInput(name, tail, start);
+  const generation: Generation = {
+    tail,
+    input,
+    name,
+    idleSince: undefined,
+    signed: {
+      get name() {
+        return generation.name;
+      },
+      take: (bytes, lines) => input.take(bytes, lines),
+      position: () => positionOf(generation),
+    },
+  };
+  return generation;
+}
+
+function positionOf({ name, tail, input }: Generation): InputPosition | undefined {
+  const position = input.position();
+  return position === undefined ? undefined : { ...position, name, file: tail.id };
+}
+
+/** A file that was being renamed when the directory was read is there again at the next look. */
+function forgetGone(seen: Map<string, number | undefined>, present: ReadonlySet<string>, now: number): void {
+  for (const [id, missingSince = now] of seen) {
+    if (present.has(id)) seen.set(id, undefined);
+    else if (now - missingSince > GONE) seen.delete(id);
+    else seen.set(id, missingSince);
+  }
+}
+
+/** The file where it begins with all that was signed of the generation. */
+function openCopy(parts: FollowParts, path: string, generation: Generation): OpenFile | undefined {
+  const file = openIfThere(() => parts.open(path));
+  if (file === undefined) return undefined;
+  const position = generation.signed.position();
+  const same =
+    position === undefined ? generation.tail.isCopiedTo(file) : continuing(file, position) !== undefined;
+  if (same) return file;
+  file.close();
+  return undefined;
+}
+
+/** What is rotated can vanish between two looks at it. */
+function openIfThere<T>(open: () => T): T | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "not-found") return undefined;
+    throw error;
+  }
+}

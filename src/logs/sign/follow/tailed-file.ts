@@ -1,0 +1,84 @@
+import type { OpenFile } from "../../../platform/files.ts";
+import type { ByteSource } from "../lines.ts";
+import { type Ends, extendEnds, WINDOW } from "../positions.ts";
+
+/** A file that may still be written to: at its end there is nothing yet, until it is told to stop. */
+export interface TailedFile extends ByteSource {
+  /** Device and inode of the file that is read. */
+  readonly id: string;
+  /** Whether what was read from the file is no longer in it: it was truncated, and perhaps written anew. */
+  readonly truncated: boolean;
+  /** Whether any byte was read. */
+  readonly begun: boolean;
+  /**
+   * Whether `other` can be a copy that is being made of this file: it begins as this file did, as far
+   * as the shorter of both goes. An empty file has no copy with something in it.
+   */
+  isCopiedTo(other: OpenFile): boolean;
+  /** Reads on at the same place in another file, which holds the same up to there. */
+  moveTo(file: OpenFile): void;
+  /** From now on the end of the file is the end of the input. */
+  stop(): void;
+  close(): void;
+}
+
+/**
+ * @param position of the first byte that is read
+ * @param before what is before it, as it was when it was compared with what is signed
+ */
+export function tailedFile(opened: OpenFile, position: number, before: Ends): TailedFile {
+  let file = opened;
+  let at = position;
+  let ends = before;
+  let [stopped, truncated] = [false, false];
+
+  /**
+   * Asked after a read: bytes belong to what was read before only where that is still there. The new
+   * beginning of a file counts too, as it can be truncated between two parts of its first read.
+   */
+  const isIn = ({ head, last }: Ends, end: number): boolean =>
+    readAt(file, 0, head.length).equals(head) && readAt(file, end - last.length, last.length).equals(last);
+
+  return {
+    get id() {
+      return file.id;
+    },
+    get truncated() {
+      return truncated;
+    },
+    get begun() {
+      return at > 0;
+    },
+    async read(target) {
+      if (truncated) return stopped ? 0 : undefined;
+      const read = file.read(target, at);
+      const now = extendEnds(ends, Buffer.from(target.buffer, target.byteOffset, read));
+      const same = isIn(now, at + read);
+      truncated = !same && at > 0;
+      if (!same || read === 0) return stopped ? 0 : undefined;
+      ends = now;
+      at += read;
+      return read;
+    },
+    isCopiedTo(other) {
+      // the copy first: where the file is empty after that, it was truncated, and the copy is complete
+      const copy = readAt(other, 0, WINDOW);
+      const own = at > 0 ? ends.head : readAt(file, 0, WINDOW);
+      const common = Math.min(copy.length, own.length);
+      return copy.length === 0 || (common > 0 && copy.subarray(0, common).equals(own.subarray(0, common)));
+    },
+    moveTo(next) {
+      file.close();
+      [file, truncated] = [next, false];
+    },
+    stop() {
+      stopped = true;
+    },
+    close: () => file.close(),
+  };
+}
+
+function readAt(file: OpenFile, position: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  return bytes.subarray(0, file.read(bytes, position));
+}

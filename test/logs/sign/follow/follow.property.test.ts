@@ -1,0 +1,244 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FleetsecError } from "../../../../src/errors.ts";
+import { signLogs } from "../../../../src/logs/sign/sign.ts";
+import type { Files } from "../../../../src/platform/files.ts";
+import type { Clock } from "../../../../src/platform/platform.ts";
+import type { MemoryTree } from "../../../support/memory-files.ts";
+import { batchesOf, modelStore, recordsOf, summaryOf } from "../../store-model.ts";
+import { inMemory, signParts, START, storeIn } from "../parts.ts";
+import { type RotatingWorld, rotatingWorld } from "./rotating-world.ts";
+
+/** Soak runs make more of them. */
+const RUNS = process.env["FLEETSEC_SOAK"] === undefined ? 50 : 1_000;
+
+/** What happens to the log while it is followed. */
+type Step =
+  | { readonly kind: "lines"; readonly count: number }
+  | { readonly kind: "half line" }
+  | { readonly kind: "rename" }
+  /** The writer has its file still open while another one stands under the name, or none. */
+  | { readonly kind: "late rename"; readonly create: boolean; readonly count: number }
+  | { readonly kind: "copytruncate"; readonly part: number }
+  | { readonly kind: "drop oldest" }
+  | { readonly kind: "time"; readonly ms: number }
+  /** The signer is killed; so many steps later it runs again. */
+  | { readonly kind: "kill"; readonly down: number };
+
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({ kind: fc.constant("lines" as const), count: fc.integer({ min: 1, max: 4 }) }),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: "half line" as const }) },
+  { weight: 3, arbitrary: fc.constant({ kind: "rename" as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("late rename" as const),
+      create: fc.boolean(),
+      count: fc.integer({ min: 0, max: 3 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("copytruncate" as const),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("time" as const), ms: fc.constantFrom(1_000, 70_000) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("kill" as const), down: fc.integer({ min: 0, max: 4 }) }),
+  },
+);
+
+/** A step, and after how many operations on files it happens where the signer is not idle before that. */
+const script = fc.array(fc.tuple(steps, fc.integer({ min: 0, max: 12 })), { maxLength: 40 });
+
+const LOG = "a.log";
+
+/** The writer of a log, and the rotation of its files, in small actions that others come between. */
+function writerOf(world: RotatingWorld) {
+  const written: { readonly generation: number; readonly line: string }[] = [];
+  let [generation, half] = [0, ""];
+  let handle = world.handle(LOG);
+  const line = (text: string): void => {
+    handle.write(`${half === "" ? text : ` ${text}`}\n`);
+    written.push({ generation, line: half === "" ? text : `${half} ${text}` });
+    half = "";
+  };
+  const number = () => `line ${written.length} ${"x".repeat((written.length * 7) % 40)}`;
+  const shift = (): void => {
+    for (let n = 30; n > 0; n -= 1) {
+      if (world.has(`${LOG}.${n}`)) world.rename(`${LOG}.${n}`, `${LOG}.${n + 1}`);
+    }
+  };
+  const reopen = (): void => {
+    generation += 1;
+    handle = world.handle(LOG);
+  };
+  /** Rotation comes between lines. */
+  const complete = (): void => {
+    if (half !== "") line("end");
+  };
+  const actionsOf = (step: Step): (() => void)[] => {
+    switch (step.kind) {
+      case "lines":
+        return Array.from({ length: step.count }, () => () => line(number()));
+      case "half line":
+        return [
+          () => {
+            complete();
+            half = number();
+            handle.write(half);
+          },
+        ];
+      case "rename":
+        return [complete, () => (shift(), world.rename(LOG, `${LOG}.1`)), reopen];
+      case "late rename":
+        return [
+          complete,
+          () => (shift(), world.rename(LOG, `${LOG}.1`)),
+          ...(step.create ? [() => world.write(LOG, "")] : []),
+          ...Array.from({ length: step.count }, () => () => line(number())),
+          reopen,
+        ];
+      case "copytruncate":
+        return [
+          () => (complete(), shift(), world.copy(LOG, `${LOG}.1`, step.part)),
+          () => world.copy(LOG, `${LOG}.1`, 1),
+          () => (world.truncate(LOG), reopen()),
+        ];
+      default:
+        return [];
+    }
+  };
+  return { written, actionsOf, complete };
+}
+
+const KILLED = new FleetsecError("io", "killed");
+
+describe("following a log", () => {
+  test("signs every line once and in order, however it is rotated and whenever the signer is killed", async () => {
+    await fc.assert(
+      fc.asyncProperty(script, fc.integer({ min: 1, max: 5 }), async (timeline, maxRecords) => {
+        const tree: MemoryTree = new Map();
+        const late = timeline.some(([step]) => step.kind === "late rename" && step.count > 0);
+        let now = START;
+        let [dead, idle, down] = [false, 0, 0];
+        let begun = false;
+        let stop = new AbortController();
+        const tick = (): void => {
+          if (dead) throw KILLED;
+          const next = begun ? pending[0] : undefined;
+          if (next === undefined || (next.after -= 1) >= 0) return;
+          pending.shift();
+          next.act();
+        };
+        const world = rotatingWorld(tree, "/d/logs", tick);
+        const writer = writerOf(world);
+        const pending: { after: number; readonly act: () => void }[] = timeline.flatMap(([step, after]) => {
+          if (step.kind === "time") return [{ after, act: () => void (now += step.ms) }];
+          if (step.kind === "kill") {
+            return [
+              {
+                after,
+                act: () => {
+                  [dead, down] = [true, step.down];
+                  throw KILLED;
+                },
+              },
+            ];
+          }
+          return writer.actionsOf(step).map((act) => ({ after, act }));
+        });
+        pending.push({ after: 0, act: writer.complete });
+        const clock: Clock = {
+          now: () => now,
+          monotonic: () => now,
+          async sleep(ms, signal) {
+            signal?.throwIfAborted();
+            if (dead) throw KILLED;
+            now += ms;
+            const next = pending.shift();
+            if (next !== undefined) next.act();
+            else if ((idle += 1) > 3) stop.abort(new FleetsecError("terminated", "terminated"));
+          },
+        };
+        const store = inMemory(tree);
+        const { files: plain } = world;
+        const ticked = <R>(operate: () => R): R => {
+          tick();
+          return operate();
+        };
+        const files: Files = {
+          ...plain,
+          read: (path, maxBytes) => ticked(() => plain.read(path, maxBytes)),
+          write: (path, data, options) => ticked(() => plain.write(path, data, options)),
+          remove: (path) => ticked(() => plain.remove(path)),
+          removeTemporaries: (directory) => ticked(() => plain.removeTemporaries(directory)),
+        };
+        const request = {
+          inputs: ["/d/logs/a.log"],
+          keyFiles: [],
+          store: "/d/store",
+          interval: 60,
+          maxRecords,
+          newInput: false,
+          follow: true,
+          heartbeat: false,
+        };
+        // what is signed once is known: before that there is nothing to tell a rotated file by
+        world.write(LOG, "first\n");
+        await signLogs({ ...request, follow: false }, signParts({ ...store, clock, files: world.files }));
+        begun = true;
+        const warnings: string[] = [];
+        const sign = async () =>
+          signLogs(
+            request,
+            signParts({
+              ...store,
+              clock,
+              files,
+              signal: stop.signal,
+              onWarning: (text) => warnings.push(text),
+            }),
+          );
+        let ended: unknown = KILLED;
+        while (ended === KILLED) {
+          [dead, idle, stop] = [false, 0, new AbortController()];
+          ended = await sign().catch((error: unknown) => error);
+          for (; down > 0; down -= 1) {
+            const next = pending.shift();
+            dead = true;
+            try {
+              next?.act();
+            } catch (error) {
+              if (error !== KILLED) throw error;
+            }
+          }
+        }
+        expect(ended).not.toBeInstanceOf(Error);
+        expect(warnings).toEqual([]);
+        const batches = batchesOf(storeIn(tree, "/d"));
+        const signed = batches.flatMap(({ data }) => recordsOf(data).map(String));
+        const lines = ["first", ...writer.written.map(({ line }) => line)];
+        // lines that come late into a file that was rotated away have no order with those of the next one
+        const order = (all: string[]) => (late ? all.toSorted() : all);
+        expect(order(signed)).toEqual(order(lines));
+        const generations = new Map(writer.written.map(({ line, generation }) => [line, generation]));
+        for (const generation of new Set(generations.values())) {
+          const of = (all: string[]) => all.filter((line) => generations.get(line) === generation);
+          expect(of(signed)).toEqual(of(lines));
+        }
+        expect(summaryOf(storeIn(tree, "/d"))).toEqual(summaryOf(await modelStore(batches)));
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});

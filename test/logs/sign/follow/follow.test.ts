@@ -1,0 +1,311 @@
+import { describe, expect, test } from "vitest";
+import { FleetsecError } from "../../../../src/errors.ts";
+import { type SignRequest, signLogs, type SignParts } from "../../../../src/logs/sign/sign.ts";
+import type { Clock } from "../../../../src/platform/platform.ts";
+import type { MemoryTree } from "../../../support/memory-files.ts";
+import { batchesOf, modelStore, recordsOf, summaryOf } from "../../store-model.ts";
+import { inMemory, signParts, START, stdinOf, storeIn } from "../parts.ts";
+import { type RotatingWorld, rotatingWorld } from "./rotating-world.ts";
+
+/** A directory of logs and a signer that follows them; what happens, happens while it sleeps. */
+function scene() {
+  const tree: MemoryTree = new Map();
+  const world = rotatingWorld(tree, "/d/logs", () => {});
+  let now = START;
+  const warnings: string[] = [];
+  const time = (ms: number) => () => void (now += ms);
+
+  /** Follows `inputs` while one action after the other happens; then it is asked to end. */
+  const follow = async (
+    inputs: readonly string[],
+    actions: readonly (() => void)[],
+    overrides: Partial<SignRequest> & Partial<SignParts> = {},
+  ) => {
+    const {
+      interval = 60,
+      maxRecords = 1000,
+      newInput = false,
+      heartbeat = false,
+      keyFiles = [],
+      ...parts
+    } = overrides;
+    const stop = new AbortController();
+    const left = [...actions];
+    const clock: Clock = {
+      now: () => now,
+      monotonic: () => now,
+      async sleep(ms, signal) {
+        signal?.throwIfAborted();
+        now += ms;
+        const next = left.shift();
+        if (next === undefined) stop.abort(new FleetsecError("terminated", "terminated"));
+        else next();
+        // what a stream gives arrives
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+    };
+    const request: SignRequest = {
+      inputs: inputs.map((input) => (input === "-" ? input : `/d/${input}`)),
+      keyFiles,
+      store: "/d/store",
+      interval,
+      maxRecords,
+      newInput,
+      heartbeat,
+      follow: true,
+    };
+    const onWarning = (text: string) => void warnings.push(text);
+    return signLogs(
+      request,
+      signParts({ ...inMemory(tree), files: world.files, clock, signal: stop.signal, onWarning, ...parts }),
+    );
+  };
+
+  const batches = () => batchesOf(storeIn(tree, "/d"));
+  return {
+    world,
+    tree,
+    time,
+    warnings,
+    follow,
+    batches,
+    records: () => batches().flatMap(({ data }) => recordsOf(data).map(String)),
+    sizes: () => batches().map(({ data }) => recordsOf(data).length),
+  };
+}
+
+const lines = (world: RotatingWorld, name: string, text: string) => () => world.write(name, text);
+const nothing = () => {};
+
+describe("logs sign --follow", () => {
+  test("closes batches by time and by count", async () => {
+    const { world, follow, time, sizes } = scene();
+    await follow(
+      ["logs/a.log"],
+      [
+        lines(world, "a.log", "1\n2\n3\n4\n5\n"),
+        time(59_000),
+        lines(world, "a.log", "6\n"),
+        time(60_000),
+        nothing,
+      ],
+      { maxRecords: 2 },
+    );
+    expect(sizes()).toEqual([2, 2, 2]);
+  });
+
+  test("signs what was written when it is asked to end, and leaves the beginning of a line", async () => {
+    const { world, follow, records } = scene();
+    const result = await follow(["logs/a.log"], [lines(world, "a.log", "1\n2\nhal"), nothing]);
+    expect(result).toMatchObject({ size: 1, signed: { records: 2 } });
+    await follow(["logs/a.log"], [lines(world, "a.log", "f\n")]);
+    expect(records()).toEqual(["1", "2", "half"]);
+  });
+
+  test("waits for a file that is not there yet", async () => {
+    const { world, follow, records } = scene();
+    await follow(["logs/a.log"], [nothing, nothing, lines(world, "a.log", "1\n"), nothing]);
+    expect(records()).toEqual(["1"]);
+  });
+
+  test("follows several inputs, and files that come into a directory", async () => {
+    const { world, follow, records } = scene();
+    world.write("a.log.2", "old 2\n");
+    world.write("a.log.1", "old 1\n");
+    world.write("a.log", "1\n");
+    world.write(".hidden", "no\n");
+    world.write("a.log.3.gz", "no\n");
+    await follow(
+      ["logs"],
+      [
+        lines(world, "b.log", "b\n"),
+        nothing,
+        () => world.rename("a.log", "a.log.3"),
+        lines(world, "a.log", "2\n"),
+        nothing,
+      ],
+    );
+    expect(records()).toEqual(["old 2", "old 1", "1", "b", "2"]);
+    await follow(["logs"], [lines(world, "b.log", "c\n"), nothing]);
+    expect(records().slice(5)).toEqual(["c"]);
+  });
+
+  test("says that lines may be lost where a file is truncated and no copy goes on, and goes on", async () => {
+    const { world, follow, records, warnings } = scene();
+    await follow(
+      ["logs/a.log"],
+      [lines(world, "a.log", "1\n2\n"), () => world.truncate("a.log"), lines(world, "a.log", "3\n"), nothing],
+    );
+    expect(records()).toEqual(["1", "2", "3"]);
+    expect(warnings).toEqual([
+      "/d/logs/a.log was truncated after line 2, and nowhere goes on: lines may be lost",
+    ]);
+  });
+
+  test("reads the copy that copytruncate made to its end, with no warning", async () => {
+    const { world, follow, records, warnings } = scene();
+    const copytruncate = () => {
+      world.write("a.log", "2\nnot complete");
+      world.copy("a.log", "a.log.1", 1);
+      world.truncate("a.log");
+      world.write("a.log", "3 is a longer line than there were\n");
+    };
+    await follow(["logs/a.log"], [lines(world, "a.log", "1\n"), copytruncate, nothing]);
+    expect(records()).toEqual(["1", "2", "not complete", "3 is a longer line than there were"]);
+    expect(warnings).toEqual([]);
+  });
+
+  test("keeps a copy that somebody makes of a log apart from it", async () => {
+    const { world, follow, records } = scene();
+    await follow(
+      ["logs/a.log"],
+      [
+        lines(world, "a.log", "1\n"),
+        () => world.copy("a.log", "a.log.1", 1),
+        lines(world, "a.log", "2\n"),
+        nothing,
+      ],
+    );
+    expect(records()).toEqual(["1", "2"]);
+  });
+
+  test("takes the end of a rotated file for complete when nothing comes for a while", async () => {
+    const { world, follow, records, time } = scene();
+    const rotate = () => {
+      world.write("a.log", "cut");
+      world.rename("a.log", "a.log.1");
+      world.write("a.log", "2\n");
+    };
+    await follow(
+      ["logs/a.log"],
+      [lines(world, "a.log", "1\n"), rotate, nothing, time(61_000), nothing, nothing],
+    );
+    expect(records()).toEqual(["1", "2", "cut"]);
+  });
+
+  test("finds rotated files again after a pause, by what was signed of them", async () => {
+    const { world, follow, records } = scene();
+    await follow(["logs/a.log"], [lines(world, "a.log", "1\n"), nothing]);
+    world.write("a.log", "2\n");
+    world.rename("a.log", "a.log-20251123");
+    world.write("a.log-20251124", "3\n");
+    world.write("a.log-20251122", "before\n");
+    world.write("a.log", "4\n");
+    await follow(["logs/a.log"], [nothing]);
+    expect(records()).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("refuses a log of which nothing goes on, unless it is told that it is new", async () => {
+    const { world, follow, records } = scene();
+    await follow(["logs/a.log"], [lines(world, "a.log", "1\n"), nothing]);
+    world.remove("a.log");
+    world.write("a.log", "2\n");
+    await expect(follow(["logs/a.log"], [nothing])).rejects.toMatchObject({ code: "input" });
+    expect(records()).toEqual(["1"]);
+    await follow(["logs/a.log"], [nothing], { newInput: true });
+    expect(records()).toEqual(["1", "2"]);
+  });
+
+  test("never signs a private key that comes into its directory", async () => {
+    const { world, follow, records } = scene();
+    world.write("x.key", "secret\n");
+    world.write("a.log", "1\n");
+    const run = follow(["logs"], [nothing], { keyFiles: ["/d/logs/x.key"] });
+    await expect(run).rejects.toMatchObject({ code: "refused" });
+    expect(records()).toEqual([]);
+  });
+});
+
+describe("heartbeats", () => {
+  test("come at once and every interval, with what there is", async () => {
+    const { world, follow, time, batches, sizes, tree } = scene();
+    await follow(
+      ["logs/a.log"],
+      [time(30_000), time(30_000), lines(world, "a.log", "1\n"), time(60_000), time(60_000), nothing],
+      { heartbeat: true },
+    );
+    expect(sizes()).toEqual([0, 0, 1, 0]);
+    const closed = batches().map(({ to }) => to - START / 1000);
+    expect(closed[0]).toBe(0);
+    for (const [i, to] of closed.entries()) expect(to - (closed[i - 1] ?? 0)).toBeLessThanOrEqual(61);
+    expect(summaryOf(storeIn(tree, "/d"))).toEqual(summaryOf(await modelStore(batches())));
+  });
+
+  test("are not written unless they are asked for", async () => {
+    const { follow, time, sizes } = scene();
+    await follow(["logs/a.log"], [time(600_000), nothing]);
+    expect(sizes()).toEqual([]);
+  });
+});
+
+describe("standard input", () => {
+  test("is followed to its end", async () => {
+    const { follow, records } = scene();
+    const stdin = stdinOf("1\n2", "\n3\n", "4");
+    await follow(
+      ["-"],
+      Array.from({ length: 20 }, () => nothing),
+      { stdin },
+    );
+    expect(records()).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("is taken up to the middle of a line when it is asked to end: it comes only once", async () => {
+    const { follow, records, world } = scene();
+    const stdin = {
+      ...stdinOf(),
+      async *[Symbol.asyncIterator]() {
+        yield Buffer.from("1\n2\nhal");
+        await new Promise(() => {});
+      },
+    };
+    await follow(["logs/a.log", "-"], [lines(world, "a.log", "a\n"), nothing], { stdin });
+    expect(records().toSorted()).toEqual(["1", "2", "a", "hal"]);
+  });
+
+  test("is signed as far as it came when another input cannot be read", async () => {
+    const { follow, records, world } = scene();
+    const stdin = {
+      ...stdinOf(),
+      async *[Symbol.asyncIterator]() {
+        yield Buffer.from("1\n");
+        await new Promise(() => {});
+      },
+    };
+    const tooLong = lines(world, "a.log", "x".repeat((1 << 20) + 1));
+    await expect(follow(["logs/a.log", "-"], [nothing, tooLong, nothing], { stdin })).rejects.toThrow(
+      "line 1 is longer",
+    );
+    expect(records()).toEqual(["1"]);
+  });
+
+  test("that comes again is signed once", async () => {
+    const { follow, records } = scene();
+    const idle = Array.from({ length: 20 }, () => nothing);
+    await follow(["-"], idle, { stdin: stdinOf("1\n2\n") });
+    await follow(["-"], idle, { stdin: stdinOf("1\n2\n", "3\n") });
+    expect(records()).toEqual(["1", "2", "3"]);
+  });
+
+  test("is not read ahead of what is signed: a slow disk slows its writer down", async () => {
+    const { follow, records } = scene();
+    let given = 0;
+    const stdin = {
+      ...stdinOf(),
+      async *[Symbol.asyncIterator]() {
+        for (; given < 200; given += 1) yield Buffer.from(`${given}\n`);
+      },
+    };
+    let most = 0;
+    const onBatch = ({ records: signed }: { readonly records: number }) => {
+      most = Math.max(most, given - signed);
+    };
+    await follow(
+      ["-"],
+      Array.from({ length: 500 }, () => nothing),
+      { stdin, maxRecords: 1, onBatch },
+    );
+    expect(records()).toHaveLength(200);
+    expect(most).toBeLessThanOrEqual(2);
+  });
+});

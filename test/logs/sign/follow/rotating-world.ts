@@ -1,0 +1,109 @@
+import { basename, dirname } from "node:path";
+import { FleetsecError } from "../../../../src/errors.ts";
+import type { Files } from "../../../../src/platform/files.ts";
+import { type MemoryTree, memoryFiles } from "../../../support/memory-files.ts";
+
+/** A file apart from its name: renaming keeps it, and whoever has it open. */
+interface Inode {
+  readonly id: string;
+  data: Buffer;
+  mtime: number;
+}
+
+/** What a writer and log rotation do to the logs of a directory, beside whoever reads them. */
+export interface RotatingWorld {
+  /** The logs, and everything else in `tree`. `hook` runs before each operation on a log. */
+  readonly files: Files;
+  write(name: string, text: string): void;
+  rename(from: string, to: string): void;
+  remove(name: string): void;
+  /** Writes what is in a file, or the first part of it, to another one: a new one where `to` is new. */
+  copy(from: string, to: string, part: number): void;
+  truncate(name: string): void;
+  /** Goes on writing to the file that has the name now, whatever becomes of the name. */
+  handle(name: string): { write(text: string): void };
+  has(name: string): boolean;
+  /** Text by name. */
+  text(name: string): string;
+}
+
+/** @param directory of the logs */
+export function rotatingWorld(tree: MemoryTree, directory: string, hook: () => void): RotatingWorld {
+  const names = new Map<string, Inode>();
+  let [inodes, time] = [0, 0];
+  const here = (path: string) => dirname(path) === directory;
+  const inodeOf = (path: string): Inode => {
+    const inode = names.get(basename(path));
+    if (inode === undefined) throw new FleetsecError("not-found", `${path} does not exist`);
+    return inode;
+  };
+  const create = (name: string): Inode => {
+    const inode = { id: `inode ${(inodes += 1)}`, data: Buffer.alloc(0), mtime: time };
+    names.set(name, inode);
+    return inode;
+  };
+  const append = (inode: Inode, text: string): void => {
+    inode.data = Buffer.concat([inode.data, Buffer.from(text)]);
+    inode.mtime = time += 1;
+  };
+  const base = memoryFiles(tree);
+  const files: Files = {
+    ...base,
+    kind(path) {
+      if (path === directory) return "directory";
+      if (!here(path)) return base.kind(path);
+      hook();
+      return names.has(basename(path)) ? "file" : undefined;
+    },
+    stat(path) {
+      if (path === directory) return { id: "directory", mode: 0o755, size: 0, mtime: 0, kind: "directory" };
+      if (!here(path)) return base.stat(path);
+      hook();
+      const { id, data, mtime } = inodeOf(path);
+      return { id, mode: 0o600, size: data.length, mtime, kind: "file" };
+    },
+    list(path) {
+      if (path !== directory) return base.list(path);
+      hook();
+      return [...names.keys()].sort();
+    },
+    open(path, options) {
+      if (!here(path)) return base.open(path, options);
+      hook();
+      const inode = inodeOf(path);
+      return {
+        id: inode.id,
+        size: inode.data.length,
+        read(into, position) {
+          hook();
+          return position >= inode.data.length
+            ? 0
+            : inode.data.copy(into, 0, position, position + into.length);
+        },
+        close() {},
+      };
+    },
+  };
+  return {
+    files,
+    write: (name, text) => append(names.get(name) ?? create(name), text),
+    rename(from, to) {
+      names.set(to, inodeOf(from));
+      names.delete(from);
+    },
+    remove: (name) => names.delete(name),
+    copy(from, to, part) {
+      const { data } = inodeOf(from);
+      const copy = names.get(to) ?? create(to);
+      copy.data = data.subarray(0, Math.floor(data.length * part));
+      copy.mtime = time;
+    },
+    truncate: (name) => (inodeOf(name).data = Buffer.alloc(0)),
+    handle(name) {
+      const inode = names.get(name) ?? create(name);
+      return { write: (text) => append(inode, text) };
+    },
+    has: (name) => names.has(name),
+    text: (name) => inodeOf(name).data.toString(),
+  };
+}
