@@ -67,12 +67,12 @@ async function serve(cli: Cli, flags: GatewayFlags): Promise<void> {
 }
 
 async function optionsOf(cli: Cli, { config, directory }: LoadedConfig, flags: GatewayFlags) {
-  const [{ stateLayout }, { checkName }] = await Promise.all([
+  const [{ layoutFor }, { checkName }] = await Promise.all([
     import("../pki/state.ts"),
     import("../pki/roles.ts"),
   ]);
   checkName(flags.name);
-  const layout = stateLayout(resolve(directory, config.state));
+  const layout = layoutFor(resolve(directory, config.state), config.pki.issuer);
   // one file, so that the certificate and the key in it always match
   const bundle = join(layout.certificates, flags.name, "current", "bundle.pem");
   const clients = Object.values(config.pki.roles).filter(({ usages }) => usages.includes("client"));

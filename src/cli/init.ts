@@ -104,6 +104,8 @@ async function provide(
 ): Promise<Provided[]> {
   const { provideCa, provideCertificates } = await import("./init/certificates.ts");
   const pki = pkiProject(project.config, project.directory);
+  // another issues: the certificates are asked for one by one
+  if (pki.pki.issuer !== "local") return [];
   const ca = await provideCa(cli, pki, flags, passphrase);
   return [ca.provided, ...(await provideCertificates(cli, project, pki, ca.authority))];
 }

@@ -11,6 +11,9 @@ import { askSecret, canPrompt } from "./prompt.ts";
 
 /** A project's PKI as it is configured. */
 export interface PkiProject {
+  /** Where the configuration lies: what paths in it are relative to. */
+  readonly directory: string;
+  readonly pki: Config["pki"];
   readonly settings: PkiSettings;
   readonly stateDirectory: string;
   /** @throws FleetsecError `not-found` */
@@ -32,6 +35,8 @@ export function requirePki(cli: Cli): PkiProject {
 /** @param directory that the configuration lies in */
 export function pkiProject(config: Config, directory: string): PkiProject {
   return {
+    directory,
+    pki: config.pki,
     settings: {
       organization: config.name,
       trustDomain: config.domain,
@@ -115,8 +120,17 @@ export async function givenPassphrase(cli: Cli, flags: PassphraseFlags): Promise
   return value === "" ? undefined : value;
 }
 
-/** Opens the project's CA. Its key is unlocked when it is first needed. */
+/**
+ * Opens the project's own CA. Its key is unlocked when it is first needed.
+ * @throws FleetsecError `config` where another issues
+ */
 export async function openCa(cli: Cli, project: PkiProject, flags: PassphraseFlags = {}): Promise<Authority> {
+  const { issuer } = project.pki;
+  if (issuer !== "local") {
+    throw new FleetsecError("config", `${issuer} issues in this project, which has no CA of its own`, {
+      hint: "set pki.issuer to local for the project's own CA",
+    });
+  }
   const { openAuthority } = await import("../pki/authority.ts");
   return openAuthority(cli.platform.files, project.stateDirectory, passphraseSource(cli, flags));
 }

@@ -1,7 +1,8 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LoadedConfig } from "../config/load.ts";
-import { stateLayout } from "../pki/state.ts";
+import type { Config } from "../config/schema.ts";
+import { layoutFor } from "../pki/state.ts";
 import type { Settings } from "../scaffold/values.ts";
 
 /** `templates/` lies beside `dist/` in the package and beside `src/` in the repository. */
@@ -13,7 +14,7 @@ export const DEPLOY_DIRECTORY = "deploy";
 /** The part of a configuration that templates are filled in from. */
 export function templateSettings({ config, directory }: LoadedConfig): Settings {
   const { gateway, policy, domain } = config;
-  const state = stateLayout(resolve(directory, config.state));
+  const state = layoutFor(resolve(directory, config.state), config.pki.issuer);
   const certificate = join(state.certificates, gateway.certificate);
   return {
     name: config.name,
@@ -35,11 +36,40 @@ export function templateSettings({ config, directory }: LoadedConfig): Settings 
       vehicleRoles: policy.vehicle_roles,
       matrix: policy.matrix,
     },
+    pki: pkiSettings(config),
     paths: {
       certificate,
       bundle: join(certificate, "current", "bundle.pem"),
       clientCa: state.trustBundle,
       crl: gateway.crl ? state.crl : null,
     },
+  };
+}
+
+function pkiSettings({ pki }: Config): Settings["pki"] {
+  return {
+    keyType: pki.key_type,
+    nameConstraints: pki.name_constraints,
+    rootTtl: pki.root_ttl,
+    issuingTtl: pki.intermediate_ttl,
+    crlTtl: pki.crl_ttl,
+    crlUrl: pki.crl_url,
+    ocspUrl: pki.ocsp_url,
+    vault: { mount: pki.vault?.mount ?? "pki", rootMount: pki.vault?.root_mount ?? "pki-root" },
+    roles: Object.entries(pki.roles).map(([name, role]) => ({
+      name,
+      vaultName: pki.vault?.roles[name] ?? name,
+      provisioner: pki.step_ca?.provisioners[name] ?? name,
+      usages: role.usages,
+      ttl: role.ttl,
+      maxTtl: role.max_ttl,
+      keyTypes: role.key_types,
+      allowedDomains: role.allowed_domains,
+      allowSubdomains: role.allow_subdomains,
+      allowBareDomains: role.allow_bare_domains,
+      allowIpSans: role.allow_ip_sans,
+      allowedUriSans: role.allowed_uri_sans,
+      applicationRoles: role.application_roles,
+    })),
   };
 }

@@ -8,7 +8,7 @@ export interface BrokenRule {
 
 /** What a schema cannot say. */
 export function brokenRules(config: Config): BrokenRule[] {
-  return [...pkiRules(config), ...routeRules(config.gateway.routes)];
+  return [...pkiRules(config), ...issuerRules(config), ...routeRules(config.gateway.routes)];
 }
 
 function pkiRules(config: Config): BrokenRule[] {
@@ -29,6 +29,37 @@ function pkiRules(config: Config): BrokenRule[] {
     }
   });
   return broken;
+}
+
+/** The section of each issuer that has one. */
+const SECTIONS = { vault: "vault", "step-ca": "step_ca" } as const;
+
+function issuerRules({ pki }: Config): BrokenRule[] {
+  const broken: BrokenRule[] = [];
+  const { issuer, vault } = pki;
+  if (issuer === "vault" || issuer === "step-ca") {
+    const section = SECTIONS[issuer];
+    const at = ["pki", "issuer"];
+    if (pki[section] === undefined) broken.push({ at, message: `${issuer} needs pki.${section}` });
+    if (pki.trust_anchor === undefined) broken.push({ at, message: `${issuer} needs pki.trust_anchor` });
+  }
+  if (vault === undefined) return broken;
+  const at = ["pki", "vault"];
+  const url = new URL(vault.address);
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    broken.push({ at: [...at, "address"], message: "http would send the token in the clear: use https" });
+  }
+  if ((vault.client_cert === undefined) !== (vault.client_key === undefined)) {
+    broken.push({ at: [...at, "client_cert"], message: "client_cert and client_key go together" });
+  }
+  if (vault.auth.method === "cert" && vault.client_cert === undefined) {
+    broken.push({ at: [...at, "auth"], message: "cert needs client_cert and client_key" });
+  }
+  return broken;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 type Route = Config["gateway"]["routes"][number];

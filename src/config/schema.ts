@@ -1,24 +1,12 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
-import { parseDuration } from "../duration.ts";
+import { issuerKinds, stepCa, vault } from "./issuers.ts";
+import { duration, name } from "./scalars.ts";
 
 /**
  * The shape of `fleetsec.yaml`: the only place that knows defaults. Keys are written as in Vault
  * and OPA, in snake case. Durations become seconds; everything else stays as it is written.
  */
-
-const duration = z
-  .string()
-  .regex(/^\d{1,10}[smhd]$/, "not a duration: write it as 90s, 5m, 24h or 30d")
-  .transform((text) => parseDuration(text) ?? 0)
-  .refine((seconds) => seconds > 0, "a duration must not be zero");
-
-const name = z
-  .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/,
-    "use 1-63 of a-z 0-9 . _ -, beginning and ending with a letter or digit",
-  );
 
 const dnsName = z
   .string()
@@ -86,6 +74,14 @@ const pki = z.strictObject({
     .describe("what `cert rotate` does for the services behind certificates"),
   crl_url: z.url().optional(),
   ocsp_url: z.url().optional(),
+  issuer: z.enum(issuerKinds).default("local").describe("who issues certificates"),
+  trust_anchor: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("roots (PEM) that certificates of another issuer must come from"),
+  vault: vault.optional(),
+  step_ca: stepCa.optional(),
   roles: z.record(name, role).default({}),
 });
 

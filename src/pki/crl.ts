@@ -24,7 +24,7 @@ export interface CrlSpec {
 }
 
 /** CRLReason (RFC 5280 section 5.3.1). */
-const REASON_CODES: Readonly<Record<RevocationReason, number>> = {
+export const REASON_CODES: Readonly<Record<RevocationReason, number>> = {
   unspecified: 0,
   keyCompromise: 1,
   cACompromise: 2,

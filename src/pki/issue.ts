@@ -121,7 +121,7 @@ export async function store(
     }
     activate(files, directory, generation);
     prune(files, directory, clock);
-    await keepFresh(platform, issuer, settings);
+    await keepFresh(platform, issuer, settings, issued.chain);
     return { ...issued, replaces, files: currentFiles(directory) };
   });
 }

@@ -2,12 +2,12 @@ import { dirname, join } from "node:path";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles, generationsIn, type PkiSettings } from "./authority.ts";
 import { buildCrl } from "./crl.ts";
-import type { Issuer, Service } from "./issuers/issuer.ts";
+import type { Issuer } from "./issuers/issuer.ts";
 import type { InventoryEntry } from "./inventory.ts";
 import type { InventoryRecord } from "./inventory-line.ts";
 import { encodePem } from "./pem.ts";
 import { BACKDATE } from "./profiles.ts";
-import { MAX_PEM_BYTES, type PkiPlatform } from "./state.ts";
+import { MAX_PEM_BYTES, type PkiPlatform, serviceChain } from "./state.ts";
 import { isoTime } from "./verify/time.ts";
 
 /** A CRL of a million entries has some 50 megabytes. */
@@ -45,19 +45,25 @@ export async function refreshCrls(
 /**
  * What gateways read beside certificates is kept up to date whenever something is issued. To be
  * called under the state's lock.
+ * @param chain PEM of the CAs between what was issued and a root
  */
-export async function keepFresh(platform: PkiPlatform, issuer: Issuer, settings: PkiSettings): Promise<void> {
-  if (issuer.kind === "local") await keepCrlFresh(platform, issuer, settings);
-  else publishAnchors(platform.files, issuer);
+export async function keepFresh(
+  platform: PkiPlatform,
+  issuer: Issuer,
+  settings: PkiSettings,
+  chain: string,
+): Promise<void> {
+  if (issuer.kind === "local") return keepCrlFresh(platform, issuer, settings);
+  const { layout, anchors } = issuer;
+  const bundle = anchors.map(({ der }) => encodePem("CERTIFICATE", der)).join("");
+  keepWritten(platform.files, layout.trustBundle, bundle);
+  keepWritten(platform.files, serviceChain(layout), chain);
 }
 
-/** The trust bundle of a service's certificates, at the path that gateways are told. */
-function publishAnchors(files: Files, { anchors, layout }: Service): void {
-  const bundle = anchors.map(({ der }) => encodePem("CERTIFICATE", der)).join("");
-  const path = layout.trustBundle;
-  if (files.kind(path) === "file" && files.readText(path, MAX_PEM_BYTES) === bundle) return;
+function keepWritten(files: Files, path: string, text: string): void {
+  if (files.kind(path) === "file" && files.readText(path, MAX_PEM_BYTES) === text) return;
   files.makeDirectory(dirname(path));
-  files.write(path, bundle);
+  files.write(path, text);
 }
 
 /**

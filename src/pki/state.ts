@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -32,6 +32,22 @@ export function stateLayout(stateDirectory: string): StateLayout {
     rotation: join(stateDirectory, "rotation"),
     lock: join(stateDirectory, "lock"),
   };
+}
+
+/** The same where a service issues: what gateways read lies apart from a CA of the project's own. */
+export function serviceLayout(stateDirectory: string): StateLayout {
+  const at = (name: string) => join(stateDirectory, "issuer", name);
+  return { ...stateLayout(stateDirectory), trustBundle: at("bundle.pem"), crl: at("crl.pem") };
+}
+
+/** The CAs between a service's certificates and a root, PEM, as they were when it issued last. */
+export function serviceChain({ trustBundle }: StateLayout): string {
+  return join(dirname(trustBundle), "chain.pem");
+}
+
+/** @param issuer `local`, or the service that issues */
+export function layoutFor(stateDirectory: string, issuer: string): StateLayout {
+  return issuer === "local" ? stateLayout(stateDirectory) : serviceLayout(stateDirectory);
 }
 
 /** A PEM file of ours has some kilobytes; a foreign key or chain not much more. */

@@ -1,6 +1,6 @@
-import { formats } from "./quote.ts";
+import { formats, isList } from "./quote.ts";
 import { render, type Values } from "./render.ts";
-import type { Template } from "./template.ts";
+import type { Template, TemplateFile } from "./template.ts";
 
 /** What scaffolding means for one file, before anything is written. */
 export interface FileChange {
@@ -23,15 +23,37 @@ export function plan(
   values: Values,
   current: (path: string) => string | undefined,
 ): FileChange[] {
-  return template.files.map((file) => {
-    const path = `${template.name}/${file.path}`;
-    const content = renderNamed(path, file.text, values, formats[file.format]);
-    const before = current(path);
-    const change = { template: template.name, path, content };
-    if (before === undefined) return { ...change, action: "create" };
-    if (file.keep) return { ...change, action: "kept" };
-    if (before === content) return { ...change, action: "unchanged" };
-    return { ...change, action: "differs", current: before };
+  return template.files
+    .flatMap((file) => instances(file, values))
+    .map(({ file, within, name }) => {
+      const path = `${template.name}/${name}`;
+      const content = renderNamed(path, file.text, within, formats[file.format]);
+      const before = current(path);
+      const change = { template: template.name, path, content };
+      if (before === undefined) return { ...change, action: "create" };
+      if (file.keep) return { ...change, action: "kept" };
+      if (before === content) return { ...change, action: "unchanged" };
+      return { ...change, action: "differs", current: before };
+    });
+}
+
+interface Instance {
+  readonly file: TemplateFile;
+  readonly within: Values;
+  /** Its path below the template's directory. */
+  readonly name: string;
+}
+
+/** A file as often as it is to be written: once, or for each item of a list. */
+function instances(file: TemplateFile, values: Values): Instance[] {
+  if (file.each === undefined) return [{ file, within: values, name: file.path }];
+  const items = values[file.each];
+  if (items === undefined || items === null || !isList(items)) throw new Error(`${file.each} is no list`);
+  return items.map((item) => {
+    const fields = item as Values;
+    const { name } = fields;
+    if (typeof name !== "string") throw new Error(`an item of ${file.each} has no name`);
+    return { file, within: { ...values, ...fields }, name: file.path.replace("ROLE", () => name) };
   });
 }
 

@@ -16,6 +16,8 @@ export const formats = {
   yaml: structures(quoteYaml),
   json: structures(quoteJson),
   rego: structures(quoteJson),
+  hcl: structures(quoteHcl),
+  shell: atoms(quoteShell),
   text: atoms(plain),
 } satisfies Record<string, Quote>;
 
@@ -92,6 +94,23 @@ function quoteYaml(text: string): string {
 function quoteJson(text: string): string {
   refuse(text, LONE_SURROGATE, "it is not well-formed Unicode");
   return JSON.stringify(text).replace(/[^ -~]/g, (unit) => `\\u${hex(unit.charCodeAt(0), 4)}`);
+}
+
+/** HCL 2 (its "Quoted Templates") in ASCII: `${` and `%{` would start a template. */
+function quoteHcl(text: string): string {
+  refuse(text, LONE_SURROGATE, "it is not well-formed Unicode");
+  const escaped = text.replace(/[^ -~]|["\\]/gu, (character) => {
+    if (character === '"' || character === "\\") return `\\${character}`;
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xffff ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
+  });
+  return `"${escaped.replace(/[$%](?=\{)/g, "$&$&")}"`;
+}
+
+/** POSIX shell (section 2.2.2, single quotes): within them nothing is special but their end. */
+function quoteShell(text: string): string {
+  refuse(text, /\0|\p{Cs}/u, "a shell cannot hold a NUL byte");
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Prose for people: nothing is quoted, so nothing but plain characters may stand there. */

@@ -20,6 +20,8 @@ export interface TemplateFile {
   readonly format: Format;
   /** Whether people fill it in after it is created, so that not even `--force` replaces it. */
   readonly keep: boolean;
+  /** The list of which each item gets a file of its own: its `name` stands for ROLE in the path. */
+  readonly each: string | undefined;
   readonly text: string;
 }
 
@@ -43,7 +45,13 @@ const format = z.enum(Object.keys(formats) as [Format, ...Format[]]);
 
 const descriptor = z.strictObject({
   summary: z.string().min(1).max(100),
-  files: z.record(path, z.union([format, z.strictObject({ format, keep: z.literal(true) })])),
+  files: z.record(
+    path,
+    z.union([
+      format,
+      z.strictObject({ format, keep: z.literal(true).optional(), each: z.string().optional() }),
+    ]),
+  ),
   needs: z.array(z.string()).default([]),
   checks: z
     .array(z.strictObject({ engine: z.string(), install: z.string(), arguments: z.array(z.string()) }))
@@ -71,7 +79,8 @@ export function readTemplate(files: Files, root: string, name: string): Template
     files: Object.entries(described.files).map(([file, kind]) => ({
       path: file,
       format: typeof kind === "string" ? kind : kind.format,
-      keep: typeof kind !== "string",
+      keep: typeof kind !== "string" && kind.keep === true,
+      each: typeof kind === "string" ? undefined : kind.each,
       text: read(file),
     })),
     needs: described.needs,

@@ -1,5 +1,6 @@
 import { isAbsolute, relative } from "node:path";
 import { UNTRUSTED_HEADERS } from "./untrusted-headers.ts";
+import { pkiValues } from "./pki-values.ts";
 import type { Values } from "./render.ts";
 
 /** HOST:PORT, where an IPv6 host stands in brackets. */
@@ -31,6 +32,7 @@ export interface Settings {
     readonly vehicleRoles: readonly string[];
     readonly matrix: readonly PolicyRow[];
   };
+  readonly pki: PkiSettings;
   readonly paths: {
     /** The gateway's key, certificate and chain in one file. */
     readonly bundle: string;
@@ -41,6 +43,36 @@ export interface Settings {
     /** CRLs of every CA of a client's chain, or null where none are checked. */
     readonly crl: string | null;
   };
+}
+
+/** What an issuing service is set up with. Durations are in seconds. */
+export interface PkiSettings {
+  readonly keyType: string;
+  readonly nameConstraints: boolean;
+  readonly rootTtl: number;
+  readonly issuingTtl: number;
+  readonly crlTtl: number;
+  readonly crlUrl: string | undefined;
+  readonly ocspUrl: string | undefined;
+  readonly vault: { readonly mount: string; readonly rootMount: string };
+  readonly roles: readonly RoleSettings[];
+}
+
+export interface RoleSettings {
+  readonly name: string;
+  /** What Vault and step-ca call it. */
+  readonly vaultName: string;
+  readonly provisioner: string;
+  readonly usages: readonly string[];
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly keyTypes: readonly string[];
+  readonly allowedDomains: readonly string[];
+  readonly allowSubdomains: boolean;
+  readonly allowBareDomains: boolean;
+  readonly allowIpSans: boolean;
+  readonly allowedUriSans: readonly string[];
+  readonly applicationRoles: readonly string[];
 }
 
 export interface PolicyRow {
@@ -91,6 +123,7 @@ export function valuesFor(settings: Settings, directory: string): Values {
       ...(hours === undefined ? {} : { hours }),
       ...(days === undefined ? {} : { days }),
     })),
+    ...pkiValues(settings),
     bundle: path(paths.bundle),
     certificate_directory: path(paths.certificate),
     client_ca: path(paths.clientCa),

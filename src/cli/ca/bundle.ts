@@ -1,15 +1,17 @@
 import { resolve } from "node:path";
 import type { Define } from "../command.ts";
-import { openCa, requirePki } from "../pki-project.ts";
+import { openIssuer } from "../issuer.ts";
+import { requirePki } from "../pki-project.ts";
 import { shown } from "./output.ts";
 
 export const define: Define = (command, bind) => {
   command.option("--out <file>", "write it there instead").action(
     bind(async (cli, flags: { readonly out?: string }) => {
-      const { trusted } = await openCa(cli, requirePki(cli));
+      const issuer = await openIssuer(cli, requirePki(cli));
       const { summarize } = await import("../../pki/describe-ca.ts");
       const { encodePem } = await import("../../pki/pem.ts");
-      const roots = trusted.map(({ root }) => ({
+      const { anchorsOf } = await import("../../pki/issuers/issuer.ts");
+      const roots = anchorsOf(issuer).map((root) => ({
         ...summarize(root),
         pem: encodePem("CERTIFICATE", root.der),
       }));

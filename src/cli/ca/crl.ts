@@ -1,6 +1,10 @@
 import { resolve } from "node:path";
-import type { Define } from "../command.ts";
-import { openCa, type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { FleetsecError } from "../../errors.ts";
+import type { Authority } from "../../pki/authority.ts";
+import type { Service } from "../../pki/issuers/issuer.ts";
+import type { Cli, Define } from "../command.ts";
+import { openIssuer } from "../issuer.ts";
+import { type PassphraseFlags, type PkiProject, requirePki, withPassphrase } from "../pki-project.ts";
 import { shown } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -13,21 +17,54 @@ export const define: Define = (command, bind) => {
     .action(
       bind(async (cli, flags: Flags) => {
         const project = requirePki(cli);
-        const authority = await openCa(cli, project, flags);
-        const { refreshCrls, MAX_CRL_BYTES } = await import("../../pki/publish.ts");
-        const { describeCrl } = await import("../../pki/describe-ca.ts");
-        const { platform } = cli;
-        await refreshCrls(platform, authority, project.settings);
-        const pem = platform.files.readText(authority.layout.crl, MAX_CRL_BYTES);
-        const file = flags.out === undefined ? undefined : resolve(platform.cwd, flags.out);
-        if (file !== undefined) platform.files.write(file, pem);
-        const { stale: _, ...crl } = describeCrl(platform.files, authority, platform.clock.now());
-        cli.output.result({ schema: "fleetsec.ca-crl/v1", ...crl, file: file ?? authority.layout.crl }, () =>
+        const issuer = await openIssuer(cli, project, flags);
+        const { MAX_CRL_BYTES } = await import("../../pki/publish.ts");
+        const crl =
+          issuer.kind === "local" ? await makeCrls(cli, project, issuer) : await fetchCrls(cli, issuer);
+        const { files, cwd } = cli.platform;
+        const pem = files.readText(issuer.layout.crl, MAX_CRL_BYTES);
+        const file = flags.out === undefined ? undefined : resolve(cwd, flags.out);
+        if (file !== undefined) files.write(file, pem);
+        cli.output.result({ schema: "fleetsec.ca-crl/v1", ...crl, file: file ?? issuer.layout.crl }, () =>
           file === undefined
             ? pem
-            : `CRL number ${crl.number}, ${crl.revoked} revoked, until ${crl.nextUpdate}, in ${shown(cli, file)}`,
+            : `CRL${crl.number === undefined ? "" : ` number ${crl.number}`}, ${crl.revoked} revoked, until ${crl.nextUpdate}, in ${shown(cli, file)}`,
         );
         return 0;
       }),
     );
 };
+
+/** What is said of the CRL of whoever issues. */
+interface ShownCrl {
+  /** Of the project's own CA. */
+  readonly number?: number;
+  readonly thisUpdate: string;
+  readonly nextUpdate: string;
+  readonly revoked: number;
+}
+
+async function makeCrls(
+  { platform }: Cli,
+  { settings }: PkiProject,
+  authority: Authority,
+): Promise<ShownCrl> {
+  const { refreshCrls } = await import("../../pki/publish.ts");
+  const { describeCrl } = await import("../../pki/describe-ca.ts");
+  await refreshCrls(platform, authority, settings);
+  const { stale: _, ...crl } = describeCrl(platform.files, authority, platform.clock.now());
+  return crl;
+}
+
+async function fetchCrls({ platform }: Cli, service: Service): Promise<ShownCrl> {
+  const { refreshServiceCrl } = await import("../../pki/issuers/crl.ts");
+  const { isoTime } = await import("../../pki/verify/time.ts");
+  const [first] = await refreshServiceCrl(platform, service);
+  if (first === undefined) {
+    throw new FleetsecError("refused", `${service.kind} publishes no CRL`, {
+      hint: "have it publish one, or set gateway.crl to false and keep lifetimes short",
+    });
+  }
+  const { thisUpdate, nextUpdate, revoked } = first;
+  return { thisUpdate: isoTime(thisUpdate), nextUpdate: isoTime(nextUpdate), revoked: revoked.size };
+}

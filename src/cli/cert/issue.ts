@@ -4,7 +4,8 @@ import { durationFlag } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
 import type { KeyType } from "../../pki/keys.ts";
 import type { Define } from "../command.ts";
-import { openCa, type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { openIssuer } from "../issuer.ts";
+import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { certificateMembers, certificateText, filesField, sansField } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -36,8 +37,8 @@ export const define: Define = (command, bind) => {
           keyType: keyTypeFlag(flags.keyType),
           directory: flags.out === undefined ? undefined : resolve(cli.platform.cwd, flags.out),
         };
-        const authority = await openCa(cli, project, flags);
-        const issued = await issue(cli.platform, authority, project.settings, request);
+        const issuer = await openIssuer(cli, project, flags);
+        const issued = await issue(cli.platform, issuer, project.settings, request);
         cli.output.result(
           { schema: "fleetsec.cert-issue/v1", ...certificateMembers(issued), files: issued.files },
           () =>

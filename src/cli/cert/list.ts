@@ -2,7 +2,8 @@ import { FleetsecError } from "../../errors.ts";
 import type { CertificateStatus } from "../../pki/list.ts";
 import { table } from "../../report/table.ts";
 import type { Define } from "../command.ts";
-import { openCa, requirePki } from "../pki-project.ts";
+import { openIssuer } from "../issuer.ts";
+import { requirePki } from "../pki-project.ts";
 
 interface Flags {
   readonly status?: readonly CertificateStatus[];
@@ -15,7 +16,7 @@ export const define: Define = (command, bind) => {
     .option("--status <status>", `only those that are ${STATUSES.join(", ")} (repeatable)`, collectStatus)
     .action(
       bind(async (cli, { status: wanted = [] }: Flags) => {
-        const { inventory } = await openCa(cli, requirePki(cli));
+        const { inventory } = await openIssuer(cli, requirePki(cli));
         const { listCertificates } = await import("../../pki/list.ts");
         const certificates = listCertificates(inventory, cli.platform.clock.now())
           .filter(({ status }) => wanted.length === 0 || wanted.includes(status))

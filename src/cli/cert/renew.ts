@@ -1,5 +1,6 @@
 import type { Define } from "../command.ts";
-import { openCa, type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { openIssuer } from "../issuer.ts";
+import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { certificateMembers, certificateText, filesField } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -17,8 +18,8 @@ export const define: Define = (command, bind) => {
         const project = requirePki(cli);
         const { renew, dueAt } = await import("../../pki/renew.ts");
         const { isoTime } = await import("../../pki/verify/time.ts");
-        const authority = await openCa(cli, project, flags);
-        const result = await renew(cli.platform, authority, project.settings, {
+        const issuer = await openIssuer(cli, project, flags);
+        const result = await renew(cli.platform, issuer, project.settings, {
           name,
           role: project.role,
           force: flags.force === true,

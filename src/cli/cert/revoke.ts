@@ -2,7 +2,8 @@ import { FleetsecError } from "../../errors.ts";
 import type { RevocationReason } from "../../pki/inventory-line.ts";
 import { shown } from "../ca/output.ts";
 import type { Define } from "../command.ts";
-import { openCa, type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { openIssuer } from "../issuer.ts";
+import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 
 interface Flags extends PassphraseFlags {
   readonly reason: string;
@@ -18,15 +19,15 @@ export const define: Define = (command, bind) => {
         const { revocationReasons } = await import("../../pki/inventory-line.ts");
         const { revoke } = await import("../../pki/revoke.ts");
         const request = { target, reason: reasonFlag(flags.reason, revocationReasons) };
-        const authority = await openCa(cli, project, flags);
-        const { revoked, already } = await revoke(cli.platform, authority, project.settings, request);
+        const issuer = await openIssuer(cli, project, flags);
+        const { revoked, already } = await revoke(cli.platform, issuer, project.settings, request);
         const listed = [...revoked, ...already].map(({ issued, revoked: record }) => ({
           name: issued.name,
           serial: issued.serial,
           revokedAt: record?.at,
           reason: record?.reason,
         }));
-        const crl = authority.layout.crl;
+        const crl = issuer.layout.crl;
         cli.output.result(
           { schema: "fleetsec.cert-revoke/v1", revoked: listed, changed: revoked.length > 0, crl },
           () =>

@@ -5,7 +5,8 @@ import type { Files } from "../../platform/files.ts";
 import { escapeText } from "../../report/escape.ts";
 import { shown } from "../ca/output.ts";
 import type { Define } from "../command.ts";
-import { openCa, type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { openIssuer } from "../issuer.ts";
+import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { certificateMembers, certificateText, sansField } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -38,8 +39,8 @@ export const define: Define = (command, bind) => {
         };
         const out = flags.out === undefined ? undefined : resolve(cwd, flags.out);
         if (out !== undefined) requirePlace(files, out);
-        const authority = await openCa(cli, project, flags);
-        const { certificate, dropped } = await signCsr(cli.platform, authority, project.settings, request);
+        const issuer = await openIssuer(cli, project, flags);
+        const { certificate, dropped } = await signCsr(cli.platform, issuer, project.settings, request);
         const pem = certificate.cert + certificate.chain;
         if (out !== undefined) files.write(out, pem);
         for (const item of dropped) cli.output.warn(`the CSR asks for ${escapeText(item)}: left out`);

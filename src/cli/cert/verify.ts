@@ -74,10 +74,20 @@ async function projectTrust(
 ): Promise<Pick<FilesRequest, "anchors" | "untrusted" | "crls"> | undefined> {
   const project = findProject(cli);
   if (project === undefined) return undefined;
-  const { stateLayout } = await import("../../pki/state.ts");
+  const { layoutFor, serviceChain } = await import("../../pki/state.ts");
   const { issuingCertificates } = await import("../../pki/authority.ts");
   const { files } = cli.platform;
-  const layout = stateLayout(resolve(project.directory, project.config.state));
+  const { pki, state } = project.config;
+  const layout = layoutFor(resolve(project.directory, state), pki.issuer);
+  if (pki.trust_anchor !== undefined && pki.issuer !== "local") {
+    const present = (path: string) => (files.kind(path) === undefined ? [] : [path]);
+    const [crl] = present(layout.crl);
+    return {
+      anchors: [resolve(project.directory, pki.trust_anchor)],
+      untrusted: present(serviceChain(layout)),
+      crls: crl === undefined ? undefined : [crl],
+    };
+  }
   if (files.kind(layout.trustBundle) === undefined) return undefined;
   return {
     anchors: [layout.trustBundle],

@@ -24,6 +24,7 @@ export async function openDevCa(cli: Cli, flags: ProbeFlags): Promise<DevCa | un
   const loaded = findProject(cli);
   if (loaded === undefined) return undefined;
   const project = pkiProject(loaded.config, loaded.directory);
+  if (project.pki.issuer !== "local") return undefined;
   if (cli.platform.files.kind(stateLayout(project.stateDirectory).authorities) === undefined)
     return undefined;
   const clients = Object.entries(loaded.config.pki.roles).filter(([, { usages }]) =>

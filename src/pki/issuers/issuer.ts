@@ -66,3 +66,8 @@ export interface ServiceRevocation {
 export function currentCa(issuer: Issuer): CaGeneration | undefined {
   return issuer.kind === "local" ? issuer.current : undefined;
 }
+
+/** The roots that certificates of an issuer are to be trusted by. */
+export function anchorsOf(issuer: Issuer): readonly Certificate[] {
+  return issuer.kind === "local" ? issuer.trusted.map(({ root }) => root) : issuer.anchors;
+}

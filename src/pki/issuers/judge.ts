@@ -72,7 +72,16 @@ function keyFault({ spki }: Certificate, asked: Asked): Fault {
   return ["for another key", "the service, or something before it, mixes up requests"];
 }
 
-function nameFault({ subject, subjectAltName = [] }: Certificate, { plan }: Asked): Fault {
+/** Whether a certificate has the names, roles and usages of a plan. */
+export function isAsPlanned(certificate: Certificate, plan: IssuePlan): boolean {
+  const asked = { plan, service: "step-ca" } as const;
+  return [nameFault, roleFault, usageFault].every((fault) => fault(certificate, asked) === undefined);
+}
+
+/** The part of a request that says what is wanted, and of whom. */
+type Wanted = Pick<Asked, "plan" | "service">;
+
+function nameFault({ subject, subjectAltName = [] }: Certificate, { plan }: Wanted): Fault {
   const hint = "make the service's role or template take the names of the request";
   const wanted = plan.names.map(formatSan).sort();
   const got = subjectAltName.map(plainName).sort();
@@ -90,7 +99,7 @@ function plainName(name: ReadName): string {
 }
 
 /** Gateways authorise by these: one too many is a right that nobody granted. */
-function roleFault({ subject }: Certificate, { plan, service }: Asked): Fault {
+function roleFault({ subject }: Certificate, { plan, service }: Wanted): Fault {
   const wanted = [...plan.role.applicationRoles].sort();
   const got = textsOf(subject, oids.organizationalUnitName).sort();
   if (JSON.stringify(got) === JSON.stringify(wanted)) return undefined;
@@ -102,7 +111,7 @@ function roleFault({ subject }: Certificate, { plan, service }: Asked): Fault {
 
 const PURPOSES = { client: oids.clientAuth, server: oids.serverAuth } as const;
 
-function usageFault({ extendedKeyUsage = [] }: Certificate, { plan, service }: Asked): Fault {
+function usageFault({ extendedKeyUsage = [] }: Certificate, { plan, service }: Wanted): Fault {
   const wanted = plan.role.usages.map((usage) => PURPOSES[usage]).sort();
   const got = [...extendedKeyUsage].sort();
   if (JSON.stringify(got) === JSON.stringify(wanted)) return undefined;

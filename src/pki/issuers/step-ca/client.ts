@@ -1,0 +1,80 @@
+import type { FleetsecError } from "../../../errors.ts";
+import type { HttpAnswer, HttpRequest } from "../../../platform/http.ts";
+import type { Network } from "../../../platform/network.ts";
+import { failing, jsonOf, MAX_ANSWER, member, refusedBy, said } from "../answer.ts";
+
+/** A step-ca server as it is configured. */
+export interface StepCaServer {
+  readonly address: URL;
+  /** PEM of what its own certificate must come from: its root. */
+  readonly ca?: readonly string[] | undefined;
+  /** Milliseconds for each request. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Any answer of step-ca but a failure of its own. */
+export interface StepCaAnswer {
+  readonly status: number;
+  readonly json: unknown;
+  readonly body: Buffer;
+  /** What it says where it refuses. */
+  readonly message: string;
+}
+
+/**
+ * Asks step-ca. A refusal is an answer.
+ * @throws FleetsecError `unreachable`, `issuer` where it fails
+ */
+export async function askStepCa(
+  network: Pick<Network, "request">,
+  server: StepCaServer,
+  path: string,
+  { body, identity }: { readonly body?: object; readonly identity?: HttpRequest["identity"] } = {},
+): Promise<StepCaAnswer> {
+  const answer = await network.request({
+    method: body === undefined ? "GET" : "POST",
+    url: endpoint(server, path),
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    ca: server.ca,
+    identity,
+    timeout: server.timeout,
+    maxBody: MAX_ANSWER,
+    signal: server.signal,
+  });
+  if (answer.status >= 500 || (answer.status >= 300 && answer.status < 400)) throw faultOf(answer);
+  const json = jsonOf(answer);
+  return { status: answer.status, json, body: answer.body, message: messageOf(json) };
+}
+
+/** The URL of an endpoint, which is also what a token for it names as its audience. */
+export function endpoint({ address }: StepCaServer, path: string): URL {
+  const url = new URL(address);
+  url.pathname = `${address.pathname.replace(/\/$/, "")}/1.0/${path}`;
+  return url;
+}
+
+function messageOf(json: unknown): string {
+  const message = member(json, "message");
+  return typeof message === "string" ? message : "";
+}
+
+function faultOf(answer: HttpAnswer): FleetsecError {
+  const words = said([messageOf(jsonOf(answer))]);
+  return failing(
+    "step-ca",
+    `answers with status ${answer.status}${words === "" ? "" : `: ${words}`}`,
+    "see its log, and ask again later",
+  );
+}
+
+/** A refusal as an error. */
+export function refusal({ status, message }: StepCaAnswer): FleetsecError {
+  return refusedBy(
+    "step-ca",
+    [message === "" ? `status ${status}` : message],
+    "compare the provisioner with what fleetsec scaffold step-ca writes",
+  );
+}

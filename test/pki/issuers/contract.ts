@@ -1,0 +1,251 @@
+// The titles here are the callers'.
+/* oxlint-disable vitest/valid-title */
+import { execFileSync } from "node:child_process";
+import { createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { buildCsr } from "../../../src/pki/build-csr.ts";
+import { keySigner } from "../../../src/pki/keys.ts";
+import { parseSan } from "../../../src/pki/roles.ts";
+import type { CliOptions } from "../../support/cli.ts";
+import { testProject, type TestProject } from "../../support/project.ts";
+import { schemaErrors } from "../../support/schema.ts";
+
+/** What can be wrong with an issuer, or with us in its eyes. */
+export type Fault = "unreachable" | "ended-token" | "not-allowed" | "wrong-role" | "lower-limit";
+
+/** How each fault must end: the exit code of the contract, and the error's own. */
+const ENDS: Readonly<Record<Fault, { exit: number; code: string }>> = {
+  unreachable: { exit: 3, code: "unreachable" },
+  "ended-token": { exit: 3, code: "issuer" },
+  "not-allowed": { exit: 2, code: "refused" },
+  "wrong-role": { exit: 2, code: "refused" },
+  "lower-limit": { exit: 2, code: "refused" },
+};
+
+/** A way to be issued certificates. */
+export interface ContractParty {
+  /** Lines of the section `pki` that choose it, and with `fault` the same with something wrong. */
+  config(fault?: Fault): readonly string[];
+  /** What a command line gets beside its arguments. */
+  options(fault?: Fault): CliOptions;
+  /** Those that it can have. */
+  readonly faults: readonly Fault[];
+  /** The project's own CA has to be made first. */
+  readonly ownCa?: boolean;
+  readonly publishesCrl: boolean;
+}
+
+const ISSUE = ["cert", "issue", "truck-17", "--role", "fleet-edge"];
+
+/** What every issuer must do, through the command line and with the same answers. */
+export function issuerContract(title: string, party: () => ContractParty): void {
+  const at = (project: TestProject) => ({
+    run: (...argv: string[]) => project.json(argv, party().options()),
+  });
+
+  describe(title, () => {
+    test("issues a certificate with what was asked for, and nothing else", async () => {
+      const project = await projectOf(party());
+      const { run } = at(project);
+      const { code, document } = await run(...ISSUE, "--ttl", "2h");
+      expect(code).toBe(0);
+      expect(schemaErrors(document)).toEqual([]);
+      const certificate = new X509Certificate(readFileSync(document.files.cert));
+      expect(certificate.subjectAltName).toBe(
+        "DNS:truck-17.fleet.internal, URI:spiffe://fleet.internal/fleet-edge/truck-17",
+      );
+      expect(certificate.subject.split("\n").slice(-2)).toEqual(["OU=vehicle_agent", "CN=truck-17"]);
+      expect(certificate.keyUsage).toEqual(["1.3.6.1.5.5.7.3.2"]);
+      expect(certificate.ca).toBe(false);
+      const end = Date.parse(certificate.validTo) - Date.now();
+      expect(Math.abs(end - 2 * 3_600_000)).toBeLessThan(120_000);
+      expect(spkiOf(certificate)).toBe(spkiIn(readFileSync(document.files.key)));
+      expect(statSync(document.files.key).mode & 0o777).toBe(0o600);
+      expect((await run("cert", "verify", document.files.cert, "--purpose", "client")).code).toBe(0);
+      expect((await run("cert", "verify", document.files.cert, "--purpose", "server")).code).toBe(1);
+      expect(opensslVerifies(project, document.files)).toBe(true);
+      expect((await run("cert", "list")).document.certificates).toMatchObject([
+        { name: "truck-17", serial: document.serial, status: "valid" },
+      ]);
+    });
+
+    test.each(["p384", "ed25519", "rsa3072"])("certifies a key of type %s", async (type) => {
+      const project = await projectOf(party());
+      const { code, document } = await at(project).run(...ISSUE, "--key-type", type);
+      expect({ code, message: document.message }).toEqual({ code: 0, message: undefined });
+      expect(opensslVerifies(project, document.files)).toBe(true);
+    });
+
+    test("issues for a server, under addresses too", async () => {
+      const project = await projectOf(party());
+      const sans = ["dns:localhost", "ip:127.0.0.1", "ip:::1"].flatMap((san) => ["--san", san]);
+      const { code, document } = await at(project).run("cert", "issue", "edge", "--role", "gateway", ...sans);
+      expect({ code, message: document.message }).toEqual({ code: 0, message: undefined });
+      const certificate = new X509Certificate(readFileSync(document.files.cert));
+      expect(certificate.checkHost("localhost")).toBe("localhost");
+      expect(certificate.checkIP("127.0.0.1")).toBe("127.0.0.1");
+      expect(certificate.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1"]);
+    });
+
+    test("certifies the key of a CSR, which stays where it is", async () => {
+      const project = await projectOf(party());
+      const { run } = at(project);
+      const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      const names = ["dns:truck-9.fleet.internal", "uri:spiffe://fleet.internal/fleet-edge/truck-9"];
+      const csr = await buildCsr(
+        { commonName: "truck-9", names: names.map(parseSan) },
+        keySigner(privateKey),
+      );
+      writeFileSync(join(project.directory, "truck-9.csr"), csr);
+      const { code, document } = await run("cert", "sign", "truck-9.csr", "--role", "fleet-edge");
+      expect({ code, message: document.message }).toEqual({ code: 0, message: undefined });
+      const certificate = new X509Certificate(document.certificate);
+      expect(spkiOf(certificate)).toBe(publicKey.export({ type: "spki", format: "der" }).toString("base64"));
+      expect(existsSync(join(project.directory, ".fleetsec/certs/truck-9/current/key.pem"))).toBe(false);
+    });
+
+    test("a lifetime beyond the role's is refused, and nothing is written", async () => {
+      const project = await projectOf(party());
+      await at(project).run(...ISSUE);
+      const refused = await project.attempt([...ISSUE, "--ttl", "100h"], party().options());
+      expect(refused).toMatchObject({ exit: 2, code: "refused", changed: false });
+    });
+
+    test("renews with the same key, and with another where that is asked for", async () => {
+      const project = await projectOf(party());
+      const { run } = at(project);
+      const { document: first } = await run(...ISSUE);
+      const key = readFileSync(first.files.key, "utf8");
+      expect((await run("cert", "renew", "truck-17")).document.renewed).toBe(false);
+      const { code, document: second } = await run("cert", "renew", "truck-17", "--force");
+      expect({ code, renewed: second.renewed, message: second.message }).toMatchObject({
+        code: 0,
+        renewed: true,
+      });
+      expect(second.serial).not.toBe(first.serial);
+      expect(readFileSync(first.files.key, "utf8")).toBe(key);
+      expect(spkiOf(new X509Certificate(readFileSync(first.files.cert)))).toBe(spkiIn(key));
+      const { document: third } = await run("cert", "renew", "truck-17", "--force", "--rekey");
+      expect(third.serial).not.toBe(second.serial);
+      const other = readFileSync(first.files.key, "utf8");
+      expect(other).not.toBe(key);
+      expect(spkiOf(new X509Certificate(readFileSync(first.files.cert)))).toBe(spkiIn(other));
+    });
+
+    test("revokes, says so once, and renews no more", async () => {
+      const project = await projectOf(party());
+      const { run } = at(project);
+      const { document: issued } = await run(...ISSUE);
+      const { code, document } = await run("cert", "revoke", "truck-17", "--reason", "keyCompromise");
+      expect({ code, message: document.message }).toEqual({ code: 0, message: undefined });
+      expect(schemaErrors(document)).toEqual([]);
+      expect(document).toMatchObject({ changed: true, revoked: [{ serial: issued.serial }] });
+      expect((await run("cert", "list")).document.certificates).toMatchObject([{ status: "revoked" }]);
+      const again = await run("cert", "revoke", "truck-17");
+      expect([again.code, again.document.changed]).toEqual([0, false]);
+      expect(
+        await project.attempt(["cert", "renew", "truck-17", "--force"], party().options()),
+      ).toMatchObject({
+        exit: 2,
+        code: "refused",
+        changed: false,
+      });
+      if (!party().publishesCrl) return;
+      const crl = execFileSync("openssl", ["crl", "-in", document.crl, "-noout", "-text"], {
+        encoding: "utf8",
+      });
+      expect(crl).toContain(issued.serial);
+      expect((await run("cert", "verify", issued.files.cert)).document.certificates).toMatchObject([
+        { status: "invalid" },
+      ]);
+    });
+
+    test("prints the trust bundle that it is judged by", async () => {
+      const project = await projectOf(party());
+      const { document } = await at(project).run("ca", "bundle");
+      expect(document.certificates).toHaveLength(1);
+    });
+
+    test("whatever is wrong, nothing is written, and the way out is named", async () => {
+      const project = await projectOf(party());
+      const { document: control } = await at(project).run(...ISSUE);
+      expect(control.message).toBeUndefined();
+      for (const fault of party().faults) {
+        writeFileSync(join(project.directory, `${fault}.yaml`), withIssuer(party().config(fault))(CONFIG));
+      }
+      for (const fault of party().faults) {
+        const commands = [
+          [...ISSUE.with(2, "truck-18"), ...(fault === "lower-limit" ? ["--ttl", "80h"] : [])],
+          ...(fault === "lower-limit" ? [] : [["cert", "renew", "truck-17", "--force", "--rekey"]]),
+        ];
+        for (const argv of commands) {
+          const config = ["--config", `${fault}.yaml`];
+          const ended = await project.attempt([...config, ...argv], party().options(fault));
+          expect({ fault, ...ended }).toMatchObject({ fault, ...ENDS[fault], changed: false });
+          expect(ended.text).not.toMatch(/undefined|\bnull\b|PRIVATE/);
+          // it is the issuer that says no, and not a rule of ours
+          expect(ended.text).not.toContain("pki.roles.");
+        }
+      }
+      expect((await at(project).run(...ISSUE)).code).toBe(0);
+    });
+  });
+}
+
+const CONFIG = `version: 1
+name: acme
+domain: fleet.internal
+pki:
+  roles:
+    fleet-edge:
+      usages: [client]
+      allowed_domains: [fleet.internal]
+      allowed_uri_sans: ["spiffe://fleet.internal/fleet-edge/*"]
+      application_roles: [vehicle_agent]
+    gateway:
+      usages: [server]
+      allowed_domains: [fleet.internal, localhost]
+      allow_bare_domains: true
+      allow_ip_sans: true
+`;
+
+/** The configuration that a service is set up by. */
+export function withIssuer(lines: readonly string[]): (config?: string) => string {
+  const section = ["pki:", ...lines.map((line) => `  ${line}`)].join("\n");
+  const raised = lines.includes(RAISED);
+  return (config = CONFIG) =>
+    config
+      .replace("pki:", section)
+      .replace(`  ${RAISED}\n`, "")
+      .replace("usages: [client]\n", raised ? "usages: [client]\n      max_ttl: 96h\n" : "$&");
+}
+
+/** Stands for a role that allows more here than at the service. */
+export const RAISED = "# raised";
+
+async function projectOf(party: ContractParty): Promise<TestProject> {
+  const project = testProject(() => withIssuer(party.config())());
+  if (party.ownCa === true) await project.run(["ca", "init", "--insecure-dev-key"]);
+  return project;
+}
+
+function spkiOf(certificate: X509Certificate): string {
+  return certificate.publicKey.export({ type: "spki", format: "der" }).toString("base64");
+}
+
+function spkiIn(privateKey: Buffer | string): string {
+  return createPublicKey(privateKey).export({ type: "spki", format: "der" }).toString("base64");
+}
+
+/** By the files that a gateway would be told. */
+function opensslVerifies(
+  project: TestProject,
+  files: { readonly cert: string; readonly chain: string },
+): boolean {
+  const state = join(project.directory, ".fleetsec");
+  const bundle = ["ca/bundle.pem", "issuer/bundle.pem"].map((path) => join(state, path)).find(existsSync);
+  const args = ["-x509_strict", "-CAfile", bundle ?? "", "-untrusted", files.chain, files.cert];
+  return execFileSync("openssl", ["verify", ...args], { encoding: "utf8" }).includes(": OK");
+}

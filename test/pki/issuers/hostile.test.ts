@@ -1,0 +1,227 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { buildCertificate, type CertificateSpec } from "../../../src/pki/certificate.ts";
+import { readCsr } from "../../../src/pki/csr.ts";
+import { keyIdentifier } from "../../../src/pki/extensions.ts";
+import { generateKey, spkiOf } from "../../../src/pki/keys.ts";
+import { encodePem } from "../../../src/pki/pem.ts";
+import { leafProfile, type LeafProfile } from "../../../src/pki/profiles.ts";
+import { parseSan } from "../../../src/pki/roles.ts";
+import { type TestAuthority, testAuthority } from "../../support/authority.ts";
+import { type Attempt, testProject } from "../../support/project.ts";
+import { withIssuer } from "./contract.ts";
+
+const ISSUE = ["cert", "issue", "truck-17", "--role", "fleet-edge"];
+const DAY = 86_400;
+
+const servers: Server[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+/** Issues once through a service that is what the listener makes of it. */
+async function issueFrom(listener: RequestListener, root?: string): Promise<Attempt> {
+  const server = createServer(listener);
+  servers.push(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const project = testProject(() =>
+    withIssuer([
+      "issuer: vault",
+      "trust_anchor: root.pem",
+      `vault: {address: "http://127.0.0.1:${port}", timeout: 2s}`,
+    ])(),
+  );
+  writeFileSync(join(project.directory, "root.pem"), root ?? (await authority()).certificate);
+  // the inventory is begun by whatever is done first
+  await project.run(["cert", "list"], OPTIONS);
+  return project.attempt(ISSUE, OPTIONS);
+}
+
+const OPTIONS = { env: { VAULT_TOKEN: "secret-of-the-test" } };
+
+let made: Promise<TestAuthority> | undefined;
+const authority = () => (made ??= testAuthority());
+
+interface Forgery {
+  /** Instead of what was asked for. */
+  readonly profile?: Partial<LeafProfile>;
+  readonly spec?: (spec: CertificateSpec) => Partial<CertificateSpec>;
+  readonly by?: TestAuthority;
+  readonly warnings?: readonly string[];
+}
+
+/** Answers as Vault does, with a certificate that is what was asked for but for one thing. */
+function forging({ profile, spec, by, warnings = [] }: Forgery): RequestListener {
+  return (request, response) => {
+    const answer = async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      const { csr } = JSON.parse(Buffer.concat(chunks).toString()) as { csr: string };
+      const { spki } = await readCsr(csr, "csr");
+      const { name, signer } = by ?? (await authority());
+      const asked = leafProfile({
+        random: randomBytes,
+        now: Date.now(),
+        ttl: DAY,
+        spki,
+        keyType: "p256",
+        organization: "acme",
+        issuer: { subject: name, keyId: keyIdentifier(signer.spki) },
+        commonName: "truck-17",
+        applicationRoles: ["vehicle_agent"],
+        usages: ["client"],
+        names: NAMES.map(parseSan),
+        ...profile,
+      });
+      const der = await buildCertificate({ ...asked, ...spec?.(asked) }, signer);
+      const certificate = encodePem("CERTIFICATE", der).trim();
+      response.end(JSON.stringify({ data: { certificate, ca_chain: [] }, warnings }));
+    };
+    void answer();
+  };
+}
+
+const NAMES = ["dns:truck-17.fleet.internal", "uri:spiffe://fleet.internal/fleet-edge/truck-17"];
+
+describe("a service's certificate", () => {
+  test("is taken where it is what was asked for", async () => {
+    expect(await issueFrom(forging({}))).toMatchObject({ exit: 0, changed: true });
+  });
+
+  const names = (...more: string[]) => ({ profile: { names: [...NAMES, ...more].map(parseSan) } });
+  const forgeries: readonly (readonly [title: string, forgery: () => Promise<Forgery> | Forgery])[] = [
+    ["for another key", async () => ({ profile: { spki: spkiOf((await generateKey("p256")).publicKey) } })],
+    ["with a name more", () => names("dns:gateway.fleet.internal")],
+    ["with a name less", () => ({ profile: { names: NAMES.slice(0, 1).map(parseSan) } })],
+    [
+      "with another vehicle's identity",
+      () => ({
+        profile: { names: [NAMES[0] ?? "", "uri:spiffe://fleet.internal/fleet-edge/truck-18"].map(parseSan) },
+      }),
+    ],
+    ["with another common name", () => ({ profile: { commonName: "truck-18" } })],
+    [
+      "with a role that nobody granted",
+      () => ({ profile: { applicationRoles: ["vehicle_agent", "carrier_dispatch"] } }),
+    ],
+    ["without its role", () => ({ profile: { applicationRoles: [] } })],
+    ["for servers too", () => ({ profile: { usages: ["client", "server"] } })],
+    ["that ends an hour early", () => ({ profile: { ttl: DAY - 3600 } })],
+    ["that ends an hour late", () => ({ profile: { ttl: DAY + 3600 } })],
+    [
+      "that begins tomorrow",
+      () => ({
+        spec: ({ notBefore, notAfter }) => ({
+          notBefore: notBefore + DAY * 1000,
+          notAfter: notAfter + DAY * 1000,
+        }),
+      }),
+    ],
+    [
+      "that ended long ago",
+      () => ({
+        spec: ({ notBefore, notAfter }) => ({
+          notBefore: notBefore - 9 * DAY * 1000,
+          notAfter: notAfter - 9 * DAY * 1000,
+        }),
+      }),
+    ],
+    ["by another root", async () => ({ by: await testAuthority("another CA") })],
+    ["with a serial number of zero", () => ({ spec: () => ({ serial: Uint8Array.of(0) }) })],
+    ["cut short, with a warning", () => ({ warnings: ['TTL "24h" is longer than permitted maxTTL "1h"'] })],
+  ];
+
+  test.each(forgeries)("is refused %s, and nothing is written", async (_title, forgery) => {
+    const ended = await issueFrom(forging(await forgery()));
+    expect(ended).toMatchObject({ exit: 2, code: "refused", changed: false });
+  });
+});
+
+describe("a service that", () => {
+  const answering =
+    (status: number, body: string): RequestListener =>
+    (_request, response) => {
+      response.writeHead(status).end(body);
+    };
+  const chatty: RequestListener = (_request, response) => {
+    const chunk = Buffer.alloc(1 << 16, "a");
+    const more = () => {
+      while (response.write(chunk)) {
+        // until its reader has had enough
+      }
+    };
+    response.on("drain", more).on("error", () => {});
+    more();
+  };
+
+  test.each<[title: string, code: string, listener: RequestListener]>([
+    ["is sealed", "issuer", answering(503, '{"errors":["Vault is sealed"]}')],
+    ["fails", "issuer", answering(500, '{"errors":["internal error"]}')],
+    ["is not set up", "issuer", answering(501, "")],
+    ["has too much to do", "issuer", answering(429, '{"errors":["rate limit quota exceeded"]}')],
+    ["redirects", "issuer", answering(307, "")],
+    ["answers with a page", "issuer", answering(200, "<html>gateway</html>")],
+    ["answers without a certificate", "issuer", answering(200, '{"data":{}}')],
+    ["answers with something else", "issuer", answering(200, '{"data":{"certificate":"none"}}')],
+    ["answers with null", "issuer", answering(200, "null")],
+    ["answers without end", "unreachable", chatty],
+    ["does not answer", "unreachable", () => {}],
+    ["hangs up", "unreachable", (request) => request.socket.destroy()],
+    [
+      "stops in the middle",
+      "unreachable",
+      (_request, response) => {
+        response.writeHead(200, { "content-length": "1000" });
+        response.write("{", () => response.destroy());
+      },
+    ],
+    ["speaks no HTTP", "unreachable", (request) => request.socket.end("SSH-2.0-OpenSSH_9.2\r\n")],
+  ])("%s is said to, and nothing is written", async (_title, code, listener) => {
+    const ended = await issueFrom(listener);
+    expect(ended).toMatchObject({ exit: 3, code, changed: false });
+    expect(ended.text).not.toMatch(/undefined|secret-of-the-test/);
+  });
+
+  test("says a lot has its words cut to length", async () => {
+    const words = `\u001b[2J${"x".repeat(5000)}`;
+    const { exit, text } = await issueFrom(answering(400, JSON.stringify({ errors: [words] })));
+    expect(exit).toBe(2);
+    expect(text.length).toBeLessThan(500);
+  });
+
+  test("has another certificate than a root for its trust anchor is not asked", async () => {
+    const { certificate } = await authority();
+    expect(await issueFrom(forging({}), certificate)).toMatchObject({ exit: 0 });
+    const leaf = await leafOf(await authority());
+    expect(await issueFrom(forging({}), leaf)).toMatchObject({ exit: 2, code: "config", changed: false });
+  });
+});
+
+async function leafOf({ name, signer }: TestAuthority): Promise<string> {
+  const { publicKey } = await generateKey("p256");
+  const spec = leafProfile({
+    random: randomBytes,
+    now: Date.now(),
+    ttl: DAY,
+    spki: spkiOf(publicKey),
+    keyType: "p256",
+    organization: "acme",
+    issuer: { subject: name, keyId: keyIdentifier(signer.spki) },
+    commonName: "leaf",
+    applicationRoles: [],
+    usages: ["client"],
+    names: NAMES.map(parseSan),
+  });
+  return encodePem("CERTIFICATE", await buildCertificate(spec, signer));
+}

@@ -1,0 +1,11 @@
+import { type ContractParty, issuerContract } from "./contract.ts";
+
+const local: ContractParty = {
+  config: () => ["issuer: local"],
+  options: () => ({}),
+  faults: [],
+  ownCa: true,
+  publishesCrl: true,
+};
+
+issuerContract("the project's own CA", () => local);
