@@ -1,14 +1,15 @@
 import { resolve } from "node:path";
 import type { ExitCode } from "../../errors.ts";
 import { exitCodeOf, FleetsecError } from "../../errors.ts";
-import type { Authority } from "../../pki/authority.ts";
+import type { Issuer } from "../../pki/issuers/issuer.ts";
 import type { EventSink } from "../../pki/rotate/event.ts";
 import type { Rotation } from "../../pki/rotate/rotation.ts";
 import type { RotationTarget } from "../../pki/rotate/target.ts";
 import { rotateDocument, rotateText } from "../../report/cert-rotate.ts";
 import { styleFor } from "../../report/style.ts";
 import type { Cli, Define } from "../command.ts";
-import { openCa, pkiProject, type PkiProject, withPassphrase } from "../pki-project.ts";
+import { openIssuer } from "../issuer.ts";
+import { pkiProject, type PkiProject, withPassphrase } from "../pki-project.ts";
 import { requireProject } from "../project.ts";
 import { type RotateFlags, targetsOf } from "./rotation-targets.ts";
 
@@ -65,21 +66,21 @@ async function keepWatch(cli: Cli, names: readonly string[], flags: Flags, emit:
   const load = async () => {
     const project = await loadRotation(cli, names, flags);
     // a passphrase is asked for now, and not in the middle of the night
-    await project.issuer.signer();
+    if (project.issuer.kind === "local") await project.issuer.signer();
     return project;
   };
   return watch(cli.platform, load, emit);
 }
 
 interface LoadedRotation extends PkiProject {
-  readonly issuer: Authority;
+  readonly issuer: Issuer;
   readonly targets: (now: number) => readonly RotationTarget[];
 }
 
 async function loadRotation(cli: Cli, names: readonly string[], flags: Flags): Promise<LoadedRotation> {
   const loaded = requireProject(cli);
   const project = pkiProject(loaded.config, loaded.directory);
-  const issuer = await openCa(cli, project, flags);
+  const issuer = await openIssuer(cli, project, flags);
   const { namesInUse } = await import("../../pki/rotate/names.ts");
   const { currentCertificate } = await import("../../pki/renew.ts");
   const choose = targetsOf(cli, loaded, names, flags);
