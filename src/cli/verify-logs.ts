@@ -3,6 +3,7 @@ import { durationFlag, parseDuration } from "../duration.ts";
 import { type ExitCode, FleetsecError } from "../errors.ts";
 import type { Trust } from "../logs/verify/trust.ts";
 import type { Verification, VerifyRequest } from "../logs/verify/verification.ts";
+import type { Threads } from "../platform/threads.ts";
 import type { Cli, Define } from "./command.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
 import type { LogSource } from "./verify-logs/log-source.ts";
@@ -18,6 +19,7 @@ interface VerifyFlags extends ReportFlags {
   readonly state?: string;
   readonly deep?: true;
   readonly tlog?: string;
+  readonly threads?: string;
 }
 
 /** Records up to which the trees over them are recomputed without being asked for. */
@@ -42,6 +44,7 @@ export const define: Define = (command, bind) => {
     .option("--allow-unanchored", "an intact log is a success even where nothing anchors it")
     .option("--state <dir>", "where the last verified checkpoint of each log is kept (default: user state)")
     .option("--deep", "recompute the trees over the records and the sidecars, however many there are")
+    .option("--threads <n>", "threads that hash a large log (default: one a processor, at most 8)")
     .option(
       "--tlog <source>",
       "instead of a store, another program's C2SP tile log, a leaf a record: a directory or URL",
@@ -54,7 +57,7 @@ export const define: Define = (command, bind) => {
         const { platform, output } = cli;
         const reports = wantedReports(cli, flags);
         const request = await requestOf(cli, flags);
-        const source = logSourceOf(cli, store, flags);
+        const source = await logSourceOf(cli, store, flags);
         refuseInside(cli, source, flags.anchor ?? []);
         const anchors = await anchorsOf(cli, flags.anchor ?? [], request.trust);
         const result = await atLog(cli, source, request.trust, (directory) =>
@@ -119,6 +122,7 @@ async function requestOf(cli: Cli, flags: VerifyFlags): Promise<Omit<VerifyReque
     until,
     maxAge: flags.maxAge === undefined ? undefined : durationFlag(flags.maxAge, "--max-age"),
     deepUpTo: flags.deep === true ? Number.POSITIVE_INFINITY : DEEP_BY_DEFAULT,
+    threads: threadsOf(flags.threads, cli.platform.threads),
     allowUnanchored: flags.allowUnanchored === true,
   };
 }
@@ -146,6 +150,18 @@ function refuseInside({ platform }: Cli, log: LogSource, sources: readonly strin
       hint: "name a checkpoint that was kept or published elsewhere",
     });
   }
+}
+
+/** Batches of so many bytes together are worth threads: each takes 50 ms to start. */
+const THREADS_FROM = 64 << 20;
+/** More would wait for the disk, or for each other. */
+const MAX_THREADS = 8;
+
+function threadsOf(text: string | undefined, { available }: Threads): VerifyRequest["threads"] {
+  if (text === undefined) return { count: Math.min(MAX_THREADS, available), from: THREADS_FROM };
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= 64) return { count, from: 0 };
+  throw new FleetsecError("usage", `--threads is not a number from 1 to 64: ${text}`);
 }
 
 /** RFC 3339 date or date-time, or a duration back from now; in seconds since the epoch. */

@@ -2,6 +2,7 @@ import type { Exec } from "./exec.ts";
 import type { Files } from "./files.ts";
 import type { Locks } from "./lock.ts";
 import type { Network } from "./network.ts";
+import type { Threads } from "./threads.ts";
 
 export interface Clock {
   /** The wall clock, as milliseconds since the Unix epoch. */
@@ -37,6 +38,7 @@ export interface Platform {
   readonly locks: Locks;
   readonly exec: Exec;
   readonly network: Network;
+  readonly threads: Threads;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The current directory, absolute. */
   readonly cwd: string;

@@ -9,6 +9,7 @@ import { systemLocks } from "./lock.ts";
 import { systemNetwork } from "./network.ts";
 import type { Clock, Platform, Terminal } from "./platform.ts";
 import { systemTerminal } from "./terminal.ts";
+import { systemThreads } from "./threads.ts";
 
 /** The real world. `signal` is aborted when the process is asked to end. */
 export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemTerminal()): Platform {
@@ -31,6 +32,7 @@ export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemT
     locks: systemLocks(clock),
     exec: systemExec(process.env),
     network: systemNetwork,
+    threads: systemThreads(new URL("../worker.js", import.meta.url)),
     cwd: process.cwd(),
     userState: join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "fleetsec"),
     stdin: {

@@ -5,7 +5,6 @@ import { fetchTileLog } from "../../logs/verify/fetch-tile-log.ts";
 import type { Trust } from "../../logs/verify/trust.ts";
 import { patient } from "../../platform/patient-http.ts";
 import type { Cli } from "../command.ts";
-import { findProject } from "../project.ts";
 import { hasScheme, httpUrl } from "../url.ts";
 
 /** The log that is to be verified: a directory, or where a copy of it is fetched from. */
@@ -19,8 +18,12 @@ export interface LogSourceFlags {
 }
 
 /** @throws FleetsecError `usage` where none, or two, are named; `not-found` and `input` where there is no directory */
-export function logSourceOf(cli: Cli, store: string | undefined, flags: LogSourceFlags): LogSource {
-  return flags.tlog === undefined ? { directory: storeOf(cli, store) } : tileLogOf(cli, store, flags);
+export async function logSourceOf(
+  cli: Cli,
+  store: string | undefined,
+  flags: LogSourceFlags,
+): Promise<LogSource> {
+  return flags.tlog === undefined ? { directory: await storeOf(cli, store) } : tileLogOf(cli, store, flags);
 }
 
 /** Calls `use` with the directory of the log; a copy is there only until `use` has ended. */
@@ -44,18 +47,17 @@ export async function atLog<T>(
   }
 }
 
-function storeOf(cli: Cli, store: string | undefined): string {
-  const { cwd } = cli.platform;
-  const project = store === undefined ? findProject(cli) : undefined;
-  if (store === undefined && project === undefined) {
+async function storeOf(cli: Cli, store: string | undefined): Promise<string> {
+  if (store !== undefined) return requireDirectory(cli, resolve(cli.platform.cwd, store));
+  // the configuration's libraries take longer to load than a small log to verify
+  const { findProject } = await import("../project.ts");
+  const project = findProject(cli);
+  if (project === undefined) {
     throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
       hint: "fleetsec verify-logs STORE --trust FILE",
     });
   }
-  return requireDirectory(
-    cli,
-    project === undefined ? resolve(cwd, store ?? "") : resolve(project.directory, project.config.logs.store),
-  );
+  return requireDirectory(cli, resolve(project.directory, project.config.logs.store));
 }
 
 /** @throws FleetsecError `usage` for flags that another program's log has no use for */

@@ -2,11 +2,11 @@ import type { OpenFile } from "../../platform/files.ts";
 import { batchPath, hashesPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import { HASH_SIZE, rootOf } from "../merkle.ts";
-import { firstDifference } from "./bundle-findings.ts";
+import type { BatchDigest } from "./digest-batch.ts";
 import type { Findings } from "./finding.ts";
 import { locateRecords, MAX_LOCATED } from "./locate-records.ts";
 import type { Pace } from "./pace.ts";
-import { hashOfFile, readRecords } from "./read-records.ts";
+import { hashOfFile } from "./read-records.ts";
 import type { StoreReader } from "./store.ts";
 import { judgeTail } from "./batch-tail.ts";
 
@@ -14,8 +14,6 @@ export interface BatchSource {
   readonly reader: StoreReader;
   readonly findings: Findings;
   readonly pace: Pace;
-  /** Whether the records' trees and the sidecars are recomputed too. */
-  readonly deep: boolean;
   /** The batches that have that many bytes, as signed: leaf by SHA-256 (hex). */
   readonly batchesOf: (bytes: number) => Promise<ReadonlyMap<string, number>>;
 }
@@ -26,66 +24,70 @@ export interface BatchVerdict {
   readonly intact: boolean;
 }
 
-/** Compares a batch with its leaf, and where it differs finds out in which records. */
-export async function judgeBatch(source: BatchSource, leaf: BatchLeaf): Promise<BatchVerdict> {
-  const path = batchPath(leaf.seq);
-  const verdict = await source.reader.withFile(path, async (file) => {
-    const { sha256 } = await hashOfFile(file, leaf.bytes, source.pace);
-    if (sha256 !== leaf.sha256) {
-      await judgeAltered(source, leaf, file, sha256);
-      return { intact: false };
-    }
-    if (file.size > leaf.bytes) await judgeTail(source, leaf, file);
-    if (source.deep) await judgeDeeply(source, leaf, file);
-    else judgeSidecarSize(source, leaf);
-    return { intact: true };
-  });
-  return verdict ?? { intact: false };
+/**
+ * Compares a batch with its leaf, and where it differs finds out in which records.
+ * @param digest what `digestBatch` made of the batch; undefined where it could not be read
+ */
+export async function judgeBatch(
+  source: BatchSource,
+  leaf: BatchLeaf,
+  digest: BatchDigest | undefined,
+): Promise<BatchVerdict> {
+  if (digest === undefined) return { intact: false };
+  const altered = digest.sha256 !== leaf.sha256;
+  if (altered || digest.size > leaf.bytes) {
+    await source.reader.withFile(batchPath(leaf.seq), (file) =>
+      altered ? judgeAltered(source, leaf, file, digest.sha256) : judgeTail(source, leaf, file),
+    );
+  }
+  if (altered) return { intact: false };
+  if (digest.records !== undefined) judgeRecords(source, leaf, digest.records);
+  judgeSidecar(source, leaf, digest.sidecar);
+  return { intact: true };
 }
 
-/** The signed tree over the records, and the sidecar, from the records themselves. */
-async function judgeDeeply(source: BatchSource, leaf: BatchLeaf, file: OpenFile): Promise<void> {
-  const { findings, pace, reader } = source;
-  const { seq } = leaf;
-  const records = await readRecords(file, leaf.bytes, leaf.records + 1, pace);
-  const root = rootOf(records.hashes);
-  if (records.offsets.length !== leaf.records || !root.equals(leaf.root)) {
+/** The signed tree over the records, from the records themselves. */
+function judgeRecords(
+  { findings }: BatchSource,
+  { seq, records, root }: BatchLeaf,
+  found: NonNullable<BatchDigest["records"]>,
+): void {
+  if (found.count === records && Buffer.compare(found.root, root) === 0) return;
+  findings.add({
+    code: "LEAF_MALFORMED",
+    seq,
+    detail: "the signed leaf does not fit the signed records: their number or the root over them is wrong",
+    expected: Buffer.from(root).toString("hex"),
+    found: Buffer.from(found.root).toString("hex"),
+  });
+}
+
+function judgeSidecar(
+  { findings }: BatchSource,
+  { seq, records }: BatchLeaf,
+  sidecar: BatchDigest["sidecar"],
+): void {
+  const path = hashesPath(seq);
+  const length = records * HASH_SIZE;
+  if (sidecar?.offset !== undefined) {
+    const record = Math.floor(sidecar.offset / HASH_SIZE);
     findings.add({
-      code: "LEAF_MALFORMED",
+      code: "SIDECAR_ALTERED",
       seq,
-      detail: "the signed leaf does not fit the signed records: their number or the root over them is wrong",
-      expected: Buffer.from(leaf.root).toString("hex"),
-      found: root.toString("hex"),
+      ...(record < records ? { line: record + 1 } : {}),
+      path,
+      offset: sidecar.offset,
+      detail: "the sidecar is altered; the records themselves are intact",
+    });
+  } else if (sidecar !== undefined && sidecar.size !== length) {
+    findings.add({
+      code: "SIDECAR_ALTERED",
+      seq,
+      path,
+      offset: Math.min(sidecar.size, length),
+      detail: `the sidecar has ${sidecar.size} bytes, not ${length}; the records themselves are intact`,
     });
   }
-  const path = hashesPath(seq);
-  const sidecar = reader.read(path, records.hashes.length);
-  if (sidecar === undefined) return;
-  const offset = firstDifference(sidecar, records.hashes);
-  if (offset === undefined) return;
-  const record = Math.floor(offset / HASH_SIZE);
-  findings.add({
-    code: "SIDECAR_ALTERED",
-    seq,
-    ...(record < leaf.records ? { line: record + 1 } : {}),
-    path,
-    offset,
-    detail: "the sidecar is altered; the records themselves are intact",
-  });
-}
-
-function judgeSidecarSize({ reader, findings }: BatchSource, leaf: BatchLeaf): void {
-  const path = hashesPath(leaf.seq);
-  const expected = leaf.records * HASH_SIZE;
-  const size = reader.size(path);
-  if (size === undefined || size === expected) return;
-  findings.add({
-    code: "SIDECAR_ALTERED",
-    seq: leaf.seq,
-    path,
-    offset: Math.min(size, expected),
-    detail: `the sidecar has ${size} bytes, not ${expected}; the records themselves are intact`,
-  });
 }
 
 async function judgeAltered(

@@ -2,6 +2,7 @@ import { batchPath, hashesPath } from "../layout.ts";
 import { type BatchLeaf, formatLeaf } from "../leaf.ts";
 import { leafHash, rootOf } from "../merkle.ts";
 import { bundleIndexes, bundleFileOf, leafIn, readBundle } from "./bundle.ts";
+import type { DigestBatch } from "./digest-batch.ts";
 import type { Findings } from "./finding.ts";
 import { gapsIn, reportGaps } from "./gaps.ts";
 import type { HashTree } from "./hash-tree.ts";
@@ -24,6 +25,9 @@ export interface BatchesSource {
   readonly findings: Findings;
   readonly pace: Pace;
   readonly deep: boolean;
+  readonly digest: DigestBatch;
+  /** How many batches may be digested at once. */
+  readonly abreast: number;
   /** Told how many bytes of batches are done. */
   readonly progress: (bytes: number) => void;
 }
@@ -43,10 +47,23 @@ export interface BatchTotals {
 export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> {
   reportFiles(source);
   const chain = judgeChain(source.findings);
-  let done = 0;
   const checked = { batches: 0, records: 0, bytes: 0, skipped: 0 };
   const present = new Set(source.inventory.batches);
   const batchesOf = lookUpBatches(source);
+  let done = 0;
+  const underway: { readonly leaf: BatchLeaf; readonly digest: ReturnType<DigestBatch> }[] = [];
+  const settle = async (): Promise<void> => {
+    const oldest = underway.shift();
+    if (oldest === undefined) return;
+    const { leaf, digest } = oldest;
+    source.progress(done);
+    done += leaf.bytes;
+    const { intact } = await judgeBatch({ ...source, batchesOf }, leaf, await digest);
+    if (!intact) return;
+    checked.batches += 1;
+    checked.records += leaf.records;
+    checked.bytes += leaf.bytes;
+  };
   for await (const leaf of judgeLeaves(source)) {
     const said = chain.next(leaf);
     if (!present.has(leaf.seq)) continue;
@@ -56,14 +73,14 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
     }
     const signed = leaf.state === "altered" ? await rebuildLeaf(source, leaf, said) : said;
     if (signed === undefined) continue;
-    source.progress(done);
-    done += signed.bytes;
-    const { intact } = await judgeBatch({ ...source, batchesOf }, { ...signed, seq: leaf.seq });
-    if (!intact) continue;
-    checked.batches += 1;
-    checked.records += signed.records;
-    checked.bytes += signed.bytes;
+    const { bytes, records, sha256 } = signed;
+    const digest = source.digest({ seq: leaf.seq, bytes, records, sha256, deep: source.deep });
+    // a fault is met when its turn comes, however many come before it
+    digest.catch(() => undefined);
+    underway.push({ leaf: { ...signed, seq: leaf.seq }, digest });
+    if (underway.length >= source.abreast) await settle();
   }
+  while (underway.length > 0) await settle();
   return { checked, newest: chain.newest() };
 }
 

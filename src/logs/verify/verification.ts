@@ -21,6 +21,8 @@ export interface VerifyRequest {
   readonly maxAge: number | undefined;
   /** The trees over the records, and the sidecars, are recomputed in a log of up to so many records. */
   readonly deepUpTo: number;
+  /** How many threads digest the batches, where these have at least `from` bytes together. */
+  readonly threads: { readonly count: number; readonly from: number };
   readonly allowUnanchored: boolean;
 }
 

@@ -2,8 +2,10 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Locks } from "../../platform/lock.ts";
 import type { Clock } from "../../platform/platform.ts";
+import type { Threads } from "../../platform/threads.ts";
 import type { Anchor } from "./anchors.ts";
 import { type ChosenTree, chooseTree } from "./choose-tree.ts";
+import { type BatchDigest, batchDigester, type DigestBatch, type DigestTask } from "./digest-batch.ts";
 import { collectFindings, type Findings } from "./finding.ts";
 import { hashesFromBundles, hashesFromTiles } from "./hash-sources.ts";
 import { emptyHashTree, type HashTree } from "./hash-tree.ts";
@@ -24,6 +26,7 @@ export interface VerifyParts {
   readonly locks: Locks;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly threads: Threads;
   /** Told now and then how many bytes of batches are done, and how many there are. */
   readonly progress: (done: number, total: number) => void;
 }
@@ -88,8 +91,26 @@ async function judge(context: Context): Promise<Verification> {
   });
   const deep = bundles.records <= request.deepUpTo;
   const progress = (done: number) => parts.progress(done, bundles.bytes);
-  const source = { request, reader, inventory, size, proved, findings, pace, deep, progress };
-  const totals = ours ? await judgeBatches(source) : await judgeRecords(source);
+  const { digest, abreast, close } = digesting(context, bundles.bytes);
+  const source = {
+    request,
+    reader,
+    inventory,
+    size,
+    proved,
+    findings,
+    pace,
+    deep,
+    digest,
+    abreast,
+    progress,
+  };
+  let totals: BatchTotals;
+  try {
+    totals = await (ours ? judgeBatches(source) : judgeRecords(source));
+  } finally {
+    await close();
+  }
   const now = Math.floor(parts.clock.now() / 1000);
   const witnesses = judgeWitnesses(history.current, request.trust, now, findings);
   const age = judgeAge(totals.newest, request.maxAge, now, size, findings);
@@ -109,6 +130,21 @@ async function judge(context: Context): Promise<Verification> {
     unestablished: unestablishedOf(context, totals),
     kept: outcome,
   };
+}
+
+/** How batches are digested, and how many at once: on other threads where that is faster. */
+function digesting({ request, parts, reader, pace }: Context, bytes: number) {
+  const { count, from } = request.threads;
+  const here = batchDigester(reader, pace);
+  if (count < 2 || bytes < from) return { digest: here, abreast: 1, close: () => Promise.resolve() };
+  const pool = parts.threads.pool("digest-batch", count);
+  const digest: DigestBatch = async (question) => {
+    const task: DigestTask = { store: request.store, question };
+    const answer = (await pool.run(task)) as BatchDigest | undefined;
+    // what a thread cannot read is asked for again here: this reader remembers why
+    return answer ?? here(question);
+  };
+  return { digest, abreast: 2 * count, close: () => pool.close() };
 }
 
 function isEmpty({

@@ -3,10 +3,13 @@ import { formatVerifierKey } from "../../../src/logs/verifier-key.ts";
 import type { Anchor } from "../../../src/logs/verify/anchors.ts";
 import type { Finding } from "../../../src/logs/verify/finding.ts";
 import { openCheckpoint } from "../../../src/logs/verify/signed-checkpoint.ts";
+import { digestTask } from "../../../src/logs/verify/digest-batch.ts";
 import { parseTrust, type Trust } from "../../../src/logs/verify/trust.ts";
 import type { Verification, VerifyRequest } from "../../../src/logs/verify/verification.ts";
 import { verifyLog } from "../../../src/logs/verify/verify.ts";
+import type { Files } from "../../../src/platform/files.ts";
 import type { LogSigner } from "../../../src/logs/signer.ts";
+import { inlineThreads } from "../../support/threads.ts";
 import { eventOf, type ModelBatch, modelSigner, type StoreFiles } from "../store-model.ts";
 import { memoryFiles } from "./memory-files.ts";
 
@@ -46,6 +49,17 @@ export async function verifyFiles(
   const at = (folder: string, files: StoreFiles) =>
     [...files].map(([path, data]) => [`/${folder}/${path}`, data] as const);
   const files = memoryFiles(new Map([...at("store", store), ...at("state", kept ?? new Map())]));
+  const watched: Files = {
+    ...files,
+    open: (path) => {
+      if (path === `/store/${unreadable}`) throw new FleetsecError("permission", `no permission for ${path}`);
+      return files.open(path);
+    },
+    write: (path, data, options) => {
+      files.write(path, data, options);
+      kept?.set(path.slice("/state/".length), Buffer.from(data));
+    },
+  };
   return verifyLog(
     {
       store: "/store",
@@ -57,22 +71,13 @@ export async function verifyFiles(
       until: undefined,
       maxAge: undefined,
       deepUpTo: Number.POSITIVE_INFINITY,
+      threads: { count: 2, from: 0 },
       allowUnanchored: false,
       ...rest,
     },
     {
-      files: {
-        ...files,
-        open: (path) => {
-          if (path === `/store/${unreadable}`)
-            throw new FleetsecError("permission", `no permission for ${path}`);
-          return files.open(path);
-        },
-        write: (path, data, options) => {
-          files.write(path, data, options);
-          kept?.set(path.slice("/state/".length), Buffer.from(data));
-        },
-      },
+      files: watched,
+      threads: inlineThreads(digestTask(watched) as (input: unknown) => unknown),
       locks: { hold: (_directory, work) => work() },
       clock: { now: () => NOW * 1000, monotonic: () => (ticks += 1000), sleep: async () => {} },
       signal: signal ?? new AbortController().signal,
