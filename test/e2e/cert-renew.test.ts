@@ -8,14 +8,14 @@ import { describe, expect, test } from "vitest";
 import { openInventory } from "../../src/pki/inventory.ts";
 import { readPrivateKey } from "../../src/pki/key-file.ts";
 import { systemFiles } from "../../src/platform/system-files.ts";
-import { requireEngines } from "../peers/engines.ts";
 import { testRole, testSettings } from "../support/pki.ts";
 import { testProject } from "../support/project.ts";
+import { soaked } from "../support/soak.ts";
 
 const path = (name: string) => new URL(name, import.meta.url).pathname;
 const NAMES = ["a", "b", "c", "d"];
-/** Of each of the four: in CI 200 in all, elsewhere a sample. */
-const KILLS = requireEngines ? 50 : 8;
+/** Of each of the four. */
+const KILLS = soaked(8, 50);
 
 /** A process of its own; what it writes on stderr is kept. */
 function start(cwd: string, args: readonly string[]) {
@@ -67,7 +67,7 @@ describe("cert renew", () => {
     { timeout: 300_000 },
     async () => {
       const { project, state, check } = await projectOf(NAMES);
-      const request = { stateDirectory: state, settings: testSettings, role: testRole };
+      const request = { stateDirectory: state, settings: testSettings, role: testRole, rekey: true };
       // four at once share the lock and the inventory
       const torture = async (name: string) => {
         const serials = new Set<string>();

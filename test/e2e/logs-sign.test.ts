@@ -16,8 +16,8 @@ import { readKeyFile } from "../../src/logs/key-file.ts";
 import { parseNote } from "../../src/logs/note.ts";
 import { systemFiles } from "../../src/platform/system-files.ts";
 import { batchesOf, eventOf, modelStore, readStore, summaryOf } from "../logs/store-model.ts";
-import { requireEngines } from "../peers/engines.ts";
 import { scratch } from "../support/scratch.ts";
+import { soaked } from "../support/soak.ts";
 
 const cli = new URL("../../bin/fleetsec.js", import.meta.url).pathname;
 
@@ -42,8 +42,8 @@ function isLocked(directory: string): boolean {
   return holders.some((name) => existsSync(`/proc/${name.split("-")[3] ?? "none"}`));
 }
 
-/** In CI 200 times; elsewhere a sample. Two logs at once, one for each core. */
-const KILLS = requireEngines ? 100 : 15;
+/** Of each of two logs at once, one for each core. */
+const KILLS = soaked(15, 100);
 
 const sign = [
   "logs",

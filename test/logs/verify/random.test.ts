@@ -1,12 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { batchesArbitrary, modelStore, type StoreFiles } from "../store-model.ts";
+import { soaked } from "../../support/soak.ts";
 import { anchorIn, places, verifyFiles } from "./verifying.ts";
 
-/** More runs where time does not matter: `FLEETSEC_SOAK=10000 npx vitest run test/logs/verify/random.test.ts`. */
-const SOAK = Number(process.env["FLEETSEC_SOAK"] ?? 0);
-const VALID = Math.max(1000, SOAK);
-const TAMPERED = Math.max(300, SOAK);
+const VALID = soaked(1000, 10_000);
+const TAMPERED = soaked(300, 10_000);
 
 /** Short logs: what takes the time is signatures. */
 const logsArbitrary = batchesArbitrary.map((batches) => batches.slice(0, 4));

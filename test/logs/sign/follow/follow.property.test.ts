@@ -5,12 +5,13 @@ import { signLogs } from "../../../../src/logs/sign/sign.ts";
 import type { Files } from "../../../../src/platform/files.ts";
 import type { Clock } from "../../../../src/platform/platform.ts";
 import type { MemoryTree } from "../../../support/memory-files.ts";
+import { soaked } from "../../../support/soak.ts";
 import { batchesOf, modelStore, recordsOf, summaryOf } from "../../store-model.ts";
 import { inMemory, signParts, START, storeIn } from "../parts.ts";
 import { type RotatingWorld, rotatingWorld } from "./rotating-world.ts";
 
 /** Soak runs make more of them. */
-const RUNS = process.env["FLEETSEC_SOAK"] === undefined ? 50 : 1_000;
+const RUNS = soaked(50, 1_000);
 
 /** What happens to the log while it is followed. */
 type Step =

@@ -1,0 +1,62 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { RotationEvent } from "../../src/pki/rotate/event.ts";
+import { testProject } from "../support/project.ts";
+import { start, type Started, until } from "./processes.ts";
+
+const bin = new URL("../../bin/fleetsec.js", import.meta.url).pathname;
+
+const eventsOf = ({ written }: Started): RotationEvent[] =>
+  written()
+    .stderr.split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as RotationEvent);
+
+test(
+  "cert rotate --watch renews certificates that live for seconds, reloads at SIGHUP and ends at SIGTERM",
+  { timeout: 180_000 },
+  async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    for (const name of ["a", "b"]) {
+      const argv = ["cert", "issue", name, "--role", "fleet-edge", "--ttl", "4s"];
+      expect((await project.run(argv)).code).toBe(0);
+    }
+    const hook = join(project.directory, "hook.mjs");
+    writeFileSync(
+      hook,
+      `import { appendFileSync } from "node:fs"; appendFileSync("told", process.argv[2] + process.env.CERT_NAME);`,
+    );
+    const watching = start(project.directory, [
+      ...[bin, "cert", "rotate", "--watch", "--rekey"],
+      ...["--exec", process.execPath, hook, "-x;$(id)"],
+    ]);
+    onTestFinished(() => void watching.child.kill("SIGKILL"));
+    const count = (action: string, name?: string) =>
+      eventsOf(watching).filter(
+        (event) => event.action === action && (name ?? event.certificate) === event.certificate,
+      ).length;
+
+    await until(watching, () => count("hook-done", "a") >= 2 && count("hook-done", "b") >= 2);
+    watching.child.kill("SIGHUP");
+    await until(watching, () => count("configuration-reloaded") === 1);
+    writeFileSync(join(project.directory, "fleetsec.yaml"), "version: 2\n");
+    watching.child.kill("SIGHUP");
+    await until(watching, () => count("configuration-refused") === 1);
+    const renewed = count("hook-done", "a");
+    await until(watching, () => count("hook-done", "a") > renewed);
+    watching.child.kill("SIGTERM");
+
+    const { code, stdout, stderr } = await watching.ended;
+    expect({ code, stdout }).toEqual({ code: 143, stdout: "" });
+    expect(stderr).toMatch(/"action":"rotation-stopped".*\nfleetsec: terminated\n$/);
+    expect(readFileSync(join(project.directory, "told"), "utf8")).toMatch(/^(-x;\$\(id\)[ab]){4,}$/);
+    const state = join(project.directory, ".fleetsec");
+    for (const name of ["a", "b"]) {
+      expect(existsSync(join(state, "rotation", name, "intent.json"))).toBe(false);
+      expect(readdirSync(join(state, "rotation", name, "lock"))).toEqual([]);
+      expect(readdirSync(join(state, "certs", name)).filter((file) => file.endsWith(".tmp"))).toEqual([]);
+    }
+  },
+);
