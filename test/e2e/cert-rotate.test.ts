@@ -8,8 +8,8 @@ import { start, type Started, until } from "./processes.ts";
 const bin = new URL("../../bin/fleetsec.js", import.meta.url).pathname;
 
 const eventsOf = ({ written }: Started): RotationEvent[] =>
-  written()
-    .stderr.split("\n")
+  written.stderr
+    .split("\n")
     .slice(0, -1)
     .map((line) => JSON.parse(line) as RotationEvent);
 
@@ -29,8 +29,15 @@ test(
       `import { appendFileSync } from "node:fs"; appendFileSync("told", process.argv[2] + process.env.CERT_NAME);`,
     );
     const watching = start(project.directory, [
-      ...[bin, "cert", "rotate", "--watch", "--rekey"],
-      ...["--exec", process.execPath, hook, "-x;$(id)"],
+      bin,
+      "cert",
+      "rotate",
+      "--watch",
+      "--rekey",
+      "--exec",
+      process.execPath,
+      hook,
+      "-x;$(id)",
     ]);
     onTestFinished(() => void watching.child.kill("SIGKILL"));
     const count = (action: string, name?: string) =>

@@ -34,7 +34,7 @@ async function startReaders(
     start(directory, [path("reader.mjs"), mode, directory, String(PAUSE)]),
   );
   onTestFinished(() => readers.forEach(({ child }) => child.kill("SIGKILL")));
-  for (const reader of readers) await until(reader, () => reader.written().stdout !== "");
+  for (const reader of readers) await until(reader, () => reader.written.stdout !== "");
   return readers;
 }
 
@@ -44,7 +44,7 @@ async function rotateUnderFire(request: object): Promise<{ rotations: number; ki
   while (rotations < ROTATIONS) {
     const rotating = start("/", [path("renew-forever.mjs"), JSON.stringify(request)]);
     const stretch = STRETCH[0] + Math.floor(Math.random() * (STRETCH[1] - STRETCH[0]));
-    const dots = () => rotating.written().stdout.length;
+    const dots = () => rotating.written.stdout.length;
     await until(rotating, () => dots() >= stretch);
     await delay(Math.random() * 20);
     rotating.child.kill("SIGKILL");
@@ -88,13 +88,14 @@ test(
   async () => {
     const { stateDirectory, directory } = await projectOf("b");
     const readers = await startReaders(soaked(2, READERS), "apart", directory);
-    await rotateUnderFire({
+    const { rotations } = await rotateUnderFire({
       stateDirectory,
       settings: testSettings,
       role: testRole,
       name: "b",
       rekey: false,
     });
+    expect(rotations).toBeGreaterThanOrEqual(ROTATIONS);
     await stop(readers);
   },
 );

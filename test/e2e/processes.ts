@@ -11,7 +11,7 @@ export interface Started {
   readonly child: ChildProcessWithoutNullStreams;
   readonly ended: Promise<Ended>;
   /** What it has written so far. */
-  written(): { readonly stdout: string; readonly stderr: string };
+  readonly written: { readonly stdout: string; readonly stderr: string };
 }
 
 /** A process of Node's own; what it writes is kept. */
@@ -25,13 +25,13 @@ export function start(
   child.stdout.on("data", (chunk: Buffer) => (written.stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (written.stderr += chunk.toString()));
   const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...written }));
-  return { child, ended, written: () => written };
+  return { child, ended, written };
 }
 
 /** Waits until something holds of what a process writes; a process that ends before is a fault. */
 export async function until({ child, ended, written }: Started, holds: () => boolean): Promise<void> {
   const over = ended.then(({ code, stderr }) => {
-    throw new Error(`it ended with ${code}: ${stderr}\n${written().stdout}`);
+    throw new Error(`it ended with ${code}: ${stderr}\n${written.stdout}`);
   });
   over.catch(() => {});
   while (!holds()) {

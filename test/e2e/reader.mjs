@@ -10,8 +10,9 @@ import { setTimeout } from "node:timers/promises";
 
 const [mode, directory, pause] = process.argv.slice(2);
 const seen = { reads: 0, serials: 0, missing: 0 };
-let [running, last] = [true, ""];
-process.stdin.resume().on("end", () => (running = false));
+const stdin = { ended: false };
+let last = "";
+process.stdin.resume().on("end", () => (stdin.ended = true));
 
 const read = (...path) => readFileSync(join(...path), "utf8");
 
@@ -36,7 +37,7 @@ const looks = {
 };
 
 process.stdout.write("\n");
-while (running) {
+while (!stdin.ended) {
   try {
     looks[mode]();
     seen.reads += 1;
