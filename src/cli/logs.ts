@@ -1,4 +1,5 @@
 import type { Define } from "./command.ts";
+import type { AnchorFlags } from "./logs/anchor.ts";
 import type { KeygenFlags } from "./logs/keygen.ts";
 import type { LintFlags } from "./logs/lint.ts";
 import type { SignFlags } from "./logs/sign.ts";
@@ -36,4 +37,18 @@ export const define: Define = (command, bind) => {
     .description("Check that every record is a right audit event. Findings end with exit code 1.")
     .requiredOption("--in <path...>", "log files, directories of log files, or - for standard input")
     .action(bind(async (cli, flags: LintFlags) => (await import("./logs/lint.ts")).lint(cli, flags)));
+  command
+    .command("anchor")
+    .description(
+      "Publish the log's newest checkpoint where the store's keeper cannot take it back: what verify-logs\n" +
+        "--anchor reads. Exit 1 where a place holds another checkpoint of that size, 3 where one cannot be reached.",
+    )
+    .option("--store <dir>", "the log's store (default: logs.store)")
+    .option("--trust <file>", "the log's .pub file: only what its keys signed is published")
+    .requiredOption(
+      "--to <place...>",
+      "a directory, git:REPO#BRANCH:FOLDER, an http(s):// URL (PUT), or s3://BUCKET/PREFIX",
+    )
+    .option("--retain <duration>", "how long S3 locks the checkpoint in COMPLIANCE mode (default: 365d)")
+    .action(bind(async (cli, flags: AnchorFlags) => (await import("./logs/anchor.ts")).anchor(cli, flags)));
 };

@@ -1,12 +1,11 @@
 import { join, relative, resolve } from "node:path";
 import { durationFlag, parseDuration } from "../duration.ts";
 import { type ExitCode, FleetsecError } from "../errors.ts";
-import type { Trust } from "../logs/verify/trust.ts";
 import type { Verification, VerifyRequest } from "../logs/verify/verification.ts";
 import type { Threads } from "../platform/threads.ts";
 import type { Cli, Define } from "./command.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
-import type { LogSource } from "./verify-logs/log-source.ts";
+import { trustFlag } from "./trust-flag.ts";
 import { version } from "./version.ts";
 
 interface VerifyFlags extends ReportFlags {
@@ -35,7 +34,7 @@ export const define: Define = (command, bind) => {
     .option("--trust <file>", "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file")
     .option(
       "--anchor <source>",
-      "a checkpoint file that was kept elsewhere, or a directory of them; repeatable",
+      "a checkpoint kept elsewhere: a file, a directory of them, git:REPO#REF:FOLDER, a URL, s3://BUCKET/PREFIX; repeatable",
       (source: string, sources: readonly string[] | undefined) => [...(sources ?? []), source],
     )
     .option("--since <time>", "read only records of batches from then on: RFC 3339, or 24h for that long ago")
@@ -52,17 +51,17 @@ export const define: Define = (command, bind) => {
     .action(
       bind(async (cli, store: string | undefined, flags: VerifyFlags) => {
         const { verifyLog } = await import("../logs/verify/verify.ts");
+        const { readAnchorFlags } = await import("./verify-logs/anchor-flags.ts");
         const { atLog, logSourceOf } = await import("./verify-logs/log-source.ts");
         const { verifyLogsDocument, verifyLogsText } = await import("../report/verify-logs.ts");
         const { platform, output } = cli;
         const reports = wantedReports(cli, flags);
         const request = await requestOf(cli, flags);
         const source = await logSourceOf(cli, store, flags);
-        refuseInside(cli, source, flags.anchor ?? []);
-        const anchors = await anchorsOf(cli, flags.anchor ?? [], request.trust);
+        const anchors = await readAnchorFlags(cli, source, flags.anchor ?? [], request.trust);
         const result = await atLog(cli, source, request.trust, (directory) =>
           verifyLog(
-            { ...request, anchors, store: directory },
+            { ...request, ...anchors, store: directory },
             {
               ...platform,
               progress: (done, total) =>
@@ -97,15 +96,12 @@ function exitCodeOf({ ok, verdict }: Verification): ExitCode {
 }
 
 /** All but where the log and its anchors are. */
-async function requestOf(cli: Cli, flags: VerifyFlags): Promise<Omit<VerifyRequest, "store" | "anchors">> {
+async function requestOf(
+  cli: Cli,
+  flags: VerifyFlags,
+): Promise<Omit<VerifyRequest, "store" | "anchors" | "anchorFindings">> {
   const { files, cwd, userState, clock } = cli.platform;
-  if (flags.trust === undefined) {
-    throw new FleetsecError("usage", "--trust is missing", {
-      hint: "name the log's .pub file; without a key that you trust there is nothing to verify",
-    });
-  }
-  const { MAX_TRUST_SIZE, parseTrust } = await import("../logs/verify/trust.ts");
-  const trust = parseTrust(files.read(resolve(cwd, flags.trust), MAX_TRUST_SIZE), flags.trust);
+  const trust = await trustFlag(cli, flags.trust);
   const now = clock.now();
   const since = timeFlag(flags.since, "--since", now);
   const until = timeFlag(flags.until, "--until", now);
@@ -125,31 +121,6 @@ async function requestOf(cli: Cli, flags: VerifyFlags): Promise<Omit<VerifyReque
     threads: threadsOf(flags.threads, cli.platform.threads),
     allowUnanchored: flags.allowUnanchored === true,
   };
-}
-
-async function anchorsOf(
-  { platform }: Cli,
-  sources: readonly string[],
-  trust: Trust,
-): Promise<VerifyRequest["anchors"]> {
-  const { readAnchors } = await import("../logs/verify/anchors.ts");
-  return sources.flatMap((source) =>
-    readAnchors(platform.files, source, resolve(platform.cwd, source), trust),
-  );
-}
-
-/** A log cannot vouch for itself: whoever cuts it off has its checkpoints too. @throws FleetsecError `usage` */
-function refuseInside({ platform }: Cli, log: LogSource, sources: readonly string[]): void {
-  const { files, cwd } = platform;
-  for (const source of sources) {
-    const path = resolve(cwd, source);
-    if (!("directory" in log) || files.kind(path) === undefined) continue;
-    const [within, anchor] = [files.realPath(log.directory), files.realPath(path)];
-    if (anchor !== within && !anchor.startsWith(`${within}/`)) continue;
-    throw new FleetsecError("usage", `the anchor ${source} lies within the store that it is to anchor`, {
-      hint: "name a checkpoint that was kept or published elsewhere",
-    });
-  }
 }
 
 /** Batches of so many bytes together are worth threads: each takes 50 ms to start. */

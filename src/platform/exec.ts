@@ -4,8 +4,10 @@ import { FleetsecError } from "../errors.ts";
 
 export interface ExecOptions {
   readonly cwd?: string;
-  /** Added to the inherited environment. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to the inherited environment; undefined takes a variable out of it. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** How stdout and stderr become text; `latin1` makes each byte a character. UTF-8 unless told. */
+  readonly encoding?: "utf8" | "latin1";
   readonly input?: string | Uint8Array;
   /** Milliseconds; 60,000 unless told. */
   readonly timeout?: number;
@@ -62,6 +64,7 @@ export function systemExec(environment: NodeJS.ProcessEnv): Exec {
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         extendEnv: false,
         env: { ...inherited, ...options.env },
+        encoding: options.encoding ?? "utf8",
         ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
         ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
       });

@@ -47,6 +47,14 @@ export const LOG_RULES: Readonly<Record<FindingCode, { readonly title: string; r
       title: "the log is no continuation of an anchor",
       meaning: "its past was rewritten and signed again",
     },
+    OBJECT_SHADOWED: {
+      title: "an anchored checkpoint is hidden in S3",
+      meaning: "somebody deleted or overwrote what the lock keeps: its locked version still tells",
+    },
+    LOCK_WEAK: {
+      title: "an anchored checkpoint is not locked as it should be",
+      meaning: "whoever owns the bucket could have replaced it",
+    },
     TILE_MISSING: { title: "a tile is missing", meaning: "a part of the tree cannot be read any more" },
     TILE_ALTERED: { title: "a tile is altered", meaning: "the stored tree is not the one that was signed" },
     TILE_CONFLICT: {

@@ -49,7 +49,7 @@ async function serveGateway(project: TestProject): Promise<{ address: string; re
 interface Call {
   readonly command: readonly string[];
   readonly cwd: string | undefined;
-  readonly env: Readonly<Record<string, string>> | undefined;
+  readonly env: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** Runs no program: keeps what would have been run, and does something in its place. */

@@ -222,7 +222,7 @@ describe("flags", () => {
   test.each<[string, string, string]>([
     ["that is missing", "nothing", "not-found"],
     ["that is no checkpoint", "log.pub", "input"],
-    ["that is a URL", "https://example.org/checkpoint", "usage"],
+    ["of no known kind", "ftp://example.org/checkpoint", "usage"],
     ["that holds none", "empty", "input"],
   ])("--anchor: one %s", async (_, source, code) => {
     const { run, cwd } = workplace();

@@ -17,6 +17,7 @@ table() {
 # group engine      part   binary         probe     packages
 core    nginx       apt    nginx          -v        nginx libnginx-mod-stream libnginx-mod-http-js
 core    haproxy     apt    haproxy        -v        haproxy
+core    git         apt    git            --version git
 core    openssl     apt    openssl        version   openssl
 core    chromium    apt    chromium       --version chromium
 core    certtool    apt    certtool       --version gnutls-bin
@@ -33,6 +34,7 @@ core    opa         go     opa            version   github.com/open-policy-agent
 core    zlint       go     zlint          -version  github.com/zmap/zlint/v3/cmd/zlint@v3.6.1
 core    tessera-fsck go   fsck             --help    github.com/transparency-dev/tessera/cmd/fsck@v1.0.4
 core    posix-oneshot go   posix-oneshot  --help    github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4
+core    versitygw   go     versitygw      --version github.com/versity/versitygw/cmd/versitygw@v1.8.0
 core    x/mod       module -              -         golang.org/x/mod@v0.42.0
 core    x/crypto    module -              -         golang.org/x/crypto@v0.57.0
 core    node24      npm    node           --version node-linux-$arch@24.21.0

@@ -1,11 +1,11 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { FleetsecError } from "../../errors.ts";
+import { httpUrl } from "../../logs/http-url.ts";
 import { fetchTileLog } from "../../logs/verify/fetch-tile-log.ts";
 import type { Trust } from "../../logs/verify/trust.ts";
 import { patient } from "../../platform/patient-http.ts";
 import type { Cli } from "../command.ts";
-import { hasScheme, httpUrl } from "../url.ts";
 
 /** The log that is to be verified: a directory, or where a copy of it is fetched from. */
 export type LogSource = { readonly directory: string } | { readonly url: URL };
@@ -23,7 +23,9 @@ export async function logSourceOf(
   store: string | undefined,
   flags: LogSourceFlags,
 ): Promise<LogSource> {
-  return flags.tlog === undefined ? { directory: await storeOf(cli, store) } : tileLogOf(cli, store, flags);
+  return flags.tlog === undefined
+    ? { directory: await storeDirectory(cli, store) }
+    : tileLogOf(cli, store, flags);
 }
 
 /** Calls `use` with the directory of the log; a copy is there only until `use` has ended. */
@@ -47,14 +49,15 @@ export async function atLog<T>(
   }
 }
 
-async function storeOf(cli: Cli, store: string | undefined): Promise<string> {
+/** The store that is named, or that of the project. @throws FleetsecError `usage`, `not-found`, `input` */
+export async function storeDirectory(cli: Cli, store: string | undefined): Promise<string> {
   if (store !== undefined) return requireDirectory(cli, resolve(cli.platform.cwd, store));
   // the configuration's libraries take longer to load than a small log to verify
   const { findProject } = await import("../project.ts");
   const project = findProject(cli);
   if (project === undefined) {
     throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
-      hint: "fleetsec verify-logs STORE --trust FILE",
+      hint: "name the directory that logs sign --store was given",
     });
   }
   return requireDirectory(cli, resolve(project.directory, project.config.logs.store));
@@ -72,7 +75,8 @@ function tileLogOf(
       hint: "leave out --since, --until and --max-age",
     });
   }
-  if (!hasScheme(tlog)) return { directory: requireDirectory(cli, resolve(cli.platform.cwd, tlog)) };
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(tlog))
+    return { directory: requireDirectory(cli, resolve(cli.platform.cwd, tlog)) };
   const url = httpUrl(tlog, "--tlog");
   if (url.search !== "") throw new FleetsecError("usage", `--tlog has a query: ${tlog}`);
   if (!url.pathname.endsWith("/")) url.pathname += "/";

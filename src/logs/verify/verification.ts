@@ -12,6 +12,8 @@ export interface VerifyRequest {
   readonly leaves: "batches" | "records";
   readonly trust: Trust;
   readonly anchors: readonly Anchor[];
+  /** What speaks against the places that the anchors are from. */
+  readonly anchorFindings?: readonly Finding[];
   /** Where the auditor's checkpoints are kept. */
   readonly state: string;
   /** Only batches that were open within these times have their records read. */

@@ -39,6 +39,7 @@ export interface VerifyParts {
  */
 export async function verifyLog(request: VerifyRequest, parts: VerifyParts): Promise<Verification> {
   const findings = collectFindings();
+  for (const finding of request.anchorFindings ?? []) findings.add(finding);
   const reader = storeReader(parts.files, request.store);
   const pace = paceOf(parts.clock, parts.signal);
   const ours = request.leaves === "batches";

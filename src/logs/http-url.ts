@@ -1,10 +1,5 @@
 import { FleetsecError } from "../errors.ts";
 
-/** Whether a text is meant as a URL, or another kind of source, and not as a path. */
-export function hasScheme(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:/i.test(text);
-}
-
 /**
  * An http:// or https:// URL.
  * @param what it is of, for messages

@@ -1,0 +1,60 @@
+import { durationFlag } from "../../duration.ts";
+import { type ExitCode, FleetsecError } from "../../errors.ts";
+import { openPlace } from "../../logs/anchor/open.ts";
+import { type PlaceOutcome, publishCheckpoint, readNewest } from "../../logs/anchor/publish.ts";
+import { MIN_RETENTION } from "../../logs/anchor/s3-place.ts";
+import { parseAnchorSource } from "../../logs/anchor/source.ts";
+import { escapeText } from "../../report/escape.ts";
+import { wrap } from "../../report/wrap.ts";
+import type { Cli } from "../command.ts";
+import { trustFlag } from "../trust-flag.ts";
+import { refuseInside } from "../verify-logs/anchor-flags.ts";
+import { storeDirectory } from "../verify-logs/log-source.ts";
+
+export interface AnchorFlags {
+  readonly store?: string;
+  readonly trust?: string;
+  readonly to: readonly string[];
+  readonly retain?: string;
+}
+
+const YEAR = 365 * 86_400;
+const MAX_RETENTION = 100 * YEAR;
+
+export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
+  const { platform, output } = cli;
+  const retention = retentionOf(flags.retain);
+  const sources = flags.to.map((place) => parseAnchorSource(place, platform.cwd));
+  const store = await storeDirectory(cli, flags.store);
+  for (const source of sources) refuseInside(platform.files, { directory: store }, source);
+  const checkpoint = readNewest(platform.files, store, await trustFlag(cli, flags.trust));
+  const places = [];
+  for (const source of sources) places.push(await openPlace(source, platform, retention));
+  const outcomes = await publishCheckpoint(checkpoint, places);
+  const { origin, size } = checkpoint;
+  const root = Buffer.from(checkpoint.root).toString("base64");
+  const ok = outcomes.every(({ outcome }) => outcome === "published" || outcome === "present");
+  output.result({ schema: "fleetsec.logs-anchor/v1", ok, origin, size, root, places: outcomes }, () =>
+    [
+      `origin  ${escapeText(origin)}`,
+      `size    ${size}`,
+      `root    ${root}`,
+      "",
+      ...outcomes.map((outcome) => lineOf(outcome, output.columns)),
+    ].join("\n"),
+  );
+  if (outcomes.some(({ outcome }) => outcome === "refused")) return 1;
+  return ok ? 0 : 3;
+}
+
+function lineOf({ place, outcome, at, detail }: PlaceOutcome, columns: number): string {
+  const indent = 11;
+  const text = wrap(escapeText(at ?? `${place}: ${detail}`), columns - indent);
+  return outcome.padEnd(indent) + text.join(`\n${" ".repeat(indent)}`);
+}
+
+function retentionOf(text: string | undefined): number {
+  const seconds = text === undefined ? YEAR : durationFlag(text, "--retain");
+  if (seconds >= MIN_RETENTION && seconds <= MAX_RETENTION) return seconds;
+  throw new FleetsecError("usage", `--retain is not between 30d and 100 years: ${text}`);
+}

@@ -1,0 +1,62 @@
+import { dirname, join } from "node:path";
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
+import { MAX_NOTE_SIZE } from "../note.ts";
+import { checkpointName } from "./name.ts";
+import { isPresent } from "./conflict.ts";
+import { type AnchorPlace, MAX_ANCHORS } from "./place.ts";
+
+/** A checkpoint file, or a directory of them and of directories below it; hidden ones are passed over. */
+export function filePlace(files: Files, source: string, path: string): AnchorPlace {
+  return {
+    source,
+    async *notes() {
+      if (files.kind(path) === undefined) {
+        throw new FleetsecError("not-found", `the anchor ${source} does not exist`);
+      }
+      for (const file of filesAt(files, source, path)) {
+        const bytes = files.read(file.path, MAX_NOTE_SIZE);
+        yield { source: file.source, bytes, named: file.source === source };
+      }
+    },
+    async publish(checkpoint) {
+      const name = checkpointName(checkpoint);
+      const [at, target] = [join(source, name), join(path, name)];
+      const held = () => (files.kind(target) === undefined ? undefined : files.read(target, MAX_NOTE_SIZE));
+      if (isPresent(held(), checkpoint, at)) return { outcome: "present", at };
+      files.makeDirectory(dirname(target), 0o755);
+      try {
+        files.write(target, checkpoint.note, { exclusive: true });
+      } catch (error) {
+        if (!(error instanceof FleetsecError) || error.code !== "exists") throw error;
+        // another run was faster
+        if (isPresent(held(), checkpoint, at)) return { outcome: "present", at };
+      }
+      return { outcome: "published", at };
+    },
+  };
+}
+
+interface AnchorFile {
+  readonly source: string;
+  readonly path: string;
+}
+
+function* filesAt(files: Files, source: string, path: string): Generator<AnchorFile> {
+  let count = 0;
+  const below = function* (at: AnchorFile): Generator<AnchorFile> {
+    for (const { name, kind } of files.entries(at.path)) {
+      count += 1;
+      if (count > MAX_ANCHORS) {
+        throw new FleetsecError("input", `the anchor ${source} holds more than ${MAX_ANCHORS} files`);
+      }
+      const next = { source: join(at.source, name), path: join(at.path, name) };
+      // a directory that git or a person keeps has hidden files of its own
+      if (name.startsWith(".")) continue;
+      if (kind === "directory") yield* below(next);
+      else yield next;
+    }
+  };
+  if (files.kind(path) === "directory") yield* below({ source, path });
+  else yield { source, path };
+}

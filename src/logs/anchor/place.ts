@@ -1,0 +1,42 @@
+import type { SignedCheckpoint } from "../verify/signed-checkpoint.ts";
+import type { Finding } from "../verify/finding.ts";
+
+/** What a place holds under some name: a checkpoint's note, until it turns out to be none. */
+export interface HeldNote {
+  /** Where it is, for a person. */
+  readonly source: string;
+  readonly bytes: Uint8Array;
+  /** Whether the user named this very note, and not a place that may hold those of other logs too. */
+  readonly named: boolean;
+}
+
+/**
+ * Somewhere outside the store where signed checkpoints are kept. In a place that holds many, that of
+ * a log at some size lies under `checkpointName`, and is never replaced.
+ */
+export interface AnchorPlace {
+  /** As the user named it. */
+  readonly source: string;
+  /**
+   * Every note of the place.
+   * @throws FleetsecError `not-found`, `input`; `unreachable` where it cannot be established
+   */
+  notes(): AsyncIterable<HeldNote>;
+  /**
+   * Keeps a checkpoint there. What is there already is left as it is.
+   * @throws FleetsecError `refused` where the place holds another checkpoint of that log and size, or
+   *   can hold one only and that is newer
+   */
+  publish(checkpoint: SignedCheckpoint): Promise<Published>;
+  /** What `notes` came across that speaks against the place: once it has ended. */
+  readonly findings?: () => readonly Finding[];
+}
+
+export interface Published {
+  readonly outcome: "published" | "present";
+  /** Where it is, for a person. */
+  readonly at: string;
+}
+
+/** A place that holds more files than any log has checkpoints is not read to its end. */
+export const MAX_ANCHORS = 1_000_000;

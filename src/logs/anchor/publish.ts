@@ -1,0 +1,55 @@
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
+import { join } from "node:path";
+import { CHECKPOINT } from "../layout.ts";
+import { MAX_NOTE_SIZE } from "../note.ts";
+import { openCheckpoint, type SignedCheckpoint } from "../verify/signed-checkpoint.ts";
+import type { Trust } from "../verify/trust.ts";
+import type { AnchorPlace } from "./place.ts";
+
+/** What became of a checkpoint at one place. */
+export interface PlaceOutcome {
+  /** As the user named it. */
+  readonly place: string;
+  /**
+   * `present`: it was there before. `refused`: the place holds another one, which is left as it is.
+   * `failed`: that could not be established.
+   */
+  readonly outcome: "published" | "present" | "refused" | "failed";
+  /** Where it is. */
+  readonly at?: string;
+  /** Why not. */
+  readonly detail?: string;
+}
+
+/**
+ * The newest checkpoint of a store, where a key of the trust file signed it.
+ * @throws FleetsecError `not-found`, and `input` where it is not to be believed
+ */
+export function readNewest(files: Files, store: string, trust: Trust): SignedCheckpoint {
+  const path = join(store, CHECKPOINT);
+  const opened = openCheckpoint(files.read(path, MAX_NOTE_SIZE), trust);
+  if (!("code" in opened)) return opened;
+  throw new FleetsecError("input", `${path} is no checkpoint to trust: ${opened.detail}`, {
+    hint: "run fleetsec verify-logs on the store",
+  });
+}
+
+/** Publishes a checkpoint at every place; that one fails does not keep the others back. */
+export async function publishCheckpoint(
+  checkpoint: SignedCheckpoint,
+  places: readonly AnchorPlace[],
+): Promise<PlaceOutcome[]> {
+  return Promise.all(
+    places.map(async (place) => {
+      try {
+        return { place: place.source, ...(await place.publish(checkpoint)) };
+      } catch (error) {
+        if (!(error instanceof FleetsecError) || error.code === "interrupted" || error.code === "terminated")
+          throw error;
+        const outcome = error.code === "refused" ? "refused" : "failed";
+        return { place: place.source, outcome, detail: error.message } as const;
+      }
+    }),
+  );
+}

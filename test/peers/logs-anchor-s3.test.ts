@@ -1,0 +1,154 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AwsClient } from "aws4fetch";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { anchoringIn, MODEL_NAME, type ModelLogs, modelLogs } from "../logs/anchoring.ts";
+import { scratch } from "../support/scratch.ts";
+import { describeWithEngines } from "./engines.ts";
+import { type S3Server, startS3 } from "./versitygw.ts";
+
+let logs: ModelLogs;
+beforeAll(async () => {
+  logs = await modelLogs();
+});
+
+describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)", ({ versitygw }) => {
+  const directory = mkdtempSync(join(tmpdir(), "fleetsec-test-"));
+  let server: S3Server;
+  let buckets = 0;
+  beforeAll(async () => {
+    server = await startS3(versitygw.path, directory);
+  }, 60_000);
+  afterAll(async () => {
+    await server.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** A request of the bucket's owner, signed by the library itself. */
+  const owner = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
+    const client = new AwsClient({
+      accessKeyId: server.env["AWS_ACCESS_KEY_ID"] ?? "",
+      secretAccessKey: server.env["AWS_SECRET_ACCESS_KEY"] ?? "",
+      region: "us-east-1",
+      service: "s3",
+      retries: 0,
+    });
+    const url = `${server.env["AWS_ENDPOINT_URL"]}/${path}`;
+    const response = await client.fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  };
+
+  const newBucket = async (locked = true) => {
+    buckets += 1;
+    const bucket = `bucket-${buckets}`;
+    const lock = locked ? { "x-amz-bucket-object-lock-enabled": "true" } : {};
+    expect(await owner("PUT", bucket, lock)).toMatchObject({ status: 200 });
+    return bucket;
+  };
+  const workplace = () => anchoringIn(scratch(), logs, { env: server.env });
+
+  test("keeps each checkpoint locked, and anchors the log up to the newest", async () => {
+    const bucket = await newBucket();
+    const { anchor, verify } = workplace();
+    const place = `s3://${bucket}/audit`;
+    expect(await anchor("older", "--to", place)).toMatchObject({
+      exit: 0,
+      places: [{ outcome: "published", at: `${place}/${MODEL_NAME}/3` }],
+    });
+    expect(await anchor("newer", "--to", place)).toMatchObject({ exit: 0 });
+    expect(await anchor("newer", "--to", place)).toMatchObject({ exit: 0, places: [{ outcome: "present" }] });
+    expect(await verify("newer", place)).toMatchObject({
+      exit: 0,
+      verdict: "intact",
+      anchors: [{ size: 5, source: `${place}/${MODEL_NAME}/5` }],
+      findings: [],
+    });
+    expect(await verify("older", place)).toMatchObject({ exit: 1, findings: [{ code: "TAIL_TRUNCATED" }] });
+    const { headers } = await owner("HEAD", `${bucket}/audit/${MODEL_NAME}/5`);
+    expect(headers.get("x-amz-object-lock-mode")).toBe("COMPLIANCE");
+    // not even the owner can remove the version, or loosen its lock
+    const version = headers.get("x-amz-version-id") ?? "";
+    expect((await owner("DELETE", `${bucket}/audit/${MODEL_NAME}/5?versionId=${version}`)).status).toBe(403);
+    expect(await verify("newer", place)).toMatchObject({ exit: 0, findings: [] });
+  });
+
+  test("keeps the first of two histories, and refuses the second", async () => {
+    const place = `s3://${await newBucket()}`;
+    const { anchor, verify } = workplace();
+    expect(await anchor("newer", "--to", place)).toMatchObject({ exit: 0 });
+    expect(await anchor("forked", "--to", place)).toMatchObject({
+      exit: 1,
+      places: [{ outcome: "refused" }],
+    });
+    expect(await verify("newer", place)).toMatchObject({ exit: 0 });
+    expect((await verify("forked", place)).findings.map(({ code }) => code)).toContain("EQUIVOCATION");
+  });
+
+  test("OBJECT_SHADOWED: a delete marker, or another version, over the locked one", async () => {
+    const bucket = await newBucket();
+    const { anchor, verify } = workplace();
+    const place = `s3://${bucket}/audit`;
+    const key = `audit/${MODEL_NAME}/5`;
+    await anchor("newer", "--to", place);
+    expect(await verify("newer", place)).toMatchObject({ exit: 0, findings: [] });
+    expect((await owner("DELETE", `${bucket}/${key}`)).status).toBe(204);
+    const found = { code: "OBJECT_SHADOWED", path: `s3://${bucket}/${key}` };
+    // the locked version is read all the same: it still tells that the tail is gone
+    expect(await verify("newer", place)).toMatchObject({
+      exit: 1,
+      anchors: [{ size: 5 }],
+      findings: [found],
+    });
+    expect(await verify("older", place)).toMatchObject({
+      exit: 1,
+      findings: [found, { code: "TAIL_TRUNCATED" }],
+    });
+    const note = logs.forked.get("checkpoint")?.toString() ?? "";
+    const lock = {
+      "x-amz-object-lock-mode": "COMPLIANCE",
+      "x-amz-object-lock-retain-until-date": new Date(Date.now() + 90 * 86_400_000).toISOString(),
+    };
+    expect((await owner("PUT", `${bucket}/${key}`, lock, note)).status).toBe(200);
+    const codes = (await verify("forked", place)).findings.map(({ code }) => code);
+    expect(codes).toContain("OBJECT_SHADOWED");
+    expect(codes).toContain("EQUIVOCATION");
+  });
+
+  test.each<[string, Record<string, string>, string[]]>([
+    ["not at all", {}, ["LOCK_WEAK"]],
+    ["in GOVERNANCE mode", lockOf("GOVERNANCE", 90), ["LOCK_WEAK"]],
+    ["for a day", lockOf("COMPLIANCE", 1), ["LOCK_WEAK"]],
+    ["in COMPLIANCE mode for 90 days", lockOf("COMPLIANCE", 90), []],
+  ])("a checkpoint that is locked %s", async (_how, headers, codes) => {
+    const bucket = await newBucket();
+    const note = logs.newer.get("checkpoint")?.toString() ?? "";
+    expect((await owner("PUT", `${bucket}/5`, headers, note)).status).toBe(200);
+    const report = await workplace().verify("newer", `s3://${bucket}`);
+    expect(report.findings.map(({ code }) => code)).toEqual(codes);
+    expect(report.exit).toBe(codes.length === 0 ? 0 : 1);
+  });
+
+  test("is not established without the bucket, its lock, the key or the server", async () => {
+    const { anchor, verify } = workplace();
+    const unlocked = `s3://${await newBucket(false)}`;
+    expect(await anchor("newer", "--to", unlocked)).toMatchObject({
+      exit: 3,
+      places: [{ outcome: "failed" }],
+    });
+    // VersityGW says that it did not, and has kept it unlocked
+    expect(await verify("newer", unlocked)).toMatchObject({ exit: 1, findings: [{ code: "LOCK_WEAK" }] });
+    expect(await verify("newer", "s3://no-such-bucket")).toMatchObject({ exit: 3, code: "unreachable" });
+    const right = `s3://${await newBucket()}`;
+    expect(await anchor("newer", "--to", right)).toMatchObject({ exit: 0 });
+    const wrong = anchoringIn(scratch(), logs, { env: { ...server.env, AWS_SECRET_ACCESS_KEY: "wrong" } });
+    expect(await wrong.verify("newer", right)).toMatchObject({ exit: 3, code: "unreachable" });
+  });
+});
+
+function lockOf(mode: string, days: number): Record<string, string> {
+  return {
+    "x-amz-object-lock-mode": mode,
+    "x-amz-object-lock-retain-until-date": new Date(Date.now() + days * 86_400_000).toISOString(),
+  };
+}
