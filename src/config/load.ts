@@ -1,8 +1,9 @@
 import { dirname, join } from "node:path";
-import { isCollection, isPair, isScalar, LineCounter, parseDocument, type Document, visit } from "yaml";
+import { isCollection, isPair, isScalar, LineCounter, type Document, visit } from "yaml";
 import type { z } from "zod";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
+import { parseYaml } from "../yaml.ts";
 import { brokenRules } from "./rules.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -42,12 +43,7 @@ export function loadConfig(files: Files, path: string): LoadedConfig {
 
 export function parseConfig(text: string, path: string): Config {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    uniqueKeys: true,
-    merge: false,
-    prettyErrors: false,
-  });
+  const document = parseYaml(text, lines);
   const lineAt = (offset: number) => lines.linePos(offset).line;
   // a warning is a tag that nobody defined
   const faults = [...document.errors, ...document.warnings].map(({ pos, message }) => ({

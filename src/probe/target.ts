@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { FleetsecError } from "../errors.ts";
+import { isMethod } from "./methods.ts";
 
 /** What speaks at a target, by the scheme of its URL. */
 export const schemes = ["https", "h2", "grpcs", "mqtts", "tls"] as const;
@@ -17,6 +18,8 @@ export interface Target {
   readonly method: string;
   /** Path and query of an HTTP request, or the method of a gRPC call. */
   readonly path: string;
+  /** Header fields that an HTTP request has to hold; names in lower case. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
   /** What an HTTP request carries. */
   readonly body: { readonly type: string; readonly bytes: Uint8Array } | undefined;
 }
@@ -31,25 +34,30 @@ const DEFAULT_PATH: Partial<Record<Scheme, string>> = {
 };
 
 /**
- * Reads a target.
+ * Reads a target: a URL, before which an HTTP method may stand: `HEAD https://gateway.example/`.
  * @throws FleetsecError `usage` for what is no URL, an unknown scheme, user information, a
  *   fragment, a path that the scheme does not have, or a missing or impossible port
  */
 export function parseTarget(text: string): Target {
-  const { scheme, host, port, path } = splitUrl(text);
+  const [, method = "GET", url = text] = /^([A-Z]{1,16}) (.*)$/s.exec(text) ?? [];
+  const { scheme, host, port, path } = splitUrl(url);
   if (!isScheme(scheme)) {
     throw refused(text, `unknown scheme ${scheme}`, `use ${schemes.map((name) => `${name}://`).join(", ")}`);
   }
   const number = port === undefined ? DEFAULT_PORT[scheme] : Number(port);
   if (number === undefined) throw refused(text, "the port is missing", `write ${scheme}://HOST:PORT`);
   if (number < 1 || number > 65_535) throw refused(text, `port ${port} is not within 1-65535`);
+  if (!isMethod(method) || (url !== text && scheme !== "https" && scheme !== "h2")) {
+    throw refused(text, `${method} is no method that ${scheme}:// is asked with`);
+  }
   return {
     url: text,
     scheme,
     host: host.toLowerCase(),
     port: number,
-    method: "GET",
+    method,
     path: pathOf(text, scheme, path),
+    fields: [],
     body: undefined,
   };
 }

@@ -93,6 +93,15 @@ gateway:
     expect(problemsOf(levels.join("\n"))).not.toEqual([]);
   });
 
+  test.each([
+    ["brackets", "a: " + "[".repeat(100_000)],
+    ["dashes", "- ".repeat(100_000)],
+    ["question marks", "? ".repeat(100_000)],
+    ["documents", "---\na: 1\n---\nb: 2\n"],
+  ])("%s without end are an error, and no more", (_what, text) => {
+    expect(problemsOf(text)).not.toEqual([]);
+  });
+
   test("__proto__ is an unknown key and pollutes nothing", () => {
     expect(problemsOf(`${minimal}__proto__: {polluted: 1}\n`)).not.toEqual([]);
     expect(problemsOf(`${minimal}pki: {roles: {__proto__: {usages: [client]}}}\n`)).not.toEqual([]);

@@ -40,8 +40,14 @@ describe("a target", () => {
       port,
       path,
       method: "GET",
+      fields: [],
       body: undefined,
     });
+  });
+
+  test("a method may stand before it", () => {
+    const target = parseTarget("HEAD https://gateway.example/a");
+    expect(target).toMatchObject({ url: "HEAD https://gateway.example/a", method: "HEAD", path: "/a" });
   });
 
   test.each([
@@ -62,6 +68,10 @@ describe("a target", () => {
     ["https:///path", "no host"],
     ["tls://gateway.example", "no port"],
     ["tls://gateway.example:1/path", "a path that means nothing"],
+    ["BREW https://gateway.example/", "no method"],
+    ["get https://gateway.example/", "a method in lower case"],
+    ["GET  https://gateway.example/", "two spaces"],
+    ["HEAD tls://gateway.example:1", "a method where there is none"],
     ["mqtts://broker.example/topic", "a topic"],
     ["grpcs://api.example/fleet.v1.Tenders/Get", "no port"],
     ["grpcs://api.example:50051/Get", "no service"],

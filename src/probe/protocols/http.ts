@@ -14,7 +14,7 @@ export interface HttpRequest {
 
 /** The request that a target is asked with. */
 export function requestTo(target: Target): HttpRequest {
-  const { method, path, body, port } = target;
+  const { method, path, fields, body, port } = target;
   const authority = hostPort(target);
   return {
     method,
@@ -23,6 +23,7 @@ export function requestTo(target: Target): HttpRequest {
     fields: [
       ["user-agent", "fleetsec-probe"],
       ["accept", "*/*"],
+      ...fields,
       ...(body === undefined ? [] : [["content-type", body.type] as const]),
     ],
     body: body?.bytes,

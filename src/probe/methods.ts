@@ -1,0 +1,11 @@
+/** Methods that ask for nothing to be changed, and that a service may be probed with unasked (RFC 9110, section 9.2.1). */
+const SAFE = ["GET", "HEAD", "OPTIONS"];
+const UNSAFE = ["POST", "PUT", "PATCH", "DELETE", "TRACE"];
+
+export function isSafe(method: string): boolean {
+  return SAFE.includes(method);
+}
+
+export function isMethod(text: string): boolean {
+  return SAFE.includes(text) || UNSAFE.includes(text);
+}

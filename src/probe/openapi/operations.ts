@@ -1,0 +1,167 @@
+import { FleetsecError } from "../../errors.ts";
+import { isSafe } from "../methods.ts";
+import { parseTarget, type Target } from "../target.ts";
+import { field, items, members, type OpenApi } from "./document.ts";
+import { exampleOf } from "./example.ts";
+
+/** What an OpenAPI document describes, as targets; and what of it is left out. */
+export interface Expanded {
+  readonly targets: readonly Target[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** An operation that is not probed. */
+export interface LeftOut {
+  /** `POST https://gateway.example/v1/tenders`. */
+  readonly target: string;
+  readonly reason: string;
+}
+
+const METHODS = ["get", "head", "options", "post", "put", "patch", "delete", "trace"];
+const MAX_OPERATIONS = 5000;
+
+/**
+ * Every path and method of a document, with examples for what a request has to hold.
+ * @param base where the API is, e.g. `https://gateway.example:8443/api`
+ * @param allowUnsafe also methods that may change something
+ * @throws FleetsecError `input` for a document that is not what it should be, `usage` for the base
+ */
+export function expand(api: OpenApi, base: string, allowUnsafe: boolean): Expanded {
+  const origin = parseTarget(base);
+  if (origin.scheme !== "https" && origin.scheme !== "h2") {
+    throw new FleetsecError("usage", `an API is not reached over ${origin.scheme}://`, {
+      hint: "write --base-url https://HOST:PORT or h2://HOST:PORT",
+    });
+  }
+  if (origin.path.includes("?")) throw new FleetsecError("usage", `--base-url holds a query: ${base}`);
+  const stem = base.replace(/\/$/, "");
+  const targets: Target[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const { method, path, pathItem, operation } of operationsOf(api)) {
+    const target = `${method} ${stem}${path}`;
+    if (!allowUnsafe && !isSafe(method)) {
+      leftOut.push({ target, reason: `${method} may change something (--allow-unsafe-methods)` });
+      continue;
+    }
+    const request = requestOf(api, path, [field(pathItem, "parameters"), field(operation, "parameters")]);
+    const body = bodyOf(api, field(operation, "requestBody"));
+    if (typeof request === "string") leftOut.push({ target, reason: request });
+    else if (typeof body === "string") leftOut.push({ target, reason: body });
+    else targets.push(targetAt(origin, stem, method, request, body));
+  }
+  return { targets, leftOut };
+}
+
+function operationsOf(api: OpenApi) {
+  const found = members(field(api.root, "paths")).flatMap(([path, reference]) => {
+    const pathItem = api.resolve(reference);
+    return METHODS.flatMap((method) => {
+      const operation = field(pathItem, method);
+      return operation === undefined ? [] : [{ method: method.toUpperCase(), path, pathItem, operation }];
+    });
+  });
+  if (found.length === 0) throw new FleetsecError("input", "the OpenAPI document describes no operation");
+  if (found.length > MAX_OPERATIONS) {
+    throw new FleetsecError("input", `the OpenAPI document describes more than ${MAX_OPERATIONS} operations`);
+  }
+  return found;
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly required: boolean;
+  readonly value: unknown;
+}
+
+/** Of the path item and the operation; those of the operation win. */
+function parametersOf(api: OpenApi, lists: readonly unknown[]): Parameter[] {
+  const found = new Map<string, Parameter>();
+  for (const reference of lists.flatMap(items)) {
+    const parameter = api.resolve(reference);
+    const [name, place] = [field(parameter, "name"), field(parameter, "in")];
+    if (typeof name !== "string" || typeof place !== "string") continue;
+    const content = members(field(parameter, "content"))[0]?.[1];
+    found.set(`${place} ${name}`, {
+      name,
+      in: place,
+      required: field(parameter, "required") === true || place === "path",
+      value: exampleOf(api, content ?? parameter),
+    });
+  }
+  return [...found.values()].filter(({ required }) => required);
+}
+
+interface Request {
+  readonly path: string;
+  readonly fields: Target["fields"];
+}
+
+/** A request with everything that it has to hold, or why there is none. */
+function requestOf(api: OpenApi, template: string, lists: readonly unknown[]): Request | string {
+  const parameters = parametersOf(api, lists);
+  const valueOf = (name: string) => parameters.find((one) => one.in === "path" && one.name === name)?.value;
+  if (!/^\/[!-~]*$/.test(template)) return "its path has characters that a URL cannot hold";
+  const path = template.replaceAll(/\{([^{}]{1,200})\}/g, (_whole, name: string) =>
+    encoded(text(valueOf(name) ?? "example")),
+  );
+  const query = parameters
+    .filter((one) => one.in === "query")
+    .flatMap(({ name, value }) => (Array.isArray(value) ? value : [value]).map((one) => [name, one] as const))
+    .map(([name, value]) => `${encoded(name)}=${encoded(text(value))}`);
+  const cookies = parameters
+    .filter((one) => one.in === "cookie")
+    .map(({ name, value }) => `${encoded(name)}=${encoded(text(value))}`);
+  const fields = parameters
+    .filter((one) => one.in === "header" && !RESERVED.has(one.name.toLowerCase()))
+    .map(({ name, value }) => [name.toLowerCase(), text(value)] as const);
+  if (!fields.every(isField)) return "it demands a header field that cannot be sent";
+  return {
+    path: query.length === 0 ? path : `${path}?${query.join("&")}`,
+    fields: cookies.length === 0 ? fields : [...fields, ["cookie", cookies.join("; ")]],
+  };
+}
+
+/** OpenAPI gives parameters of these names no meaning, and those of a connection are not the author's to set. */
+const RESERVED = new Set(["accept", "content-type", "authorization", "host", "connection", "content-length"]);
+
+/** RFC 9110, section 5: nothing that could begin another field. */
+function isField([name, value]: readonly [string, string]): boolean {
+  return /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/.test(name) && /^[ -~]{0,1000}$/.test(value);
+}
+
+function text(value: unknown): string {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+}
+
+/** As one path segment or query value, whatever it holds; a segment of dots would lead elsewhere. */
+function encoded(value: string): string {
+  return encodeURIComponent(Buffer.from(value.slice(0, 200)).toString()).replaceAll(/^\.{1,2}$/g, "example");
+}
+
+/** What the operation has to be sent, nothing, or why it cannot be made. */
+function bodyOf(api: OpenApi, reference: unknown): Target["body"] | string {
+  const body = api.resolve(reference);
+  if (body === undefined || field(body, "required") !== true) return undefined;
+  const json = members(field(body, "content")).find(([type]) => /^application\/([\w.-]+\+)?json$/.test(type));
+  if (json === undefined) return "it demands a body that is not JSON";
+  const [type, media] = json;
+  return { type, bytes: Buffer.from(JSON.stringify(exampleOf(api, media) ?? {})) };
+}
+
+function targetAt(
+  origin: Target,
+  stem: string,
+  method: string,
+  { path, fields }: Request,
+  body: Target["body"],
+): Target {
+  return {
+    ...origin,
+    url: `${method === "GET" ? "" : `${method} `}${stem}${path}`,
+    method,
+    path: `${origin.path.replace(/\/$/, "")}${path}`,
+    fields,
+    body,
+  };
+}

@@ -1,0 +1,230 @@
+import { describe, expect, test } from "vitest";
+import { parseOpenApi } from "../../../src/probe/openapi/document.ts";
+import { expand } from "../../../src/probe/openapi/operations.ts";
+
+const BASE = "https://gateway.example:8443";
+
+const document = (paths: object, rest: object = {}) =>
+  JSON.stringify({ openapi: "3.1.0", info: { title: "t", version: "1" }, paths, ...rest });
+const expanded = (text: string, allowUnsafe = false, base = BASE) =>
+  expand(parseOpenApi(text, "api"), base, allowUnsafe);
+const urls = (text: string, allowUnsafe?: boolean, base?: string) =>
+  expanded(text, allowUnsafe, base).targets.map(({ url }) => url);
+/** The URL of the only operation, whose parameters these are. */
+const withParameters = (path: string, ...parameters: object[]) =>
+  urls(document({ [path]: { get: { parameters } } }))[0];
+
+describe("an OpenAPI document", () => {
+  test("each path with each method that changes nothing", () => {
+    const text = document({
+      "/": { get: {}, head: {} },
+      "/v1/tenders": { get: {}, post: {}, delete: {}, options: {}, trace: {} },
+    });
+    const { targets, leftOut } = expanded(text);
+    expect(targets.map(({ url }) => url)).toEqual([
+      `${BASE}/`,
+      `HEAD ${BASE}/`,
+      `${BASE}/v1/tenders`,
+      `OPTIONS ${BASE}/v1/tenders`,
+    ]);
+    expect(leftOut).toEqual(
+      ["POST", "DELETE", "TRACE"].map((method) => ({
+        target: `${method} ${BASE}/v1/tenders`,
+        reason: `${method} may change something (--allow-unsafe-methods)`,
+      })),
+    );
+    expect(urls(text, true)).toContain(`POST ${BASE}/v1/tenders`);
+  });
+
+  test("YAML says the same, and OpenAPI 3.0 too", () => {
+    const text =
+      "openapi: 3.0.3\npaths:\n  /v1/{id}:\n    parameters:\n      - {name: id, in: path, schema: {type: integer}}\n    get: {}\n";
+    expect(urls(text)).toEqual([`${BASE}/v1/1`]);
+  });
+
+  test("below a base with a path", () => {
+    const text = document({ "/a": { get: {} } });
+    const [target] = expanded(text, false, "h2://gateway.example/api/").targets;
+    expect(target).toMatchObject({
+      url: "h2://gateway.example/api/a",
+      scheme: "h2",
+      path: "/api/a",
+      port: 443,
+    });
+  });
+
+  test.each([
+    ["example", { example: "eu" }, "eu"],
+    ["examples", { examples: { first: { value: "us" } } }, "us"],
+    ["the schema's example", { schema: { type: "string", example: "x1" } }, "x1"],
+    ["the schema's examples", { schema: { type: "string", examples: ["x2"] } }, "x2"],
+    ["default", { schema: { default: 7 } }, "7"],
+    ["enum", { schema: { enum: ["a", "b"] } }, "a"],
+    ["const", { schema: { const: "k" } }, "k"],
+    ["minimum", { schema: { type: "integer", minimum: 10 } }, "10"],
+    ["uuid", { schema: { type: "string", format: "uuid" } }, "00000000-0000-4000-8000-000000000000"],
+    ["a format that nobody knows", { schema: { type: "string", format: "constructor" } }, "example"],
+    ["several types", { schema: { type: ["null", "boolean"] } }, "true"],
+    ["oneOf", { schema: { oneOf: [{ type: "integer" }] } }, "1"],
+    ["content", { content: { "text/plain": { example: "c" } } }, "c"],
+    ["nothing", {}, "example"],
+    ["what leads elsewhere", { example: ".." }, "example"],
+    [
+      "what a URL cannot hold",
+      { example: "a b/../c?d#e\r\n\ud800" },
+      "a%20b%2F..%2Fc%3Fd%23e%0D%0A%EF%BF%BD",
+    ],
+  ])("a parameter in the path by %s", (_how, parameter, value) => {
+    expect(withParameters("/v1/{p}/x", { name: "p", in: "path", ...parameter })).toBe(
+      `${BASE}/v1/${value}/x`,
+    );
+  });
+
+  test("required parameters in query, header and cookie; those of the operation win", () => {
+    const text = document({
+      "/a": {
+        parameters: [{ name: "q", in: "query", required: true, example: "path item" }],
+        get: {
+          parameters: [
+            { name: "q", in: "query", required: true, schema: { type: "array", items: { enum: ["x y"] } } },
+            { name: "optional", in: "query", example: "no" },
+            { name: "X-Tenant", in: "header", required: true, example: "t1" },
+            { name: "Authorization", in: "header", required: true, example: "no" },
+            { name: "session", in: "cookie", required: true, example: "s" },
+          ],
+        },
+      },
+    });
+    const [target] = expanded(text).targets;
+    expect(target?.path).toBe("/a?q=x%20y");
+    expect(target?.fields).toEqual([
+      ["x-tenant", "t1"],
+      ["cookie", "session=s"],
+    ]);
+  });
+
+  test("references within the document", () => {
+    const rest = {
+      components: {
+        parameters: { "a/b": { name: "id", in: "path", schema: { $ref: "#/components/schemas/Id" } } },
+        schemas: { Id: { type: "string", example: "T-1" } },
+      },
+    };
+    const parameters = [{ $ref: "#/components/parameters/a~1b" }];
+    expect(urls(document({ "/t/{id}": { parameters, get: {} } }, rest))).toEqual([`${BASE}/t/T-1`]);
+  });
+
+  test("a body of JSON, where one is demanded", () => {
+    const schema = {
+      type: "object",
+      required: ["from", "stops"],
+      properties: {
+        from: { type: "string", format: "date" },
+        stops: {
+          type: "array",
+          items: { allOf: [{ type: "object", required: ["n"], properties: { n: { type: "integer" } } }] },
+        },
+        note: { type: "string" },
+      },
+    };
+    const body = (content: object) => ({ requestBody: { required: true, content } });
+    const { targets, leftOut } = expanded(
+      document({
+        "/a": { post: body({ "application/json": { schema } }), put: body({ "application/xml": {} }) },
+      }),
+      true,
+    );
+    expect(
+      targets.map(({ body: sent }) => sent && { ...sent, bytes: Buffer.from(sent.bytes).toString() }),
+    ).toEqual([{ type: "application/json", bytes: '{"from":"2025-01-01","stops":[{"n":1}]}' }]);
+    expect(leftOut).toEqual([{ target: `PUT ${BASE}/a`, reason: "it demands a body that is not JSON" }]);
+  });
+
+  test.each([
+    ["a header field of two lines", { name: "x", in: "header", required: true, example: "a\r\nb: c" }],
+    ["a header field without a name", { name: "a b", in: "header", required: true, example: "c" }],
+  ])("%s leaves its operation out", (_what, parameter) => {
+    const { targets, leftOut } = expanded(
+      document({ "/a": { get: { parameters: [parameter] } }, "/b": { get: {} } }),
+    );
+    expect(targets.map(({ path }) => path)).toEqual(["/b"]);
+    expect(leftOut).toHaveLength(1);
+  });
+
+  test("a path that a URL cannot hold leaves its operation out", () => {
+    expect(expanded(document({ "/a b": { get: {} }, "/b": { get: {} } })).leftOut).toHaveLength(1);
+  });
+
+  const circle = {
+    components: { schemas: { A: { $ref: "#/components/schemas/B" }, B: { $ref: "#/components/schemas/A" } } },
+  };
+  const ask = (schema: object) => ({ "/{a}": { get: { parameters: [{ name: "a", in: "path", schema }] } } });
+  test.each([
+    ["Swagger 2.0", '{"swagger":"2.0","paths":{}}'],
+    ["nothing", ""],
+    ["a list", "[]"],
+    ["broken JSON", '{"openapi":"3.1.0",'],
+    ["broken YAML", "openapi: 3.1.0\n  paths: ]"],
+    ["no operation", document({})],
+    ["references in a circle", document(ask({ $ref: "#/components/schemas/A" }), circle)],
+    ["a reference to nothing", document(ask({ $ref: "#/components/schemas/A" }))],
+    ["a reference to an inherited member", document(ask({ $ref: "#/constructor/prototype" }))],
+    ["a reference to another file", document(ask({ $ref: "other.yaml#/A" }))],
+    ["a reference to another host", document(ask({ $ref: "https://elsewhere.invalid/a.json" }))],
+    ["YAML that nests without end", `openapi: ${"[".repeat(100_000)}`],
+    [
+      "JSON that nests without end",
+      `{"openapi":"3.1.0","paths":${"[".repeat(100_000)}${"]".repeat(100_000)}}`,
+    ],
+    [
+      "too many operations",
+      document(Object.fromEntries(Array.from({ length: 5001 }, (_, i) => [`/${i}`, { get: {} }]))),
+    ],
+    ["aliases that multiply", bomb()],
+  ])("%s is an input error", (_what, text) => {
+    expect(() => expanded(text)).toThrow(expect.objectContaining({ code: "input" }));
+  });
+
+  test.each([
+    "tls://gateway.example:1",
+    "grpcs://gateway.example:1",
+    "https://gateway.example/?x",
+    "gateway",
+  ])("a base of %s is a usage error", (base) => {
+    expect(() => expanded(document({ "/": { get: {} } }), false, base)).toThrow(
+      expect.objectContaining({ code: "usage" }),
+    );
+  });
+
+  test("schemas that hold themselves end", () => {
+    const rest = {
+      components: {
+        schemas: {
+          Node: {
+            type: "object",
+            required: ["next", "all"],
+            properties: {
+              next: { $ref: "#/components/schemas/Node" },
+              all: { type: "array", items: { $ref: "#/components/schemas/Node" } },
+            },
+          },
+        },
+      },
+    };
+    const schema = { $ref: "#/components/schemas/Node" };
+    const text = document(
+      { "/a": { post: { requestBody: { required: true, content: { "application/json": { schema } } } } } },
+      rest,
+    );
+    expect(expanded(text, true).targets[0]?.body?.bytes.length).toBeLessThan(100_000);
+  });
+});
+
+/** Nine levels of nine aliases. */
+function bomb(): string {
+  const levels = Array.from(
+    "bcdefghij",
+    (name, i) => `${name}: &${name} [${`*${"abcdefghij"[i]},`.repeat(9)}]`,
+  );
+  return ["openapi: 3.1.0", "a: &a [lol]", ...levels, "paths: *j"].join("\n");
+}
