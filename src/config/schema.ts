@@ -195,6 +195,12 @@ const identityFiles = z.strictObject({ cert: z.string().min(1), key: z.string().
 
 const probe = z.strictObject({
   targets: z.array(z.string().min(1)).default([]),
+  openapi: z
+    .array(z.strictObject({ file: z.string().min(1), base_url: z.string().min(1) }))
+    .max(100)
+    .default([])
+    .describe("OpenAPI documents whose every operation is a target, and where the API is"),
+  allow_unsafe_methods: z.boolean().default(false).describe("ask with POST, PUT, PATCH and DELETE too"),
   timeout: duration.optional(),
   concurrency: z.int().min(1).max(64).optional(),
   canary: z.string().min(1).optional().describe("text that only an accepted client sees"),

@@ -25,9 +25,11 @@ export interface Deadlines {
 
 /**
  * TLS 1.3 lets a client speak before the server has looked at its certificate. Writes that cross
- * the server's alert turn it into a reset, so the client listens first.
+ * the server's alert turn it into a reset, so the client listens first: a few round trips, as the
+ * TCP handshake measured them, within bounds. Milliseconds.
  */
 const SETTLE = 50;
+const MAX_SETTLE = 300;
 
 /** Makes one connection and reports everything that it showed. Rejects only when interrupted. */
 export async function exchange(
@@ -49,12 +51,13 @@ export async function exchange(
         : dial.tls.wire === undefined
           ? tlsSession(network, wire, dial.tls, events.changed)
           : wireSession(wire, dial.tls.wire, events.changed);
+    const settle = Math.min(Math.max(SETTLE, 3 * (clock.monotonic() - started)), MAX_SETTLE);
     let established = 0;
     let receivedUnasked: number | undefined;
     if (session !== undefined) {
       await events.until(() => session.ready || session.over, deadlines.handshake);
       established = clock.monotonic() - started;
-      if (session.ready && settles(dial.tls)) await events.until(() => session.over, SETTLE);
+      if (session.ready && settles(dial.tls)) await events.until(() => session.over, settle);
       if (session.ready) {
         await converse(channelOf(session, events, () => (receivedUnasked = session.received.length)));
       }
@@ -63,6 +66,7 @@ export async function exchange(
     return {
       ...result,
       receivedUnasked: receivedUnasked ?? result.received.length,
+      asked: receivedUnasked !== undefined,
       ms: { established, total: clock.monotonic() - started },
     };
   } finally {
@@ -86,14 +90,15 @@ function channelOf(session: Session, events: Watch, beforeWrite: () => void): Ch
     over: () => session.over,
     until: (condition, ms) => events.until(() => session.over || condition(), ms),
     write(bytes) {
+      if (session.over) return;
       if (!wrote) beforeWrite();
       wrote = true;
-      if (!session.over) session.write(bytes);
+      session.write(bytes);
     },
   };
 }
 
-function summary(wire: Tap, session: Session | undefined): Omit<Trace, "receivedUnasked" | "ms"> {
+function summary(wire: Tap, session: Session | undefined): Omit<Trace, "receivedUnasked" | "asked" | "ms"> {
   return {
     end: endOf(wire, session),
     established: session?.ready ?? false,

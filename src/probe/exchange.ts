@@ -85,6 +85,8 @@ export interface Trace {
   readonly received: Uint8Array;
   /** How many of them had come before the client wrote. */
   readonly receivedUnasked: number;
+  /** The client came to write application data: it may have said what it wanted. */
+  readonly asked: boolean;
   /** Milliseconds from the first packet to the established connection, and to the end. */
   readonly ms: { readonly established: number; readonly total: number };
 }

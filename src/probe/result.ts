@@ -1,3 +1,4 @@
+import type { LeftOut } from "./openapi/operations.ts";
 import type { Judgement, Layer } from "./verdict.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
@@ -54,6 +55,8 @@ export interface ProbeResult {
   readonly summary: Readonly<Record<Verdict, number>>;
   readonly endpoints: readonly EndpointResult[];
   readonly unreachable: readonly UnreachableAddress[];
+  /** Operations that an OpenAPI document describes and that were not probed. */
+  readonly leftOut?: readonly LeftOut[];
   /** The run was ended before its time; what was not reached is `not-run`. */
   readonly interrupted: boolean;
   /** Where the findings were held to a baseline: what it says that is no longer so. */

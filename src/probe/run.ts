@@ -8,6 +8,7 @@ import { type Endpoint, type Meet, meeting } from "./endpoint.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { type Limit, limit } from "./limit.ts";
+import type { LeftOut } from "./openapi/operations.ts";
 import { protocolFor } from "./protocols.ts";
 import type { EndpointResult, ProbeResult, UnreachableAddress, Verdict } from "./result.ts";
 import { plainRound, type Round, type RoundSetup, tlsRound, unlessInterrupted } from "./round.ts";
@@ -17,6 +18,8 @@ import type { TlsVersion } from "./wire/versions.ts";
 export interface ProbeRequest {
   /** At least one. */
   readonly targets: readonly Target[];
+  /** What was to be probed, and cannot be; the result names it. */
+  readonly leftOut: readonly LeftOut[];
   /** Those to run, of the battery; the others are listed as not run. */
   readonly attacks: readonly Attack[];
   readonly forgery: Forgery;
@@ -65,6 +68,7 @@ export async function probe(
     summary,
     endpoints,
     unreachable: found.flatMap((one) => one.unreachable),
+    leftOut: request.leftOut,
     interrupted: outside.signal.aborted,
   };
 }

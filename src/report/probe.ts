@@ -115,7 +115,7 @@ function coloured(verdict: Verdict, text: string, style: Style): string {
 }
 
 function summaryText(
-  { summary, endpoints, unreachable, interrupted }: ProbeResult,
+  { summary, endpoints, unreachable, leftOut = [], interrupted }: ProbeResult,
   { style, columns }: ProbeTextOptions,
 ): string {
   const counts = VERDICTS.filter((verdict) => summary[verdict] > 0).map((verdict) =>
@@ -128,6 +128,9 @@ function summaryText(
         `${escapeText(target)} refuses connections at ${escapeText(address)} (${escapeText(reason)})`,
         columns,
       ),
+    ),
+    ...leftOut.map(({ target, reason }) =>
+      hanging("· ", `not probed: ${escapeText(target)}: ${escapeText(reason)}`, columns),
     ),
     ...(interrupted ? [style.unsure("interrupted: what was not reached is marked as not run")] : []),
     `${endpoints.length} ${endpoints.length === 1 ? "endpoint" : "endpoints"}: ${counts.join(", ")}`,

@@ -15,6 +15,9 @@ export interface ProbeFlags extends PassphraseFlags, ReportFlags {
   readonly clientCaKey?: string | undefined;
   readonly identity?: readonly string[];
   readonly resolve?: readonly string[];
+  readonly openapi?: string;
+  readonly baseUrl?: string;
+  readonly allowUnsafeMethods?: true;
   readonly canary?: string;
   readonly timeout?: string;
   readonly concurrency?: string;

@@ -1,14 +1,18 @@
 import { isIP } from "node:net";
 import { FleetsecError } from "../../errors.ts";
+import type { LoadedConfig } from "../../config/load.ts";
 import type { Address } from "../../platform/network.ts";
 import type { Attack } from "../../probe/attack.ts";
 import { attackNamed, attacks as battery } from "../../probe/attacks.ts";
+import { isSafe } from "../../probe/methods.ts";
+import type { Expanded } from "../../probe/openapi/operations.ts";
 import type { ProbeRequest } from "../../probe/run.ts";
-import { parseTarget, type Target } from "../../probe/target.ts";
+import { parseTarget } from "../../probe/target.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
 import { type ProbeFlags, withConfigured } from "./flags.ts";
 import { identitiesFor } from "./identities.ts";
+import { openApiTargets } from "./openapi.ts";
 
 const DEFAULT_CONCURRENCY = 8;
 
@@ -22,12 +26,14 @@ export async function probeRequest(
   const settings = project?.config.probe;
   const { targets: fromAttack, ids: wanted } = splitIds(flags.attack);
   const { targets: fromSkip, ids: unwanted } = splitIds(flags.skip);
-  const targets = targetsOf([...args, ...fromAttack, ...fromSkip], settings?.targets ?? []);
+  const named = [...args, ...fromAttack, ...fromSkip];
+  const { targets, leftOut } = targetsOf(cli, named, flags, project);
   const attacks = selectAttacks(wanted, unwanted);
   const timeout = flags.timeout === undefined ? settings?.timeout : secondsOf(flags.timeout);
   const concurrency = flags.concurrency === undefined ? settings?.concurrency : countOf(flags.concurrency);
   return {
     targets,
+    leftOut,
     attacks,
     ...(await identitiesFor(cli, withConfigured(flags, project))),
     addresses: addressesOf(flags.resolve ?? []),
@@ -49,14 +55,31 @@ function splitIds(values: readonly string[] = []): {
   };
 }
 
-function targetsOf(given: readonly string[], configured: readonly string[]): Target[] {
-  const texts = given.length > 0 ? given : configured;
-  if (texts.length === 0) {
+/** What is named on the command line, in URLs or in a document; otherwise what the configuration names. */
+function targetsOf(
+  cli: Cli,
+  named: readonly string[],
+  flags: ProbeFlags,
+  project: LoadedConfig | undefined,
+): Expanded {
+  const settings = project?.config.probe;
+  const fromConfig = named.length === 0 && flags.openapi === undefined;
+  const texts = fromConfig ? (settings?.targets ?? []) : named;
+  const listed = [...new Set(texts)].map(parseTarget);
+  const unsafe = listed.find(({ method }) => !isSafe(method));
+  if (unsafe !== undefined && flags.allowUnsafeMethods !== true && settings?.allow_unsafe_methods !== true) {
+    throw new FleetsecError("usage", `${unsafe.url}: ${unsafe.method} may change something`, {
+      hint: "say --allow-unsafe-methods where that does no harm",
+    });
+  }
+  const { targets, leftOut } = openApiTargets(cli, flags, project, fromConfig);
+  const all = [...listed, ...targets.filter(({ url }) => !texts.includes(url))];
+  if (all.length === 0) {
     throw new FleetsecError("usage", "there is nothing to probe", {
       hint: "name a target such as https://gateway.example:8443/, or set probe.targets in the configuration",
     });
   }
-  return [...new Set(texts)].map(parseTarget);
+  return { targets: all, leftOut };
 }
 
 function selectAttacks(wanted: readonly string[], unwanted: readonly string[]): Attack[] {

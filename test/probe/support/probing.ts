@@ -75,6 +75,7 @@ export function materialOf({ ca, client }: World): ForgeryMaterial {
 export function requestFor(of: World, url: string, changes: Partial<ProbeRequest> = {}): ProbeRequest {
   return {
     targets: [parseTarget(url)],
+    leftOut: [],
     attacks,
     forgery: forgeryFor(of),
     supplied: new Map(),

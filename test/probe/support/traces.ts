@@ -46,6 +46,7 @@ export function trace(changes: Partial<Trace> = {}): Trace {
     sessions: [],
     received: new Uint8Array(),
     receivedUnasked: 0,
+    asked: true,
     ms: { established: 5, total: 10 },
     ...changes,
   };

@@ -1,0 +1,123 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { ProbeResult } from "../../src/probe/result.ts";
+import { newWorld, type World } from "../probe/support/probing.ts";
+import { httpsServer } from "../probe/support/servers.ts";
+import { runCli } from "../support/cli.ts";
+import { scratch } from "../support/scratch.ts";
+
+const schema = JSON.parse(
+  readFileSync(new URL("../../docs/schema/probe.v1.json", import.meta.url), "utf8"),
+) as object;
+const isValid = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const API = `openapi: 3.1.0
+paths:
+  /healthz: {get: {}}
+  /v1/{region}/tenders:
+    parameters: [{name: region, in: path, schema: {enum: [eu, us]}}]
+    get: {}
+    post: {}
+`;
+
+/** A project with an API, and a server that serves it; what it was asked. */
+async function project() {
+  const directory = scratch();
+  const put = (name: string, text: string) => writeFileSync(join(directory, name), text, { mode: 0o600 });
+  put("api.yaml", API);
+  put("root.pem", world.root.pem);
+  put("client.pem", world.client.pem);
+  put("client.key", world.client.keyPem);
+  const asked = new Set<string>();
+  const { pem: cert, keyPem: key } = world.server;
+  const port = await httpsServer(
+    {
+      cert,
+      key,
+      ca: [world.root.pem],
+      sigalgs: "ecdsa_secp256r1_sha256",
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    ({ method, url }, response) => {
+      asked.add(`${method} ${url}`);
+      response.end("hello");
+    },
+  );
+  return { directory, put, asked, base: `https://localhost:${port}` };
+}
+
+const IDENTITIES = ["--server-ca", "root.pem", "--client-cert", "client.pem", "--client-key", "client.key"];
+const NO_CERT = ["--attack", "no-cert"];
+
+describe("probe --openapi", () => {
+  test("probes every operation that changes nothing, and names the others", async () => {
+    const { directory, asked, base } = await project();
+    const args = ["probe", "--openapi", "api.yaml", "--base-url", base, ...IDENTITIES, ...NO_CERT];
+    const run = await runCli([...args, "--json"], { cwd: directory });
+    const result = JSON.parse(run.stdout) as ProbeResult;
+    expect(isValid(result)).toBe(true);
+    expect(result.endpoints.map(({ target }) => target)).toEqual([
+      `${base}/healthz`,
+      `${base}/v1/eu/tenders`,
+    ]);
+    expect(result.leftOut).toEqual([
+      {
+        target: `POST ${base}/v1/{region}/tenders`,
+        reason: "POST may change something (--allow-unsafe-methods)",
+      },
+    ]);
+    expect([...asked].sort()).toEqual(["GET /healthz", "GET /v1/eu/tenders"]);
+    const text = await runCli(args, { cwd: directory });
+    expect(text.stdout.replaceAll(/\n\s*/g, " ")).toContain(`not probed: POST ${base}/v1/{region}/tenders`);
+  });
+
+  test("asks with all methods where that is allowed", async () => {
+    const { directory, asked, base } = await project();
+    const args = ["probe", "--openapi", "api.yaml", "--base-url", base, "--allow-unsafe-methods"];
+    await runCli([...args, ...IDENTITIES, ...NO_CERT], { cwd: directory });
+    expect([...asked].sort()).toEqual(["GET /healthz", "GET /v1/eu/tenders", "POST /v1/eu/tenders"]);
+  });
+
+  test("stands in the configuration too", async () => {
+    const { directory, put, base } = await project();
+    put(
+      "fleetsec.yaml",
+      `version: 1
+name: acme
+domain: fleet.internal
+probe:
+  targets: ["${base}/healthz"]
+  openapi: [{file: api.yaml, base_url: "${base}"}]
+  server_ca: root.pem
+  client_cert: client.pem
+  client_key: client.key
+`,
+    );
+    const run = await runCli(["probe", ...NO_CERT, "--json"], { cwd: directory });
+    const { endpoints } = JSON.parse(run.stdout) as ProbeResult;
+    expect(endpoints.map(({ target }) => target)).toEqual([`${base}/healthz`, `${base}/v1/eu/tenders`]);
+    const named = await runCli(["probe", `${base}/other`, ...NO_CERT, "--json"], { cwd: directory });
+    expect((JSON.parse(named.stdout) as ProbeResult).endpoints.map(({ target }) => target)).toEqual([
+      `${base}/other`,
+    ]);
+  });
+
+  test.each([
+    ["a document without a base", ["--openapi", "api.yaml"]],
+    ["a base without a document", ["--base-url", "https://localhost:1"]],
+    ["a base over MQTT", ["--openapi", "api.yaml", "--base-url", "mqtts://localhost:1"]],
+    ["a document that is none", ["--openapi", "root.pem", "--base-url", "https://localhost:1"]],
+    ["a method that may change something", ["POST https://localhost:1/"]],
+  ])("%s is an error, before anything is probed", async (_what, args) => {
+    const { directory } = await project();
+    expect((await runCli(["probe", ...args, ...IDENTITIES], { cwd: directory })).code).toBe(2);
+  });
+});
