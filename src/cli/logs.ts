@@ -2,7 +2,9 @@ import type { Define } from "./command.ts";
 import type { AnchorFlags } from "./logs/anchor.ts";
 import type { KeygenFlags } from "./logs/keygen.ts";
 import type { LintFlags } from "./logs/lint.ts";
+import type { ProveFlags } from "./logs/prove.ts";
 import type { SignFlags } from "./logs/sign.ts";
+import type { VerifyProofFlags } from "./logs/verify-proof.ts";
 import { withReports } from "./reports.ts";
 
 export const define: Define = (command, bind) => {
@@ -51,4 +53,31 @@ export const define: Define = (command, bind) => {
     )
     .option("--retain <duration>", "how long S3 locks the checkpoint in COMPLIANCE mode (default: 365d)")
     .action(bind(async (cli, flags: AnchorFlags) => (await import("./logs/anchor.ts")).anchor(cli, flags)));
+  command
+    .command("prove")
+    .description(
+      "Write a proof that a record is in the log (C2SP tlog-proof), to be verified without the log; or,\n" +
+        "with --from, that the log extends what it was.",
+    )
+    .option("--store <dir>", "the signed log (default: logs.store)")
+    .option("--record <seq:line>", "the record: its batch's number, and its line there from 1")
+    .option("--request-id <id>", "the records of that request, each with a proof of its own")
+    .option("--from <size>", "a consistency proof from the checkpoint of that many batches")
+    .option("--size <size>", "prove against the checkpoint of that many batches (default: the newest)")
+    .option("--out <path>", "the proof's file, or a directory for several (default: standard output)")
+    .action(bind(async (cli, flags: ProveFlags) => (await import("./logs/prove.ts")).prove(cli, flags)));
+  command
+    .command("verify-proof")
+    .description("Verify a proof that logs prove wrote, without the log. Exit 1: it does not prove it.")
+    .argument("<file>", "the proof")
+    .requiredOption(
+      "--trust <file>",
+      "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file",
+    )
+    .option("--old <file>", "the older signed checkpoint that a consistency proof is about")
+    .action(
+      bind(async (cli, file: string, flags: VerifyProofFlags) =>
+        (await import("./logs/verify-proof.ts")).verifyProof(cli, file, flags),
+      ),
+    );
 };

@@ -44,6 +44,53 @@ describeWithEngines(["go"], "Go's note and tlog", ({ go }) => {
     sizes.push(await sign());
   }, 120_000);
 
+  describe("proofs", () => {
+    const checker = join(directory, "proofverify");
+    const prove = (...flags: string[]) =>
+      runCli(["logs", "prove", "--store", "store", "--out", "proof", ...flags], { cwd: directory });
+    const check = (...files: string[]) => {
+      const argv = [key, ...files.map((file) => join(directory, file))];
+      const { status, stdout, stderr } = spawnSync(checker, argv, { encoding: "utf8" });
+      return { status, stdout, stderr };
+    };
+    beforeAll(() => {
+      const source = new URL("go/proofverify", import.meta.url).pathname;
+      execFileSync(go.path, ["build", "-o", checker, "."], { cwd: source, stdio: "pipe" });
+    });
+
+    test("of a record are accepted, in batches of every kind", async () => {
+      for (const [place, n] of [
+        ["0:1", 0],
+        ["255:7", 2_556],
+        ["301:50000", 102_999],
+        ["303:44", 150_043],
+      ] as const) {
+        expect((await prove("--record", place)).code).toBe(0);
+        const record = JSON.stringify(eventOf(n));
+        expect(check("proof")).toEqual({ status: 0, stdout: `${place} ${record}\n`, stderr: "" });
+      }
+    });
+
+    test("of a record that was edited are refused", async () => {
+      await prove("--record", "255:7");
+      const proof = readFileSync(join(directory, "proof"), "utf8");
+      const [, extra = ""] = /^extra (.*)$/m.exec(proof) ?? [];
+      const edited = Buffer.from(extra, "base64").toString("latin1").replace("request_id", "request_iD");
+      const other = proof.replace(extra, Buffer.from(edited, "latin1").toString("base64"));
+      writeFileSync(join(directory, "edited"), other);
+      expect(check("edited")).toMatchObject({ status: 1, stdout: "" });
+    });
+
+    test("of consistency are accepted, and refused for another checkpoint", async () => {
+      for (const size of [1, 256, 300, 303]) {
+        expect((await prove("--from", String(size))).code).toBe(0);
+        const old = `store/fleetsec/checkpoint/${size}`;
+        expect(check("proof", old)).toEqual({ status: 0, stdout: `304 extends ${size}\n`, stderr: "" });
+      }
+      expect(check("proof", "store/fleetsec/checkpoint/300").status).toBe(1);
+    });
+  });
+
   test(`accept the store of a log of ${LINES} lines`, () => {
     expect(sizes).toEqual([300, 303, 304]);
     expect(verify()).toEqual({

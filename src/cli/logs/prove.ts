@@ -1,0 +1,128 @@
+import { join, resolve } from "node:path";
+import { type ExitCode, FleetsecError } from "../../errors.ts";
+import {
+  findRequest,
+  openLog,
+  type ProvableLog,
+  proveConsistency,
+  proveRecord,
+  type RecordPlace,
+} from "../../logs/proof/prove.ts";
+import { paceOf } from "../../logs/verify/pace.ts";
+import { storeReader } from "../../logs/verify/store.ts";
+import { escapeText } from "../../report/escape.ts";
+import type { Cli } from "../command.ts";
+import { findProject } from "../project.ts";
+
+export interface ProveFlags {
+  readonly store?: string;
+  readonly record?: string;
+  readonly requestId?: string;
+  readonly from?: string;
+  readonly size?: string;
+  readonly out?: string;
+}
+
+/** More records of one request than this are a sign that it is no request's own id. */
+const MAX_PROOFS = 1000;
+
+export async function prove(cli: Cli, flags: ProveFlags): Promise<ExitCode> {
+  const { files, clock, signal } = cli.platform;
+  const wanted = [flags.record, flags.requestId, flags.from].filter((flag) => flag !== undefined);
+  if (wanted.length !== 1) {
+    throw new FleetsecError("usage", "name one of --record, --request-id and --from", {
+      hint: "fleetsec logs prove --record 41:17 --out record.tlog-proof",
+    });
+  }
+  const reader = storeReader(files, storeOf(cli, flags.store));
+  const log = openLog(reader, paceOf(clock, signal), sizeFlag(flags.size, "--size"));
+  if (flags.from !== undefined) {
+    return writeOne(cli, flags.out, proveConsistency(log, sizeFlag(flags.from, "--from") ?? 0), log);
+  }
+  if (flags.record !== undefined) {
+    return writeOne(cli, flags.out, await proveRecord(log, placeFlag(flags.record)), log);
+  }
+  const places = await findRequest(log, flags.requestId ?? "", MAX_PROOFS + 1);
+  return writeAll(cli, flags, log, places);
+}
+
+async function writeAll(
+  cli: Cli,
+  { requestId = "", out }: ProveFlags,
+  log: ProvableLog,
+  places: readonly RecordPlace[],
+): Promise<ExitCode> {
+  const [only] = places;
+  if (only === undefined) {
+    throw new FleetsecError("not-found", `no record has the request_id ${escapeText(requestId)}`);
+  }
+  if (places.length > MAX_PROOFS) {
+    throw new FleetsecError("input", `more than ${MAX_PROOFS} records have that request_id`, {
+      hint: "name those to prove with --record",
+    });
+  }
+  const { files, cwd } = cli.platform;
+  const many = out !== undefined && files.kind(resolve(cwd, out)) === "directory";
+  if (places.length === 1 && !many) return writeOne(cli, out, await proveRecord(log, only), log);
+  if (!many) {
+    throw new FleetsecError("usage", `${places.length} records have that request_id`, {
+      problems: places.slice(0, 20).map(({ seq, line }) => `--record ${seq}:${line}`),
+      hint: "name a directory that is there with --out, for a proof of each",
+    });
+  }
+  const written: { readonly path: string; readonly bytes: number }[] = [];
+  for (const place of places) {
+    const path = join(resolve(cwd, out), `${place.seq}-${place.line}.tlog-proof`);
+    const proof = await proveRecord(log, place);
+    files.write(path, proof, { mode: 0o640 });
+    written.push({ path, bytes: proof.length });
+  }
+  return report(cli, log, written);
+}
+
+function writeOne(cli: Cli, out: string | undefined, proof: Buffer, log: ProvableLog): ExitCode {
+  const { files, cwd, stdout } = cli.platform;
+  if (out === undefined || out === "-") {
+    if (cli.options.json) throw new FleetsecError("usage", "--json needs --out: the proof goes to stdout");
+    stdout.write(proof.toString("utf8"));
+    return 0;
+  }
+  const path = resolve(cwd, out);
+  files.write(path, proof, { mode: 0o640 });
+  return report(cli, log, [{ path, bytes: proof.length }]);
+}
+
+function report(
+  { output }: Cli,
+  { origin, size }: ProvableLog,
+  proofs: readonly { readonly path: string; readonly bytes: number }[],
+): ExitCode {
+  const document = { schema: "fleetsec.logs-prove/v1", log: { origin, size }, proofs };
+  output.result(document, () =>
+    proofs.map(({ path, bytes }) => `${escapeText(path)}  ${bytes} bytes`).join("\n"),
+  );
+  return 0;
+}
+
+function storeOf(cli: Cli, store: string | undefined): string {
+  if (store !== undefined) return resolve(cli.platform.cwd, store);
+  const project = findProject(cli);
+  if (project !== undefined) return resolve(project.directory, project.config.logs.store);
+  throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
+    hint: "name it with --store",
+  });
+}
+
+function placeFlag(text: string): RecordPlace {
+  const [, seq = "", line = ""] = /^(\d{1,15}):([1-9]\d{0,14})$/.exec(text) ?? [];
+  if (line !== "") return { seq: Number(seq), line: Number(line) };
+  throw new FleetsecError("usage", `--record is not SEQ:LINE: ${text}`, {
+    hint: "the batch's number, and the record's line in it from 1, as verify-logs names them: 41:17",
+  });
+}
+
+function sizeFlag(text: string | undefined, flag: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new FleetsecError("usage", `${flag} is no number of batches: ${text}`);
+}

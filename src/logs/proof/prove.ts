@@ -1,0 +1,180 @@
+import { FleetsecError } from "../../errors.ts";
+import { type Checkpoint, parseCheckpoint } from "../checkpoint.ts";
+import { batchPath, CHECKPOINT, checkpointPath } from "../layout.ts";
+import { type BatchLeaf, parseLeaf } from "../leaf.ts";
+import { HASH_SIZE, leafHash, rootOf } from "../merkle.ts";
+import {
+  consistencyProof,
+  inclusionProof,
+  type RangeRoot,
+  verifyConsistency,
+  verifyInclusion,
+} from "../merkle-proof.ts";
+import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
+import { recordsWith } from "../search.ts";
+import { rangeRoots } from "../store-tree.ts";
+import { bundlePath, parseBundle, type Tile, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
+import { MAX_BUNDLE } from "../verify/bundle.ts";
+import type { Pace } from "../verify/pace.ts";
+import { readRecords } from "../verify/read-records.ts";
+import type { StoreReader } from "../verify/store.ts";
+import { formatConsistency } from "./consistency-file.ts";
+import { formatOpening } from "./record-opening.ts";
+import { formatTlogProof } from "./tlog-proof.ts";
+
+/** Where a record stands: its batch, and its line there, from 1. */
+export interface RecordPlace {
+  readonly seq: number;
+  readonly line: number;
+}
+
+/** Longest record that is proved or searched: `logs sign` takes no longer one. */
+export const MAX_RECORD = 1 << 20;
+
+/** A store at one of its checkpoints. */
+export interface ProvableLog extends Checkpoint {
+  readonly reader: StoreReader;
+  readonly pace: Pace;
+  /** The signed checkpoint. */
+  readonly note: Buffer;
+  /** The newest one's size: that of the tree that the tiles are of. */
+  readonly newest: number;
+  readonly rootOf: RangeRoot;
+}
+
+/**
+ * A store at its newest checkpoint, or at the one of `size`. No signature is verified: whoever
+ * verifies the proof does that.
+ * @throws FleetsecError `not-found`, `input`
+ */
+export function openLog(reader: StoreReader, pace: Pace, size?: number): ProvableLog {
+  const newest = readCheckpoint(reader, CHECKPOINT);
+  const at = size === undefined ? newest : readCheckpoint(reader, checkpointPath(size));
+  if (at.size > newest.size) throw damaged(`checkpoint ${at.size} is beyond the newest one`);
+  const readTile = (tile: Tile) => {
+    const hashes = reader.read(tilePath(tile), TILE_WIDTH * HASH_SIZE);
+    if (hashes?.length !== tile.width * HASH_SIZE) throw damaged(`${tilePath(tile)} is not there, or short`);
+    return hashes;
+  };
+  return { ...at, reader, pace, newest: newest.size, rootOf: rangeRoots(newest.size, readTile) };
+}
+
+function readCheckpoint(reader: StoreReader, path: string): Checkpoint & { readonly note: Buffer } {
+  const note = reader.read(path, MAX_NOTE_SIZE);
+  if (note === undefined) {
+    throw new FleetsecError("not-found", `the log has no ${path}`, {
+      hint: "name the directory that logs sign --store was given, and a size at which it signed a checkpoint",
+    });
+  }
+  return { ...parseCheckpoint(parseNote(note).text), note };
+}
+
+/**
+ * The file that proves that a record is in the log: C2SP tlog-proof, with what leads from the record
+ * to the log's entry as its extra data. It is verified before it is given.
+ * @throws FleetsecError `not-found` where there is no such record, `input` where the store is damaged
+ */
+export async function proveRecord(log: ProvableLog, { seq, line }: RecordPlace): Promise<Buffer> {
+  if (seq >= log.size) {
+    throw new FleetsecError(
+      "not-found",
+      `the log has no batch ${seq}: it has ${log.size} at that checkpoint`,
+    );
+  }
+  const entry = readEntry(log, seq);
+  const leaf = parseLeaf(entry);
+  if (line < 1 || line > leaf.records) {
+    throw new FleetsecError("not-found", `batch ${seq} has no record ${line}: it has ${leaf.records}`);
+  }
+  const { record, hashes } = await readRecord(log, leaf, line);
+  const inner = inclusionProof(line - 1, leaf.records, (from, to) => rootOf(hashes, from, to));
+  const path = inclusionProof(seq, log.size, log.rootOf);
+  if (!verifyInclusion(line - 1, leaf.records, inner, leafHash(record), leaf.root)) {
+    throw damaged(`${batchPath(seq)} is not what its leaf says`);
+  }
+  if (!verifyInclusion(seq, log.size, path, leafHash(entry), log.root)) {
+    throw damaged(`entry ${seq} and its tiles do not make the root of the checkpoint`);
+  }
+  const extra = formatOpening({ index: line - 1, path: inner, leaf: entry, record });
+  return formatTlogProof({ extra, index: seq, path, checkpoint: log.note });
+}
+
+function readEntry({ reader, newest }: ProvableLog, seq: number): Uint8Array {
+  const index = Math.floor(seq / TILE_WIDTH);
+  const width = tileWidth(0, index, newest);
+  const path = bundlePath(index, width);
+  const bundle = reader.read(path, MAX_BUNDLE);
+  const entry = bundle === undefined ? undefined : parseBundle(bundle, width)[seq % TILE_WIDTH];
+  if (entry === undefined) throw damaged(`${path} is not there`);
+  return entry;
+}
+
+/** A batch's record, and the hashes of all of them. */
+async function readRecord({ reader, pace }: ProvableLog, leaf: BatchLeaf, line: number) {
+  const path = batchPath(leaf.seq);
+  const found = await reader.withFile(path, async (file) => {
+    const { hashes, offsets, terminated } = await readRecords(file, leaf.bytes, leaf.records, pace);
+    const start = offsets[line - 1];
+    if (start === undefined) throw damaged(`${path} ends before record ${line}`);
+    const stop = offsets[line] ?? leaf.bytes + (terminated ? 0 : 1);
+    // a newline ends it, but for the last one of an input
+    const record = Buffer.allocUnsafe(stop - start - 1);
+    if (record.length > MAX_RECORD) throw damaged(`record ${line} of ${path} is longer than a record can be`);
+    file.read(record, start);
+    return { record, hashes };
+  });
+  if (found === undefined) throw damaged(`${path} is not there`);
+  return found;
+}
+
+/**
+ * The file that proves that the log at its checkpoint extends what it was at size `old`.
+ * @throws FleetsecError `usage` where that is not smaller, `input` where the store is damaged
+ */
+export function proveConsistency(log: ProvableLog, old: number): Buffer {
+  if (old < 1 || old > log.size) {
+    throw new FleetsecError("usage", `${old} is no size from 1 to ${log.size}`);
+  }
+  const proof = consistencyProof(old, log.size, log.rootOf);
+  if (!verifyConsistency(old, log.size, proof, log.rootOf(0, old), log.root)) {
+    throw damaged("its tiles do not make the root of the checkpoint");
+  }
+  return formatConsistency({ old, proof, checkpoint: log.note });
+}
+
+/**
+ * Where the records with that `request_id` are, at most `max` of them. Batches are searched as they
+ * stand; what a proof is made of is verified then.
+ * @throws FleetsecError `input` where a batch is missing
+ */
+export async function findRequest(log: ProvableLog, requestId: string, max: number): Promise<RecordPlace[]> {
+  const needle = Buffer.from(JSON.stringify(requestId));
+  const places: RecordPlace[] = [];
+  for (let seq = 0; seq < log.size && places.length < max; seq += 1) {
+    const searched = await log.reader.withFile(batchPath(seq), async (file) => {
+      for (const { line, bytes } of recordsWith(file, needle, MAX_RECORD)) {
+        await log.pace();
+        if (requestIdOf(bytes) === requestId && places.length < max) places.push({ seq, line });
+      }
+      return true;
+    });
+    if (searched === undefined) throw damaged(`${batchPath(seq)} is not there`);
+  }
+  return places;
+}
+
+function requestIdOf(record: Buffer): unknown {
+  try {
+    const event = JSON.parse(record.toString("utf8")) as { readonly request_id?: unknown } | null;
+    return event?.request_id;
+  } catch {
+    // a line that is no JSON is a record, but no event
+    return undefined;
+  }
+}
+
+function damaged(detail: string): FleetsecError {
+  return new FleetsecError("input", `the log cannot be proved: ${detail}`, {
+    hint: "fleetsec verify-logs says what is wrong with it",
+  });
+}
