@@ -1,4 +1,5 @@
 import { relative, resolve } from "node:path";
+import type { LoadedConfig } from "../config/load.ts";
 import { type ExitCode, FleetsecError } from "../errors.ts";
 import { escapeText } from "../report/escape.ts";
 import { fileChangesMembers, fileChangesText, isLeft } from "../report/file-changes.ts";
@@ -6,6 +7,7 @@ import { type Style, styleFor } from "../report/style.ts";
 import { table } from "../report/table.ts";
 import type { CheckResult } from "../scaffold/check.ts";
 import type { ScaffoldResult } from "../scaffold/scaffold.ts";
+import type { Settings } from "../scaffold/values.ts";
 import type { Cli, Define } from "./command.ts";
 import { requireProject } from "./project.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
@@ -79,7 +81,7 @@ async function write(cli: Cli, named: readonly string[], flags: ScaffoldFlags): 
   const request = {
     library: TEMPLATE_LIBRARY,
     templates: [...new Set(templates)],
-    settings: templateSettings(project),
+    settings: await settingsFor(cli, project, templates),
     out,
     dryRun: flags.dryRun === true,
     force: flags.force === true,
@@ -99,6 +101,31 @@ async function write(cli: Cli, named: readonly string[], flags: ScaffoldFlags): 
   const exit = await publish(cli, reports, findings, exitCode(result));
   if (result.files.some(isLeft)) output.note("hint: fleetsec scaffold --force replaces what differs");
   return exit;
+}
+
+/** The settings, with the provisioners' public key where a template holds it. */
+async function settingsFor(
+  { platform: { files } }: Cli,
+  project: LoadedConfig,
+  templates: readonly string[],
+): Promise<Settings> {
+  const settings = templateSettings(project);
+  if (!templates.includes("step-ca")) return settings;
+  const path = project.config.pki.step_ca?.provisioner_key;
+  if (path === undefined) {
+    throw new FleetsecError(
+      "config",
+      "step-ca needs the key of its provisioners: pki.step_ca.provisioner_key",
+      {
+        hint: "make one with openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out FILE, mode 0600, and name it",
+      },
+    );
+  }
+  const { publicJwk, readProvisionerKey } = await import("../pki/issuers/step-ca/token.ts");
+  const { readSecret } = await import("../pki/state.ts");
+  const key = readProvisionerKey(readSecret(files, resolve(project.directory, path)), path);
+  const { pki } = settings;
+  return { ...settings, pki: { ...pki, stepCa: { ...pki.stepCa, provisionerKey: publicJwk(key) } } };
 }
 
 function exitCode({ ok, files, checks }: ScaffoldResult): ExitCode {

@@ -55,6 +55,7 @@ function pkiSettings({ pki }: Config): Settings["pki"] {
     crlTtl: pki.crl_ttl,
     crlUrl: pki.crl_url,
     ocspUrl: pki.ocsp_url,
+    stepCa: { ...stepCaAddress(pki.step_ca?.address), provisionerKey: null },
     vault: { mount: pki.vault?.mount ?? "pki", rootMount: pki.vault?.root_mount ?? "pki-root" },
     roles: Object.entries(pki.roles).map(([name, role]) => ({
       name,
@@ -72,4 +73,10 @@ function pkiSettings({ pki }: Config): Settings["pki"] {
       applicationRoles: role.application_roles,
     })),
   };
+}
+
+/** What step-ca listens on so that it is found at its address. */
+function stepCaAddress(address = "https://localhost:9000"): { host: string; port: number } {
+  const { hostname, port } = new URL(address);
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port) };
 }

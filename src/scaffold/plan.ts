@@ -27,7 +27,8 @@ export function plan(
     .flatMap((file) => instances(file, values))
     .map(({ file, within, name }) => {
       const path = `${template.name}/${name}`;
-      const content = renderNamed(path, file.text, within, formats[file.format]);
+      const content =
+        file.format === "raw" ? file.text : renderNamed(path, file.text, within, formats[file.format]);
       const before = current(path);
       const change = { template: template.name, path, content };
       if (before === undefined) return { ...change, action: "create" };

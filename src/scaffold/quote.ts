@@ -19,6 +19,10 @@ export const formats = {
   hcl: structures(quoteHcl),
   shell: atoms(quoteShell),
   text: atoms(plain),
+  // copied as it is, for languages that have the same placeholders
+  raw: atoms(() => {
+    throw new Error("a raw file has no placeholders");
+  }),
 } satisfies Record<string, Quote>;
 
 export type Format = keyof typeof formats;

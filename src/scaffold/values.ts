@@ -54,6 +54,12 @@ export interface PkiSettings {
   readonly crlTtl: number;
   readonly crlUrl: string | undefined;
   readonly ocspUrl: string | undefined;
+  readonly stepCa: {
+    readonly host: string;
+    readonly port: number;
+    /** The public JWK of its provisioners; null where it is not known. */
+    readonly provisionerKey: Readonly<Record<string, string>> | null;
+  };
   readonly vault: { readonly mount: string; readonly rootMount: string };
   readonly roles: readonly RoleSettings[];
 }

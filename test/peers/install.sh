@@ -42,7 +42,7 @@ extra   caddy       apt    caddy          version   caddy
 extra   apache2     apt    apache2        -v        apache2
 extra   stunnel     apt    stunnel4       -version  stunnel4
 extra   sslyze      pip    sslyze         --help    sslyze==6.3.1
-extra   step-ca     go     step-ca        version   github.com/smallstep/certificates/cmd/step-ca@v0.30.2
+core    step-ca     go     step-ca        version   github.com/smallstep/certificates/cmd/step-ca@v0.30.2
 extra   step        go     step           version   github.com/smallstep/cli/cmd/step@v0.21.0
 extra   mkcert      go     mkcert         -version  filippo.io/mkcert@v1.4.4
 END

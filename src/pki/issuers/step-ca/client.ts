@@ -13,6 +13,13 @@ export interface StepCaServer {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface Asked {
+  /** JSON that is posted. */
+  readonly body?: object;
+  readonly identity?: HttpRequest["identity"];
+  readonly query?: Readonly<Record<string, string>>;
+}
+
 /** Any answer of step-ca but a failure of its own. */
 export interface StepCaAnswer {
   readonly status: number;
@@ -30,11 +37,13 @@ export async function askStepCa(
   network: Pick<Network, "request">,
   server: StepCaServer,
   path: string,
-  { body, identity }: { readonly body?: object; readonly identity?: HttpRequest["identity"] } = {},
+  { body, identity, query = {} }: Asked = {},
 ): Promise<StepCaAnswer> {
+  const url = endpoint(server, path);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   const answer = await network.request({
     method: body === undefined ? "GET" : "POST",
-    url: endpoint(server, path),
+    url,
     ...(body === undefined
       ? {}
       : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
@@ -48,6 +57,33 @@ export async function askStepCa(
   const json = jsonOf(answer);
   return { status: answer.status, json, body: answer.body, message: messageOf(json) };
 }
+
+/** Every provisioner, by name and key. @throws FleetsecError as `askStepCa`, `issuer` for another answer */
+export async function provisionersOf(
+  network: Pick<Network, "request">,
+  server: StepCaServer,
+): Promise<readonly { readonly name: unknown; readonly type: unknown; readonly keyId: unknown }[]> {
+  const found: unknown[] = [];
+  let cursor = "";
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const { json } = await askStepCa(network, server, "provisioners", { query: { cursor, limit: "100" } });
+    const list = member(json, "provisioners");
+    if (!Array.isArray(list)) break;
+    found.push(...(list as unknown[]));
+    const next = member(json, "nextCursor");
+    if (typeof next !== "string" || next === "") {
+      return found.map((entry) => ({
+        name: member(entry, "name"),
+        type: member(entry, "type"),
+        keyId: member(member(entry, "key"), "kid"),
+      }));
+    }
+    cursor = next;
+  }
+  throw failing("step-ca", "refuses the token and does not list its provisioners", "see its log");
+}
+
+const MAX_PAGES = 50;
 
 /** The URL of an endpoint, which is also what a token for it names as its audience. */
 export function endpoint({ address }: StepCaServer, path: string): URL {

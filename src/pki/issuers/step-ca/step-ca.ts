@@ -6,7 +6,14 @@ import { decodeSinglePem, encodePem } from "../../pem.ts";
 import { failing, member, strings } from "../answer.ts";
 import type { Service, ServiceRequest } from "../issuer.ts";
 import { isAsPlanned } from "../judge.ts";
-import { askStepCa, endpoint, refusal, type StepCaAnswer, type StepCaServer } from "./client.ts";
+import {
+  askStepCa,
+  endpoint,
+  provisionersOf,
+  refusal,
+  type StepCaAnswer,
+  type StepCaServer,
+} from "./client.ts";
 import { oneTimeToken, type ProvisionerKey, type TokenClaims } from "./token.ts";
 
 export interface StepCa {
@@ -58,17 +65,15 @@ export function stepCaService(
 
   /** A 401 is said of a provisioner that is not there, of another key, and of a token that has ended. */
   async function notAuthorized(name: string): Promise<FleetsecError> {
-    const list = await askStepCa(network, server, "provisioners?limit=100");
-    const known = member(list.json, "provisioners");
-    const named = (Array.isArray(known) ? known : []).filter(
-      (entry) => member(entry, "name") === name && member(entry, "type") === "JWK",
+    const named = (await provisionersOf(network, server)).filter(
+      (known) => known.name === name && known.type === "JWK",
     );
-    if (list.status === 200 && named.length === 0) {
+    if (named.length === 0) {
       return new FleetsecError("refused", `step-ca has no JWK provisioner ${name}`, {
         hint: "fleetsec scaffold step-ca writes one for each role; pki.step_ca.provisioners maps names",
       });
     }
-    const isOurs = named.some((entry) => member(member(entry, "key"), "kid") === key().id);
+    const isOurs = named.some(({ keyId }) => keyId === key().id);
     return failing(
       "step-ca",
       isOurs

@@ -72,6 +72,13 @@ function readJwk(text: string, what: string): KeyObject {
   }
 }
 
+/** The public half, as a provisioner of step-ca's configuration holds it (RFC 7517). */
+export function publicJwk({ privateKey, id }: ProvisionerKey): Readonly<Record<string, string>> {
+  const { kty = "", crv = "", x = "", y } = createPublicKey(privateKey).export({ format: "jwk" });
+  const [alg] = algorithmOf(privateKey);
+  return { use: "sig", kty, kid: id, crv, alg, x, ...(y === undefined ? {} : { y }) };
+}
+
 /** A one-time token as step-ca takes it: a JWT signed by the provisioner's key (RFC 7519). */
 export function oneTimeToken({ privateKey, id }: ProvisionerKey, claims: TokenClaims): string {
   const [algorithm, hash] = algorithmOf(privateKey);
