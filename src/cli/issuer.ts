@@ -14,6 +14,11 @@ export async function openIssuer(
 ): Promise<Issuer> {
   const { pki } = project;
   if (pki.issuer === "local") return openCa(cli, project, flags);
+  if (pki.issuer === "cert-manager") {
+    throw new FleetsecError("refused", "cert-manager issues in this project, and keeps what it has issued", {
+      hint: "it renews by itself; see kubectl get certificates, cmctl renew NAME; it cannot revoke: keep lifetimes short",
+    });
+  }
   const { openRegistry, readAnchors } = await import("../pki/issuers/service.ts");
   const registry = await openRegistry(cli.platform, project.stateDirectory);
   const at = pathsOf(project);

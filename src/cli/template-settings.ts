@@ -56,6 +56,7 @@ function pkiSettings({ pki }: Config): Settings["pki"] {
     crlUrl: pki.crl_url,
     ocspUrl: pki.ocsp_url,
     stepCa: { ...stepCaAddress(pki.step_ca?.address), provisionerKey: null },
+    certManager: pki.cert_manager,
     vault: { mount: pki.vault?.mount ?? "pki", rootMount: pki.vault?.root_mount ?? "pki-root" },
     roles: Object.entries(pki.roles).map(([name, role]) => ({
       name,

@@ -64,6 +64,21 @@ export const vault = z.strictObject({
   timeout: duration.prefault("10s").describe("of each request"),
 });
 
+export const certManager = z.strictObject({
+  issuer: z
+    .string()
+    .max(63)
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "not the name of a Kubernetes object")
+    .default("fleetsec")
+    .describe("name of the Issuer or ClusterIssuer"),
+  kind: z.enum(["Issuer", "ClusterIssuer"]).default("Issuer"),
+  namespace: z
+    .string()
+    .max(63)
+    .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "not the name of a Kubernetes namespace")
+    .default("default"),
+});
+
 export const stepCa = z.strictObject({
   address: address(/^https$/),
   ca: path.optional().describe("what its own certificate comes from (default: pki.trust_anchor)"),

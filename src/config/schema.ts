@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
-import { issuerKinds, stepCa, vault } from "./issuers.ts";
+import { certManager, issuerKinds, stepCa, vault } from "./issuers.ts";
 import { duration, name } from "./scalars.ts";
 
 /**
@@ -82,6 +82,7 @@ const pki = z.strictObject({
     .describe("roots (PEM) that certificates of another issuer must come from"),
   vault: vault.optional(),
   step_ca: stepCa.optional(),
+  cert_manager: certManager.prefault({}),
   roles: z.record(name, role).default({}),
 });
 

@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import type { PkiSettings } from "./authority.ts";
-import { readCsr } from "./csr.ts";
+import type { CaGeneration, PkiSettings } from "./authority.ts";
+import { type ReadCsr, readCsr } from "./csr.ts";
 import { currentFiles } from "./generations.ts";
 import { store } from "./issue.ts";
 import { certify } from "./issuers/certify.ts";
 import { currentCa, type Issuer } from "./issuers/issuer.ts";
 import { type KeyType, keyTypeOf, publicKeyOf } from "./keys.ts";
 import type { IssuedCertificate } from "./leaf.ts";
-import { keyTypeRefused, planIssue } from "./plan.ts";
+import { type IssuePlan, keyTypeRefused, planIssue } from "./plan.ts";
 import { formatSan, refusalOf, type Role } from "./roles.ts";
 import type { PkiPlatform } from "./state.ts";
 
@@ -30,17 +30,26 @@ export interface SignResult {
   readonly dropped: readonly string[];
 }
 
+/** What will be signed of a request, by every rule. */
+export interface SigningPlan {
+  readonly csr: ReadCsr;
+  readonly plan: IssuePlan;
+  /** As in `SignResult`. */
+  readonly dropped: readonly string[];
+}
+
 /**
- * Issues a certificate for a key that is kept elsewhere. Of the request only the public key and the
- * names that the role allows are taken.
+ * Of a request only the public key and the names that the role allows are taken.
+ * @param ca that will sign, where it is the project's own
+ * @param now milliseconds since the epoch
  * @throws FleetsecError `input` for a request that is malformed or not signed by its key, `refused`
  */
-export async function signCsr(
-  platform: PkiPlatform,
-  issuer: Issuer,
+export async function planSigning(
   settings: PkiSettings,
+  ca: CaGeneration | undefined,
   request: SignRequest,
-): Promise<SignResult> {
+  now: number,
+): Promise<SigningPlan> {
   const { role, what, ttl } = request;
   const csr = await readCsr(request.csr, what);
   const name = request.name ?? csr.commonName;
@@ -51,17 +60,28 @@ export async function signCsr(
   }
   const keyType = allowedKeyType(role, csr.spki);
   const allowed = csr.names.filter((san) => refusalOf(role, san) === undefined);
-  const plan = planIssue(
-    { name, role, ttl, keyType, sans: allowed },
-    settings,
-    currentCa(issuer),
-    platform.clock.now(),
-  );
-  const directory = join(issuer.layout.certificates, name);
+  const plan = planIssue({ name, role, ttl, keyType, sans: allowed }, settings, ca, now);
+  const refused = csr.names.filter((san) => !allowed.includes(san)).map(formatSan);
+  return { csr, plan, dropped: [...csr.surplus, ...refused] };
+}
+
+/**
+ * Issues a certificate for a key that is kept elsewhere.
+ * @throws FleetsecError as `planSigning`, and what the issuer and writing throw
+ */
+export async function signCsr(
+  platform: PkiPlatform,
+  issuer: Issuer,
+  settings: PkiSettings,
+  request: SignRequest,
+): Promise<SignResult> {
+  const now = platform.clock.now();
+  const { csr, plan, dropped } = await planSigning(settings, currentCa(issuer), request, now);
+  const directory = join(issuer.layout.certificates, plan.name);
   if (platform.files.kind(currentFiles(directory).key) !== undefined) {
     throw new FleetsecError(
       "exists",
-      `the key of ${name} is kept here: a certificate for another key would part them`,
+      `the key of ${plan.name} is kept here: a certificate for another key would part them`,
       {
         hint: "choose another name with --name",
       },
@@ -71,9 +91,7 @@ export async function signCsr(
     spki: csr.spki,
     csr: () => Promise.resolve(request.csr),
   });
-  const certificate = await store(platform, issuer, settings, signed, directory, undefined);
-  const refused = csr.names.filter((san) => !allowed.includes(san)).map(formatSan);
-  return { certificate, dropped: [...csr.surplus, ...refused] };
+  return { certificate: await store(platform, issuer, settings, signed, directory, undefined), dropped };
 }
 
 function allowedKeyType(role: Role, spki: Uint8Array): KeyType {

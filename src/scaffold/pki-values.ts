@@ -25,6 +25,7 @@ export function pkiValues({ name, domain, pki }: Settings): Values {
     step_ca_listen: `:${pki.stepCa.port}`,
     step_ca_crl: stepCaCrl(pki),
     step_ca_provisioners: pki.roles.map((role) => provisioner(name, pki, role)),
+    ...certManagerValues(pki),
     vault_mount: pki.vault.mount,
     vault_root_mount: pki.vault.rootMount,
     // as Vault takes a list in one argument; null without name constraints
@@ -93,6 +94,26 @@ function allowedNames(role: RoleSettings): string {
   });
   return `^(${[...dns, ...uris, ...(role.allowIpSans ? ["ip:.*"] : [])].join("|")})$`;
 }
+
+function certManagerValues({ keyType, certManager }: PkiSettings): Values {
+  const [algorithm, size] = CLUSTER_KEYS[keyType] ?? ["ECDSA", 256];
+  return {
+    cert_manager_issuer: certManager.issuer,
+    cert_manager_kind: certManager.kind,
+    cert_manager_namespace: certManager.namespace,
+    cert_manager_namespaced: certManager.kind === "Issuer",
+    cert_manager_algorithm: algorithm,
+    cert_manager_size: size,
+  };
+}
+
+/** cert-manager's names of key types: algorithm and size. */
+const CLUSTER_KEYS: Readonly<Record<string, readonly [string, number | null]>> = {
+  p256: ["ECDSA", 256],
+  p384: ["ECDSA", 384],
+  ed25519: ["Ed25519", null],
+  rsa3072: ["RSA", 3072],
+};
 
 /** Vault's names of key types: kind and bits. */
 const KEYS: Readonly<Record<string, readonly [string, number]>> = {

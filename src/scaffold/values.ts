@@ -60,6 +60,7 @@ export interface PkiSettings {
     /** The public JWK of its provisioners; null where it is not known. */
     readonly provisionerKey: Readonly<Record<string, string>> | null;
   };
+  readonly certManager: { readonly issuer: string; readonly kind: string; readonly namespace: string };
   readonly vault: { readonly mount: string; readonly rootMount: string };
   readonly roles: readonly RoleSettings[];
 }

@@ -160,7 +160,7 @@ describe("scaffold", () => {
     rmSync(it.at("fleetsec.yaml"));
     const { code, stdout } = await it.run("--list");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^envoy .*\n(.*\n)*nginx .*\nopa .*\n/);
+    expect(stdout).toMatch(/^envoy .*\n(.*\n)*nginx .*\nopa .*\n/m);
     expect(document(await it.run("--list", "--json"))).toMatchObject({
       templates: expect.arrayContaining([
         expect.objectContaining({ name: "nginx", files: ["nginx.conf"], engines: ["nginx"] }),

@@ -35,6 +35,8 @@ core    zlint       go     zlint          -version  github.com/zmap/zlint/v3/cmd
 core    tessera-fsck go   fsck             --help    github.com/transparency-dev/tessera/cmd/fsck@v1.0.4
 core    posix-oneshot go   posix-oneshot  --help    github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4
 core    versitygw   go     versitygw      --version github.com/versity/versitygw/cmd/versitygw@v1.8.0
+core    kubeconform go     kubeconform    -v        github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
+core    cert-manager module -             -         github.com/cert-manager/cert-manager@v1.21.2
 core    x/mod       module -              -         golang.org/x/mod@v0.42.0
 core    x/crypto    module -              -         golang.org/x/crypto@v0.57.0
 core    node24      npm    node           --version node-linux-$arch@24.21.0

@@ -37,6 +37,10 @@ export const define: Define = (command, bind) => {
           keyType: keyTypeFlag(flags.keyType),
           directory: flags.out === undefined ? undefined : resolve(cli.platform.cwd, flags.out),
         };
+        if (project.pki.issuer === "cert-manager") {
+          const { writeCertificateManifest } = await import("./manifest.ts");
+          return writeCertificateManifest(cli, project, request);
+        }
         const issuer = await openIssuer(cli, project, flags);
         const issued = await issue(cli.platform, issuer, project.settings, request);
         cli.output.result(

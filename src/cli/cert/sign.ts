@@ -39,6 +39,10 @@ export const define: Define = (command, bind) => {
         };
         const out = flags.out === undefined ? undefined : resolve(cwd, flags.out);
         if (out !== undefined) requirePlace(files, out);
+        if (project.pki.issuer === "cert-manager") {
+          const { writeRequestManifest } = await import("./manifest.ts");
+          return writeRequestManifest(cli, project, request, out);
+        }
         const issuer = await openIssuer(cli, project, flags);
         const { certificate, dropped } = await signCsr(cli.platform, issuer, project.settings, request);
         const pem = certificate.cert + certificate.chain;
