@@ -67,6 +67,9 @@ const pki = z.strictObject({
   name_constraints: z.boolean().default(true).describe("limit the intermediate to `domain`"),
   crl_ttl: duration.prefault("7d").describe("how long a CRL may be relied on"),
   renew_grace: duration.prefault("7d").describe("how long after its end a certificate may still be renewed"),
+  trust_overlap: duration
+    .prefault("24h")
+    .describe("how long relying parties may take to load a new trust bundle, when the root is rotated"),
   rotation: z
     .array(rotation)
     .max(10_000)

@@ -21,8 +21,12 @@ import { type PkiPlatform, stateLayout } from "./state.ts";
 import { type Certificate, parseCertificate } from "./verify/certificate.ts";
 import { isoTime } from "./verify/time.ts";
 
-export interface InitRequest {
+export interface InitRequest extends CaRequest {
   readonly stateDirectory: string;
+}
+
+/** What a new root and issuing CA are to be like. */
+export interface CaRequest {
   readonly settings: PkiSettings;
   /** Undefined for an issuing CA that is not name-constrained. */
   readonly permitted: PermittedNames | undefined;
@@ -67,14 +71,19 @@ export async function initAuthority(platform: PkiPlatform, request: InitRequest)
   });
 }
 
-const FIRST_CRL = 1;
+/** Number of the first CRL of a CA. */
+export const FIRST_CRL = 1;
 
-interface MadeCa {
+export interface MadeCa {
   readonly entries: readonly DirectoryEntry[];
   readonly passphrase: PassphraseSource;
 }
 
-async function makeCa(platform: PkiPlatform, request: InitRequest): Promise<MadeCa> {
+/** Makes a root and an issuing CA with new keys, and a CRL of each; writes nothing but a passphrase. */
+export async function makeCa(
+  platform: Pick<PkiPlatform, "clock" | "random">,
+  request: CaRequest,
+): Promise<MadeCa> {
   const { settings } = request;
   const now = platform.clock.now();
   const [rootKeys, issuingKeys] = [await generateKey(settings.keyType), await generateKey(settings.keyType)];
@@ -126,8 +135,8 @@ async function makeCa(platform: PkiPlatform, request: InitRequest): Promise<Made
 
 /** Both keys as PEM, and the passphrase that was asked for, so that it need not be asked for again. */
 async function protect(
-  platform: PkiPlatform,
-  { passphrase, iterations }: InitRequest,
+  platform: Pick<PkiPlatform, "random">,
+  { passphrase, iterations }: CaRequest,
   root: Certificate,
   [rootKeys, issuingKeys]: readonly [KeyPair, KeyPair],
 ): Promise<{ keys: readonly [string, string]; passphrase: PassphraseSource }> {

@@ -1,5 +1,6 @@
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { FleetsecError } from "../errors.ts";
+import type { Files } from "../platform/files.ts";
 import type { PkiSettings } from "./authority.ts";
 import { buildCsr } from "./build-csr.ts";
 import {
@@ -75,6 +76,7 @@ export async function issueEphemeral(
   const { record, ...issued } = await certify(platform, issuer, settings, plan, subjectOf(plan, key));
   await platform.locks.hold(issuer.layout.lock, async () => {
     issuer.inventory.refresh();
+    refuseRetired(platform.files, issuer, record);
     issuer.inventory.append([record]);
   });
   return { ...issued, key: key.pem };
@@ -107,6 +109,7 @@ export async function store(
   const { inventory, layout } = issuer;
   return locks.hold(layout.lock, async () => {
     inventory.refresh();
+    refuseRetired(files, issuer, record);
     const before = newestValid(issuer, issued.name, clock.now());
     if (before !== undefined && before.role !== record.role) throw otherRole(before);
     const replaces = before?.serial;
@@ -124,6 +127,12 @@ export async function store(
     await keepFresh(platform, issuer, settings, issued.chain);
     return { ...issued, replaces, files: currentFiles(directory) };
   });
+}
+
+/** The CA that signed may have been dropped since it was opened: nobody would trust the certificate. */
+function refuseRetired(files: Files, { kind, layout }: Issuer, { authority }: IssueRecord): void {
+  if (kind !== "local" || files.kind(join(layout.authorities, String(authority))) === "directory") return;
+  throw new FleetsecError("busy", "the CA was rotated meanwhile", { hint: "run the command again" });
 }
 
 /** A service that reads `current` must not wake up with a certificate for something else. */

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles, generationsIn, type PkiSettings } from "./authority.ts";
 import { buildCrl } from "./crl.ts";
@@ -13,19 +14,45 @@ import { isoTime } from "./verify/time.ts";
 /** A CRL of a million entries has some 50 megabytes. */
 export const MAX_CRL_BYTES = 1 << 28;
 
+/** What gateways read, PEM. */
+interface Published {
+  readonly bundle: string;
+  readonly crl: string;
+}
+
 /**
- * Writes what gateways read, `bundle.pem` and `crl.pem`, from the CA generations beside them. A
- * verifier that checks the whole chain needs the root's CRL too (nginx and Envoy do).
+ * What gateways are to read, from the CA generations on disk. A verifier that checks the whole chain
+ * needs the root's CRL too (nginx and Envoy do). Generations below one root share its newest CRL.
  */
-export function publish(files: Files, authorities: string): void {
+function publishable(files: Files, authorities: string): Published {
   const generations = generationsIn(files, authorities).map((number) => join(authorities, String(number)));
-  const roots = generations.map((path) => files.readText(join(path, caFiles.rootCertificate), MAX_PEM_BYTES));
-  const crls = generations.flatMap((path) => [
+  const rootCrls = new Map<string, string>();
+  for (const path of generations) {
+    const root = files.readText(join(path, caFiles.rootCertificate), MAX_PEM_BYTES);
+    rootCrls.set(root, files.readText(join(path, caFiles.rootCrl), MAX_CRL_BYTES));
+  }
+  const issuingCrls = generations.map((path) =>
     files.readText(join(path, caFiles.issuingCrl), MAX_CRL_BYTES),
-    files.readText(join(path, caFiles.rootCrl), MAX_CRL_BYTES),
-  ]);
-  files.write(join(authorities, "bundle.pem"), roots.join(""));
-  files.write(join(authorities, "crl.pem"), crls.join(""));
+  );
+  return { bundle: [...rootCrls.keys()].join(""), crl: [...issuingCrls, ...rootCrls.values()].join("") };
+}
+
+const publishedFiles = { bundle: "bundle.pem", crl: "crl.pem" } as const;
+
+/** Writes what gateways read beside the CA generations that it is made from. */
+export function publish(files: Files, authorities: string): void {
+  const { bundle, crl } = publishable(files, authorities);
+  files.write(join(authorities, publishedFiles.bundle), bundle);
+  files.write(join(authorities, publishedFiles.crl), crl);
+}
+
+/** Whether what gateways read is what the CA generations on disk ask for. */
+export function isPublished(files: Files, authorities: string): boolean {
+  const wanted = publishable(files, authorities);
+  return (["bundle", "crl"] as const).every((name) => {
+    const path = join(authorities, publishedFiles[name]);
+    return files.kind(path) === "file" && files.readText(path, MAX_CRL_BYTES) === wanted[name];
+  });
 }
 
 /** Makes a new CRL of each issuing CA that is trusted. @throws FleetsecError as unlocking and writing do */
@@ -67,19 +94,35 @@ function keepWritten(files: Files, path: string, text: string): void {
 }
 
 /**
- * Publishes a new CRL where half of the lifetime of the newest is over, so that a project that issues
- * and renews never lets it run out. To be called under the state's lock.
+ * Publishes new CRLs of the CAs that are trusted where half of the lifetime of the newest is over, so
+ * that a project that issues and renews never lets one run out: gateways refuse every client then. To
+ * be called under the state's lock.
  */
 async function keepCrlFresh(
   platform: PkiPlatform,
   authority: Authority,
   settings: PkiSettings,
 ): Promise<void> {
-  const { current, inventory } = authority;
-  const newest = inventory.newestCrl(current.number);
-  const isFresh =
-    newest !== undefined && platform.clock.now() < Date.parse(newest.at) + settings.crlTtl * 500;
-  if (!isFresh) await publishCrl(platform, authority, current, settings);
+  const { current, inventory, trusted } = authority;
+  for (const ca of trusted) {
+    const newest = inventory.newestCrl(ca.number);
+    const isFresh =
+      newest !== undefined && platform.clock.now() < Date.parse(newest.at) + settings.crlTtl * 500;
+    // a CA that is being replaced must not keep the other from issuing, for instance by a lost passphrase
+    if (!isFresh && (ca === current || (await canSign(authority, ca)))) {
+      await publishCrl(platform, authority, ca, settings);
+    }
+  }
+}
+
+async function canSign(authority: Authority, ca: CaGeneration): Promise<boolean> {
+  try {
+    await authority.signer(ca);
+    return true;
+  } catch (error) {
+    if (error instanceof FleetsecError) return false;
+    throw error;
+  }
 }
 
 /**

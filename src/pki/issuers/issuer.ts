@@ -69,5 +69,7 @@ export function currentCa(issuer: Issuer): CaGeneration | undefined {
 
 /** The roots that certificates of an issuer are to be trusted by. */
 export function anchorsOf(issuer: Issuer): readonly Certificate[] {
-  return issuer.kind === "local" ? issuer.trusted.map(({ root }) => root) : issuer.anchors;
+  if (issuer.kind !== "local") return issuer.anchors;
+  // generations of issuing CAs share a root
+  return [...new Map(issuer.trusted.map(({ id, root }) => [id, root])).values()];
 }

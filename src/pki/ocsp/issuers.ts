@@ -29,9 +29,11 @@ export function ocspIssuers(
   settings: PkiSettings,
 ): readonly OcspIssuer[] {
   const now = platform.clock.now();
+  // generations of issuing CAs share a root, whose newest CRL counts
+  const roots = new Map(authority.trusted.map((ca) => [ca.id, ca]));
   return authority.trusted.flatMap((ca) => [
     ...(ca.issuing.notAfter > now ? [issuingIssuer(platform, authority, settings, ca)] : []),
-    ...(ca.root.notAfter > now && hasRootKey(platform.files, authority, ca)
+    ...(roots.get(ca.id) === ca && ca.root.notAfter > now && hasRootKey(platform.files, authority, ca)
       ? [rootIssuer(platform, authority, settings, ca)]
       : []),
   ]);
@@ -71,7 +73,8 @@ function rootIssuer(
       const [crl] = readCrls(platform.files.read(crlPath, MAX_CRL_FILE), crlPath);
       const revoked = crl?.revoked.get(serial);
       if (revoked !== undefined) return { status: "revoked", ...revoked };
-      return { status: ca.issuing.serial === serial ? "good" : "unknown" };
+      const issued = authority.trusted.some(({ id, issuing }) => id === ca.id && issuing.serial === serial);
+      return { status: issued ? "good" : "unknown" };
     },
   };
 }

@@ -141,4 +141,4 @@ async function makeDelegate(
 }
 
 /** Name and role of a responder's certificates in the inventory. */
-const OCSP_RESPONDER = "ocsp-responder";
+export const OCSP_RESPONDER = "ocsp-responder";

@@ -1,0 +1,40 @@
+import type { Command } from "commander";
+import { FleetsecError } from "../../errors.ts";
+import type { PassphraseSource } from "../../pki/authority.ts";
+import type { Cli } from "../command.ts";
+import { givenPassphrase, type PassphraseFlags, withPassphrase } from "../pki-project.ts";
+import { askSecret, canPrompt } from "../prompt.ts";
+
+export interface ProtectionFlags extends PassphraseFlags {
+  readonly yes?: boolean;
+  readonly insecureDevKey?: boolean;
+}
+
+/** Adds the flags of a command that makes a CA. */
+export function withProtection(command: Command): Command {
+  return withPassphrase(command)
+    .option("--yes", "ask nothing: a random passphrase is kept in the user's state directory")
+    .option("--insecure-dev-key", "leave the CA's keys unencrypted");
+}
+
+/** Where the passphrase of the new keys comes from; undefined leaves them unencrypted. */
+export async function protection(cli: Cli, flags: ProtectionFlags): Promise<PassphraseSource | undefined> {
+  if (flags.insecureDevKey === true) {
+    if (flags.passphraseFile === undefined) return undefined;
+    throw new FleetsecError("usage", "--insecure-dev-key and --passphrase-file exclude each other");
+  }
+  const { checkNewPassphrase, storeRandomPassphrase } = await import("../../pki/passphrase.ts");
+  const given = await givenPassphrase(cli, flags);
+  if (given !== undefined) {
+    checkNewPassphrase(given);
+    return () => Promise.resolve(given);
+  }
+  if (flags.yes === true || !canPrompt(cli)) {
+    return (id) => Promise.resolve(storeRandomPassphrase(cli.platform, id));
+  }
+  return async () => {
+    const chosen = checkNewPassphrase(await askSecret("Passphrase for the new CA"));
+    if ((await askSecret("The same again")) === chosen) return chosen;
+    throw new FleetsecError("usage", "the two passphrases differ");
+  };
+}

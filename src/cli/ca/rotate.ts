@@ -1,0 +1,132 @@
+import type { Command } from "commander";
+import type { ExitCode } from "../../errors.ts";
+import type { Authority } from "../../pki/authority.ts";
+import type { CaRotation } from "../../report/ca-rotate.ts";
+import { caRotateDocument, caRotateText } from "../../report/ca-rotate.ts";
+import { styleFor } from "../../report/style.ts";
+import type { Bind, Cli, Define } from "../command.ts";
+import {
+  openCa,
+  type PassphraseFlags,
+  passphraseSource,
+  type PkiProject,
+  requirePki,
+  withPassphrase,
+} from "../pki-project.ts";
+import { protection, type ProtectionFlags, withProtection } from "./protection.ts";
+
+interface SwitchFlags {
+  readonly loaded?: true;
+}
+
+export const define: Define = (command, bind) => {
+  status(command.command("status").description("say how far a rotation is, and what comes next"), bind);
+  withProtection(
+    command.command("begin").description("phase 1: make a new root and issuing CA, and trust both roots"),
+  ).action(
+    bind(async (cli, flags: ProtectionFlags) => {
+      const { beginRotation } = await import("../../pki/ca-rotation/begin.ts");
+      const { project, reopen } = await opener(cli, flags);
+      const { settings, permitted } = project;
+      const request = { settings, permitted, passphrase: await protection(cli, flags) };
+      const made = await beginRotation(cli.platform, reopen, request);
+      return report(cli, project, reopen(), made ? "made a new CA: both are trusted" : "completed phase 1");
+    }),
+  );
+  command
+    .command("switch")
+    .description("phase 2: issue from the new CA")
+    .option("--loaded", "everybody who trusts the old root has loaded the bundle with both: do not wait")
+    .action(
+      bind(async (cli, flags: SwitchFlags) => {
+        const { switchIssuer } = await import("../../pki/ca-rotation/steps.ts");
+        const { project, reopen } = await opener(cli);
+        const waiting = { overlap: project.pki.trust_overlap, isLoaded: flags.loaded === true };
+        await switchIssuer(cli.platform, reopen, waiting);
+        return report(cli, project, reopen(), "the new CA issues from now on");
+      }),
+    );
+  command
+    .command("finish")
+    .description("phase 3: trust the new root alone, once nothing chains to the old one")
+    .action(
+      bind(async (cli) => {
+        const { finishRotation } = await import("../../pki/ca-rotation/steps.ts");
+        const { project, reopen } = await opener(cli);
+        await finishRotation(cli.platform, reopen);
+        return report(cli, project, reopen(), "what was replaced is trusted no longer");
+      }),
+    );
+  command
+    .command("abort")
+    .description("go back by one phase: issue from the old CA again, or drop the new one")
+    .action(
+      bind(async (cli) => {
+        const { abortRotation } = await import("../../pki/ca-rotation/steps.ts");
+        const { project, reopen } = await opener(cli);
+        await abortRotation(cli.platform, reopen);
+        return report(cli, project, reopen(), "went back by one phase");
+      }),
+    );
+  withPassphrase(
+    command
+      .command("intermediate")
+      .description("make a new issuing CA below the same root, and issue from it"),
+  ).action(
+    bind(async (cli, flags: PassphraseFlags) => {
+      const { rotateIntermediate } = await import("../../pki/ca-rotation/begin.ts");
+      const { project, reopen } = await opener(cli, flags);
+      const { settings, permitted } = project;
+      const passphrase = passphraseSource(cli, flags);
+      await rotateIntermediate(cli.platform, reopen, { settings, permitted, passphrase });
+      return report(cli, project, reopen(), "a new issuing CA issues from now on");
+    }),
+  );
+};
+
+function status(command: Command, bind: Bind): void {
+  command.action(
+    bind(async (cli) => {
+      const { project, reopen } = await opener(cli);
+      return report(cli, project, reopen(), undefined);
+    }),
+  );
+}
+
+/** The project, and its CA as it lies on disk each time. */
+async function opener(
+  cli: Cli,
+  flags: PassphraseFlags = {},
+): Promise<{ readonly project: PkiProject; readonly reopen: () => Authority }> {
+  const project = requirePki(cli);
+  // refuses a project whose certificates come from elsewhere
+  await openCa(cli, project, flags);
+  const { openAuthority } = await import("../../pki/authority.ts");
+  const passphrase = passphraseSource(cli, flags);
+  return { project, reopen: () => openAuthority(cli.platform.files, project.stateDirectory, passphrase) };
+}
+
+/** @param done what was done just now */
+async function report(
+  cli: Cli,
+  { pki }: PkiProject,
+  authority: Authority,
+  done: string | undefined,
+): Promise<ExitCode> {
+  const { rotationStatus } = await import("../../pki/ca-rotation/status.ts");
+  const { nextStep } = await import("../../pki/ca-rotation/next-step.ts");
+  const { summarizeGeneration } = await import("../../pki/ca-rotation/summary.ts");
+  const { files, clock } = cli.platform;
+  const now = clock.now();
+  const found = rotationStatus(files, authority);
+  const rotation: CaRotation = {
+    phase: found.phase,
+    published: found.published,
+    generations: authority.trusted.map((ca) => summarizeGeneration(authority, ca, now)),
+    next: nextStep(authority, found, { overlap: pki.trust_overlap, isLoaded: false }, now),
+  };
+  cli.output.result(caRotateDocument(rotation), () =>
+    caRotateText(rotation, done, cli.output.columns, styleFor(cli.output.color.stdout)),
+  );
+  return 0;
+}

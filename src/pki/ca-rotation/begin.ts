@@ -1,0 +1,156 @@
+import { join } from "node:path";
+import { FleetsecError } from "../../errors.ts";
+import type { DirectoryEntry } from "../../platform/files.ts";
+import {
+  type Authority,
+  type CaGeneration,
+  caFiles,
+  identityOf,
+  type PassphraseSource,
+  type PkiSettings,
+} from "../authority.ts";
+import { buildCertificate } from "../certificate.ts";
+import { buildCrl } from "../crl.ts";
+import { type CaRequest, FIRST_CRL, makeCa } from "../init-authority.ts";
+import { encryptedKeyPem, privateKeyPem } from "../key-file.ts";
+import { generateKey, keySigner } from "../keys.ts";
+import { encodePem } from "../pem.ts";
+import { BACKDATE, issuingProfile, type PermittedNames } from "../profiles.ts";
+import { publish } from "../publish.ts";
+import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "../state.ts";
+import { parseCertificate } from "../verify/certificate.ts";
+import { isoTime } from "../verify/time.ts";
+import { writeRecord } from "./record.ts";
+import { settle } from "./settle.ts";
+import { rotationStatus } from "./status.ts";
+
+/**
+ * Phase 1 of a root rotation: a new root and issuing CA, both roots trusted, the old CA issuing.
+ * Where a process was killed before both roots were published, that is completed and nothing is made.
+ * @param reopen opens the authority as it now lies on disk
+ * @returns whether a new CA was made
+ * @throws FleetsecError `refused` where a rotation is under way
+ */
+export async function beginRotation(
+  platform: PkiPlatform,
+  reopen: () => Authority,
+  request: CaRequest,
+): Promise<boolean> {
+  const { files } = platform;
+  const before = rotationStatus(files, reopen());
+  const isResumed = before.phase === "both-trusted" && before.published === undefined;
+  if (!isResumed) requireIdle(reopen(), platform);
+  const made = isResumed ? undefined : await makeCa(platform, request);
+  const { layout } = reopen();
+  await platform.locks.hold(layout.lock, async () => {
+    const authority = reopen();
+    settle(files, layout);
+    let to = rotationStatus(files, authority).next.number;
+    if (made !== undefined) {
+      requireIdle(authority, platform);
+      to = addGeneration(platform, authority, made.entries);
+    }
+    publish(files, layout.authorities);
+    writeRecord(files, layout, { to, published: isoTime(platform.clock.now()) });
+  });
+  return made !== undefined;
+}
+
+function requireIdle(authority: Authority, { files }: Pick<PkiPlatform, "files">): void {
+  const { phase } = rotationStatus(files, authority);
+  if (phase === "idle") return;
+  throw new FleetsecError("refused", "a rotation of the CA is under way", {
+    hint: "fleetsec ca rotate status says how far it is, and what comes next",
+  });
+}
+
+/** Writes a generation, whole or not at all, and gives its number. To be called under the state's lock. */
+function addGeneration(
+  { files, clock }: PkiPlatform,
+  { inventory, layout }: Authority,
+  entries: readonly DirectoryEntry[],
+): number {
+  inventory.refresh();
+  const number = inventory.lastAuthority() + 1;
+  inventory.append([{ op: "crl", at: isoTime(clock.now()), authority: number, number: FIRST_CRL }]);
+  files.writeDirectory(join(layout.authorities, String(number)), entries);
+  return number;
+}
+
+export interface IntermediateRequest {
+  readonly settings: PkiSettings;
+  readonly permitted: PermittedNames | undefined;
+  /** Of the root's key, which protects the new key too. */
+  readonly passphrase: PassphraseSource;
+}
+
+/**
+ * Makes a new issuing CA below the same root and lets it issue. Nobody has to be told: the root stays,
+ * and certificates come with their issuing CA. The issuing CA before stays trusted until it is dropped.
+ * @throws FleetsecError `refused` where a rotation is under way, and what unlocking the root throws
+ */
+export async function rotateIntermediate(
+  platform: PkiPlatform,
+  reopen: () => Authority,
+  request: IntermediateRequest,
+): Promise<void> {
+  const { files, locks } = platform;
+  const { layout } = reopen();
+  await locks.hold(layout.lock, async () => settle(files, layout));
+  const first = reopen();
+  requireIdle(first, platform);
+  const { current } = first;
+  const crlNumber = first.inventory.lastAuthority() + 1;
+  const entries = await makeIntermediate(platform, first, current, crlNumber, request);
+  await locks.hold(layout.lock, async () => {
+    const authority = reopen();
+    requireIdle(authority, platform);
+    addGeneration(platform, authority, entries);
+    // publishes its CRL, and then lets it issue
+    settle(files, layout);
+  });
+}
+
+async function makeIntermediate(
+  { clock, random, files }: PkiPlatform,
+  authority: Authority,
+  { root, number: before, id }: CaGeneration,
+  crlNumber: number,
+  { settings, permitted, passphrase }: IntermediateRequest,
+): Promise<DirectoryEntry[]> {
+  const now = clock.now();
+  if (now + settings.issuingTtl * 1000 > root.notAfter) {
+    throw new FleetsecError(
+      "refused",
+      `the root ends at ${isoTime(root.notAfter)}, before an issuing CA would`,
+      {
+        hint: "rotate the root: fleetsec ca rotate begin",
+      },
+    );
+  }
+  const rootSigner = await authority.rootSigner(authority.current);
+  const { privateKey } = await generateKey(settings.keyType);
+  const signer = keySigner(privateKey);
+  const common = { random, now, organization: settings.organization, ttl: settings.issuingTtl };
+  const profile = issuingProfile({ ...common, spki: signer.spki, issuer: identityOf(root), permitted });
+  const issuing = parseCertificate(await buildCertificate(profile, rootSigner), "issuing certificate");
+  const crl = { thisUpdate: now - BACKDATE, revoked: [] };
+  const rootCrl = { ...crl, number: crlNumber, issuer: identityOf(root), nextUpdate: issuing.notAfter };
+  const nextUpdate = now + settings.crlTtl * 1000;
+  const issuingCrl = { ...crl, number: FIRST_CRL, issuer: identityOf(issuing), nextUpdate };
+  const directory = join(authority.layout.authorities, String(before));
+  const rootKey = readSecret(files, join(directory, caFiles.rootKey));
+  const isEncrypted = rootKey.startsWith("-----BEGIN ENCRYPTED");
+  const key = isEncrypted
+    ? await encryptedKeyPem(privateKey, await passphrase(id), { random })
+    : privateKeyPem(privateKey);
+  const file = (name: string, data: string, mode = 0o644): DirectoryEntry => ({ name, data, mode });
+  return [
+    file(caFiles.rootCertificate, files.readText(join(directory, caFiles.rootCertificate), MAX_PEM_BYTES)),
+    file(caFiles.rootKey, rootKey, 0o600),
+    file(caFiles.rootCrl, encodePem("X509 CRL", await buildCrl(rootCrl, rootSigner))),
+    file(caFiles.issuingCertificate, encodePem("CERTIFICATE", issuing.der)),
+    file(caFiles.issuingKey, key, 0o600),
+    file(caFiles.issuingCrl, encodePem("X509 CRL", await buildCrl(issuingCrl, signer))),
+  ];
+}

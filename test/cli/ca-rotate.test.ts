@@ -1,0 +1,131 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { movablePlatform } from "../support/pki.ts";
+import { testProject, type TestProject } from "../support/project.ts";
+import { schemaErrors } from "../support/schema.ts";
+
+const HOUR = 3_600_000;
+const at = (time: number) => ({ clock: movablePlatform(time).clock });
+
+async function withCa(edit?: (config: string) => string): Promise<TestProject> {
+  const project = testProject(edit);
+  expect((await project.run(["ca", "init", "--insecure-dev-key"])).code).toBe(0);
+  expect((await project.run(["cert", "issue", "truck-1", "--role", "fleet-edge"])).code).toBe(0);
+  return project;
+}
+
+describe("ca rotate", () => {
+  test("goes through its phases, says what comes next, and refuses what is not safe yet", async () => {
+    const project = await withCa();
+    const rotate = async (...argv: string[]) => {
+      const result = await project.json(["ca", "rotate", ...argv]);
+      expect(schemaErrors(result.document)).toEqual([]);
+      return result;
+    };
+    const idle = await rotate("status");
+    expect(idle.document).toMatchObject({
+      phase: "idle",
+      generations: [{ number: 1, issues: true, live: 1 }],
+    });
+    expect(idle.document.next).toBeUndefined();
+
+    const begun = await rotate("begin", "--insecure-dev-key");
+    expect(begun.document).toMatchObject({
+      phase: "both-trusted",
+      generations: [{ issues: true }, { number: 2, issues: false }],
+      next: { command: "switch", safe: false },
+    });
+    expect((await project.json(["ca", "bundle"])).document.certificates).toHaveLength(2);
+    expect(await project.attempt(["ca", "rotate", "switch"])).toMatchObject({
+      exit: 2,
+      code: "refused",
+      changed: false,
+    });
+
+    const switched = await rotate("switch", "--loaded");
+    expect(switched.document).toMatchObject({
+      phase: "new-issues",
+      generations: [{ issues: false, live: 1 }, { issues: true }],
+      next: { command: "finish", safe: false, certificates: [{ name: "truck-1", role: "fleet-edge" }] },
+    });
+    const refused = await project.json(["ca", "rotate", "finish"]);
+    expect([refused.code, refused.document.code]).toEqual([2, "refused"]);
+    expect(refused.document.problems).toEqual([expect.stringMatching(/^truck-1 [0-9A-F]{40} until 20/)]);
+
+    // what keeps running takes the new CA up by itself
+    expect((await project.run(["cert", "rotate", "--force"])).code).toBe(0);
+    const later = at(Date.now() + 25 * HOUR);
+    const finished = await project.json(["ca", "rotate", "finish"], later);
+    expect([finished.code, finished.document.phase]).toEqual([0, "idle"]);
+    expect((await project.json(["ca", "bundle"])).document.certificates).toHaveLength(1);
+  });
+
+  test("waits as long as pki.trust_overlap says", async () => {
+    const project = await withCa((config) => config.replace("pki:", "pki:\n  trust_overlap: 2h"));
+    await project.run(["ca", "rotate", "begin", "--insecure-dev-key"]);
+    const soon = await project.json(["ca", "rotate", "switch"], at(Date.now() + HOUR));
+    expect(soon.document.code).toBe("refused");
+    expect(
+      (await project.json(["ca", "rotate", "status"], at(Date.now() + 3 * HOUR))).document.next.safe,
+    ).toBe(true);
+    expect((await project.json(["ca", "rotate", "switch"], at(Date.now() + 3 * HOUR))).code).toBe(0);
+  });
+
+  test("each CA has a passphrase of its own where it is drawn, and one that is given is for both", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--yes"]);
+    await project.run(["ca", "rotate", "begin", "--yes"]);
+    expect(readdirSync(join(project.userState, "ca"))).toHaveLength(2);
+    await project.run(["ca", "rotate", "switch", "--loaded"]);
+    expect((await project.run(["cert", "issue", "a", "--role", "fleet-edge"])).code).toBe(0);
+    for (const number of ["1", "2"]) {
+      const key = readFileSync(join(project.directory, ".fleetsec/ca", number, "root-key.pem"), "utf8");
+      expect(key).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY/);
+    }
+
+    const given = testProject();
+    const flags = ["--passphrase-file", "passphrase"];
+    writeFileSync(join(given.directory, "passphrase"), "correct horse battery\n", { mode: 0o600 });
+    await given.run(["ca", "init", ...flags]);
+    expect((await given.run(["ca", "rotate", "intermediate", ...flags])).code).toBe(0);
+    expect((await given.run(["cert", "issue", "a", "--role", "fleet-edge", ...flags])).code).toBe(0);
+    expect((await given.run(["ca", "rotate", "status"])).stdout).toContain(
+      "next: fleetsec ca rotate finish (safe now)",
+    );
+    expect((await given.run(["ca", "rotate", "finish"])).code).toBe(0);
+    expect(readdirSync(given.userState)).toEqual([]);
+  });
+
+  test("abort goes back, and the text fits 80 columns all the way", async () => {
+    const project = await withCa();
+    for (let i = 0; i < 12; i += 1) await project.run(["cert", "issue", "truck-1", "--role", "fleet-edge"]);
+    const steps = [
+      ["begin", "--insecure-dev-key"],
+      ["switch", "--loaded"],
+      ["status"],
+      ["abort"],
+      ["abort"],
+      ["status"],
+    ];
+    const texts: string[] = [];
+    for (const argv of steps) texts.push((await project.run(["ca", "rotate", ...argv])).stdout);
+    for (const line of texts.join("\n").split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    expect(texts[0]).toContain("phase 1 of 3");
+    expect(texts[1]).toContain("phase 2 of 3");
+    expect(texts[2]).toContain("and 3 more");
+    expect(texts[3]).toContain("phase 1 of 3");
+    expect(texts[5]).toContain("no rotation is under way");
+  });
+
+  test("without a CA, and without saying what to do, it is an error", async () => {
+    const project = testProject();
+    for (const step of ["status", "begin", "switch", "finish", "abort", "intermediate"]) {
+      expect(await project.attempt(["ca", "rotate", step])).toMatchObject({
+        code: "not-found",
+        changed: false,
+      });
+    }
+    expect(await project.attempt(["ca", "rotate"])).toMatchObject({ exit: 2, code: "usage" });
+  });
+});
