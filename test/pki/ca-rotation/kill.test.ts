@@ -27,7 +27,7 @@ function killedAfter(count: number): { files: Files; isDead: () => boolean } {
       (...args: never[]) => {
         left -= 1;
         if (left < 0) throw new Error("killed");
-        return (systemFiles[name] as (...all: never[]) => unknown)(...args);
+        return Reflect.apply(systemFiles[name], systemFiles, args) as unknown;
       },
     ]),
   );
@@ -107,8 +107,7 @@ describe("a rotation of the CA", () => {
           () => "done",
           (error: { code: string }) => error.code,
         );
-        if (!isThrough) expect(again).toBe("done");
-        else expect(["done", "refused"]).toContain(again);
+        expect(isThrough ? ["done", "refused"] : ["done"]).toContain(again);
         expect(isPublished(systemFiles, join(ca.stateDirectory, "ca"))).toBe(true);
         await expectWhole(ca);
         // no keys of a CA that was dropped, and nothing half-written
