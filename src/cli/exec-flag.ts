@@ -1,33 +1,38 @@
 import type { Command } from "commander";
 import { FleetsecError } from "../errors.ts";
 
-/** The flag whose value is a command line: `--exec CMD ARG…`. */
-const FLAG = "--exec";
+/** Flags whose value is a command line: `--exec CMD ARG…`. A command has one of them. */
+const FLAGS = ["--exec", "--signer-cmd"];
 
 /**
- * Joins the words after `--exec` into one, so that commander does not take a hook's own flags
+ * Joins the words after such a flag into one, so that commander does not take a hook's own flags
  * (`--exec nginx -s reload --confirm HOST:PORT`) for ours. They reach up to the next flag that the
  * command knows, or to the end; after `--exec --` all words are the hook's.
  * @returns argv, with one word `--exec=JSON` in place of them where there are any
  * @throws FleetsecError `usage` where there are none
  */
 export function joinExec(program: Command, argv: readonly string[]): string[] {
-  const at = argv.findIndex((word) => word === FLAG || word.startsWith(`${FLAG}=`));
+  const at = argv.findIndex((word) => FLAGS.includes(flagOf(word)));
+  const flag = flagOf(argv[at] ?? "");
   const command = commandOf(program, argv.slice(0, at));
-  if (at < 0 || !command.options.some(({ long }) => long === FLAG)) return [...argv];
-  const inline = argv[at]?.slice(FLAG.length + 1) ?? "";
+  if (at < 0 || !command.options.some(({ long }) => long === flag)) return [...argv];
+  const inline = argv[at]?.slice(flag.length + 1) ?? "";
   const words = [...(inline === "" ? [] : [inline]), ...argv.slice(at + 1)];
   const flags = new Set([command, program].flatMap(({ options }) => options.map(({ long }) => long)));
   const isLiteral = words[0] === "--";
-  const end = isLiteral ? -1 : words.findIndex((word) => flags.has(word.replace(/=.*/s, "")));
+  const end = isLiteral ? -1 : words.findIndex((word) => flags.has(flagOf(word)));
   const own = words.slice(isLiteral ? 1 : 0, end < 0 ? undefined : end);
   const rest = end < 0 ? [] : words.slice(end);
   if (own.length === 0) {
-    throw new FleetsecError("usage", `${FLAG} is followed by no program`, {
-      hint: `write ${FLAG} CMD ARG…, e.g. ${FLAG} nginx -s reload`,
+    throw new FleetsecError("usage", `${flag} is followed by no program`, {
+      hint: `write ${flag} CMD ARG…, up to the next flag of this command`,
     });
   }
-  return [...argv.slice(0, at), `${FLAG}=${JSON.stringify(own)}`, ...rest];
+  return [...argv.slice(0, at), `${flag}=${JSON.stringify(own)}`, ...rest];
+}
+
+function flagOf(word: string): string {
+  return word.replace(/=.*/s, "");
 }
 
 function commandOf(program: Command, argv: readonly string[]): Command {

@@ -3,6 +3,7 @@ import type { AnchorFlags } from "./logs/anchor.ts";
 import type { KeygenFlags } from "./logs/keygen.ts";
 import type { LintFlags } from "./logs/lint.ts";
 import type { ProveFlags } from "./logs/prove.ts";
+import type { RotateKeyFlags } from "./logs/rotate-key.ts";
 import type { SignFlags } from "./logs/sign.ts";
 import type { VerifyProofFlags } from "./logs/verify-proof.ts";
 import { withReports } from "./reports.ts";
@@ -16,6 +17,8 @@ export const define: Define = (command, bind) => {
     .option("--origin <origin>", "the log's name (default: logs.origin, or DOMAIN/audit of fleetsec.yaml)")
     .option("--type <type>", "ed25519 or p256; public and witnessed logs need ed25519", "ed25519")
     .option("--out <dir>", "the directory for both files", ".")
+    .option("--encrypt", "encrypt the private key with a passphrase")
+    .option("--passphrase-file <file>", "that passphrase (also FLEETSEC_PASSPHRASE; else it is asked for)")
     .action(bind(async (cli, flags: KeygenFlags) => (await import("./logs/keygen.ts")).keygen(cli, flags)));
   command
     .command("sign")
@@ -25,7 +28,13 @@ export const define: Define = (command, bind) => {
     )
     .requiredOption("--in <path...>", "log files, directories of log files, or - for standard input")
     .option("--store <dir>", "where the signed log is kept (default: logs.store)")
-    .requiredOption("--key <file...>", "the log's private key; a second one signs as well")
+    .option("--key <file...>", "the log's private key; a second one signs as well")
+    .option(
+      "--signer-cmd <cmd arg ...>",
+      "a command that signs: text on stdin, signature on stdout; no shell",
+    )
+    .option("--signer-pub <file>", "the public key of that command")
+    .option("--passphrase-file <file>", "passphrase of an encrypted key (also FLEETSEC_PASSPHRASE)")
     .option("--interval <duration>", "close a batch after this time (default: logs.interval, or 5m)")
     .option("--max-records <n>", "close a batch after so many records (default: logs.max_records, or 100000)")
     .option("--follow", "go on with what is written, through log rotation, until SIGTERM")
@@ -35,6 +44,20 @@ export const define: Define = (command, bind) => {
     )
     .option("--new-input", "take an input that does not go on from where it was signed for a new one")
     .action(bind(async (cli, flags: SignFlags) => (await import("./logs/sign.ts")).sign(cli, flags)));
+  command
+    .command("rotate-key")
+    .description("Change a log's keys: the old and the new one sign a checkpoint that says so.")
+    .option("--store <dir>", "where the signed log is kept (default: logs.store)")
+    .option("--key <file...>", "every key that signs until now")
+    .requiredOption("--new-key <file...>", "every key that signs from now on")
+    .option("--signer-cmd <cmd arg ...>", "a command that signs with a key of until now; no shell")
+    .option("--signer-pub <file>", "the public key of that command")
+    .option("--passphrase-file <file>", "passphrase of encrypted keys (also FLEETSEC_PASSPHRASE)")
+    .action(
+      bind(async (cli, flags: RotateKeyFlags) =>
+        (await import("./logs/rotate-key.ts")).rotateKey(cli, flags),
+      ),
+    );
   withReports(command.command("lint"))
     .description("Check that every record is a right audit event. Findings end with exit code 1.")
     .requiredOption("--in <path...>", "log files, directories of log files, or - for standard input")

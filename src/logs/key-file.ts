@@ -8,9 +8,13 @@ import { formatVerifierKey, parseVerifierKey, type VerifierKey, verifierKey } fr
 /**
  * Private keys of logs, as files. Ed25519: the one line that Go's `sumdb/note` calls a signer key,
  * `PRIVATE+KEY+NAME+KEYID+BASE64(01 || seed)`. P-256, for which there is no such form: a line
- * `name: NAME`, then PKCS #8 PEM, which OpenSSL reads as it stands.
+ * `name: NAME`, then PKCS #8 PEM, which OpenSSL reads as it stands. A key of either type that is
+ * encrypted has that second form.
  */
 export type LogKeyType = "ed25519" | "p256";
+
+/** Gives the private key in encrypted PKCS #8 PEM. @throws FleetsecError `passphrase` */
+export type Unlock = (pem: string, what: string) => KeyObject;
 
 const MAX_KEY_FILE = 16 << 10;
 /** RFC 8410: the PKCS #8 form of an Ed25519 seed, up to the seed. */
@@ -29,6 +33,11 @@ export function verifierKeyOf(name: string, type: LogKeyType, privateKey: KeyObj
   return verifierKey(name, type, createPublicKey(privateKey));
 }
 
+/** What the file of an encrypted private key holds. @param pem encrypted PKCS #8 */
+export function formatEncryptedKeyFile(name: string, pem: string): string {
+  return `name: ${name}\n${pem}`;
+}
+
 /** What a private key's file holds. */
 export function formatKeyFile(key: VerifierKey, privateKey: KeyObject): string {
   if (key.type === "p256") {
@@ -42,17 +51,27 @@ export function formatKeyFile(key: VerifierKey, privateKey: KeyObject): string {
 /**
  * The signer whose private key a file holds.
  * @param what what is being read, for messages: a path
- * @throws FleetsecError `input` on anything but such a file
+ * @param unlock opens an encrypted key; without it one is refused
+ * @throws FleetsecError `input` on anything but such a file, `passphrase`
  */
-export function parseKeyFile(text: string, what: string): LogSigner {
+export function parseKeyFile(text: string, what: string, unlock?: Unlock): LogSigner {
   if (text.startsWith("PRIVATE+KEY+")) return parseSignerKey(text, what);
-  const [, name, pem] =
-    /^name: ([^\n]{1,255})\n(-----BEGIN PRIVATE KEY-----\n[^-]+-----END PRIVATE KEY-----\n?)$/.exec(text) ??
-    [];
+  const [, name, pem, encrypted] = NAMED_KEY.exec(text) ?? [];
   if (name === undefined || pem === undefined) throw notASignerKey(what);
-  const privateKey = readKey({ key: pem, format: "pem" }, what);
-  return localSigner(verifierKeyOf(name, "p256", privateKey), privateKey);
+  if (encrypted === undefined) {
+    const privateKey = readKey({ key: pem, format: "pem" }, what);
+    return localSigner(verifierKeyOf(name, "p256", privateKey), privateKey);
+  }
+  if (unlock === undefined) {
+    throw new FleetsecError("passphrase", `${what} is encrypted and there is no passphrase for it`);
+  }
+  const privateKey = unlock(pem, what);
+  const type = privateKey.asymmetricKeyType === "ed25519" ? "ed25519" : "p256";
+  return localSigner(verifierKeyOf(name, type, privateKey), privateKey);
 }
+
+const NAMED_KEY =
+  /^name: ([^\n]{1,255})\n(-----BEGIN (ENCRYPTED )?PRIVATE KEY-----\n[^-]+-----END (?:ENCRYPTED )?PRIVATE KEY-----\n?)$/;
 
 function parseSignerKey(text: string, what: string): LogSigner {
   const [, name = "", id = "", base64 = ""] =
@@ -88,14 +107,19 @@ function notASignerKey(what: string): FleetsecError {
  * Reads a private key's file, which nobody but its owner may be able to read.
  * @throws FleetsecError `not-found`, `permission`, `input`
  */
-export function readKeyFile(files: Files, path: string): LogSigner {
-  const signer = parseKeyFile(files.readText(path, MAX_KEY_FILE), path);
+export function readKeyFile(files: Files, path: string, unlock?: Unlock): LogSigner {
+  const signer = parseKeyFile(files.readText(path, MAX_KEY_FILE), path, unlock);
   if ((files.stat(path).mode & 0o077) !== 0) {
     throw new FleetsecError("permission", `${path} can be read by others than its owner`, {
       hint: `chmod 600 ${path}`,
     });
   }
   return signer;
+}
+
+/** Whether a passphrase is needed to read a private key's file. */
+export function isEncryptedKeyFile(files: Files, path: string): boolean {
+  return files.readText(path, MAX_KEY_FILE).includes("-----BEGIN ENCRYPTED PRIVATE KEY-----");
 }
 
 /** The verifier keys in a `.pub` file, one a line; empty lines and lines that begin with # are passed over. */

@@ -1,7 +1,14 @@
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
-import { formatKeyFile, generateLogKey, type LogKeyType, verifierKeyOf } from "./key-file.ts";
+import {
+  formatEncryptedKeyFile,
+  formatKeyFile,
+  generateLogKey,
+  type LogKeyType,
+  verifierKeyOf,
+} from "./key-file.ts";
 import { formatVerifierKey } from "./verifier-key.ts";
 
 export interface KeygenRequest {
@@ -10,6 +17,13 @@ export interface KeygenRequest {
   readonly type: LogKeyType;
   /** The directory for both files. */
   readonly out: string;
+}
+
+/** A private key, and what is kept of it. */
+export interface SealedKey {
+  readonly privateKey: KeyObject;
+  /** Encrypted PKCS #8. */
+  readonly pem: string;
 }
 
 export interface KeygenResult {
@@ -25,20 +39,23 @@ const MAX_ORIGIN = 255;
 
 /**
  * Makes a log's key pair: `NAME.key`, for its owner alone, and `NAME.pub`.
+ * @param sealed a new key that is to be kept encrypted
  * @throws FleetsecError `usage` on an origin that is none, `exists` where one of the files is there:
  *   a log's key is never overwritten
  */
-export function generateKeyFiles(request: KeygenRequest, files: Files): KeygenResult {
+export function generateKeyFiles(request: KeygenRequest, files: Files, sealed?: SealedKey): KeygenResult {
   const { origin, type, out } = request;
   checkOrigin(origin);
-  const privateKey = generateLogKey(type);
+  const privateKey = sealed?.privateKey ?? generateLogKey(type);
   const key = verifierKeyOf(origin, type, privateKey);
   const verifierKey = formatVerifierKey(key);
   const name = fileName(origin);
   const paths = { key: join(out, `${name}.key`), pub: join(out, `${name}.pub`) };
   for (const path of [paths.key, paths.pub]) if (files.kind(path) !== undefined) throw taken(path);
+  const content =
+    sealed === undefined ? formatKeyFile(key, privateKey) : formatEncryptedKeyFile(origin, sealed.pem);
   files.makeDirectory(out);
-  files.write(paths.key, formatKeyFile(key, privateKey), { mode: 0o600, exclusive: true });
+  files.write(paths.key, content, { mode: 0o600, exclusive: true });
   try {
     files.write(paths.pub, `${verifierKey}\n`, { exclusive: true });
   } catch (error) {

@@ -27,6 +27,14 @@ export const LOG_RULES: Readonly<Record<FindingCode, { readonly title: string; r
       title: "a trusted key's signature does not hold",
       meaning: "the checkpoint or its signature was edited after it was signed",
     },
+    KEY_OUT_OF_RANGE: {
+      title: "a key signed outside its range",
+      meaning: "a key that was retired, or not yet in use, is being used: it may be stolen",
+    },
+    KEY_ROTATION_INVALID: {
+      title: "a change of keys that the old key did not sign",
+      meaning: "somebody other than the log's keeper may have introduced the new key",
+    },
     QUORUM_UNMET: {
       title: "too few witnesses cosigned",
       meaning: "the log may have shown them another history than this one",
@@ -77,7 +85,7 @@ export const LOG_RULES: Readonly<Record<FindingCode, { readonly title: string; r
       meaning: "the signer's clock was wrong, or the batch was made up later",
     },
     TIME_ANOMALY: { title: "a time lies in the future", meaning: "a clock was wrong, or a time was made up" },
-    GAP: { title: "the newest batch is too old", meaning: "signing stopped, or the end was cut off" },
+    GAP: { title: "nothing was signed for too long", meaning: "signing stopped, or the end was cut off" },
     BATCH_MISSING: { title: "a batch is missing", meaning: "signed records are gone" },
     BATCH_SWAPPED: { title: "a batch file holds another batch", meaning: "records were moved" },
     BATCH_UNSIGNED: {

@@ -25,9 +25,9 @@ export interface ModelBatch {
 /** Store-relative paths and what they hold. */
 export type StoreFiles = Map<string, Buffer>;
 
-/** An Ed25519 signer that is the same in every run. Tests only: its seed is the hash of its name. */
-export function modelSigner(name = "fleet.internal/audit"): LogSigner {
-  const privateKey = modelKey(name);
+/** An Ed25519 signer that is the same in every run. Tests only: its seed is the hash of a text. */
+export function modelSigner(name = "fleet.internal/audit", seed = name): LogSigner {
+  const privateKey = modelKey(seed);
   return localSigner(verifierKey(name, "ed25519", createPublicKey(privateKey)), privateKey);
 }
 

@@ -1,15 +1,18 @@
 import { resolve } from "node:path";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
-import type { LogKeyType } from "../../logs/key-file.ts";
+import { generateLogKey, type LogKeyType } from "../../logs/key-file.ts";
 import { generateKeyFiles } from "../../logs/keygen.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
+import type { PassphraseFlags } from "../pki-project.ts";
 import { findProject } from "../project.ts";
+import { sealKey } from "./signers.ts";
 
-export interface KeygenFlags {
+export interface KeygenFlags extends PassphraseFlags {
   readonly origin?: string;
   readonly type: string;
   readonly out: string;
+  readonly encrypt?: true;
 }
 
 const TYPES: readonly LogKeyType[] = ["ed25519", "p256"];
@@ -23,7 +26,12 @@ export async function keygen(cli: Cli, flags: KeygenFlags): Promise<ExitCode> {
     });
   }
   const out = resolve(platform.cwd, flags.out);
-  const result = generateKeyFiles({ origin: flags.origin ?? projectOrigin(cli), type, out }, platform.files);
+  const request = { origin: flags.origin ?? projectOrigin(cli), type, out };
+  if (flags.passphraseFile !== undefined && flags.encrypt !== true) {
+    throw new FleetsecError("usage", "--passphrase-file is for --encrypt");
+  }
+  const sealed = flags.encrypt === true ? await sealKey(cli, generateLogKey(type), flags) : undefined;
+  const result = generateKeyFiles(request, platform.files, sealed);
   output.result({ schema: "fleetsec.logs-keygen/v1", ...result }, () =>
     [
       `private key   ${escapeText(result.files.key)}`,

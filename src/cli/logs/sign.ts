@@ -1,17 +1,16 @@
 import { resolve } from "node:path";
 import { durationFlag } from "../../duration.ts";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
-import { readKeyFile } from "../../logs/key-file.ts";
 import { type SignResult, signLogs } from "../../logs/sign/sign.ts";
-import type { LogSigner } from "../../logs/signer.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
+import { storeOf } from "./store.ts";
+import { readSigners, type SignerFlags } from "./signers.ts";
 
-export interface SignFlags {
+export interface SignFlags extends SignerFlags {
   readonly in: readonly string[];
   readonly store?: string;
-  readonly key: readonly string[];
   readonly interval?: string;
   readonly maxRecords?: string;
   readonly newInput?: true;
@@ -25,11 +24,12 @@ const DEFAULT_MAX_RECORDS = 100_000;
 export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   const { platform, output } = cli;
   const absolute = (path: string) => resolve(platform.cwd, path);
-  const keyFiles = flags.key.map(absolute);
+  const keyFiles = (flags.key ?? []).map(absolute);
   const follow = flags.follow === true;
   if (flags.heartbeat === true && !follow) {
     throw new FleetsecError("usage", "--heartbeat is for --follow: it signs while nothing comes");
   }
+  const signers = await readSigners(cli, flags);
   const request = {
     ...limitsOf(cli, flags),
     follow,
@@ -40,7 +40,7 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   if (follow) output.note(`following ${count(flags.in.length, "input", "inputs")}; SIGTERM ends it`);
   const result = await signLogs(request, {
     ...platform,
-    signers: readSigners(cli, keyFiles),
+    signers,
     onWarning: (text) => output.warn(escapeText(text)),
     onBatch: ({ batches, records }) => output.progress(`signed ${records} records in ${batches} batches`),
   });
@@ -60,17 +60,9 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
 
 /** Flags first, then the project's configuration, then the defaults. */
 function limitsOf(cli: Cli, flags: SignFlags) {
-  const project = findProject(cli);
-  const { logs } = project?.config ?? {};
-  const store = flags.store ?? logs?.store;
-  if (store === undefined) {
-    throw new FleetsecError("usage", "there is no --store, and no fleetsec.yaml that names one", {
-      hint: "name the directory of the log with --store",
-    });
-  }
-  const base = flags.store === undefined ? project?.directory : undefined;
+  const { logs } = findProject(cli)?.config ?? {};
   return {
-    store: resolve(base ?? cli.platform.cwd, store),
+    store: storeOf(cli, flags.store),
     interval:
       flags.interval === undefined
         ? (logs?.interval ?? DEFAULT_INTERVAL)
@@ -88,18 +80,6 @@ function countFlag(text: string): number {
   if (records > 0 && records <= 10_000_000) return records;
   throw new FleetsecError("usage", `--max-records is no number from 1 to 10000000: ${text}`, {
     hint: "100000 is the default",
-  });
-}
-
-/** Every key signs each checkpoint; all are of one log. */
-function readSigners({ platform }: Cli, paths: readonly string[]): readonly [LogSigner, ...LogSigner[]] {
-  const [first, ...others] = paths.map((path) => readKeyFile(platform.files, path));
-  if (first === undefined) throw new FleetsecError("usage", "there is no --key");
-  const names = new Set([first, ...others].map(({ key }) => key.name));
-  const ids = new Set([first, ...others].map(({ key }) => key.keyId));
-  if (names.size === 1 && ids.size === paths.length) return [first, ...others];
-  throw new FleetsecError("usage", "the keys are not different keys of one log", {
-    hint: "each --key must be a key of the same origin, given once",
   });
 }
 

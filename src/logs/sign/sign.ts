@@ -1,14 +1,13 @@
-import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { Files, OpenFile } from "../../platform/files.ts";
 import type { Platform } from "../../platform/platform.ts";
-import { CHECKPOINT, signerStatePath } from "../layout.ts";
-import { directoryStore } from "../store.ts";
-import { expandInputs, isDirectory } from "./expand.ts";
+import { expandInputs } from "./expand.ts";
+import { holdLog } from "./hold.ts";
 import { beginning, lineInput, positionAt } from "./lines.ts";
 import { startFollowing } from "./follow/follow.ts";
 import { type Placed, placeFiles, placeStream } from "./positions.ts";
 import { resume, type SignedLog } from "./publish.ts";
+import { requireInUse } from "./rotate-key.ts";
 import { type SignedAmount, type SigningRun, signingRun } from "./run.ts";
 import { fileSource, streamSource } from "./sources.ts";
 import type { InputPosition } from "./state.ts";
@@ -57,37 +56,28 @@ export interface SignResult {
 /** The name of standard input. */
 const STREAM = "-";
 
-/** Milliseconds. A second signer has nothing to wait for: the first one takes the same input. */
-const LOCK_TIMEOUT = 1_000;
-
 /**
  * Signs the lines of the inputs that are not signed yet, in order, in batches.
  * @throws FleetsecError `input` on inputs that cannot be read or were changed, `refused` where a
  *   private key is among them, `state` where the store cannot be continued, `busy` where another signer works on it; what was signed before stays
  */
 export async function signLogs(request: SignRequest, parts: SignParts): Promise<SignResult> {
-  const { files, locks, signers } = parts;
+  const { files, signers } = parts;
   const { paths, skipped } = request.follow
     ? { paths: request.inputs, skipped: [] }
     : expandInputs(files, request.inputs);
   const open = logOpener(files, request.keyFiles);
   // what is followed may come later, and is refused when it is opened
   for (const path of request.follow ? [] : paths) if (path !== STREAM) open(path).close();
-  requireStore(files, request.store);
-  const directory = signerStatePath(request.store);
-  const log: SignedLog = {
-    files,
-    store: directoryStore(files, request.store),
-    statePath: join(directory, "state.json"),
-    signers,
-  };
-  const work = async () => signPaths(request, { ...parts, open }, log, paths);
   try {
-    return { ...(await locks.hold(directory, work, { timeout: LOCK_TIMEOUT })), skipped };
+    return {
+      ...(await holdLog(request.store, parts, signers, async (log) =>
+        signPaths(request, { ...parts, open }, log, paths),
+      )),
+      skipped,
+    };
   } finally {
     if (paths.includes(STREAM)) parts.stdin.close();
-    // where nothing was ever signed, nothing stays
-    files.removeIfEmpty(directory);
   }
 }
 
@@ -115,21 +105,6 @@ function publishesKey(path: string): FleetsecError {
   });
 }
 
-/** No log is started among other files. */
-function requireStore(files: Files, store: string): void {
-  if (files.kind(store) === undefined) return;
-  if (isDirectory(files, store)) {
-    const names = files.list(store);
-    if (names.includes(CHECKPOINT) || names.every((name) => BEGUN_STORE.test(name))) return;
-  }
-  throw new FleetsecError("input", `${store} holds other things than a log`, {
-    hint: "name a directory of the log's own with --store",
-  });
-}
-
-/** What a killed run may have left, and what stands in the root of every file system. */
-const BEGUN_STORE = /^(fleetsec|tile|lost\+found|\.checkpoint\..*\.tmp)$/;
-
 type OpeningParts = SignParts & { readonly open: (path: string) => OpenFile };
 
 async function signPaths(
@@ -139,6 +114,7 @@ async function signPaths(
   paths: readonly string[],
 ): Promise<Omit<SignResult, "skipped">> {
   const { tail, inputs: known } = await resume(log, request.newInput);
+  await requireInUse(log, tail);
   const start = { log, tail, known };
   const run = request.follow
     ? await followPaths(request, parts, start, paths)

@@ -7,6 +7,8 @@ export const FINDING_CODES = [
   "ORIGIN_MISMATCH",
   "KEY_UNKNOWN",
   "SIG_INVALID",
+  "KEY_OUT_OF_RANGE",
+  "KEY_ROTATION_INVALID",
   "QUORUM_UNMET",
   // its history
   "ROLLBACK",

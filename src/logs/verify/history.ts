@@ -1,10 +1,11 @@
 import { CHECKPOINT, checkpointPath } from "../layout.ts";
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
+import type { VerifierKey } from "../verifier-key.ts";
 import type { Findings } from "./finding.ts";
 import { gapsIn, reportGaps } from "./gaps.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Pace } from "./pace.ts";
-import { openCheckpoint, type SignedCheckpoint } from "./signed-checkpoint.ts";
+import { openCheckpoint, outOfRangeText, type SignedCheckpoint } from "./signed-checkpoint.ts";
 import type { StoreReader } from "./store.ts";
 import type { Trust } from "./trust.ts";
 
@@ -15,6 +16,12 @@ export interface SignedRoot {
   readonly path: string;
 }
 
+/** A checkpoint of the store that is believed. */
+export interface StoredCheckpoint extends SignedRoot {
+  /** Keys of the log that signed it and may. */
+  readonly keys: readonly VerifierKey[];
+}
+
 /** What the log signed, by its store. */
 export interface History {
   /** The log's name, where any of its checkpoints is verified. */
@@ -22,7 +29,7 @@ export interface History {
   /** The newest checkpoint, where it is there and verified. */
   readonly current: SignedCheckpoint | undefined;
   /** Verified ones under fleetsec/checkpoint/; sizes ascend. */
-  readonly stored: readonly SignedRoot[];
+  readonly stored: readonly StoredCheckpoint[];
 }
 
 /** Reads and verifies every checkpoint of the store, and reports those that are not to be believed. */
@@ -40,7 +47,13 @@ export async function readHistory(
     if (bytes === undefined) return undefined;
     if (current !== undefined && bytes.equals(Buffer.from(current.note))) return current;
     const opened = openCheckpoint(bytes, trust);
-    if (!("code" in opened)) return opened;
+    if (!("code" in opened)) {
+      if (opened.outOfRange.length > 0) {
+        const detail = outOfRangeText(opened.size, opened.outOfRange);
+        findings.add({ code: "KEY_OUT_OF_RANGE", path, detail });
+      }
+      return opened;
+    }
     findings.add({ code: opened.code, path, detail: opened.detail });
     return undefined;
   };
@@ -49,7 +62,7 @@ export async function readHistory(
   }
   current = inventory.checkpoint ? open(CHECKPOINT) : undefined;
   let origin = current?.origin;
-  const stored: SignedRoot[] = [];
+  const stored: StoredCheckpoint[] = [];
   for (const size of inventory.checkpoints) {
     await pace();
     const path = checkpointPath(size);
@@ -71,7 +84,8 @@ export async function readHistory(
         detail: `it is the checkpoint of size ${checkpoint.size}, which its name contradicts`,
       });
     }
-    stored.push({ size: checkpoint.size, root: checkpoint.root, path });
+    const { size: at, root, keys } = checkpoint;
+    stored.push({ size: at, root, path, keys });
     if (current !== undefined && checkpoint.size === current.size)
       compare(current, checkpoint, path, findings);
   }

@@ -17,7 +17,7 @@ import type { StoreReader } from "./store.ts";
 import type { VerifyRequest } from "./verification.ts";
 
 export interface BatchesSource {
-  readonly request: Pick<VerifyRequest, "since" | "until">;
+  readonly request: Pick<VerifyRequest, "since" | "until" | "maxAge">;
   readonly reader: StoreReader;
   readonly inventory: Inventory;
   readonly size: number;
@@ -46,7 +46,7 @@ export interface BatchTotals {
 /** Goes through the leaves in order and compares each batch with its leaf. */
 export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> {
   reportFiles(source);
-  const chain = judgeChain(source.findings);
+  const chain = judgeChain(source.findings, source.request.maxAge);
   const checked = { batches: 0, records: 0, bytes: 0, skipped: 0 };
   const present = new Set(source.inventory.batches);
   const batchesOf = lookUpBatches(source);

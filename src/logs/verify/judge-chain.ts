@@ -12,11 +12,13 @@ export interface ChainJudge {
   newest(): number | undefined;
 }
 
-export function judgeChain(findings: Findings): ChainJudge {
+/** @param maxAge seconds in which a log with heartbeats has another batch; undefined where none are demanded */
+export function judgeChain(findings: Findings, maxAge?: number): ChainJudge {
   let before:
     | { readonly seq: number; readonly sha256: string; readonly said: BatchLeaf | undefined }
     | undefined;
   let newest: number | undefined;
+  let hasHeartbeats = false;
   return {
     newest: () => newest,
     next(leaf) {
@@ -26,6 +28,8 @@ export function judgeChain(findings: Findings): ChainJudge {
       if (said !== undefined) reportBreaks(leaf, said, last?.sha256, findings);
       if (leaf.state !== "altered" && said !== undefined) {
         reportRegression(said, last?.said, findings);
+        if (hasHeartbeats && maxAge !== undefined) reportSilence(said, last?.said, maxAge, findings);
+        hasHeartbeats ||= said.records === 0;
         newest = said.to;
       }
       before =
@@ -72,5 +76,24 @@ function reportRegression(said: BatchLeaf, before: BatchLeaf | undefined, findin
     code: "TIME_REGRESSION",
     seq: said.seq,
     detail: `batch ${said.seq} is dated before the end of batch ${before.seq}`,
+  });
+}
+
+/**
+ * A log with heartbeats is never silent: a signer writes an empty batch when it begins, and then one
+ * every interval at least.
+ */
+function reportSilence(
+  said: BatchLeaf,
+  before: BatchLeaf | undefined,
+  maxAge: number,
+  findings: Findings,
+): void {
+  const silence = before === undefined ? 0 : said.to - before.to;
+  if (silence <= maxAge) return;
+  findings.add({
+    code: "GAP",
+    seq: said.seq,
+    detail: `heartbeats are missing: nothing was signed for ${silence} s before batch ${said.seq}; at most ${maxAge} s are allowed`,
   });
 }

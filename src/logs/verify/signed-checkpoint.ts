@@ -3,21 +3,26 @@ import { type Checkpoint, parseCheckpoint } from "../checkpoint.ts";
 import { type Note, parseNote } from "../note.ts";
 import { cosignatureTime, signatureBy, type VerifierKey, verifySignature } from "../verifier-key.ts";
 import type { FindingCode } from "./finding.ts";
-import type { Trust } from "./trust.ts";
+import { type LogKey, maySign, type Trust } from "./trust.ts";
 
 /** A checkpoint whose log's signature is verified. */
 export interface SignedCheckpoint extends Checkpoint {
   /** The signed note. */
   readonly note: string;
-  /** Keys of the log that signed it. */
+  /** Keys of the log that signed it and may sign that size. */
   readonly keys: readonly VerifierKey[];
+  /** Keys of the log that signed it though they may not. */
+  readonly outOfRange: readonly LogKey[];
   /** Witnesses whose cosignature is valid, by the policy's names, and when they made it (Unix seconds). */
   readonly cosigned: ReadonlyMap<string, number>;
 }
 
 /** Why a note is no checkpoint to believe. */
 export interface NoteFault {
-  readonly code: Extract<FindingCode, "NOTE_MALFORMED" | "ORIGIN_MISMATCH" | "KEY_UNKNOWN" | "SIG_INVALID">;
+  readonly code: Extract<
+    FindingCode,
+    "NOTE_MALFORMED" | "ORIGIN_MISMATCH" | "KEY_UNKNOWN" | "SIG_INVALID" | "KEY_OUT_OF_RANGE"
+  >;
   readonly detail: string;
 }
 
@@ -45,12 +50,26 @@ export function openCheckpoint(bytes: Uint8Array, trust: Trust): SignedCheckpoin
       detail: `no key of the trust file signed it, but ${note.signatures.map(keyName).join(", ")}`,
     };
   }
+  const outOfRange = signers.filter((key) => !maySign(key, checkpoint.size));
+  if (outOfRange.length === signers.length) {
+    return { code: "KEY_OUT_OF_RANGE", detail: outOfRangeText(checkpoint.size, outOfRange) };
+  }
   return {
     ...checkpoint,
+    outOfRange,
     note: Buffer.from(bytes).toString("utf8"),
-    keys: signers,
+    keys: signers.filter((key) => maySign(key, checkpoint.size)),
     cosigned: cosignaturesOf(note, trust),
   };
+}
+
+/** Which keys signed a checkpoint that they may not sign. */
+export function outOfRangeText(size: number, keys: readonly LogKey[]): string {
+  const texts = keys.map((key) => {
+    const { first = 0, last = 0 } = key.sizes ?? {};
+    return `${keyName(key)} signed size ${size}, and counts ${last === Number.POSITIVE_INFINITY ? `from ${first} on` : `for ${first} to ${last}`}`;
+  });
+  return texts.join("; ");
 }
 
 function parse(bytes: Uint8Array): { readonly note: Note; readonly checkpoint: Checkpoint } | NoteFault {

@@ -1,9 +1,26 @@
 import { FleetsecError } from "../../errors.ts";
 import { parseVerifierKey, type VerifierKey } from "../verifier-key.ts";
 
+/** Sizes of the checkpoints that a key may sign, the first and the last. */
+export interface SizeRange {
+  readonly first: number;
+  /** Infinity while the key is in use. */
+  readonly last: number;
+}
+
+/** A log's key, and for which sizes it counts; absent where it always does. */
+export interface LogKey extends VerifierKey {
+  readonly sizes?: SizeRange;
+}
+
+/** Whether a log's key may sign a checkpoint of that size. */
+export function maySign({ sizes }: LogKey, size: number): boolean {
+  return sizes === undefined || (sizes.first <= size && size <= sizes.last);
+}
+
 /** Whom an auditor believes: the keys of logs, and the witnesses whose cosignatures are demanded. */
 export interface Trust {
-  readonly logs: readonly VerifierKey[];
+  readonly logs: readonly LogKey[];
   /** By the name that the policy gives them. */
   readonly witnesses: ReadonlyMap<string, VerifierKey>;
   /** What a checkpoint's cosignatures must fulfil; undefined for `quorum none` and for key files. */
@@ -29,7 +46,8 @@ export function quorumMet(quorum: Quorum, cosigned: ReadonlySet<string>): boolea
 
 /**
  * Reads a file of verifier keys, one a line, or a C2SP tlog-policy file. In both, empty lines and
- * lines that begin with `#` are passed over.
+ * lines that begin with `#` are passed over, and a log's key may be followed by the sizes for which
+ * it counts, as `1-120` or `120-` (an extension of ours to tlog-policy).
  * @param name of the file, for messages
  * @throws FleetsecError `input` with every problem and its line
  */
@@ -52,7 +70,10 @@ export function parseTrust(bytes: Buffer, name: string): Trust {
   for (const { number, text } of lines) attempt(number, () => checkCharacters(text));
   const policy = emptyPolicy();
   if (problems.length === 0) {
-    const read = lines.every(({ items }) => items.length === 1) ? readKey : readPolicyLine;
+    const isKeys = lines.every(
+      ({ items: [, second, third] }) => third === undefined && isRangeOrNone(second),
+    );
+    const read = isKeys ? readKey : readPolicyLine;
     for (const { number, items } of lines) attempt(number, () => read(policy, items));
     if (problems.length === 0 && read === readPolicyLine && policy.quorum === undefined) {
       problems.push("a policy needs one quorum line: `quorum none` demands no witness");
@@ -75,8 +96,22 @@ export function parseTrust(bytes: Buffer, name: string): Trust {
   };
 }
 
+/** `FIRST-LAST`, or `FIRST-` while the key is in use. */
+const RANGE = /^([1-9]\d{0,14})-([1-9]\d{0,14})?$/;
+
+function isRangeOrNone(item: string | undefined): boolean {
+  return item === undefined || RANGE.test(item);
+}
+
+function parseRange(item: string): SizeRange {
+  const [, first, last] = RANGE.exec(item) ?? [];
+  const sizes = { first: Number(first), last: last === undefined ? Number.POSITIVE_INFINITY : Number(last) };
+  demand(sizes.first <= sizes.last, "its sizes end before they begin");
+  return sizes;
+}
+
 interface Policy {
-  readonly logs: VerifierKey[];
+  readonly logs: LogKey[];
   readonly witnesses: Map<string, VerifierKey>;
   /** Witnesses and groups, by their names. */
   readonly defined: Map<string, Quorum>;
@@ -100,17 +135,20 @@ function checkCharacters(text: string): void {
   }
 }
 
-function readKey(policy: Policy, [text = ""]: readonly string[]): void {
-  addLog(policy, text);
+function readKey(policy: Policy, [text = "", range]: readonly string[]): void {
+  addLog(policy, text, range);
 }
 
 /** One line of a policy (C2SP tlog-policy, "Policy file syntax and structure"). */
 function readPolicyLine(policy: Policy, [keyword, ...rest]: readonly string[]): void {
   switch (keyword) {
-    case "log":
-      demand(rest.length === 1 || rest.length === 2, "write it as `log VKEY [URL]`");
-      addLog(policy, rest[0] ?? "");
+    case "log": {
+      const range = rest.slice(1).find((item) => RANGE.test(item));
+      const others = rest.length - (range === undefined ? 0 : 1);
+      demand(others === 1 || others === 2, "write it as `log VKEY [URL] [FIRST-[LAST]]`");
+      addLog(policy, rest[0] ?? "", range);
       return;
+    }
     case "witness":
       demand(rest.length === 2 || rest.length === 3, "write it as `witness NAME VKEY [URL]`");
       addWitness(policy, rest[0] ?? "", rest[1] ?? "");
@@ -131,11 +169,11 @@ function readPolicyLine(policy: Policy, [keyword, ...rest]: readonly string[]): 
   }
 }
 
-function addLog(policy: Policy, text: string): void {
+function addLog(policy: Policy, text: string, range: string | undefined): void {
   const key = parseKey(text);
   demand(key.type !== "cosignature/v1", "a witness's key does not sign a log");
   demand(!policy.logs.some((known) => known.publicKey.equals(key.publicKey)), "that key is listed already");
-  policy.logs.push(key);
+  policy.logs.push(range === undefined ? key : { ...key, sizes: parseRange(range) });
 }
 
 function addWitness(policy: Policy, name: string, text: string): void {

@@ -13,6 +13,7 @@ import { type History, readHistory } from "./history.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
 import { type BatchTotals, judgeBatches, judgeRecords } from "./judge-batches.ts";
 import { judgeHistory } from "./judge-history.ts";
+import { judgeRotations } from "./judge-rotations.ts";
 import { judgeTiles } from "./judge-tiles.ts";
 import { judgeWitnesses } from "./judge-witnesses.ts";
 import { keep, type Kept, keptLeavesOf, readKept } from "./kept.ts";
@@ -90,6 +91,7 @@ async function judge(context: Context): Promise<Verification> {
     established: proof?.established,
     findings,
   });
+  if (ours) judgeRotations({ reader, history, trust: request.trust, size, findings });
   const deep = bundles.records <= request.deepUpTo;
   const progress = (done: number) => parts.progress(done, bundles.bytes);
   const { digest, abreast, close } = digesting(context, bundles.bytes);

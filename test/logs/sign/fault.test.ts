@@ -1,70 +1,10 @@
-import { basename, dirname } from "node:path";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../../src/errors.ts";
-import { parseCheckpoint } from "../../../src/logs/checkpoint.ts";
 import type { LogSigner } from "../../../src/logs/signer.ts";
-import type { Files, WriteOptions } from "../../../src/platform/files.ts";
-import { type MemoryTree, memoryFiles } from "../../support/memory-files.ts";
+import type { MemoryTree } from "../../support/memory-files.ts";
 import { type ModelBatch, modelSigner, modelStore, summaryOf } from "../store-model.ts";
+import { type Fault, faults, faulty, watchful } from "./faults.ts";
 import { inMemory, signIn, START, storeIn } from "./parts.ts";
-
-/** How an operation on files goes wrong. */
-interface Fault {
-  /** Whether it still has its effect. */
-  readonly effect: boolean;
-  /** Whether the process is gone after it: nothing more is done, not even tidying up. */
-  readonly killed: boolean;
-}
-
-const faults: readonly (readonly [string, Fault])[] = [
-  ["fails", { effect: false, killed: false }],
-  ["has its effect and then fails", { effect: true, killed: false }],
-  ["never happens, for the process is killed", { effect: false, killed: true }],
-  ["is the last of a process that is killed", { effect: true, killed: true }],
-];
-
-/** Files whose `at`th change goes wrong; `reached` tells whether there was one. */
-function faulty(tree: MemoryTree, at: number, { effect, killed }: Fault): Files & { reached(): boolean } {
-  const files = memoryFiles(tree);
-  let changes = 0;
-  const change =
-    <A extends unknown[]>(operation: (path: string, ...args: A) => void) =>
-    (path: string, ...args: A): void => {
-      changes += 1;
-      if (changes < at || (changes > at && !killed)) return operation(path, ...args);
-      if (changes === at && effect) operation(path, ...args);
-      // a write, which has data, begins with a temporary file
-      if (changes === at && killed && args.length > 0) tree.set(temporary(path), HALF);
-      throw new FleetsecError("io", "no space left");
-    };
-  return {
-    ...files,
-    write: change((path, data: string | Uint8Array, options?: WriteOptions) =>
-      files.write(path, data, options),
-    ),
-    remove: change((path) => files.remove(path)),
-    removeTemporaries: change((path) => files.removeTemporaries(path)),
-    reached: () => changes >= at,
-  };
-}
-
-const HALF = Buffer.from("half");
-const temporary = (path: string) => `${dirname(path)}/.${basename(path)}.0123456789ab.tmp`;
-
-/** A signer that never signs two roots of one size. */
-function watchful(signer: LogSigner): LogSigner {
-  const roots = new Map<number, string>();
-  return {
-    key: signer.key,
-    async sign(text) {
-      const { size, root } = parseCheckpoint(text);
-      const hex = Buffer.from(root).toString("hex");
-      expect(roots.get(size) ?? hex).toBe(hex);
-      roots.set(size, hex);
-      return signer.sign(text);
-    },
-  };
-}
 
 /**
  * Lets every change of a run go wrong in turn, then runs it again and looks at the store.

@@ -4,9 +4,19 @@ import { batchPath, checkpointPath, hashesPath } from "../../../src/logs/layout.
 import { formatLeaf, parseLeaf } from "../../../src/logs/leaf.ts";
 import { leafHash } from "../../../src/logs/merkle.ts";
 import { parseNote } from "../../../src/logs/note.ts";
-import { signNote } from "../../../src/logs/signer.ts";
+import { formatRotation } from "../../../src/logs/rotation.ts";
+import { type LogSigner, signNote } from "../../../src/logs/signer.ts";
+import { formatVerifierKey } from "../../../src/logs/verifier-key.ts";
 import type { Finding } from "../../../src/logs/verify/finding.ts";
-import { eventOf, modelSigner, modelStore, recordsOf, type StoreFiles } from "../store-model.ts";
+import { parseTrust, type Trust } from "../../../src/logs/verify/trust.ts";
+import {
+  eventOf,
+  type ModelBatch,
+  modelSigner,
+  modelStore,
+  recordsOf,
+  type StoreFiles,
+} from "../store-model.ts";
 import {
   bytesAt,
   change,
@@ -658,6 +668,101 @@ test("without the trees over the records, a sidecar's length is still compared",
   expect(unseen).toMatchObject({ verdict: "unanchored", checked: { deep: false } });
 });
 
+describe("29, 30: keys", () => {
+  const [old, next] = [modelSigner(), modelSigner(undefined, "next")];
+  const record = (leads: LogSigner, size = 4) =>
+    formatRotation(
+      {
+        origin: old.key.name,
+        size,
+        previous: [formatVerifierKey(old.key)],
+        next: [formatVerifierKey(leads.key)],
+      },
+      NOW * 1000,
+    );
+  /** A log of 6 batches whose fourth one says that the key changes, and who signs each size. */
+  const rotatedStore = async (
+    signersOf: (size: number) => readonly LogSigner[],
+    said = record(next),
+  ): Promise<StoreFiles> => {
+    const batches = batchesOf(6, 2);
+    const files = await modelStore(batches.with(3, { ...batches[3]!, data: said }));
+    for (const path of [...files.keys()].filter((name) => name.includes("checkpoint"))) {
+      const { text } = parseNote(bytesAt(files, path));
+      files.set(path, Buffer.from(await signNote(text, signersOf(parseCheckpoint(text).size))));
+    }
+    return files;
+  };
+  const handover = (size: number) => (size < 4 ? [old] : size === 4 ? [old, next] : [next]);
+  const trustOf = (...lines: string[]) => parseTrust(Buffer.from(lines.join("\n")), "trust");
+  const [oldKey, nextKey] = [formatVerifierKey(old.key), formatVerifierKey(next.key)];
+  const ranged = trustOf(`${oldKey} 1-4`, `${nextKey} 4-`);
+  const both = trustOf(oldKey, nextKey);
+  const codesOf = async (files: StoreFiles, trust: Trust) =>
+    places((await verifyFiles(files, { trust, allowUnanchored: true })).findings).map(
+      ({ code, seq, path }) => ({ code, seq, path }),
+    );
+
+  test("the control: a change that both keys signed", async () => {
+    const good = await rotatedStore(handover);
+    for (const trust of [ranged, both]) {
+      expect(await verifyFiles(good, { trust, allowUnanchored: true })).toMatchObject({
+        ok: true,
+        findings: [],
+      });
+    }
+  });
+
+  const invalid = { code: "KEY_ROTATION_INVALID", seq: 3, path: checkpointPath(4) };
+
+  test("29: the new key signs without the old one", async () => {
+    const unsigned = await rotatedStore((size) => (size < 4 ? [old] : [next]));
+    expect(await codesOf(unsigned, trustOf(oldKey, nextKey))).toEqual([invalid]);
+    expect(await codesOf(unsigned, ranged)).toEqual([invalid]);
+    expect(await codesOf(unsigned, trustOf(`${oldKey} 1-3`, `${nextKey} 4-`))).toEqual([invalid]);
+  });
+
+  test("29: both keys sign, but no leaf says so, or it says another key or size", async () => {
+    for (const said of ["{}\n", '{"alert":"key_rotation"}\n', record(old), record(next, 3), "not JSON\n"]) {
+      const changed = await rotatedStore(handover, Buffer.from(said));
+      for (const trust of [ranged, both]) expect(await codesOf(changed, trust)).toEqual([invalid]);
+    }
+  });
+
+  test("29: the new key did not sign the checkpoint of the change, or that is missing", async () => {
+    const late = await rotatedStore((size) => (size < 5 ? [old] : size === 5 ? [old, next] : [next]));
+    expect(await codesOf(late, trustOf(`${oldKey} 1-5`, `${nextKey} 4-`))).toEqual([
+      invalid,
+      { code: "KEY_ROTATION_INVALID", seq: 4, path: checkpointPath(5) },
+    ]);
+    const missing = without(await rotatedStore(handover), checkpointPath(4));
+    expect(await codesOf(missing, ranged)).toEqual([
+      { code: "CHECKPOINT_MISSING", seq: undefined, path: checkpointPath(4) },
+      invalid,
+    ]);
+  });
+
+  test("30: a key signs outside its range, alone or beside another", async () => {
+    const early = trustOf(`${oldKey} 1-4`, `${nextKey} 5-`);
+    expect(await codesOf(await rotatedStore(handover), early)).toMatchObject([
+      { code: "KEY_OUT_OF_RANGE", path: checkpointPath(4) },
+      { code: "KEY_ROTATION_INVALID", seq: 4, path: checkpointPath(5) },
+    ]);
+    const again = await rotatedStore((size) => (size < 6 ? handover(size) : [old]));
+    const found = await codesOf(again, ranged);
+    expect(found).toContainEqual({ code: "KEY_OUT_OF_RANGE", seq: undefined, path: checkpointPath(6) });
+    expect(found).toContainEqual({ code: "KEY_OUT_OF_RANGE", seq: undefined, path: "checkpoint" });
+    const beside = await rotatedStore((size) => (size < 6 ? handover(size) : [old, next]));
+    expect(await codesOf(beside, ranged)).toEqual([
+      { code: "KEY_OUT_OF_RANGE", seq: undefined, path: "checkpoint" },
+    ]);
+    // without ranges, a retired key that comes back is a change that nobody agreed to
+    expect(await codesOf(again, both)).toEqual([
+      { code: "KEY_ROTATION_INVALID", seq: 5, path: checkpointPath(6) },
+    ]);
+  });
+});
+
 describe("33, 34: time", () => {
   test("33: a batch is backdated", async () => {
     const batches = batchesOf(6, 20);
@@ -674,6 +779,39 @@ describe("33, 34: time", () => {
       verdict: "intact",
       anchors: [{ kind: "age" }],
     });
+  });
+
+  test("34: heartbeats are missing, before a batch and before an empty one", async () => {
+    const beat = (minute: number, text = ""): ModelBatch => {
+      const to = NOW - 3600 + minute * 60;
+      return { data: Buffer.from(text), from: to, to };
+    };
+    const log = [
+      beat(-600, "quiet nights are no gaps\n"),
+      beat(0),
+      beat(5, "a\n"),
+      beat(10),
+      beat(15),
+      beat(20, "b\n"),
+    ];
+    const complete = await modelStore(log);
+    expect(await verifyFiles(complete, { maxAge: 2400 })).toMatchObject({ verdict: "intact", findings: [] });
+    const request = { anchors: [anchorIn(complete)], maxAge: 2400 };
+    for (const late of [beat(46), beat(46, "c\n")]) {
+      const { findings, ok } = await verifyFiles(await modelStore([...log, late, beat(50)]), request);
+      expect(findings).toMatchObject([]);
+      expect(ok).toBe(true);
+    }
+    for (const late of [beat(61), beat(61, "c\n")]) {
+      const { findings } = await verifyFiles(await modelStore([...log, late]), { ...request, maxAge: 2459 });
+      expect(findings).toMatchObject([{ code: "GAP", seq: 6 }]);
+      // who does not demand heartbeats is not told of them, and a log that never had any owes none
+      expect(
+        (await verifyFiles(await modelStore([...log, late]), { ...request, maxAge: undefined })).findings,
+      ).toEqual([]);
+      const busy = log.map((batch) => ({ ...batch, data: Buffer.from("x\n") }));
+      expect((await verifyFiles(await modelStore([...busy, late]), { maxAge: 2459 })).findings).toEqual([]);
+    }
   });
 
   test("34: a batch of the future is young for as long as one likes, and so no anchor", async () => {

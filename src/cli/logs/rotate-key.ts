@@ -1,0 +1,36 @@
+import type { ExitCode } from "../../errors.ts";
+import { rotateKey as changeKey, type RotateKeyResult } from "../../logs/sign/rotate-key.ts";
+import { escapeText } from "../../report/escape.ts";
+import type { Cli } from "../command.ts";
+import { ofOneLog, readKeyFiles, readSigners, type SignerFlags } from "./signers.ts";
+import { storeOf } from "./store.ts";
+
+export interface RotateKeyFlags extends SignerFlags {
+  readonly store?: string;
+  readonly newKey: readonly string[];
+}
+
+export async function rotateKey(cli: Cli, flags: RotateKeyFlags): Promise<ExitCode> {
+  const previous = await readSigners(cli, flags);
+  const next = ofOneLog(await readKeyFiles(cli, flags.newKey, flags), "--new-key");
+  // a key of another log would be refused by every auditor
+  ofOneLog(
+    [...previous, ...next.filter(({ key }) => !previous.some((other) => other.key.keyId === key.keyId))],
+    "--new-key",
+  );
+  const result = await changeKey({ store: storeOf(cli, flags.store), previous, next }, cli.platform);
+  cli.output.result({ schema: "fleetsec.logs-rotate-key/v1", ...result }, () => textOf(result));
+  return 0;
+}
+
+function textOf({ origin, size, previous, next, already }: RotateKeyResult): string {
+  const retired = previous.filter((key) => !next.includes(key));
+  const added = next.filter((key) => !previous.includes(key));
+  return [
+    `${already ? "this log's keys were changed already" : "the log's keys are changed"}: ${escapeText(origin)} at size ${size}`,
+    "in the auditors' trust file, sizes end and begin:",
+    ...retired.map((key) => `  ${escapeText(key)} 1-${size}`),
+    ...added.map((key) => `  ${escapeText(key)} ${size}-`),
+    "sign with the new key from now on",
+  ].join("\n");
+}

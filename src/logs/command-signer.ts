@@ -1,0 +1,47 @@
+import { FleetsecError } from "../errors.ts";
+import type { Exec } from "../platform/exec.ts";
+import { parseBase64 } from "./base64.ts";
+import type { LogSigner } from "./signer.ts";
+import { type VerifierKey, verifySignature } from "./verifier-key.ts";
+
+/** Milliseconds for one signature: a person may have to touch a token. */
+const TIMEOUT = 60_000;
+/** An ECDSA P-256 signature in DER has up to 72 bytes; base64 and some white space fit too. */
+const MAX_OUTPUT = 4096;
+
+/**
+ * A signer whose private key is behind a command: the text to be signed comes on its standard input,
+ * the signature is expected on its standard output, as it is or in base64. Ed25519 signs the text
+ * itself; P-256 signs its SHA-256, in DER.
+ */
+export function commandSigner(
+  key: VerifierKey,
+  [program, ...args]: readonly [string, ...string[]],
+  exec: Exec,
+): LogSigner {
+  return {
+    key,
+    async sign(text) {
+      const options = { input: text, timeout: TIMEOUT, maxOutput: MAX_OUTPUT, encoding: "latin1" } as const;
+      const { exitCode, stdout, stderr, timedOut } = await exec.run(program, args, options);
+      if (timedOut) throw failed(program, `did not answer in ${TIMEOUT / 1000} s`);
+      if (exitCode !== 0) throw failed(program, `ended with ${exitCode ?? "a signal"}: ${lastLine(stderr)}`);
+      const signature = [Buffer.from(stdout, "latin1"), parseBase64(stdout.trim())].find(
+        (candidate) => candidate !== undefined && verifySignature(key, text, candidate),
+      );
+      if (signature === undefined)
+        throw failed(program, `gave no signature that the key of ${key.name} verifies`);
+      return signature;
+    },
+  };
+}
+
+function failed(program: string, what: string): FleetsecError {
+  return new FleetsecError("engine", `the signer ${program} ${what}`, {
+    hint: "it gets the text on standard input and writes the signature, raw or in base64, to standard output",
+  });
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split("\n").at(-1)?.slice(0, 200) ?? "";
+}

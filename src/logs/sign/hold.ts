@@ -1,0 +1,53 @@
+import { join } from "node:path";
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { CHECKPOINT, signerStatePath } from "../layout.ts";
+import { directoryStore } from "../store.ts";
+import { isDirectory } from "./expand.ts";
+import type { SignedLog } from "./publish.ts";
+
+/** Milliseconds. A second signer has nothing to wait for: the first one takes the same input. */
+const LOCK_TIMEOUT = 1_000;
+
+/**
+ * Works on a log while no other signer does.
+ * @param store the log's directory, absolute
+ * @throws FleetsecError `input` where the directory holds something else, `busy`
+ */
+export async function holdLog<T>(
+  store: string,
+  { files, locks }: Pick<Platform, "files" | "locks">,
+  signers: SignedLog["signers"],
+  work: (log: SignedLog) => Promise<T>,
+): Promise<T> {
+  requireStore(files, store);
+  const directory = signerStatePath(store);
+  const log: SignedLog = {
+    files,
+    store: directoryStore(files, store),
+    statePath: join(directory, "state.json"),
+    signers,
+  };
+  try {
+    return await locks.hold(directory, async () => work(log), { timeout: LOCK_TIMEOUT });
+  } finally {
+    // where nothing was ever signed, nothing stays
+    files.removeIfEmpty(directory);
+  }
+}
+
+/** No log is started among other files. */
+function requireStore(files: Files, store: string): void {
+  if (files.kind(store) === undefined) return;
+  if (isDirectory(files, store)) {
+    const names = files.list(store);
+    if (names.includes(CHECKPOINT) || names.every((name) => BEGUN_STORE.test(name))) return;
+  }
+  throw new FleetsecError("input", `${store} holds other things than a log`, {
+    hint: "name a directory of the log's own with --store",
+  });
+}
+
+/** What a killed run may have left, and what stands in the root of every file system. */
+const BEGUN_STORE = /^(fleetsec|tile|lost\+found|\.checkpoint\..*\.tmp)$/;

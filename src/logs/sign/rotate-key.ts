@@ -1,0 +1,128 @@
+import { FleetsecError } from "../../errors.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { batchPath, CHECKPOINT } from "../layout.ts";
+import { hashRecords } from "../records.ts";
+import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
+import { formatRotation, leadsTo, MAX_ROTATION_BYTES, parseRotation, type Rotation } from "../rotation.ts";
+import type { LogStore } from "../store.ts";
+import {
+  formatVerifierKey,
+  parseVerifierKey,
+  signatureBy,
+  type VerifierKey,
+  verifySignature,
+} from "../verifier-key.ts";
+import { holdLog } from "./hold.ts";
+import { publishBatch, resume, type SignedLog } from "./publish.ts";
+import type { LogTail } from "./tail.ts";
+
+export interface RotateKeyRequest {
+  /** The log's directory, absolute. */
+  readonly store: string;
+  /** Every key that signs until now, and every key that signs from now on; of one origin. */
+  readonly previous: SignedLog["signers"];
+  readonly next: SignedLog["signers"];
+}
+
+export interface RotateKeyResult {
+  readonly origin: string;
+  /** Of the checkpoint that the keys of both sides sign. */
+  readonly size: number;
+  readonly previous: readonly string[];
+  readonly next: readonly string[];
+  /** Whether an earlier run had done it already. */
+  readonly already: boolean;
+}
+
+/**
+ * Changes a log's keys: adds a batch that names the keys before and after, under a checkpoint that
+ * both sign. A run that was interrupted is completed by the next one.
+ * @throws FleetsecError `refused` where the log is not signed with the keys before, or is empty
+ */
+export async function rotateKey(
+  { store, previous, next }: RotateKeyRequest,
+  parts: Pick<Platform, "files" | "locks" | "clock">,
+): Promise<RotateKeyResult> {
+  const added = next.filter(({ key }) => !previous.some((other) => other.key.keyId === key.keyId));
+  return holdLog(store, parts, [...previous, ...added], async (log) => {
+    const { tail, inputs } = await resume(log, false);
+    const { origin, size } = tail.checkpoint;
+    if (size === 0) {
+      throw new FleetsecError("refused", "this log has no checkpoint yet: there is no key to change from", {
+        hint: "sign with the new key from the beginning",
+      });
+    }
+    const keys = { previous: keysOf(previous), next: keysOf(next) };
+    if (await isDone(log.store, tail, next)) return { origin, size, ...keys, already: true };
+    const now = parts.clock.now();
+    const record = formatRotation({ origin, size: size + 1, ...keys }, now);
+    const time = Math.max(tail.closed, Math.floor(now / 1000));
+    // hashRecords wants a byte before the records
+    const buffer = Buffer.concat([Buffer.alloc(1), record]);
+    const hashed = hashRecords(buffer, buffer.length);
+    await publishBatch(log, tail, { ...hashed, data: record, from: time, to: time }, inputs);
+    return { origin, size: size + 1, ...keys, already: false };
+  });
+}
+
+function keysOf(signers: SignedLog["signers"]): string[] {
+  return signers.map(({ key }) => formatVerifierKey(key));
+}
+
+/** Whether the newest batch leads to these keys, and they signed its checkpoint. */
+async function isDone(store: LogStore, tail: LogTail, next: SignedLog["signers"]): Promise<boolean> {
+  const rotation = await lastRotation(store, tail);
+  const note = parseNote((await store.read(CHECKPOINT, MAX_NOTE_SIZE)) ?? Buffer.of());
+  return (
+    rotation?.next.length === next.length &&
+    next.every(({ key }) => leadsTo(rotation, key) && signatureBy(key, note) !== undefined)
+  );
+}
+
+/**
+ * A key that was replaced by the newest batch signs no more. Whoever can write a log's lines can write
+ * such a record too: it counts where a key that we do not have has signed the checkpoint over it.
+ * @throws FleetsecError `refused`
+ */
+export async function requireInUse({ store, signers }: SignedLog, tail: LogTail): Promise<void> {
+  const rotation = tail.checkpoint.size === 0 ? undefined : await lastRotation(store, tail);
+  if (rotation === undefined) return;
+  const replaced = signers.find(({ key }) => !leadsTo(rotation, key));
+  const note = parseNote((await store.read(CHECKPOINT, MAX_NOTE_SIZE)) ?? Buffer.of());
+  const others = keysIn(rotation.next).filter((key) => !signers.some((own) => own.key.keyId === key.keyId));
+  const isSigned = others.some((key) => {
+    const signature = signatureBy(key, note)?.signature;
+    return signature !== undefined && verifySignature(key, note.text, signature);
+  });
+  if (replaced === undefined || !isSigned) return;
+  throw new FleetsecError(
+    "refused",
+    `this log's key was changed: ${formatVerifierKey(replaced.key)} signs no more`,
+    { hint: "sign with the new key" },
+  );
+}
+
+function keysIn(texts: readonly string[]): VerifierKey[] {
+  return texts.flatMap((text) => {
+    try {
+      return [parseVerifierKey(text)];
+    } catch (error) {
+      if (error instanceof FleetsecError) return [];
+      throw error;
+    }
+  });
+}
+
+async function lastRotation(store: LogStore, { checkpoint }: LogTail): Promise<Rotation | undefined> {
+  let batch: Buffer | undefined;
+  try {
+    batch = await store.read(batchPath(checkpoint.size - 1), MAX_ROTATION_BYTES);
+  } catch (error) {
+    // a batch that is larger is no rotation
+    if (error instanceof FleetsecError && error.code === "input") return undefined;
+    throw error;
+  }
+  const rotation = batch === undefined ? undefined : parseRotation(batch);
+  const { origin, size } = checkpoint;
+  return rotation?.origin === origin && rotation.size === size ? rotation : undefined;
+}

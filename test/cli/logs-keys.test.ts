@@ -1,0 +1,225 @@
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseNote } from "../../src/logs/note.ts";
+import { systemExec } from "../../src/platform/exec.ts";
+import { type CliOptions, runCli } from "../support/cli.ts";
+import { schemaErrors } from "../support/schema.ts";
+import { scratch } from "../support/scratch.ts";
+
+const event = `{"timestamp":"2025-11-23T06:00:00Z","service":"s","event_type":"alert","request_id":"r"}\n`;
+const passphrase = "correct horse battery";
+
+/** A directory with a log of one event and the keys `old` and `next`, and how to work in it. */
+async function project(type = "ed25519") {
+  const directory = scratch();
+  let audits = 0;
+  const run = async (argv: string, options: CliOptions = {}) =>
+    runCli(argv.split(" "), { cwd: directory, ...options });
+  /** How a verification with that trust file ends, for an auditor who has seen nothing before. */
+  const verify = async (trust: string) => {
+    writeFileSync(join(directory, "trust"), trust);
+    const state = `state-${(audits += 1)}`;
+    const { code, stdout } = await run(
+      `verify-logs store --trust trust --allow-unanchored --json --state ${state}`,
+    );
+    const { findings = [] } = JSON.parse(stdout) as { findings?: { code: string }[] };
+    return { code, codes: findings.map((finding) => finding.code) };
+  };
+  const pub = (name: string) => readFileSync(join(directory, name, "audit.pub"), "utf8").trim();
+  const keygen = async (name: string, ...more: string[]) => {
+    const env = { FLEETSEC_PASSPHRASE: passphrase };
+    expect(
+      await run(
+        ["logs keygen --origin fleet.internal/audit --out", name, "--type", type, ...more].join(" "),
+        { env },
+      ),
+    ).toMatchObject({ code: 0 });
+  };
+  await keygen("old");
+  await keygen("next");
+  const log = () => appendFileSync(join(directory, "a.log"), event);
+  log();
+  return { directory, run, keygen, log, pub, verify };
+}
+
+const sign = "logs sign --in a.log --store store";
+const rotate = "logs rotate-key --store store --key old/audit.key --new-key next/audit.key";
+
+describe("an encrypted key", () => {
+  test.each(["ed25519", "p256"])("of type %s signs with its passphrase alone", async (type) => {
+    const { directory, run, keygen, pub, verify } = await project(type);
+    await keygen("sealed", "--encrypt");
+    const text = readFileSync(join(directory, "sealed/audit.key"), "utf8");
+    expect(text).toMatch(/^name: fleet\.internal\/audit\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n/);
+    const without = await run(`${sign} --key sealed/audit.key`);
+    expect(without).toMatchObject({ code: 2 });
+    expect(without.stderr).toContain("FLEETSEC_PASSPHRASE");
+    const wrong = await run(`${sign} --key sealed/audit.key`, {
+      env: { FLEETSEC_PASSPHRASE: "another one" },
+    });
+    expect(wrong.stderr).toContain("wrong");
+    writeFileSync(join(directory, "pass"), `${passphrase}\n`, { mode: 0o600 });
+    expect(await run(`${sign} --key sealed/audit.key --passphrase-file pass`)).toMatchObject({ code: 0 });
+    expect(await verify(pub("sealed"))).toEqual({ code: 0, codes: [] });
+  });
+
+  test("is not made without a passphrase, nor with a short one", async () => {
+    const directory = scratch();
+    const argv = ["logs", "keygen", "--origin", "o", "--encrypt"];
+    expect(await runCli(argv, { cwd: directory, env: {} })).toMatchObject({ code: 2 });
+    expect(await runCli(argv, { cwd: directory, env: { FLEETSEC_PASSPHRASE: "short" } })).toMatchObject({
+      code: 2,
+    });
+    const unused = ["logs", "keygen", "--origin", "o", "--passphrase-file", "x"];
+    expect(await runCli(unused, { cwd: directory })).toMatchObject({ code: 2 });
+  });
+});
+
+describe("double signing", () => {
+  test("with an Ed25519 and a P-256 key: either is enough for an auditor", async () => {
+    const { directory, run, keygen, pub, verify } = await project();
+    await keygen("hsm", "--type", "p256");
+    expect(await run(`${sign} --key old/audit.key hsm/audit.key`)).toMatchObject({ code: 0 });
+    const note = parseNote(readFileSync(join(directory, "store/checkpoint")));
+    expect(note.signatures).toHaveLength(2);
+    for (const trust of [`${pub("old")}\n${pub("hsm")}`, pub("old"), pub("hsm")]) {
+      expect(await verify(trust)).toEqual({ code: 0, codes: [] });
+    }
+  });
+});
+
+describe("--signer-cmd", () => {
+  const { execPath } = process;
+
+  /** A script that signs its standard input; `edit` turns the signature into what it writes. */
+  async function scriptIn(directory: string, edit: string): Promise<string> {
+    const path = join(directory, "sign.cjs");
+    const pem = join(directory, "signer.pem");
+    const key = readFileSync(join(directory, "old/audit.key"), "utf8");
+    writeFileSync(pem, key.slice(key.indexOf("-----")), { mode: 0o600 });
+    writeFileSync(
+      path,
+      `const { sign } = require("node:crypto"); const fs = require("node:fs");
+const signature = sign("sha256", fs.readFileSync(0), fs.readFileSync(process.argv[2]));
+${edit}`,
+    );
+    chmodSync(path, 0o700);
+    return `--signer-cmd ${execPath} ${path} ${pem} --signer-pub old/audit.pub`;
+  }
+
+  test.each([
+    ["as it is", "fs.writeSync(1, signature)"],
+    ["in base64", 'fs.writeSync(1, signature.toString("base64") + "\\n")'],
+  ])("takes a signature %s", async (_, edit) => {
+    const { directory, run, pub, verify } = await project("p256");
+    const command = await scriptIn(directory, edit);
+    const exec = systemExec(process.env);
+    expect(await run(`${sign} ${command}`, { exec })).toMatchObject({ code: 0, stderr: "" });
+    expect(await verify(pub("old"))).toEqual({ code: 0, codes: [] });
+  });
+
+  test.each([
+    [
+      "of another text",
+      'fs.writeSync(1, sign("sha256", Buffer.from("x"), fs.readFileSync(process.argv[2])))',
+      "no signature",
+    ],
+    ["that is none", 'fs.writeSync(1, "hello")', "no signature"],
+    ["and fails", 'process.stderr.write("no token\\n"); process.exitCode = 3', "ended with 3: no token"],
+    ["without end", "for (;;) fs.writeSync(1, signature)", "the signer"],
+  ])("refuses a command that gives a signature %s, and publishes nothing", async (_, edit, message) => {
+    const { directory, run } = await project("p256");
+    const command = await scriptIn(directory, edit);
+    const result = await run(`${sign} ${command}`, { exec: systemExec(process.env) });
+    expect(result).toMatchObject({ code: 3, stdout: "" });
+    expect(result.stderr).toContain(message);
+    expect(() => readFileSync(join(directory, "store/checkpoint"))).toThrow("ENOENT");
+    // and the key itself signs on from there
+    expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+  });
+
+  test.each(["--signer-cmd true", "--signer-pub old/audit.pub", "--signer-cmd", ""])(
+    "is refused where half of it is missing: %j",
+    async (flags) => {
+      const { run } = await project();
+      expect(await run(`${sign} ${flags}`.trim())).toMatchObject({ code: 2 });
+    },
+  );
+});
+
+describe("logs rotate-key", () => {
+  async function rotated() {
+    const made = await project();
+    const { run, log, pub } = made;
+    expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+    const result = await run(`${rotate} --json`);
+    expect(result).toMatchObject({ code: 0 });
+    log();
+    return { ...made, result, old: pub("old"), next: pub("next") };
+  }
+
+  test("leads to the new key, and an auditor follows by the sizes in the trust file", async () => {
+    const { run, verify, result, old, next } = await rotated();
+    const document = JSON.parse(result.stdout) as object;
+    expect(schemaErrors(document)).toEqual([]);
+    expect(document).toMatchObject({ size: 2, previous: [old], next: [next], already: false });
+    expect(await run(`${sign} --key next/audit.key`)).toMatchObject({ code: 0 });
+    for (const trust of [
+      `${old} 1-2\n${next} 2-\n`,
+      `${old}\n${next}\n`,
+      `log ${old} 1-2\nlog ${next} 2-\nquorum none\n`,
+    ]) {
+      expect(await verify(trust)).toEqual({ code: 0, codes: [] });
+    }
+    expect((await verify(old)).codes).toContain("KEY_UNKNOWN");
+  });
+
+  test("is done once, and says which sizes the auditors' trust file needs", async () => {
+    const { run, old, next } = await rotated();
+    const again = await run(rotate);
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toContain(`${old} 1-2`);
+    expect(again.stdout).toContain(`${next} 2-`);
+    expect(again.stdout).toContain("already");
+  });
+
+  test("ends the old key: it signs no more, at that size or later", async () => {
+    const { run, log } = await rotated();
+    expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 2 });
+    expect(await run(`${sign} --key next/audit.key`)).toMatchObject({ code: 0 });
+    log();
+    const late = await run(`${sign} --key old/audit.key`);
+    expect(late).toMatchObject({ code: 2 });
+    expect(late.stderr).toContain("not signed with the key");
+  });
+
+  test("is refused on an empty log, with a key of another log, and with a key that does not sign it", async () => {
+    const { run } = await project();
+    expect(await run(rotate)).toMatchObject({ code: 2 });
+    await run(`${sign} --key old/audit.key`);
+    await run("logs keygen --origin other --out other");
+    expect(
+      await run("logs rotate-key --store store --key old/audit.key --new-key other/other.key"),
+    ).toMatchObject({ code: 2 });
+    expect(
+      await run("logs rotate-key --store store --key next/audit.key --new-key old/audit.key"),
+    ).toMatchObject({ code: 2 });
+    expect(await run("logs rotate-key --store store --new-key next/audit.key")).toMatchObject({ code: 2 });
+  });
+
+  test("a line that looks like a change of keys stops nobody", async () => {
+    const { directory, run, log, pub } = await project();
+    const forged = {
+      alert: "key_rotation",
+      origin: "fleet.internal/audit",
+      size: 1,
+      previous_keys: ["x"],
+      next_keys: [pub("next")],
+    };
+    writeFileSync(join(directory, "a.log"), `${JSON.stringify(forged)}\n`);
+    expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+    log();
+    expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+  });
+});
