@@ -48,6 +48,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./verify-logs.ts"),
   },
   {
+    name: "report",
+    summary: "join the results of several probes into one report with one exit code",
+    load: () => import("./report.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script for bash, zsh or fish",
     load: () => import("./completion.ts"),

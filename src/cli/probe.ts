@@ -2,9 +2,9 @@ import type { ExitCode } from "../errors.ts";
 import { type ProbeResult, standingOf } from "../probe/result.ts";
 import type { Cli, Define } from "./command.ts";
 import { withPassphrase } from "./pki-project.ts";
+import { EXIT_CODES, probeFindings } from "./probe/findings.ts";
 import type { ProbeFlags } from "./probe/flags.ts";
-import { type Findings, publish, wantedReports, withReports } from "./reports.ts";
-import { version } from "./version.ts";
+import { publish, wantedReports, withReports } from "./reports.ts";
 
 export const define: Define = (command, bind) => {
   withReports(withPassphrase(command))
@@ -40,17 +40,23 @@ export const define: Define = (command, bind) => {
     .option("--canary <text>", "text that only an accepted client sees")
     .option("--timeout <seconds>", "longest wait for each step of a connection")
     .option("--concurrency <n>", "connections at one time (default: 8)")
+    .option("--shard <i/n>", "probe the i-th of n parts of the targets; report merge joins the results")
+    .option("--baseline <file>", "findings that are accepted for a time (see docs/probe.md)")
+    .option("--write-baseline <file>", "write a new baseline that accepts the findings of this run")
     .action(
       bind(async (cli, targets: readonly string[], flags: ProbeFlags) => {
         if (flags.list === true) return listAttacks(cli);
         const { probeRequest } = await import("./probe/request.ts");
         const { probe } = await import("../probe/run.ts");
+        const { baselineOf, holdTo } = await import("./probe/baseline.ts");
         const reports = wantedReports(cli, flags);
-        const request = await probeRequest(cli, targets, flags);
-        const result = await probe(request, cli.platform, ({ target, connections }) =>
+        const baseline = await baselineOf(cli, flags);
+        const { request, shard } = await probeRequest(cli, targets, flags);
+        const found = await probe(request, cli.platform, ({ target, connections }) =>
           cli.output.progress(`${target}: connection ${connections}`),
         );
-        return publish(cli, reports, await findingsOf(cli, result), exitCodeFor(cli, result));
+        const result = await holdTo(cli, baseline, { ...found, ...(shard === undefined ? {} : { shard }) });
+        return publish(cli, reports, await probeFindings(cli, result), exitCodeFor(cli, result));
       }),
     );
 };
@@ -59,36 +65,12 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
-async function findingsOf(cli: Cli, result: ProbeResult): Promise<Findings> {
-  const [{ probeText }, { probeDocument }, { styleFor }] = await Promise.all([
-    import("../report/probe.ts"),
-    import("../report/probe-document.ts"),
-    import("../report/style.ts"),
-  ]);
-  const { output, platform } = cli;
-  return {
-    document: probeDocument(result),
-    text: () => probeText(result, { style: styleFor(output.color.stdout), columns: output.columns }),
-    report: async () => {
-      const { probeReport } = await import("../report/probe-report.ts");
-      const { placesOfTargets } = await import("./probe/places.ts");
-      return probeReport(result, {
-        version: version(),
-        time: platform.clock.now(),
-        placeOf: placesOfTargets(cli),
-      });
-    },
-  };
-}
-
 function exitCodeFor({ platform }: Cli, result: ProbeResult): ExitCode {
   if (result.interrupted) {
     return (platform.signal.reason as { code?: string }).code === "terminated" ? 143 : 130;
   }
   return EXIT_CODES[standingOf(result)];
 }
-
-const EXIT_CODES = { passed: 0, failed: 1, inconclusive: 3 } as const;
 
 async function listAttacks({ output }: Cli): Promise<ExitCode> {
   const [{ attacks }, { table }] = await Promise.all([

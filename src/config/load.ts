@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import { parseYaml } from "../yaml.ts";
-import { brokenRules } from "./rules.ts";
+import { type BrokenRule, brokenRules } from "./rules.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export const CONFIG_NAME = "fleetsec.yaml";
@@ -42,6 +42,23 @@ export function loadConfig(files: Files, path: string): LoadedConfig {
 }
 
 export function parseConfig(text: string, path: string): Config {
+  return parseForm(text, path, {
+    schema: configSchema,
+    rules: brokenRules,
+    hint: "fleetsec init writes a configuration that is right; docs/configuration.md explains each key",
+  });
+}
+
+/** What a YAML file of ours has to be. */
+export interface YamlForm<T> {
+  readonly schema: z.ZodType<T>;
+  /** What the schema cannot say. */
+  readonly rules: (value: T) => readonly BrokenRule[];
+  readonly hint: string;
+}
+
+/** @throws FleetsecError `config` with every problem, its line and path */
+export function parseForm<T>(text: string, path: string, { schema, rules, hint }: YamlForm<T>): T {
   const lines = new LineCounter();
   const document = parseYaml(text, lines);
   const lineAt = (offset: number) => lines.linePos(offset).line;
@@ -51,18 +68,20 @@ export function parseConfig(text: string, path: string): Config {
     message,
   }));
   faults.push(...poisonedKeys(document, lineAt));
-  if (faults.length > 0) throw problems(path, faults);
-  const result = configSchema.safeParse(toValue(document, path));
+  if (faults.length > 0) throw problems(path, hint, faults);
+  const result = schema.safeParse(toValue(document, path));
   if (!result.success) {
     throw problems(
       path,
+      hint,
       result.error.issues.flatMap((issue) => issueProblems(issue, document, lineAt)),
     );
   }
-  const broken = brokenRules(result.data);
+  const broken = rules(result.data);
   if (broken.length > 0) {
     throw problems(
       path,
+      hint,
       broken.map(({ at, message }) => locate(at, message, document, lineAt)),
     );
   }
@@ -141,14 +160,14 @@ function pairKey(entry: unknown): string | undefined {
   return isPair(entry) && isScalar(entry.key) ? String(entry.key.value) : undefined;
 }
 
-function problems(path: string, found: readonly Problem[]): FleetsecError {
+function problems(path: string, hint: string, found: readonly Problem[]): FleetsecError {
   const sorted = [...found].sort((a, b) => a.line - b.line);
   return new FleetsecError(
     "config",
     `${path} has ${sorted.length === 1 ? "an error" : `${sorted.length} errors`}`,
     {
       problems: sorted.map(({ line, message }) => `line ${line}: ${message}`),
-      hint: "fleetsec init writes a configuration that is right; docs/configuration.md explains each key",
+      hint,
     },
   );
 }

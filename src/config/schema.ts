@@ -208,6 +208,7 @@ const probe = z.strictObject({
   timeout: duration.optional(),
   concurrency: z.int().min(1).max(64).optional(),
   canary: z.string().min(1).optional().describe("text that only an accepted client sees"),
+  baseline: z.string().min(1).optional().describe("file of findings that are accepted for a time"),
   server_ca: z.string().min(1).optional().describe("what servers' certificates come from"),
   client_cert: z.string().min(1).optional().describe("a valid client"),
   client_key: z.string().min(1).optional(),

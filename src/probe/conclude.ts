@@ -204,6 +204,9 @@ function essentialGaps(
     ({ id, tls, outcome }) =>
       essential.has(id) && usable.has(tls) && (outcome === "not-run" || outcome === "not-applicable"),
   );
-  const decided = results.some(({ outcome }) => outcome === "refused" || outcome === "not-applicable");
+  const decided = results.some(
+    ({ outcome, reportedOnly }) =>
+      outcome === "refused" || outcome === "not-applicable" || (outcome === "accepted" && !reportedOnly),
+  );
   return [...(decided ? [] : ["no attack was run"]), ...gaps.map(describe)];
 }

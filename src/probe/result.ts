@@ -64,6 +64,19 @@ export interface ProbeResult {
     readonly expired: readonly BaselineEntry[];
     readonly unused: readonly BaselineEntry[];
   };
+  /** Which part of the targets this is, where they are split over several runs. */
+  readonly shard?: Shard;
+  /** Of a joined result: the parts that are not there. */
+  readonly missing?: readonly Shard[];
+}
+
+/** One of `count` parts of the targets. */
+export interface Shard {
+  /** 1-based. */
+  readonly index: number;
+  readonly count: number;
+  /** All targets, those of the other parts too: by them a part that is missing is known. */
+  readonly targets: readonly string[];
 }
 
 /** A finding that is accepted for a time. */
@@ -83,9 +96,14 @@ export function isBypass({ outcome, reportedOnly, tolerated }: AttackResult): bo
 }
 
 /** What all of it comes to. A tolerated bypass is no failure; what is doubtful beside it stays a doubt. */
-export function standingOf({ endpoints, interrupted }: ProbeResult): "passed" | "failed" | "inconclusive" {
+export function standingOf({
+  endpoints,
+  interrupted,
+  missing = [],
+}: ProbeResult): "passed" | "failed" | "inconclusive" {
   if (endpoints.some(({ attacks }) => attacks.some(isBypass))) return "failed";
-  return endpoints.some(isDoubtful) || interrupted || endpoints.length === 0 ? "inconclusive" : "passed";
+  const incomplete = interrupted || missing.length > 0 || endpoints.length === 0;
+  return incomplete || endpoints.some(isDoubtful) ? "inconclusive" : "passed";
 }
 
 function isDoubtful({ verdict, doubts, control, attacks }: EndpointResult): boolean {

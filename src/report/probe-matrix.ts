@@ -45,11 +45,12 @@ function controlCell(control: readonly ControlResult[], tls: string, style: Styl
   }
 }
 
-function outcomeCell({ outcome, reportedOnly }: AttackResult, style: Style): string {
+function outcomeCell({ outcome, reportedOnly, tolerated }: AttackResult, style: Style): string {
   switch (outcome) {
     case "refused":
       return style.good("✓ refused");
     case "accepted":
+      if (tolerated !== undefined) return style.unsure("~ accepted");
       return reportedOnly ? style.unsure("! accepted") : style.bad("✗ ACCEPTED");
     case "inconclusive":
       return style.unsure("? unclear");

@@ -3,6 +3,7 @@ import {
   type EndpointResult,
   isBypass,
   type ProbeResult,
+  type Shard,
   standingOf,
 } from "../probe/result.ts";
 import { probeBody } from "./html/probe.ts";
@@ -31,8 +32,10 @@ export function probeReport(
     rules: rulesOf(result),
     checks: [
       ...result.endpoints.flatMap((endpoint) => endpointChecks(endpoint, placeOf?.(endpoint.target))),
+      ...(result.leftOut ?? []).map(leftOutCheck),
       ...(result.interrupted ? [INTERRUPTED] : []),
       ...(result.endpoints.length === 0 ? [NOTHING] : []),
+      ...(result.missing ?? []).map(missingCheck),
     ],
     body: () => probeBody(result),
   };
@@ -86,6 +89,19 @@ const NOTHING: Check = {
   key: ["nothing"],
 };
 
+function leftOutCheck({ target, reason }: { readonly target: string; readonly reason: string }): Check {
+  return { ...INTERRUPTED, outcome: "not-run", subject: target, evidence: reason, key: [target] };
+}
+
+function missingCheck({ index, count, targets }: Shard): Check {
+  return {
+    ...INTERRUPTED,
+    subject: `shard ${index}/${count}`,
+    evidence: `it is missing, and with it ${targets.join(", ")}`,
+    key: ["missing", String(index)],
+  };
+}
+
 function rulesOf({ endpoints }: ProbeResult): Rule[] {
   const rules = new Map<string, Rule>([
     [CONTROL.id, CONTROL],
@@ -105,7 +121,7 @@ function endpointChecks(endpoint: EndpointResult, place: Place | undefined): Che
     subject: `${target} at ${address}`,
     variant: tls === null ? "" : `TLS ${tls}`,
     evidence,
-    place,
+    place: place ?? { path: target.replace(/^[A-Z]+ /, "") },
     // without the address: a name's addresses come and go
     key: [target, tls ?? ""],
   });

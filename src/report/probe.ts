@@ -1,4 +1,10 @@
-import type { AttackResult, EndpointResult, ProbeResult, Verdict } from "../probe/result.ts";
+import {
+  type AttackResult,
+  type EndpointResult,
+  isBypass,
+  type ProbeResult,
+  type Verdict,
+} from "../probe/result.ts";
 import { escapeText } from "./escape.ts";
 import { gatheredDoubts } from "./probe-doubts.ts";
 import { probeMatrix } from "./probe-matrix.ts";
@@ -33,7 +39,8 @@ function endpointText(endpoint: EndpointResult, options: ProbeTextOptions): stri
 function findings({ attacks }: EndpointResult, { style, columns }: ProbeTextOptions): string[] {
   const toldFixes = new Map<string, string>();
   const accepted = attacks.filter(({ outcome }) => outcome === "accepted");
-  return [...groupBy(accepted, ({ id }) => id).values()].map((results) => {
+  const alike = ({ id, tolerated }: AttackResult) => JSON.stringify([id, tolerated]);
+  return [...groupBy(accepted, alike).values()].map((results) => {
     const [first, ...others] = results;
     if (first === undefined) return "";
     const versions = [first, ...others].flatMap(({ tls }) => (tls === null ? [] : `TLS ${tls}`));
@@ -47,6 +54,11 @@ function findings({ attacks }: EndpointResult, { style, columns }: ProbeTextOpti
       return ["", style.unsure(`! ${first.id} is accepted${where} (reported, no failure)`), ...story].join(
         "\n",
       );
+    }
+    if (first.tolerated !== undefined) {
+      const { expires, reason } = first.tolerated;
+      const until = field("until", `${expires}, by the baseline: ${escapeText(reason)}`);
+      return ["", style.unsure(`~ ${first.id} was accepted${where}`), ...story, until].join("\n");
     }
     const toldBy = toldFixes.get(first.fix);
     toldFixes.set(first.fix, toldBy ?? first.id);
@@ -94,13 +106,16 @@ function verdictLine(endpoint: EndpointResult, { style, columns }: ProbeTextOpti
     new Set(attacks.filter((one) => one.outcome === outcome && !one.reportedOnly).map(({ id }) => id));
   const refused = idsOf("refused").size;
   const accepted = idsOf("accepted").size;
+  const isTolerated = accepted > 0 && !attacks.some(isBypass);
   const run = new Set(attacks.filter(({ outcome }) => outcome !== "not-run").map(({ id }) => id));
   const text = {
     enforced: `✓ ENFORCED: ${refused} ${refused === 1 ? "attack" : "attacks"} refused, the valid client served before and after`,
-    bypassed: `✗ BYPASSED: ${accepted} of ${run.size} attacks accepted`,
+    bypassed: isTolerated
+      ? `~ BYPASSED: ${accepted} of ${run.size} attacks accepted, all of them in the baseline`
+      : `✗ BYPASSED: ${accepted} of ${run.size} attacks accepted`,
     inconclusive: "? INCONCLUSIVE: nothing is proved either way",
   }[verdict];
-  return `\n${coloured(verdict, hanging(text.slice(0, 2), text.slice(2), columns), style)}`;
+  return `\n${coloured(isTolerated ? "inconclusive" : verdict, hanging(text.slice(0, 2), text.slice(2), columns), style)}`;
 }
 
 function coloured(verdict: Verdict, text: string, style: Style): string {
@@ -115,7 +130,7 @@ function coloured(verdict: Verdict, text: string, style: Style): string {
 }
 
 function summaryText(
-  { summary, endpoints, unreachable, leftOut = [], interrupted }: ProbeResult,
+  { summary, endpoints, unreachable, leftOut = [], interrupted, missing = [] }: ProbeResult,
   { style, columns }: ProbeTextOptions,
 ): string {
   const counts = VERDICTS.filter((verdict) => summary[verdict] > 0).map((verdict) =>
@@ -131,6 +146,11 @@ function summaryText(
     ),
     ...leftOut.map(({ target, reason }) =>
       hanging("· ", `not probed: ${escapeText(target)}: ${escapeText(reason)}`, columns),
+    ),
+    ...missing.map(({ index, count, targets }) =>
+      style.unsure(
+        hanging("? ", escapeText(`shard ${index}/${count} is missing: ${targets.join(", ")}`), columns),
+      ),
     ),
     ...(interrupted ? [style.unsure("interrupted: what was not reached is marked as not run")] : []),
     `${endpoints.length} ${endpoints.length === 1 ? "endpoint" : "endpoints"}: ${counts.join(", ")}`,

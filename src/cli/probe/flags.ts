@@ -2,9 +2,10 @@ import { resolve } from "node:path";
 import type { LoadedConfig } from "../../config/load.ts";
 import type { PassphraseFlags } from "../pki-project.ts";
 import type { ReportFlags } from "../reports.ts";
+import type { BaselineFlags } from "./baseline.ts";
 
 /** The flags of `probe`, as commander gives them. */
-export interface ProbeFlags extends PassphraseFlags, ReportFlags {
+export interface ProbeFlags extends PassphraseFlags, ReportFlags, BaselineFlags {
   readonly attack?: readonly string[];
   readonly skip?: readonly string[];
   readonly list?: true;
@@ -21,6 +22,7 @@ export interface ProbeFlags extends PassphraseFlags, ReportFlags {
   readonly canary?: string;
   readonly timeout?: string;
   readonly concurrency?: string;
+  readonly shard?: string;
 }
 
 /** The flags, and for what they leave out the configuration; paths in that are relative to its directory. */

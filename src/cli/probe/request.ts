@@ -4,10 +4,12 @@ import type { LoadedConfig } from "../../config/load.ts";
 import type { Address } from "../../platform/network.ts";
 import type { Attack } from "../../probe/attack.ts";
 import { attackNamed, attacks as battery } from "../../probe/attacks.ts";
+import { partOf } from "../../probe/merge.ts";
 import { isSafe } from "../../probe/methods.ts";
 import type { Expanded } from "../../probe/openapi/operations.ts";
+import type { Shard } from "../../probe/result.ts";
 import type { ProbeRequest } from "../../probe/run.ts";
-import { parseTarget } from "../../probe/target.ts";
+import { parseTarget, type Target } from "../../probe/target.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
 import { type ProbeFlags, withConfigured } from "./flags.ts";
@@ -16,12 +18,18 @@ import { openApiTargets } from "./openapi.ts";
 
 const DEFAULT_CONCURRENCY = 8;
 
+/** What is to be probed, and which part of all targets that is, where they are split. */
+export interface PlannedProbe {
+  readonly request: ProbeRequest;
+  readonly shard: Shard | undefined;
+}
+
 /** A probe out of flags and configuration; every fault of theirs is found before the first connection. */
 export async function probeRequest(
   cli: Cli,
   args: readonly string[],
   flags: ProbeFlags,
-): Promise<ProbeRequest> {
+): Promise<PlannedProbe> {
   const project = findProject(cli);
   const settings = project?.config.probe;
   const { targets: fromAttack, ids: wanted } = splitIds(flags.attack);
@@ -31,8 +39,9 @@ export async function probeRequest(
   const attacks = selectAttacks(wanted, unwanted);
   const timeout = flags.timeout === undefined ? settings?.timeout : secondsOf(flags.timeout);
   const concurrency = flags.concurrency === undefined ? settings?.concurrency : countOf(flags.concurrency);
-  return {
-    targets,
+  const shard = shardOf(flags.shard, targets);
+  const request = {
+    targets: shard === undefined ? targets : partOf(targets, shard),
     leftOut,
     attacks,
     ...(await identitiesFor(cli, withConfigured(flags, project))),
@@ -41,6 +50,24 @@ export async function probeRequest(
     timeout: timeout === undefined ? undefined : timeout * 1000,
     concurrency: concurrency ?? DEFAULT_CONCURRENCY,
   };
+  return { request, shard };
+}
+
+/** One part of all targets. A part without any would pass without having looked at anything. */
+function shardOf(text: string | undefined, targets: readonly Target[]): Shard | undefined {
+  if (text === undefined) return undefined;
+  const [, index = 0, count = 0] = (/^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? []).map(Number);
+  if (index < 1 || index > count) {
+    throw new FleetsecError("usage", `--shard is not I/N: ${text}`, {
+      hint: "write it as --shard 2/5 for the second of five parts",
+    });
+  }
+  if (count > targets.length) {
+    throw new FleetsecError("usage", `${targets.length} targets cannot be split into ${count} shards`, {
+      hint: `use at most ${targets.length}`,
+    });
+  }
+  return { index, count, targets: targets.map(({ url }) => url) };
 }
 
 /** `--attack ID… TARGET`: an option that takes several values takes the targets behind it too. */

@@ -13,7 +13,7 @@ import { attackMatrix, endpointList, outcomeChip, verdictChip } from "./probe-ma
 
 /** A probe's page below its headline: what must change first, then what was seen, endpoint by endpoint. */
 export function probeBody(result: ProbeResult): Markup {
-  const { endpoints, summary, unreachable } = result;
+  const { endpoints, summary, unreachable, leftOut = [] } = result;
   return markup`${figures([
     { count: endpoints.length, text: endpoints.length === 1 ? "endpoint" : "endpoints" },
     { count: summary.enforced, text: "enforced" },
@@ -35,6 +35,9 @@ ${endpoints.map(endpointSection)}${unreachable.map(
       address,
       reason,
     }) => markup`<p class="soft">${target} refuses connections at ${address} (${reason}).</p>
+`,
+  )}${leftOut.map(
+    ({ target, reason }) => markup`<p class="soft">Not probed: ${target}: ${reason}.</p>
 `,
   )}<h2>How to read this</h2>
 <p>On each TLS version a valid client is served first, then the attacks are made, then the valid client is served
@@ -94,18 +97,24 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, 
   return groups;
 }
 
-function doubts({ endpoints, interrupted }: ProbeResult): Markup | undefined {
+function doubts({ endpoints, interrupted, missing = [] }: ProbeResult): Markup | undefined {
   const doubtful = endpoints.filter((endpoint) => endpoint.doubts.length > 0);
-  if (doubtful.length === 0 && !interrupted) return undefined;
+  if (doubtful.length === 0 && !interrupted && missing.length === 0) return undefined;
   return markup`<h2>Not established</h2>
 ${interrupted ? markup`<p>The run was interrupted: what was not reached is marked as not run.</p>` : undefined}
-${doubtful.map(
-  (endpoint) => markup`<article class="card unsure">
+${missing.map(
+  ({ index, count, targets }) => markup`<article class="card unsure">
+<h3>Shard ${index}/${count} is missing</h3>
+<ul>${targets.map((target) => markup`<li class="mono">${target}</li>`)}</ul>
+</article>
+`,
+)}${doubtful.map(
+    (endpoint) => markup`<article class="card unsure">
 <h3>${endpoint.target} at ${endpoint.address}</h3>
 <ul>${gatheredDoubts(endpoint.doubts).map((doubt) => markup`<li>${doubt}</li>`)}</ul>
 </article>
 `,
-)}`;
+  )}`;
 }
 
 function baseline({ endpoints, baseline: used }: ProbeResult): Markup | undefined {

@@ -66,7 +66,7 @@ const endpoint: fc.Arbitrary<EndpointResult> = fc.record({
     }),
     { maxLength: 2 },
   ),
-  attacks: fc.array(attack, { maxLength: 4 }),
+  attacks: fc.array(attack, { minLength: 1, maxLength: 4 }),
 });
 
 /** Any result at all, also such as no probe would give. */

@@ -1,0 +1,136 @@
+import { FleetsecError } from "../errors.ts";
+import {
+  type BaselineEntry,
+  type EndpointResult,
+  type ProbeResult,
+  type Shard,
+  standingOf,
+  type Verdict,
+} from "./result.ts";
+
+/** A result and what to call it in messages. */
+export interface NamedResult {
+  readonly name: string;
+  readonly result: ProbeResult;
+}
+
+/** The items of one of `count` parts (1-based): neighbours stay together, and no part is much larger. */
+export function partOf<T>(items: readonly T[], { index, count }: Pick<Shard, "index" | "count">): T[] {
+  const at = (part: number) => Math.floor((part * items.length) / count);
+  return items.slice(at(index - 1), at(index));
+}
+
+/**
+ * One result out of several. Parts of one split are held to what the others say of it; those that
+ * are not there are listed, and leave the whole unestablished.
+ * @throws FleetsecError `input` for results that contradict themselves or one another
+ */
+export function mergeResults(parts: readonly NamedResult[]): ProbeResult {
+  for (const part of parts) checkConsistent(part);
+  const missing = missingShards(parts);
+  refuseDuplicates(parts);
+  const results = parts.map(({ result }) => result);
+  const endpoints = results.flatMap((result) => result.endpoints);
+  const count = (verdict: Verdict) => endpoints.filter((endpoint) => endpoint.verdict === verdict).length;
+  const merged = {
+    summary: {
+      enforced: count("enforced"),
+      bypassed: count("bypassed"),
+      inconclusive: count("inconclusive"),
+    },
+    endpoints,
+    unreachable: results.flatMap(({ unreachable }) => unreachable),
+    // every shard says the same of them
+    leftOut: unique(results.flatMap(({ leftOut = [] }) => leftOut)),
+    interrupted: results.some(({ interrupted }) => interrupted),
+    ...(results.some(({ baseline }) => baseline !== undefined) ? { baseline: joinedBaseline(results) } : {}),
+    missing,
+  };
+  return { ok: standingOf({ ok: false, ...merged }) === "passed", ...merged };
+}
+
+/** The verdict must be the one that the attacks make: a document that was edited is not to be relied on. */
+function checkConsistent({ name, result }: NamedResult): void {
+  const fault = result.endpoints.find(({ verdict, attacks, doubts }) => {
+    const bypassed = attacks.some(({ outcome, reportedOnly }) => outcome === "accepted" && !reportedOnly);
+    if (bypassed || verdict === "bypassed") return bypassed !== (verdict === "bypassed");
+    return (verdict === "inconclusive") !== doubts.length > 0;
+  });
+  if (fault === undefined) return;
+  throw new FleetsecError("input", `${name} contradicts itself about ${fault.target}`, {
+    hint: "take the document as fleetsec probe --json or --report json= wrote it",
+  });
+}
+
+function missingShards(parts: readonly NamedResult[]): Shard[] {
+  const earlier = parts.flatMap(({ result }) => result.missing ?? []);
+  const shards = parts.flatMap(({ result }) => result.shard ?? []);
+  const [first] = shards;
+  if (first === undefined) return earlier;
+  if (shards.length < parts.length) {
+    throw new FleetsecError("input", "some of the documents are shards, and some are not");
+  }
+  const same = ({ count, targets }: Shard) => JSON.stringify([count, targets]);
+  for (const { name, result } of parts) {
+    const { shard } = result;
+    if (shard === undefined || same(shard) !== same(first)) {
+      throw new FleetsecError("input", `${name} is a part of another split`, {
+        hint: "give every job the same configuration, targets and number of shards",
+      });
+    }
+    checkShard(name, result.endpoints, shard);
+  }
+  const { count, targets } = first;
+  const there = new Set(shards.map(({ index }) => index));
+  const wanted = Array.from({ length: count }, (_, i) => i + 1);
+  return [
+    ...earlier,
+    ...wanted
+      .filter((index) => !there.has(index))
+      .map((index) => ({ index, count, targets: partOf(targets, { index, count }) })),
+  ];
+}
+
+/** A shard holds its own targets, all of them and no other. */
+function checkShard(name: string, endpoints: readonly EndpointResult[], shard: Shard): void {
+  const own = new Set(partOf(shard.targets, shard));
+  const found = new Set(endpoints.map(({ target }) => target));
+  if (
+    shard.index <= shard.count &&
+    own.size === found.size &&
+    [...own].every((target) => found.has(target))
+  ) {
+    return;
+  }
+  throw new FleetsecError(
+    "input",
+    `${name} does not hold the targets of shard ${shard.index}/${shard.count}`,
+  );
+}
+
+function refuseDuplicates(parts: readonly NamedResult[]): void {
+  const seen = new Map<string, string>();
+  for (const { name, result } of parts) {
+    for (const { target, address } of result.endpoints) {
+      const place = JSON.stringify([target, address]);
+      const other = seen.get(place);
+      if (other !== undefined) {
+        throw new FleetsecError("input", `${target} at ${address} is in ${other} and in ${name}`, {
+          hint: "name each document once",
+        });
+      }
+      seen.set(place, name);
+    }
+  }
+}
+
+/** A target is in one part only, and so each part can tell which of its entries are not needed. */
+function joinedBaseline(results: readonly ProbeResult[]): NonNullable<ProbeResult["baseline"]> {
+  const all = (list: "expired" | "unused") =>
+    unique(results.flatMap(({ baseline }): readonly BaselineEntry[] => baseline?.[list] ?? []));
+  return { expired: all("expired"), unused: all("unused") };
+}
+
+function unique<T>(items: readonly T[]): T[] {
+  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
+}

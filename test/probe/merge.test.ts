@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { FleetsecError } from "../../src/errors.ts";
+import { mergeResults, partOf } from "../../src/probe/merge.ts";
+import { type ProbeResult, standingOf } from "../../src/probe/result.ts";
+import { attackResult, endpointResult, probeResult } from "../report/support/fixtures.ts";
+
+const TARGETS = ["https://a.example/", "https://b.example/", "https://c.example/"];
+
+/** The results of `count` shards over TARGETS, all of them enforced. */
+function shards(count: number, targets = TARGETS): ProbeResult[] {
+  return Array.from({ length: count }, (_, i) => {
+    const shard = { index: i + 1, count, targets };
+    const own = partOf(targets, shard);
+    return { ...probeResult(...own.map((target) => endpointResult([attackResult()], { target }))), shard };
+  });
+}
+
+const merge = (...results: ProbeResult[]) =>
+  mergeResults(results.map((result, i) => ({ name: `${i}.json`, result })));
+
+function refusal(...results: ProbeResult[]): string {
+  try {
+    merge(...results);
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "input") return error.message;
+    throw error;
+  }
+  return "accepted";
+}
+
+describe("the parts of a split", () => {
+  test("hold every item once and in order, and differ by one at most", () => {
+    fc.assert(
+      fc.property(fc.nat(60), fc.integer({ min: 1, max: 20 }), (length, count) => {
+        const items = Array.from({ length }, (_, i) => i);
+        const parts = Array.from({ length: count }, (_, i) => partOf(items, { index: i + 1, count }));
+        expect(parts.flat()).toEqual(items);
+        const sizes = parts.map((part) => part.length);
+        expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+});
+
+describe("joining results", () => {
+  test("all shards, in any order, make the whole", () => {
+    const [one, two, three] = shards(3);
+    if (one === undefined || two === undefined || three === undefined) throw new Error("too few");
+    const whole = merge(three, one, two);
+    expect(whole.summary).toEqual({ enforced: 3, bypassed: 0, inconclusive: 0 });
+    expect({ ok: whole.ok, missing: whole.missing, shard: whole.shard }).toEqual({
+      ok: true,
+      missing: [],
+      shard: undefined,
+    });
+    expect(standingOf(whole)).toBe("passed");
+  });
+
+  test("a shard that is missing leaves it unestablished, and is named with its targets", () => {
+    const [one, , three] = shards(3);
+    if (one === undefined || three === undefined) throw new Error("too few");
+    const part = merge(one, three);
+    expect(part.missing).toEqual([{ index: 2, count: 3, targets: ["https://b.example/"] }]);
+    expect({ ok: part.ok, standing: standingOf(part) }).toEqual({ ok: false, standing: "inconclusive" });
+  });
+
+  test("one bypass, one doubt, one interruption is that of the whole", () => {
+    const other = (changes: Parameters<typeof attackResult>[0]) =>
+      probeResult(endpointResult([attackResult(changes)], { target: "https://d.example/" }));
+    const strict = probeResult(endpointResult([attackResult()]));
+    expect(standingOf(merge(strict, other({ outcome: "accepted" })))).toBe("failed");
+    expect(standingOf(merge(strict, other({ outcome: "inconclusive" })))).toBe("inconclusive");
+    expect(standingOf(merge(strict, { ...other({}), interrupted: true }))).toBe("inconclusive");
+    expect(standingOf(merge(strict, other({})))).toBe("passed");
+  });
+
+  test("what does not fit together is refused", () => {
+    const [one, two] = shards(2);
+    const [otherSplit] = shards(3);
+    const [otherTargets] = shards(2, [...TARGETS, "https://d.example/"]);
+    const plain = probeResult(endpointResult([attackResult()], { target: "https://e.example/" }));
+    if (!one || !two || !otherSplit || !otherTargets) throw new Error("too few");
+    expect(refusal(one, two)).toBe("accepted");
+    expect(refusal(one, one)).toMatch(/is in 0\.json and in 1\.json/);
+    expect(refusal(plain, plain)).toMatch(/is in 0\.json and in 1\.json/);
+    expect(refusal(one, plain)).toMatch(/some are not/);
+    expect(refusal(one, otherSplit)).toMatch(/another split/);
+    expect(refusal(one, otherTargets)).toMatch(/another split/);
+    expect(refusal({ ...one, endpoints: [] }, two)).toMatch(/does not hold the targets of shard 1\/2/);
+    expect(refusal({ ...one, endpoints: [...one.endpoints, ...plain.endpoints] }, two)).toMatch(
+      /does not hold/,
+    );
+  });
+
+  test("a document whose verdict its attacks contradict is refused", () => {
+    const edited = (verdict: "enforced" | "bypassed", outcome: "refused" | "accepted" | "inconclusive") =>
+      probeResult(endpointResult([attackResult({ outcome })], { verdict }));
+    expect(refusal(edited("enforced", "accepted"))).toMatch(/contradicts itself/);
+    expect(refusal(edited("enforced", "inconclusive"))).toMatch(/contradicts itself/);
+    expect(refusal(edited("bypassed", "refused"))).toMatch(/contradicts itself/);
+    expect(refusal(edited("enforced", "refused"))).toBe("accepted");
+  });
+});
