@@ -6,6 +6,7 @@ import type { ProveFlags } from "./logs/prove.ts";
 import type { RotateKeyFlags } from "./logs/rotate-key.ts";
 import type { SignFlags } from "./logs/sign.ts";
 import type { VerifyProofFlags } from "./logs/verify-proof.ts";
+import type { WitnessFlags } from "./logs/witness.ts";
 import { withReports } from "./reports.ts";
 
 export const define: Define = (command, bind) => {
@@ -102,5 +103,16 @@ export const define: Define = (command, bind) => {
       bind(async (cli, file: string, flags: VerifyProofFlags) =>
         (await import("./logs/verify-proof.ts")).verifyProof(cli, file, flags),
       ),
+    );
+  command
+    .command("witness")
+    .description(
+      "Have the log's newest checkpoint cosigned by the witnesses of a policy. Exit 1 where one of them has\n" +
+        "seen another history of the log, 3 where the policy's quorum is not met.",
+    )
+    .option("--store <dir>", "the log's store (default: logs.store)")
+    .option("--trust <file>", "a C2SP tlog-policy file, with the witnesses' URLs")
+    .action(
+      bind(async (cli, flags: WitnessFlags) => (await import("./logs/witness.ts")).witness(cli, flags)),
     );
 };

@@ -9,6 +9,9 @@ export const CHECKPOINT = "checkpoint";
 /** Where every signed checkpoint is kept, by size. */
 export const CHECKPOINTS = "fleetsec/checkpoint";
 
+/** The newest checkpoint that witnesses cosigned, with their cosignatures. */
+export const COSIGNED = "fleetsec/cosigned";
+
 /** A number as tlog-tiles writes it into paths: 1234067 is `x001/x234/067`. */
 export function numberPath(n: number): string {
   const digits = String(n).padStart(3, "0");
@@ -45,7 +48,7 @@ export function tokenPath(size: number): string {
 
 /** What a path of the store holds. A tile's width is 256 where it is full. */
 export type StoreFile =
-  | { readonly kind: "checkpoint" }
+  | { readonly kind: "checkpoint" | "cosigned" }
   | { readonly kind: "tile"; readonly level: number; readonly index: number; readonly width: number }
   | { readonly kind: "bundle"; readonly index: number; readonly width: number }
   | { readonly kind: "batch" | "hashes"; readonly seq: number }
@@ -54,6 +57,7 @@ export type StoreFile =
 /** What a store-relative path names, or undefined where the format knows no such file. */
 export function parseStorePath(path: string): StoreFile | undefined {
   if (path === CHECKPOINT) return { kind: "checkpoint" };
+  if (path === COSIGNED) return { kind: "cosigned" };
   if (path.startsWith("tile/")) return parseTilePath(path.slice("tile/".length));
   const [, folder, rest = ""] = /^fleetsec\/(batch|hashes|checkpoint|tsr)\/(.{1,64})$/.exec(path) ?? [];
   if (folder === "batch" || folder === "hashes") {

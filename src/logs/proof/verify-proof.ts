@@ -167,7 +167,7 @@ function judgeCheckpoint(bytes: Uint8Array, trust: Trust, now: number) {
   }
   const found = collectFindings();
   const signed: SignedCheckpoint = opened;
-  const used = judgeWitnesses(signed, trust, now, found);
+  const used = judgeWitnesses({ current: signed, cosigned: undefined }, trust, now, found);
   const findings: ProofFault[] = found
     .list()
     .map(({ code, detail }) => ({ code: code as "QUORUM_UNMET" | "TIME_ANOMALY", detail }));

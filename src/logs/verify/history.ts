@@ -1,4 +1,4 @@
-import { CHECKPOINT, checkpointPath } from "../layout.ts";
+import { CHECKPOINT, checkpointPath, COSIGNED } from "../layout.ts";
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
 import type { VerifierKey } from "../verifier-key.ts";
 import type { Findings } from "./finding.ts";
@@ -28,6 +28,8 @@ export interface History {
   readonly origin: string | undefined;
   /** The newest checkpoint, where it is there and verified. */
   readonly current: SignedCheckpoint | undefined;
+  /** The newest one that witnesses cosigned, where it is there and verified. */
+  readonly cosigned: SignedCheckpoint | undefined;
   /** Verified ones under fleetsec/checkpoint/; sizes ascend. */
   readonly stored: readonly StoredCheckpoint[];
 }
@@ -89,9 +91,32 @@ export async function readHistory(
     if (current !== undefined && checkpoint.size === current.size)
       compare(current, checkpoint, path, findings);
   }
+  const cosigned = inventory.cosigned ? open(COSIGNED) : undefined;
+  origin ??= cosigned?.origin;
+  if (cosigned !== undefined) judgeCosigned(cosigned, origin, current, stored, findings);
   stored.sort((a, b) => a.size - b.size);
   if (ours) reportMissing(inventory, Math.max(current?.size ?? 0, stored.at(-1)?.size ?? 0), findings);
-  return { origin, current, stored };
+  return { origin, current, cosigned: cosigned?.origin === origin ? cosigned : undefined, stored };
+}
+
+/** The checkpoint with the cosignatures is one of the log's like any other. */
+function judgeCosigned(
+  cosigned: SignedCheckpoint,
+  origin: string | undefined,
+  current: SignedCheckpoint | undefined,
+  stored: StoredCheckpoint[],
+  findings: Findings,
+): void {
+  if (cosigned.origin !== origin) {
+    const detail = `it is of ${cosigned.origin}, not of ${origin}`;
+    findings.add({ code: "ORIGIN_MISMATCH", path: COSIGNED, detail });
+    return;
+  }
+  // first: of two of one size, the copy that is never changed counts
+  const { size, root, keys } = cosigned;
+  stored.unshift({ size, root, keys, path: COSIGNED });
+  if (current?.size !== cosigned.size || Buffer.compare(current.root, cosigned.root) === 0) return;
+  reportEquivocation(findings, current.size, CHECKPOINT, current.note, COSIGNED, cosigned.note);
 }
 
 /** The newest checkpoint against the copy that is never changed: it may only have more signatures. */

@@ -16,6 +16,7 @@ export interface TileFiles {
 /** The regular files of a store, by what they are named to be; numbers ascend. */
 export interface Inventory {
   readonly checkpoint: boolean;
+  readonly cosigned: boolean;
   /** Sizes under fleetsec/checkpoint/. */
   readonly checkpoints: readonly number[];
   readonly tokens: readonly number[];
@@ -83,6 +84,7 @@ interface MutableTileFiles {
 function emptyInventory() {
   return {
     checkpoint: false,
+    cosigned: false,
     checkpoints: [] as number[],
     tokens: [] as number[],
     tiles: new Map<number, MutableTileFiles>(),
@@ -112,6 +114,9 @@ function place(
   switch (file.kind) {
     case "checkpoint":
       found.checkpoint = true;
+      return;
+    case "cosigned":
+      found.cosigned = true;
       return;
     case "signed-checkpoint":
       found.checkpoints.push(file.size);

@@ -1,4 +1,5 @@
 import { FleetsecError } from "../../errors.ts";
+import { httpUrl } from "../http-url.ts";
 import { parseVerifierKey, type VerifierKey } from "../verifier-key.ts";
 
 /** Sizes of the checkpoints that a key may sign, the first and the last. */
@@ -23,6 +24,8 @@ export interface Trust {
   readonly logs: readonly LogKey[];
   /** By the name that the policy gives them. */
   readonly witnesses: ReadonlyMap<string, VerifierKey>;
+  /** Where they take checkpoints, by the same name, where the policy says so. */
+  readonly witnessUrls: ReadonlyMap<string, URL>;
   /** What a checkpoint's cosignatures must fulfil; undefined for `quorum none` and for key files. */
   readonly quorum: Quorum | undefined;
 }
@@ -92,6 +95,7 @@ export function parseTrust(bytes: Buffer, name: string): Trust {
   return {
     logs: policy.logs,
     witnesses: policy.witnesses,
+    witnessUrls: policy.urls,
     quorum: policy.quorum === "none" ? undefined : policy.quorum,
   };
 }
@@ -113,6 +117,7 @@ function parseRange(item: string): SizeRange {
 interface Policy {
   readonly logs: LogKey[];
   readonly witnesses: Map<string, VerifierKey>;
+  readonly urls: Map<string, URL>;
   /** Witnesses and groups, by their names. */
   readonly defined: Map<string, Quorum>;
   /** Names that are a group's member already. */
@@ -121,7 +126,14 @@ interface Policy {
 }
 
 function emptyPolicy(): Policy {
-  return { logs: [], witnesses: new Map(), defined: new Map(), grouped: new Set(), quorum: undefined };
+  return {
+    logs: [],
+    witnesses: new Map(),
+    urls: new Map(),
+    defined: new Map(),
+    grouped: new Set(),
+    quorum: undefined,
+  };
 }
 
 function itemsOf(line: string): string[] {
@@ -151,7 +163,7 @@ function readPolicyLine(policy: Policy, [keyword, ...rest]: readonly string[]): 
     }
     case "witness":
       demand(rest.length === 2 || rest.length === 3, "write it as `witness NAME VKEY [URL]`");
-      addWitness(policy, rest[0] ?? "", rest[1] ?? "");
+      addWitness(policy, rest[0] ?? "", rest[1] ?? "", rest[2]);
       return;
     case "group":
       demand(rest.length >= 3, "write it as `group NAME all|any|K MEMBER...`");
@@ -176,13 +188,18 @@ function addLog(policy: Policy, text: string, range: string | undefined): void {
   policy.logs.push(range === undefined ? key : { ...key, sizes: parseRange(range) });
 }
 
-function addWitness(policy: Policy, name: string, text: string): void {
+function addWitness(policy: Policy, name: string, text: string, url: string | undefined): void {
   const key = parseKey(text);
   demand(key.type === "cosignature/v1", "a witness's key has type 04 (cosignature/v1)");
   const known = [...policy.witnesses.values()].some((other) => other.publicKey.equals(key.publicKey));
   demand(!known, "that key is listed already");
   define(policy, name, { witness: name });
   policy.witnesses.set(name, key);
+  if (url === undefined) return;
+  const prefix = httpUrl(url, "the URL of a witness");
+  // what is added to it takes the place of whatever follows its last slash
+  if (!prefix.pathname.endsWith("/")) prefix.pathname += "/";
+  policy.urls.set(name, prefix);
 }
 
 function addGroup(policy: Policy, name: string, count: string, names: readonly string[]): void {

@@ -115,7 +115,7 @@ async function judge(context: Context): Promise<Verification> {
     await close();
   }
   const now = Math.floor(parts.clock.now() / 1000);
-  const witnesses = judgeWitnesses(history.current, request.trust, now, findings);
+  const witnesses = judgeWitnesses(history, request.trust, now, findings);
   const age = judgeAge(totals.newest, request.maxAge, now, size, findings);
   const used = [...largestOf(held).map((anchor) => usedOf(anchor, kept)), ...witnesses, ...age];
   const verdict = verdictOf(findings, used, unestablishedOf(context, totals));

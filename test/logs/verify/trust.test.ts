@@ -11,6 +11,7 @@ import {
 import { parseTrust, quorumMet, type Trust } from "../../../src/logs/verify/trust.ts";
 import { unlessRefused } from "../../support/refusal.ts";
 import { modelKey, modelSigner, modelStore, type StoreFiles } from "../store-model.ts";
+import { withFile } from "./tamper.ts";
 import { batchesOf, NOW, verifyFiles } from "./verifying.ts";
 
 const log = formatVerifierKey(modelSigner().key);
@@ -136,6 +137,39 @@ describe("31, 32: witnesses", () => {
       findings: [],
       anchors: [{ kind: "witnesses", size: 2 }],
     });
+  });
+
+  test("a quorum of the checkpoint that was cosigned last anchors the log up to there", async () => {
+    const store = await cosigned();
+    const last = (await cosigned(["a", NOW - 9], ["b", NOW - 9])).get("checkpoint") ?? Buffer.of();
+    const longer = await modelStore(batchesOf(4, 3));
+    expect(
+      (await verifyFiles(withFile(store, "fleetsec/cosigned", last), { trust: trust() })).anchors,
+    ).toEqual([{ kind: "witnesses", size: 2, source: "a, b" }]);
+    expect(await verifyFiles(withFile(longer, "fleetsec/cosigned", last), { trust: trust() })).toMatchObject({
+      verdict: "intact",
+      log: { size: 4 },
+      anchors: [{ kind: "witnesses", size: 2, source: "a, b" }],
+    });
+    // it is one of the log's checkpoints like any other
+    const forked = await modelStore(batchesOf(4, 2));
+    const places = [
+      [forked, last, "INCONSISTENT_WITH_ANCHOR"],
+      [await modelStore(batchesOf(1, 3)), last, "ROLLBACK"],
+      [await modelStore(batchesOf(2, 2)), last, "EQUIVOCATION"],
+      [longer, Buffer.from("noise"), "NOTE_MALFORMED"],
+      [
+        longer,
+        (await modelStore(batchesOf(2, 3), [modelSigner("other")])).get("checkpoint"),
+        "ORIGIN_MISMATCH",
+      ],
+    ] as const;
+    for (const [files, note, code] of places) {
+      const { findings } = await verifyFiles(withFile(files, "fleetsec/cosigned", note ?? ""), {
+        trust: trust(),
+      });
+      expect(findings.map((finding) => finding.code)).toContain(code);
+    }
   });
 
   test("31: the quorum is not met", async () => {
