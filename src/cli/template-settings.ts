@@ -12,9 +12,10 @@ export const TEMPLATE_LIBRARY = fileURLToPath(new URL("../../templates", import.
 export const DEPLOY_DIRECTORY = "deploy";
 
 /** The part of a configuration that templates are filled in from. */
-export function templateSettings({ config, directory }: LoadedConfig): Settings {
+export function templateSettings({ config, path, directory }: LoadedConfig): Settings {
   const { gateway, policy, domain } = config;
-  const state = layoutFor(resolve(directory, config.state), config.pki.issuer);
+  const stateDirectory = resolve(directory, config.state);
+  const state = layoutFor(stateDirectory, config.pki.issuer);
   const certificate = join(state.certificates, gateway.certificate);
   return {
     name: config.name,
@@ -38,6 +39,8 @@ export function templateSettings({ config, directory }: LoadedConfig): Settings 
     },
     pki: pkiSettings(config),
     paths: {
+      config: path,
+      state: stateDirectory,
       certificate,
       bundle: join(certificate, "current", "bundle.pem"),
       clientCa: state.trustBundle,

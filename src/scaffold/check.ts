@@ -84,7 +84,7 @@ function exists(files: Platform["files"], path: string): boolean {
 
 async function run(
   { exec, signal }: CheckPlatform,
-  { engine, install }: EngineCheck,
+  { engine, install, silent }: EngineCheck,
   args: readonly string[],
   { directory }: CheckPlace,
 ): Promise<Ended> {
@@ -102,5 +102,6 @@ async function run(
       "run the command by hand",
     );
   }
-  return { outcome: exitCode === 0 ? "accepted" : "refused", output: `${stdout}${stderr}` };
+  const output = `${stdout}${stderr}`;
+  return { outcome: exitCode === 0 && !(silent && output !== "") ? "accepted" : "refused", output };
 }

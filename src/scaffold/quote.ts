@@ -13,6 +13,7 @@ export type Quote = (value: Value) => string;
 export const formats = {
   nginx: atoms(quoteNginx),
   haproxy: atoms(quoteHaproxy),
+  systemd: atoms(quoteSystemd),
   yaml: structures(quoteYaml),
   json: structures(quoteJson),
   rego: structures(quoteJson),
@@ -82,6 +83,17 @@ function quoteHaproxy(text: string): string {
 }
 
 const HAPROXY_SPECIAL = Buffer.from("\"\\$#'");
+
+/**
+ * systemd (systemd.syntax(7), "Quoting"; systemd.unit(5), "Specifiers"): within double quotes \ escapes,
+ * and %% is a percent sign everywhere. A `$` starts a variable in command lines, where $$ stands for
+ * it, and nowhere else, so there is no one way to write it.
+ */
+function quoteSystemd(text: string): string {
+  refuse(text, /\p{Cc}|\p{Cs}/u, "a unit cannot hold control characters");
+  refuse(text, /\$/, "systemd would take $ for the start of a variable");
+  return `"${text.replace(/[\\"]/g, "\\$&").replaceAll("%", "%%")}"`;
+}
 
 /** YAML 1.1 and 1.2 agree on double-quoted ASCII with \" \\ \xNN \uNNNN \UNNNNNNNN. */
 function quoteYaml(text: string): string {

@@ -12,6 +12,8 @@ export interface EngineCheck {
   readonly install: string;
   /** Each is rendered with the template's values, `directory` and `scratch` (an empty directory). */
   readonly arguments: readonly string[];
+  /** Whether anything that it says is a refusal: some engines pass over what they do not know with a warning. */
+  readonly silent: boolean;
 }
 
 export interface TemplateFile {
@@ -54,7 +56,14 @@ const descriptor = z.strictObject({
   ),
   needs: z.array(z.string()).default([]),
   checks: z
-    .array(z.strictObject({ engine: z.string(), install: z.string(), arguments: z.array(z.string()) }))
+    .array(
+      z.strictObject({
+        engine: z.string(),
+        install: z.string(),
+        arguments: z.array(z.string()),
+        silent: z.boolean().default(false),
+      }),
+    )
     .default([]),
 });
 

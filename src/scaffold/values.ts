@@ -34,6 +34,10 @@ export interface Settings {
   };
   readonly pki: PkiSettings;
   readonly paths: {
+    /** fleetsec.yaml. */
+    readonly config: string;
+    /** Where the CA, certificates and inventory are kept. */
+    readonly state: string;
     /** The gateway's key, certificate and chain in one file. */
     readonly bundle: string;
     /** The directory in which `current` is swapped on renewal. */
@@ -131,6 +135,9 @@ export function valuesFor(settings: Settings, directory: string): Values {
       ...(days === undefined ? {} : { days }),
     })),
     ...pkiValues(settings),
+    // absolute: units are copied to where systemd looks for them
+    config: paths.config,
+    state_directory: paths.state,
     bundle: path(paths.bundle),
     certificate_directory: path(paths.certificate),
     client_ca: path(paths.clientCa),

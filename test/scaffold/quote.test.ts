@@ -188,8 +188,13 @@ describe("formats", () => {
     ["yaml", "é😀\n", '"\\xe9\\U0001f600\\x0a"'],
     ["json", "é😀\n", '"\\u00e9\\ud83d\\ude00\\n"'],
     ["rego", null, "null"],
+    ["systemd", 'a "b" \\ %h', '"a \\"b\\" \\\\ %%h"'],
   ])("%s writes %j as %s", (format, value, written) => {
     expect(formats[format](value)).toBe(written);
+  });
+
+  test.each(["a$b", "${HOME}", "a\nb", "a\0", "\ud800"])("systemd refuses %j", (text) => {
+    expect(quoted("systemd", text)).toBeUndefined();
   });
 
   test("nginx has no lists: a template that wants one is wrong", () => {
