@@ -10,12 +10,13 @@ export function conclude(
   selected: readonly Attack[],
   leftOut: readonly Attack[],
   rounds: readonly Round[],
+  interrupted = false,
 ): EndpointResult {
   const attacks = [
     ...selected.flatMap((attack) => attack.versions.map((version) => resultOf(attack, version, rounds))),
     ...leftOut.map((attack) => notRun(attack, null, "not selected")),
   ];
-  const { verdict, reasons, doubts } = judgeEndpoint(selected, attacks, rounds);
+  const { verdict, reasons, doubts } = judgeEndpoint(selected, attacks, rounds, interrupted);
   return { ...where, verdict, reasons, doubts, control: rounds.flatMap(controlResult), attacks };
 }
 
@@ -62,7 +63,7 @@ function resultOf(attack: Attack, version: TlsVersion | null, rounds: readonly R
   const round = rounds.find((candidate) => candidate.version === version);
   if (round === undefined) return notRun(attack, version, "not reached");
   const tried = round.tried.find((candidate) => candidate.attack === attack);
-  const judged = tried === undefined ? withoutTry(round) : combine(tried);
+  const judged = round.complete ? judgedIn(round, tried) : judgedSoFar(round, tried);
   if (judged.outcome === "accepted" || judged.outcome === "not-run") return toResult(attack, version, judged);
   const cannotBeUsed = isCurrent(version)
     ? isUnusable(round, rounds)
@@ -76,6 +77,17 @@ function resultOf(attack: Attack, version: TlsVersion | null, rounds: readonly R
   }
   const evidence = round.control[0]?.evidence ?? judged.evidence;
   return toResult(attack, version, { ...judged, outcome: "not-applicable", evidence });
+}
+
+function judgedIn(round: Round, tried: TriedAttack | undefined): Judged {
+  return tried === undefined ? withoutTry(round) : combine(tried);
+}
+
+/** Before an interruption: what a second control would have confirmed is not doubtful, but not known either. */
+function judgedSoFar(round: Round, tried: TriedAttack | undefined): Judged {
+  const judged = judgedIn(round, tried);
+  if (judged.outcome !== "inconclusive") return judged;
+  return { ...judged, outcome: "not-run", evidence: "interrupted" };
 }
 
 type Judged = Pick<AttackResult, "outcome" | "layer" | "evidence">;
@@ -167,14 +179,23 @@ function judgeEndpoint(
   selected: readonly Attack[],
   results: readonly AttackResult[],
   rounds: readonly Round[],
+  interrupted: boolean,
 ): Pick<EndpointResult, "verdict" | "reasons" | "doubts"> {
   const counted = results.filter(({ reportedOnly }) => !reportedOnly);
   const accepted = counted.filter(({ outcome }) => outcome === "accepted");
-  const doubts = [
-    ...controlDoubts(rounds),
-    ...counted.filter(({ outcome }) => outcome === "inconclusive").map(describe),
-    ...essentialGaps(selected, results, rounds),
-  ];
+  const unclear = counted.filter(({ outcome }) => outcome === "inconclusive").map(describe);
+  const doubts = interrupted
+    ? [
+        "interrupted before it was done",
+        ...controlDoubts(rounds.filter(({ complete }) => complete)),
+        ...unclear,
+      ]
+    : [
+        ...(rounds.some(({ version }) => isCurrent(version)) ? [] : ["no TLS version was tried"]),
+        ...controlDoubts(rounds),
+        ...unclear,
+        ...essentialGaps(selected, results, rounds),
+      ];
   if (accepted.length > 0) return { verdict: "bypassed", reasons: accepted.map(describe), doubts };
   return { verdict: doubts.length === 0 ? "enforced" : "inconclusive", reasons: doubts, doubts };
 }
@@ -186,7 +207,6 @@ function describe({ id, tls, evidence }: AttackResult): string {
 function controlDoubts(rounds: readonly Round[]): string[] {
   const current = rounds.filter(({ version }) => isCurrent(version));
   const doubtful = current.filter((round) => !round.controls.sound && !isUnusable(round, rounds));
-  if (current.length === 0) return ["no TLS version was tried"];
   return doubtful
     .flatMap(controlResult)
     .map(({ tls, evidence }) => `the valid client on TLS ${tls}: ${evidence}`);
@@ -204,9 +224,12 @@ function essentialGaps(
     ({ id, tls, outcome }) =>
       essential.has(id) && usable.has(tls) && (outcome === "not-run" || outcome === "not-applicable"),
   );
-  const decided = results.some(
-    ({ outcome, reportedOnly }) =>
-      outcome === "refused" || outcome === "not-applicable" || (outcome === "accepted" && !reportedOnly),
-  );
-  return [...(decided ? [] : ["no attack was run"]), ...gaps.map(describe)];
+  const counted = results.filter(({ reportedOnly }) => !reportedOnly);
+  const decided =
+    results.some(({ outcome }) => outcome === "refused" || outcome === "not-applicable") ||
+    counted.some(({ outcome }) => outcome === "accepted");
+  if (decided) return gaps.map(describe);
+  // those that are unclear are doubts of their own
+  const unclear = counted.some(({ outcome }) => outcome === "inconclusive");
+  return [...(unclear ? [] : ["no attack was refused"]), ...gaps.map(describe)];
 }

@@ -122,7 +122,9 @@ function wasReset(trace: Trace): boolean {
 
 /** Closed in place of a ServerHello. That the version is not offered takes more than one such close. */
 function wasShut(trace: Trace): boolean {
-  return trace.end === "closed" && trace.seen.version === undefined && serverAlert(trace) === undefined;
+  const { end, seen, localFault } = trace;
+  const said = seen.version !== undefined || serverAlert(trace) !== undefined;
+  return end === "closed" && !said && localFault === undefined;
 }
 
 /** Ten times what the control took, within bounds. A silent service decides nothing after the handshake. */

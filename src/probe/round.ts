@@ -37,6 +37,8 @@ export interface Round {
   readonly control: readonly Judgement[];
   readonly controls: Controls;
   readonly tried: readonly TriedAttack[];
+  /** Nothing was left out because of an interruption. */
+  readonly complete: boolean;
 }
 
 /** What became of one attack: its clients, or why there were none. */
@@ -69,7 +71,8 @@ export async function tlsRound(
   // without a ServerHello there is nothing to be learnt; a retired version matters only if clients can use it
   const pointless = first.trace.seen.version !== version || (isRetired(version) && !good);
   if (pointless) {
-    return { version, first, control: [judgement], controls: { good: [], sound: false }, tried: [] };
+    const controls: Controls = { good: [], sound: false };
+    return { version, first, control: [judgement], controls, tried: [], complete: true };
   }
   const scene = sceneOf(setup, first, version);
   const before: Controls = { good: good ? [first] : [], sound: false };
@@ -77,13 +80,15 @@ export async function tlsRound(
   const second = await unlessInterrupted(setup.signal, () => control(setup, version, scene.families, first));
   const judgements = [judgement, ...(second === undefined ? [] : [judge(second)])];
   const encounters = [first, ...(second === undefined ? [] : [second])];
-  const controls = controlsOf(encounters, judgements, setting);
+  const sound = controlsOf(encounters, judgements, setting);
+  const controls = { ...sound, ticketsToAll: ticketsToAll(met, sound, setting) };
   return {
     version,
     first,
     control: judgements,
     controls,
     tried: met.map((one) => judgeAll(one, controls, setting)),
+    complete: second !== undefined && !setup.signal.aborted,
   };
 }
 
@@ -91,7 +96,9 @@ export async function tlsRound(
 export async function plainRound(setup: RoundSetup, attacks: readonly Attack[], like: Round): Promise<Round> {
   const { controls } = like;
   const [first] = controls.good;
-  if (first === undefined) return { version: null, first: undefined, control: [], controls, tried: [] };
+  if (first === undefined) {
+    return { version: null, first: undefined, control: [], controls, tried: [], complete: true };
+  }
   const scene: Scene = { forgery: setup.forgery, families: [], serverCertificates: [] };
   const met = await attackAll(setup, attacks, scene, null, controls, first);
   const setting = settingOf(setup.endpoint, undefined);
@@ -101,7 +108,17 @@ export async function plainRound(setup: RoundSetup, attacks: readonly Attack[], 
     control: [],
     controls,
     tried: met.map((one) => judgeAll(one, controls, setting)),
+    complete: !setup.signal.aborted,
   };
+}
+
+/** TLS 1.3 lets a server give tickets before it judges the client: a refused one that has some shows it. */
+function ticketsToAll(attacks: readonly MetAttack[], controls: Controls, setting: Setting): boolean {
+  return attacks.some(({ met }) =>
+    met.some(
+      (one) => one.encounter.trace.seen.tickets > 0 && judgeMet(one, controls, setting).outcome === "refused",
+    ),
+  );
 }
 
 function settingOf({ protocol, canary }: Endpoint, version: TlsVersion | undefined): Setting {

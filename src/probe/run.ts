@@ -95,7 +95,8 @@ async function probeTarget(
   const results = await Promise.all(
     addresses.map(async ({ address }) => {
       const rounds = await probeAddress(request, target, address, outside, limited, onProgress);
-      return { rounds, result: conclude({ target: target.url, address }, request.attacks, others, rounds) };
+      const where = { target: target.url, address };
+      return { rounds, result: conclude(where, request.attacks, others, rounds, outside.signal.aborted) };
     }),
   );
   const refusing = results.filter(({ rounds, result }) => refusesTcp(rounds, result.address));

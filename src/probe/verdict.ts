@@ -95,6 +95,8 @@ export interface Controls {
   readonly good: readonly Encounter[];
   /** Both were, and agreed. */
   readonly sound: boolean;
+  /** Some client was refused that had been given tickets: those are given before the client is judged. */
+  readonly ticketsToAll?: boolean;
 }
 
 /** Judges a client that must not be accepted. */
@@ -150,9 +152,12 @@ function judgeWithoutHello(trace: Trace, version: TlsVersion): Judgement {
       ? notOffered(version, alertName(alert))
       : inconclusive("tls", `alert ${alertName(alert)} to the ClientHello`);
   }
+  if (trace.localFault !== undefined) {
+    return inconclusive("tls", `our own TLS library gave up (${trace.localFault}), before the ServerHello`);
+  }
   // some servers close without a word, at every try that was made; a timeout could be anything
   if (trace.end === "closed" || trace.end === "reset") return notOffered(version, describeEnd(trace));
-  return inconclusive("tls", `${trace.localFault ?? describeEnd(trace)}, before the ServerHello`);
+  return inconclusive("tls", `${describeEnd(trace)}, before the ServerHello`);
 }
 
 const SAYS_VERSION = new Set([PROTOCOL_VERSION, HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY]);
@@ -210,10 +215,14 @@ export function looksRefused({ trace, answer }: Encounter): boolean {
 
 /**
  * A silent service: the connection must show everything that the control's did. In TLS 1.3 the client
- * is established before the server judges it (RFC 8446, appendix E.1.2): there, without a ticket,
- * "still open" may only mean that the judgement takes its time.
+ * is established before the server judges it (RFC 8446, appendix E.1.2): there, without a ticket
+ * that is given to accepted clients alone, "still open" may only mean that the judgement takes its time.
  */
-function looksAccepted(trace: Trace, { good }: Controls, version: TlsVersion | undefined): boolean {
+function looksAccepted(
+  trace: Trace,
+  { good, ticketsToAll }: Controls,
+  version: TlsVersion | undefined,
+): boolean {
   const [control] = good;
   if (control === undefined || control.answer !== undefined) return false;
   const like = control.trace;
@@ -222,7 +231,9 @@ function looksAccepted(trace: Trace, { good }: Controls, version: TlsVersion | u
     trace.established &&
     trace.received.length === 0 &&
     trace.seen.serverFinished === like.seen.serverFinished &&
-    (trace.seen.tickets > 0 || (like.seen.tickets === 0 && version !== "1.3"))
+    (version === "1.3"
+      ? trace.seen.tickets > 0 && ticketsToAll !== true
+      : trace.seen.tickets > 0 || like.seen.tickets === 0)
   );
 }
 
@@ -240,6 +251,7 @@ function judgeAnswer(answer: Answer, presented: Presented, controls: Controls, s
   }
   if (meaning === "overloaded") return inconclusive(layer, label);
   if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);
+  if (leaks(answer, answers)) return accepted(`${label}, with the control's content`);
   if (meaning === "granted")
     return accepted(control === undefined ? label : `${label}; the control: ${control}`);
   const denied =
@@ -250,6 +262,20 @@ function judgeAnswer(answer: Answer, presented: Presented, controls: Controls, s
     `${label}; the control: ${control ?? "no answer"}; name what only a valid client sees with --canary`,
   );
 }
+
+/** A denial in name only: it holds what every valid client was granted. */
+function leaks({ content }: Answer, controls: readonly Answer[]): boolean {
+  return (
+    content.length >= MIN_CONTENT &&
+    controls.length > 0 &&
+    controls.every(
+      (control) => control.meaning === "granted" && Buffer.compare(control.content, content) === 0,
+    )
+  );
+}
+
+/** Less than this, such as `{}`, says nothing. */
+const MIN_CONTENT = 8;
 
 /** A redirect to https, or 426 Upgrade Required, is how a server refuses to speak without TLS. */
 function sendsToTls({ label, content }: Answer): boolean {

@@ -619,17 +619,45 @@ describe("what the user supplies and selects", () => {
   });
 });
 
-test("an interruption ends the run with what is known by then", async () => {
-  const controller = new AbortController();
-  const port = await httpsServer(strict(), hello);
-  const request = requestFor(world, `https://localhost:${port}/`);
-  let connections = 0;
-  const result = await probe(request, { ...outside, signal: controller.signal }, () => {
-    connections += 1;
-    if (connections === 20) controller.abort(new Error("interrupted"));
+describe("an interruption", () => {
+  /** Interrupted by the server, as it serves a client for the `count`th time, one by one. */
+  const interruptedAt = async (count: number) => {
+    const controller = new AbortController();
+    let served = 0;
+    const port = await httpsServer(strict(), (_request, response) => {
+      served += 1;
+      if (served === count) controller.abort(new Error("interrupted"));
+      else response.end("hello");
+    });
+    const request = requestFor(world, `https://localhost:${port}/`, { concurrency: 1 });
+    const result = await probe(request, { ...outside, signal: controller.signal }, () => {});
+    const [endpoint] = result.endpoints;
+    if (endpoint === undefined) throw new Error("no endpoint");
+    return { result, endpoint };
+  };
+
+  test("ends the run with what is known by then, and casts no doubts on it", async () => {
+    const { result, endpoint } = await interruptedAt(2); // no-eku
+    expect(result).toMatchObject({ interrupted: true, ok: false });
+    expect(endpoint).toMatchObject({ verdict: "inconclusive", reasons: ["interrupted before it was done"] });
+    expect(endpoint.control).toEqual([{ tls: "1.3", outcome: "accepted", evidence: "HTTP 200" }]);
+    // an alert about the certificate needs no second control
+    expect(withOutcome(endpoint, "refused")).toContain("no-cert@1.3");
+    expect(withOutcome(endpoint, "not-run")).toContain("plaintext");
+    expect(withOutcome(endpoint, "inconclusive")).toEqual([]);
   });
-  expect(result.interrupted).toBe(true);
-  expect(result.ok).toBe(false);
-  expect(result.endpoints[0]?.verdict).toBe("inconclusive");
-  expect(withOutcome(result.endpoints[0]!, "not-run")).toContain("plaintext");
+
+  test("before the first answer leaves everything not run", async () => {
+    const { endpoint } = await interruptedAt(1);
+    expect(endpoint).toMatchObject({ verdict: "inconclusive", reasons: ["interrupted before it was done"] });
+    expect(endpoint.attacks.every(({ outcome }) => outcome === "not-run")).toBe(true);
+  });
+});
+
+test("attacks that are all unclear are doubts, and were run", async () => {
+  const port = await httpsServer(lax(), (request, response) => {
+    response.writeHead(isAuthorized(request) ? 200 : 503).end();
+  });
+  const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: selected("no-cert") });
+  expect(endpoint.reasons).toEqual(["no-cert on TLS 1.3: HTTP 503", "no-cert on TLS 1.2: HTTP 503"]);
 });

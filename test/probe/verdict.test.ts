@@ -67,6 +67,16 @@ describe("the valid client", () => {
     ],
     ["our own library's fault", unanswered({ established: false, localFault: "ERR_SSL_X" }), "inconclusive"],
     [
+      "our own library's fault before the ServerHello, which ends the connection",
+      unanswered({
+        end: "closed",
+        established: false,
+        localFault: "ERR_SSL_X",
+        seen: seen({ version: undefined }),
+      }),
+      "inconclusive",
+    ],
+    [
       "no ServerHello in time",
       unanswered({ established: false, seen: seen({ version: undefined }) }),
       "inconclusive",
@@ -170,6 +180,19 @@ describe("a forged client, with good controls", () => {
     expect(judgeAttempt(denied, forged, sound, httpSetting).outcome).toBe("inconclusive");
   });
 
+  test("a denial that holds all that the valid clients were granted leaks", () => {
+    const judge = (content: string, controls = sound) =>
+      judgeAttempt(answered("HTTP 403", "denied", content), forged, controls, httpSetting).outcome;
+    const granted = answered("HTTP 200", "granted", "positions of all trucks");
+    const controls: Controls = { good: [granted, granted], sound: true };
+    expect(judge("positions of all trucks", controls)).toBe("accepted");
+    expect(judge("positions of no trucks", controls)).toBe("refused");
+    // "body", as every short one, says nothing
+    expect(judge("body")).toBe("refused");
+    const denials = answered("HTTP 401", "challenged", "who are you?");
+    expect(judge("who are you?", { good: [denials, denials], sound: true })).toBe("refused");
+  });
+
   test("a canary decides", () => {
     const setting = { ...httpSetting, canary: "garden" };
     const controls: Controls = {
@@ -253,6 +276,16 @@ describe("a client without TLS", () => {
 });
 
 describe("a silent service", () => {
+  test("that gives tickets to clients which it then refuses is not understood by them", () => {
+    const judge = (controls: Controls, version: "1.2" | "1.3") =>
+      judgeAttempt(unanswered({ seen: seen({ version }) }), forged, controls, { ...rawSetting, version })
+        .outcome;
+    expect(judge(soundSilent, "1.3")).toBe("accepted");
+    expect(judge({ ...soundSilent, ticketsToAll: true }, "1.3")).toBe("inconclusive");
+    // TLS 1.2 judges the client before
+    expect(judge({ ...soundSilent, ticketsToAll: true }, "1.2")).toBe("accepted");
+  });
+
   test("accepts who is met by the same silence as the control", () => {
     expect(judgeAttempt(unanswered(), forged, soundSilent, rawSetting).outcome).toBe("accepted");
   });
