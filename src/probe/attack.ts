@@ -1,8 +1,10 @@
 import type { Certificate } from "../pki/verify/certificate.ts";
+import type { Meet } from "./endpoint.ts";
 import type { Presented } from "./evidence.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { KeyFamily } from "./key-family.ts";
+import type { Target } from "./target.ts";
 import type { WireIdentity } from "./wire/settings.ts";
 import type { WireAttempt } from "./wire/attempt.ts";
 import type { TlsVersion } from "./wire/versions.ts";
@@ -46,6 +48,19 @@ export interface Scene {
   readonly families: readonly KeyFamily[];
   /** As the server sent them to the control. */
   readonly serverCertificates: readonly Certificate[];
+  readonly target: Target;
+  readonly address: string;
+  /** The name that the control's ClientHello asks for; empty for none. */
+  readonly serverName: string;
+  /** The other listeners that are probed, one for each name, port and address. */
+  readonly others: readonly Other[];
+}
+
+/** A listener that is probed beside the one that is attacked. */
+export interface Other {
+  readonly target: Target;
+  readonly address: string;
+  readonly meet: Meet;
 }
 
 /** One client to try. */
@@ -58,6 +73,25 @@ export interface Attempt {
   readonly identity: Identity | undefined;
   /** By the raw client, which sends this; by the TLS library otherwise. */
   readonly wire?: WireClientOf;
+  /** How its ClientHello differs from the control's. */
+  readonly hello?: HelloChanges;
+  /** Resumes the session that this client is given before. */
+  readonly resumes?: Before;
+}
+
+/** Of the TLS library's ClientHello. */
+export interface HelloChanges {
+  /** Server name indication; empty for none. */
+  readonly serverName?: string;
+  /** OpenSSL's list of suites. */
+  readonly ciphers?: string;
+  readonly psk?: { readonly identity: string; readonly key: Uint8Array };
+}
+
+/** The client that is given a session, and where: at the endpoint that is attacked, unless told. */
+export interface Before {
+  readonly identity: Identity | undefined;
+  readonly at?: Other;
 }
 
 /** What the raw client sends, and whose certificate it has. */
@@ -88,4 +122,14 @@ export async function inEachFamily(
 /** An attempt that presents nothing. */
 export function withoutIdentity(presented: "no-certificate" | "no-tls"): Attempt {
   return { kind: "", family: undefined, presented, identity: undefined };
+}
+
+/** An attempt without a certificate, whose ClientHello is not the control's. */
+export function withHello(hello: HelloChanges, kind = ""): Attempt {
+  return { kind, family: undefined, presented: "other-hello", identity: undefined, hello };
+}
+
+/** An attempt without a certificate, in the session of another client. */
+export function inSessionOf(before: Before, kind: string): Attempt {
+  return { kind, family: undefined, presented: "session", identity: undefined, resumes: before };
 }

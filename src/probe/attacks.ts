@@ -2,16 +2,24 @@ import { FleetsecError } from "../errors.ts";
 import type { Attack } from "./attack.ts";
 import { expired } from "./attacks/expired.ts";
 import { leafAsCa } from "./attacks/leaf-as-ca.ts";
+import { nameConstraint } from "./attacks/name-constraint.ts";
 import { noCert } from "./attacks/no-cert.ts";
 import { noEku } from "./attacks/no-eku.ts";
 import { notYetValid } from "./attacks/not-yet-valid.ts";
 import { tls10, tls11 } from "./attacks/old-tls.ts";
+import { pathLength } from "./attacks/path-length.ts";
 import { plaintext } from "./attacks/plaintext.ts";
 import { publicCa } from "./attacks/public-ca.ts";
+import { resumeAfterReject } from "./attacks/resume-after-reject.ts";
+import { resumeCrossHost } from "./attacks/resume-cross-host.ts";
+import { resumeNoCert } from "./attacks/resume-no-cert.ts";
 import { revoked } from "./attacks/revoked.ts";
 import { selfSigned } from "./attacks/self-signed.ts";
 import { serverAuthOnly } from "./attacks/server-auth-only.ts";
+import { noSni, oddSni, sniHostMismatch, unknownSni } from "./attacks/server-names.ts";
+import { anonymousSuites, nullSuites, pskSuites, weakCiphers } from "./attacks/suites.ts";
 import { twinCa } from "./attacks/twin-ca.ts";
+import { sha1Signature, weakKey } from "./attacks/weak-algorithms.ts";
 import { wrongCa } from "./attacks/wrong-ca.ts";
 import { wireAttacks } from "./wire/attacks.ts";
 
@@ -28,7 +36,22 @@ export const attacks: readonly Attack[] = [
   noEku,
   revoked,
   publicCa,
+  pathLength,
+  nameConstraint,
+  weakKey,
+  sha1Signature,
+  resumeNoCert,
+  resumeAfterReject,
+  resumeCrossHost,
+  noSni,
+  unknownSni,
+  oddSni,
+  sniHostMismatch,
   ...wireAttacks,
+  weakCiphers,
+  anonymousSuites,
+  nullSuites,
+  pskSuites,
   tls10,
   tls11,
   plaintext,

@@ -1,6 +1,7 @@
 import type { Attack, Attempt } from "./attack.ts";
 import type { AttackResult, ControlResult, EndpointResult } from "./result.ts";
-import type { Round, TriedAttack } from "./round.ts";
+import type { Round } from "./round.ts";
+import type { TriedAttack } from "./tried.ts";
 import { type Judgement, looksRefused } from "./verdict.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
@@ -105,11 +106,13 @@ export function combine({ plan, judged }: Pick<TriedAttack, "plan" | "judged">):
   if (!("attempts" in plan)) return { outcome: plan.outcome, layer: "tls", evidence: plan.reason };
   for (const outcome of ["accepted", "inconclusive"] as const) {
     const found = judged.find(({ judgement }) => judgement.outcome === outcome);
-    if (found !== undefined)
+    if (found !== undefined) {
+      const { judgement, attempt } = found;
       return {
-        ...found.judgement,
-        evidence: `${found.judgement.evidence}${clients([found.attempt], plan.attempts)}`,
+        ...judgement,
+        evidence: `${judgement.evidence}${named([attempt.kind, attempt.family ?? ""])}`,
       };
+    }
   }
   if (plan.attempts.length === 0) {
     return {
@@ -141,8 +144,12 @@ function clients(some: readonly Attempt[], all: readonly Attempt[]): string {
   const kinds = distinct(some.map(({ kind }) => kind));
   const parts = some.length === all.length ? [[]] : [kinds];
   parts.push(distinct(some.flatMap(({ family }) => family ?? [])));
-  const named = parts.flat().filter((part) => part !== "");
-  return named.length === 0 ? "" : ` (${named.join(", ")})`;
+  return named(parts.flat());
+}
+
+function named(parts: readonly string[]): string {
+  const told = parts.filter((part) => part !== "");
+  return told.length === 0 ? "" : ` (${told.join(", ")})`;
 }
 
 function distinct<T>(values: readonly T[]): T[] {
@@ -187,7 +194,7 @@ function judgeEndpoint(
   const doubts = interrupted
     ? [
         "interrupted before it was done",
-        ...controlDoubts(rounds.filter(({ complete }) => complete)),
+        ...controlDoubts(rounds.filter(({ complete, control }) => complete && isOffered(control))),
         ...unclear,
       ]
     : [
@@ -202,6 +209,11 @@ function judgeEndpoint(
 
 function describe({ id, tls, evidence }: AttackResult): string {
   return `${id}${tls === null ? "" : ` on TLS ${tls}`}: ${evidence}`;
+}
+
+/** Of a version that the server does not offer nothing is doubtful, if another one is still to come. */
+function isOffered(control: readonly Judgement[]): boolean {
+  return control.some(({ outcome }) => outcome !== "not-applicable");
 }
 
 function controlDoubts(rounds: readonly Round[]): string[] {

@@ -1,6 +1,6 @@
-import type { WireClientOf } from "./attack.ts";
+import type { HelloChanges, WireClientOf } from "./attack.ts";
 import { exchange, type Outside } from "./client.ts";
-import type { Dial, Trace } from "./exchange.ts";
+import type { Dial, Resumable, TlsDial, Trace } from "./exchange.ts";
 import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { Limit } from "./limit.ts";
@@ -8,7 +8,6 @@ import type { Protocol } from "./protocol.ts";
 import type { Target } from "./target.ts";
 import type { Encounter } from "./verdict.ts";
 import { wireSettings } from "./wire/dial.ts";
-import type { ResumableSession } from "./wire/session-ticket.ts";
 import type { Settings } from "./wire/settings.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
@@ -33,8 +32,10 @@ export interface Client {
   readonly control: boolean;
   /** By the raw client; by the TLS library otherwise. */
   readonly wire?: WireClientOf | undefined;
-  /** What it resumes. */
-  readonly session?: ResumableSession | undefined;
+  /** How its ClientHello differs from the control's. */
+  readonly hello?: HelloChanges | undefined;
+  /** What it resumes: a session of its own kind. */
+  readonly session?: Resumable | undefined;
   /** The first control's trace, once there is one. */
   readonly like: Trace | undefined;
 }
@@ -56,27 +57,13 @@ const PAUSE = 50;
 
 /** Makes connections to an endpoint, each tried again where it was merely reset, or shut at the ClientHello. */
 export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): Meet {
-  const { target, address, protocol, serverCa, timeout = Number.POSITIVE_INFINITY } = endpoint;
+  const { target, address, protocol, timeout = Number.POSITIVE_INFINITY } = endpoint;
   const deadlines = { connect: Math.min(CONNECT, timeout), handshake: Math.min(HANDSHAKE, timeout) };
   let flaky = false;
   return async (client) => {
-    const { version, identity, control, like } = client;
-    const dial: Dial = {
-      address,
-      port: target.port,
-      tls:
-        version === null
-          ? undefined
-          : {
-              version,
-              host: target.host,
-              serverName: serverNameOf(target),
-              alpn: protocol.alpn,
-              identity,
-              serverCa: control ? serverCa : [],
-              wire: wireOf(client, serverNameOf(target), protocol.alpn, outside),
-            },
-    };
+    const { version, control, like } = client;
+    const tls = version === null ? undefined : tlsDial(endpoint, { ...client, version }, outside);
+    const dial: Dial = { address, port: target.port, tls };
     const wait = waitFor(like, protocol, timeout);
     for (let tries = 1; ; tries += 1) {
       const met = await limited(() =>
@@ -103,6 +90,27 @@ function withoutPreamble(trace: Trace, { isPreamble }: Protocol): Trace {
     : trace;
 }
 
+function tlsDial(
+  { target, protocol, serverCa }: Endpoint,
+  client: Client & { readonly version: TlsVersion },
+  outside: Outside,
+): TlsDial {
+  const { version, identity, control, hello = {}, session } = client;
+  const serverName = hello.serverName ?? serverNameOf(target);
+  return {
+    version,
+    host: target.host,
+    serverName,
+    alpn: protocol.alpn,
+    identity,
+    serverCa: control ? serverCa : [],
+    wire: wireOf(client, serverName, protocol.alpn, outside),
+    ciphers: hello.ciphers,
+    psk: hello.psk,
+    session: session instanceof Uint8Array ? session : undefined,
+  };
+}
+
 function wireOf(
   { version, wire, session }: Client,
   serverName: string,
@@ -111,7 +119,8 @@ function wireOf(
 ): Settings | undefined {
   if (wire === undefined || (version !== "1.2" && version !== "1.3")) return undefined;
   const outside = { random, now: () => clock.monotonic() };
-  return wireSettings({ version, serverName, alpn }, wire.attempt, wire.identity, outside, session);
+  const resumed = session instanceof Uint8Array ? undefined : session;
+  return wireSettings({ version, serverName, alpn }, wire.attempt, wire.identity, outside, resumed);
 }
 
 /** Without a word that would explain it. */
@@ -135,6 +144,6 @@ function waitFor(like: Trace | undefined, protocol: Protocol, timeout: number): 
 }
 
 /** RFC 6066 section 3 allows no addresses. */
-function serverNameOf({ host }: Target): string {
+export function serverNameOf({ host }: Target): string {
   return /^[\d.]+$|:/.test(host) ? "" : host;
 }

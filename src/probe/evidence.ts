@@ -10,6 +10,10 @@ export type Presented =
   | { readonly flight: Flight }
   /** An empty Certificate message. */
   | "no-certificate"
+  /** The same, after a ClientHello that is not the control's. */
+  | "other-hello"
+  /** A session to resume; an empty Certificate message where the server does not. */
+  | "session"
   /** Not even a handshake. */
   | "no-tls";
 
@@ -18,9 +22,10 @@ export type Presented =
  * sends an empty Certificate instead; a server that refuses that has not judged the forgery.
  */
 export function unproved(trace: Trace, presented: Presented, inTls: boolean): string | undefined {
-  if (presented === "no-tls" || isFlight(presented)) return undefined;
+  if (presented === "no-tls" || presented === "other-hello" || isFlight(presented)) return undefined;
+  if (presented === "session" && wasResumed(trace)) return undefined;
   const sent = trace.seen.clientCertificates;
-  if (presented === "no-certificate") {
+  if (presented === "no-certificate" || presented === "session") {
     // a service that refuses in its own words did so whether or not TLS asked for a certificate
     return sent?.length === 0 || !inTls ? undefined : "it had asked for no certificate";
   }
@@ -34,6 +39,11 @@ export function unproved(trace: Trace, presented: Presented, inTls: boolean): st
 
 export function isFlight(presented: Presented): presented is { readonly flight: Flight } {
   return typeof presented === "object" && "flight" in presented;
+}
+
+/** The server went on with the session that was offered: it has not shown its certificate again. */
+export function wasResumed({ seen }: Trace): boolean {
+  return seen.version !== undefined && seen.serverFinished && seen.serverCertificates.length === 0;
 }
 
 /** The last alert with which the server ended the connection. */

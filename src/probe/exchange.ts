@@ -1,3 +1,4 @@
+import type { HelloChanges } from "./attack.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { Observation } from "./observe.ts";
 import type { ResumableSession } from "./wire/session-ticket.ts";
@@ -32,6 +33,11 @@ export interface TlsDial {
   readonly serverCa: readonly string[];
   /** By the raw client, in this way; by the TLS library otherwise. */
   readonly wire: Settings | undefined;
+  /** OpenSSL's list of suites, where it is not all that authenticate the server. */
+  readonly ciphers?: string | undefined;
+  readonly psk?: HelloChanges["psk"] | undefined;
+  /** A session of the TLS library's, to resume. */
+  readonly session?: Uint8Array | undefined;
 }
 
 /** The established connection, as a protocol sees it. */
@@ -49,6 +55,9 @@ export interface Channel {
 
 /** What the client does once the connection is established. It returns when nothing more can be learnt. */
 export type Conversation = (channel: Channel) => Promise<void>;
+
+/** A session of the raw client's, or one of the TLS library's in its own form. */
+export type Resumable = ResumableSession | Uint8Array;
 
 /** What only the raw client itself can tell of what it sent. */
 export interface FlightFacts {
@@ -79,8 +88,8 @@ export interface Trace {
   readonly alpn: string | false | undefined;
   /** Of a connection of the raw client. */
   readonly flight: FlightFacts | undefined;
-  /** Sessions of the raw client's that the server lets it resume. */
-  readonly sessions: readonly ResumableSession[];
+  /** Sessions that the server lets the client resume, the last one last. */
+  readonly sessions: readonly Resumable[];
   /** Application bytes, the first `MAX_KEPT` of them. */
   readonly received: Uint8Array;
   /** How many of them had come before the client wrote. */

@@ -1,32 +1,26 @@
 import { type Certificate, parseCertificate } from "../pki/verify/certificate.ts";
 import { FleetsecError } from "../errors.ts";
-import type { Attack, Attempt, Plan, Scene } from "./attack.ts";
-import { presenting } from "./attack.ts";
-import type { Endpoint, Meet } from "./endpoint.ts";
-import type { Forgery } from "./identities/forgery.ts";
-import type { Identity } from "./identities/identity.ts";
+import type { Attack, Scene } from "./attack.ts";
+import { type Endpoint, serverNameOf } from "./endpoint.ts";
 import {
   agree,
   type Controls,
   type Encounter,
   type Judgement,
-  judgeAttempt,
   judgeControl,
   type Setting,
 } from "./verdict.ts";
 import { familiesFor, type KeyFamily } from "./key-family.ts";
-import { withoutCertificate } from "./wire/attempt.ts";
+import {
+  attackAll,
+  judgeAll,
+  judgeMet,
+  type MetAttack,
+  type RoundSetup,
+  type TriedAttack,
+  unlessInterrupted,
+} from "./tried.ts";
 import type { TlsVersion } from "./wire/versions.ts";
-
-/** What a round is made with. */
-export interface RoundSetup {
-  readonly endpoint: Endpoint;
-  readonly meet: Meet;
-  readonly forgery: Forgery;
-  /** Identities that the user supplied, by attack. */
-  readonly supplied: ReadonlyMap<string, Identity>;
-  readonly signal: AbortSignal;
-}
 
 /** Control, attacks, control again: on one TLS version of one endpoint. */
 export interface Round {
@@ -41,27 +35,15 @@ export interface Round {
   readonly complete: boolean;
 }
 
-/** What became of one attack: its clients, or why there were none. */
-export interface TriedAttack {
-  readonly attack: Attack;
-  readonly plan: Plan;
-  /** As far as they were made, in the order of the plan. */
-  readonly judged: readonly (Met & { readonly judgement: Judgement })[];
-}
-
-/** One attempt's connection. */
-export interface Met {
-  readonly attempt: Attempt;
-  readonly encounter: Encounter;
-  /** Why the attempt could not be made: the encounter is what should have led to it. */
-  readonly unmade?: string;
-}
-
-/** @param attacks those that concern this version */
+/**
+ * @param attacks those that concern this version
+ * @param lead a round on another endpoint of the same listener, with sound controls
+ */
 export async function tlsRound(
   setup: RoundSetup,
   version: TlsVersion,
   attacks: readonly Attack[],
+  lead?: Round,
 ): Promise<Round> {
   const setting = settingOf(setup.endpoint, version);
   const judge = (encounter: Encounter) => judgeControl(encounter, setting);
@@ -76,7 +58,14 @@ export async function tlsRound(
   }
   const scene = sceneOf(setup, first, version);
   const before: Controls = { good: good ? [first] : [], sound: false };
-  const met = await attackAll(setup, attacks, scene, version, before, first);
+  const met = await attackAll(setup, attacks, {
+    scene,
+    version,
+    controls: before,
+    first,
+    setting,
+    lead: lead?.tried,
+  });
   const second = await unlessInterrupted(setup.signal, () => control(setup, version, scene.families, first));
   const judgements = [judgement, ...(second === undefined ? [] : [judge(second)])];
   const encounters = [first, ...(second === undefined ? [] : [second])];
@@ -93,15 +82,26 @@ export async function tlsRound(
 }
 
 /** Without TLS there is no control of its own: the answers of a TLS round say what acceptance looks like. */
-export async function plainRound(setup: RoundSetup, attacks: readonly Attack[], like: Round): Promise<Round> {
+export async function plainRound(
+  setup: RoundSetup,
+  attacks: readonly Attack[],
+  like: Round,
+  lead?: Round,
+): Promise<Round> {
   const { controls } = like;
   const [first] = controls.good;
   if (first === undefined) {
     return { version: null, first: undefined, control: [], controls, tried: [], complete: true };
   }
-  const scene: Scene = { forgery: setup.forgery, families: [], serverCertificates: [] };
-  const met = await attackAll(setup, attacks, scene, null, controls, first);
   const setting = settingOf(setup.endpoint, undefined);
+  const met = await attackAll(setup, attacks, {
+    scene: sceneOf(setup, first, null),
+    version: null,
+    controls,
+    first,
+    setting,
+    lead: lead?.tried,
+  });
   return {
     version: null,
     first: undefined,
@@ -150,12 +150,21 @@ async function control(
   return meet({ version, identity, control: true, like: like?.trace });
 }
 
-function sceneOf({ forgery }: RoundSetup, { trace }: Encounter, version: TlsVersion): Scene {
+function sceneOf(
+  { forgery, endpoint, others }: RoundSetup,
+  { trace }: Encounter,
+  version: TlsVersion | null,
+): Scene {
   const { request, serverCertificates } = trace.seen;
+  const asked = version === null || request === undefined ? undefined : familiesFor(request, version);
   return {
     forgery,
-    families: request === undefined ? ["p256"] : familiesFor(request, version),
+    families: asked ?? ["p256"],
     serverCertificates: serverCertificates.flatMap(readable),
+    target: endpoint.target,
+    address: endpoint.address,
+    serverName: serverNameOf(endpoint.target),
+    others,
   };
 }
 
@@ -177,110 +186,4 @@ function controlsOf(
   const good = encounters.filter((_, i) => judgements[i]?.outcome === "accepted");
   const [first, second] = good;
   return { good, sound: first !== undefined && second !== undefined && agree(first, second, setting) };
-}
-
-interface MetAttack {
-  readonly attack: Attack;
-  readonly plan: Plan;
-  readonly met: Met[];
-}
-
-async function attackAll(
-  setup: RoundSetup,
-  attacks: readonly Attack[],
-  scene: Scene,
-  version: TlsVersion | null,
-  controls: Controls,
-  first: Encounter,
-): Promise<MetAttack[]> {
-  const setting = settingOf(setup.endpoint, version ?? undefined);
-  const meetAttempt = (attempt: Attempt) => meetOne(setup, version, attempt, first);
-  const isAccepted = (met: Met) => judgeMet(met, controls, setting).outcome === "accepted";
-  const all = await Promise.all(
-    attacks.map(async (attack): Promise<MetAttack> => {
-      const plan = await planOf(setup, attack, scene);
-      const met: Met[] = [];
-      await unlessInterrupted(setup.signal, async () => {
-        for (const attempt of "attempts" in plan ? plan.attempts : []) {
-          met.push(await meetAttempt(attempt));
-          // one that is accepted says it all
-          if (met.some(isAccepted)) break;
-        }
-      });
-      return { attack, plan, met };
-    }),
-  );
-  await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAttempt));
-  return all;
-}
-
-/** Makes an attempt's connection, and before it the one whose session it resumes. */
-async function meetOne(
-  { meet }: RoundSetup,
-  version: TlsVersion | null,
-  attempt: Attempt,
-  first: Encounter,
-): Promise<Met> {
-  const { wire, identity } = attempt;
-  const client = { version, identity, control: false, like: first.trace };
-  if (wire?.attempt.resumes === undefined) return { attempt, encounter: await meet({ ...client, wire }) };
-  const before = await meet({ ...client, wire: { attempt: withoutCertificate, identity: undefined } });
-  const session = before.trace.sessions.at(-1);
-  if (session === undefined) return { attempt, encounter: before, unmade: "no session was given to resume" };
-  return { attempt, encounter: await meet({ ...client, wire, session }) };
-}
-
-function judgeMet({ attempt, encounter, unmade }: Met, controls: Controls, setting: Setting): Judgement {
-  const judgement = judgeAttempt(encounter, attempt.presented, controls, setting);
-  // where not even that connection could be made, its own judgement says so
-  const led = encounter.trace.flight?.sent === true;
-  return unmade !== undefined && led
-    ? { outcome: "not-applicable", layer: "tls", evidence: unmade }
-    : judgement;
-}
-
-/** A server that serves one client at a time lets the others wait: those are tried again, one by one. */
-async function repeatAlone(
-  all: readonly MetAttack[],
-  meetAttempt: (attempt: Attempt) => Promise<Met>,
-): Promise<void> {
-  for (const { met } of all) {
-    for (const [i, one] of met.entries()) {
-      if (!waitedInVain(one.encounter)) continue;
-      const again = await meetAttempt(one.attempt);
-      met[i] = again;
-      // it is not the others that it waited for
-      if (waitedInVain(again.encounter)) return;
-    }
-  }
-}
-
-function waitedInVain({ trace }: Encounter): boolean {
-  return trace.error === "timeout" || (trace.end === "open" && !trace.established);
-}
-
-async function planOf({ supplied }: RoundSetup, attack: Attack, scene: Scene): Promise<Plan> {
-  const identity = supplied.get(attack.id);
-  return identity === undefined ? attack.plan(scene) : { attempts: [presenting(identity, "as supplied")] };
-}
-
-function judgeAll({ attack, plan, met }: MetAttack, controls: Controls, setting: Setting): TriedAttack {
-  return {
-    attack,
-    plan,
-    judged: met.map((one) => ({ ...one, judgement: judgeMet(one, controls, setting) })),
-  };
-}
-
-/** What was known before an interruption is still worth telling. */
-export async function unlessInterrupted<T>(
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    return undefined;
-  }
 }

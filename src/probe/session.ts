@@ -1,7 +1,6 @@
-import { type FlightFacts, MAX_KEPT } from "./exchange.ts";
+import { type FlightFacts, MAX_KEPT, type Resumable } from "./exchange.ts";
 import type { Tap } from "./tap.ts";
 import { type KeyLog, keyLog } from "./wire/key-log.ts";
-import type { ResumableSession } from "./wire/session-ticket.ts";
 
 /** What runs over a TCP connection: TLS, or nothing. */
 export interface Session {
@@ -17,7 +16,7 @@ export interface Session {
   readonly alpn: string | false | undefined;
   /** Of the raw client; undefined for others. */
   readonly flight?: FlightFacts;
-  readonly sessions?: readonly ResumableSession[];
+  readonly sessions: readonly Resumable[];
   write(bytes: Uint8Array): void;
 }
 
@@ -30,6 +29,7 @@ export function newSession() {
     localFault: undefined as string | undefined,
     untrusted: undefined as string | undefined,
     secrets: keyLog(),
+    sessions: [] as Resumable[],
     alpn: undefined as string | false | undefined,
     keep(bytes: Uint8Array) {
       const have = this.received.length;

@@ -11,6 +11,9 @@ import type { TlsVersion } from "./wire/versions.ts";
 const CIPHERS =
   "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:DEFAULT:@SECLEVEL=0";
 
+/** More than anybody resumes. */
+const MAX_SESSIONS = 8;
+
 /** TLS by the platform's library over a tapped connection. */
 export function tlsSession(network: Network, wire: Tap, dial: TlsDial, changed: () => void): Session {
   const session = newSession();
@@ -38,6 +41,10 @@ export function tlsSession(network: Network, wire: Tap, dial: TlsDial, changed: 
     if (!socket.authorized) session.untrusted = String(socket.authorizationError);
     changed();
   });
+  socket.on("session", (bytes) => {
+    if (session.sessions.length < MAX_SESSIONS) session.sessions.push(bytes);
+    changed();
+  });
   socket.on("data", (bytes) => {
     session.keep(bytes);
     changed();
@@ -50,16 +57,19 @@ export function tlsSession(network: Network, wire: Tap, dial: TlsDial, changed: 
 
 function optionsFor(wire: Tap, dial: TlsDial): ConnectionOptions {
   const version = NODE_VERSIONS[dial.version];
+  const { psk, session } = dial;
   return {
     socket: wire.stream,
     host: dial.host,
     servername: dial.serverName,
     minVersion: version,
     maxVersion: version,
-    ciphers: CIPHERS,
+    ciphers: dial.ciphers ?? CIPHERS,
     ca: [...dial.serverCa],
     // judged by us, after the handshake: an untrusted server is still asked what it accepts
     rejectUnauthorized: false,
+    ...(session === undefined ? {} : { session: Buffer.from(session) }),
+    ...(psk === undefined ? {} : { pskCallback: () => ({ identity: psk.identity, psk: psk.key }) }),
     ...(dial.alpn.length === 0 ? {} : { ALPNProtocols: [...dial.alpn] }),
     ...(dial.identity === undefined ? {} : { cert: dial.identity.certificates, key: dial.identity.key }),
   };

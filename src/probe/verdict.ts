@@ -17,6 +17,8 @@ import {
   INTERNAL_ERROR,
   PROTOCOL_VERSION,
   refusesFlight,
+  UNKNOWN_PSK_IDENTITY,
+  UNRECOGNIZED_NAME,
 } from "./wire/alerts.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
@@ -166,12 +168,19 @@ function notOffered(version: TlsVersion, how: string): Judgement {
   return { outcome: "not-applicable", layer: "tls", evidence: `TLS ${version} is not offered (${how})` };
 }
 
+/** Whether an alert is one that answers what was presented. */
+function refuses(alert: number, presented: Presented): boolean {
+  if (presented === "other-hello") return refusesFlight(alert) || HELLO_ALERTS.has(alert);
+  return isFlight(presented) ? refusesFlight(alert) : isClientRefusal(alert);
+}
+
+const HELLO_ALERTS = new Set([INSUFFICIENT_SECURITY, UNRECOGNIZED_NAME, UNKNOWN_PSK_IDENTITY]);
+
 /** A ClientHello that is not the control's, and an end in place of the ServerHello. */
 function refusesHello({ trace }: Encounter, presented: Presented, { sound }: Controls): boolean {
-  const ended = trace.end === "closed" || trace.end === "reset";
-  return (
-    isFlight(presented) && presented.flight.ownHello && trace.seen.version === undefined && ended && sound
-  );
+  const own = isFlight(presented) ? presented.flight.ownHello : presented === "other-hello";
+  const ended = serverAlert(trace) !== undefined || trace.end === "closed" || trace.end === "reset";
+  return own && trace.seen.version === undefined && trace.localFault === undefined && ended && sound;
 }
 
 /** No answer that the protocol understands. */
@@ -185,8 +194,9 @@ function judgeSilence(
   const alert = serverAlert(trace);
   if (alert !== undefined) {
     const evidence = `alert ${alertName(alert)}`;
-    const refuses = isFlight(presented) ? refusesFlight(alert) : isClientRefusal(alert);
-    return refuses ? { outcome: "refused", layer: "tls", evidence } : inconclusive("tls", evidence);
+    return refuses(alert, presented)
+      ? { outcome: "refused", layer: "tls", evidence }
+      : inconclusive("tls", evidence);
   }
   if (isFlight(presented) && presented.flight.silenceRefuses && trace.end === "open") {
     return controls.good.some((control) => control.answer !== undefined)
@@ -252,7 +262,8 @@ function judgeAnswer(answer: Answer, presented: Presented, controls: Controls, s
   if (meaning === "overloaded") return inconclusive(layer, label);
   if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);
   if (leaks(answer, answers)) return accepted(`${label}, with the control's content`);
-  if (meaning === "granted")
+  // another virtual host may greet everybody in its own words
+  if (meaning === "granted" && presented !== "other-hello")
     return accepted(control === undefined ? label : `${label}; the control: ${control}`);
   const denied =
     meaning === "denied" || meaning === "challenged" || (presented === "no-tls" && sendsToTls(answer));

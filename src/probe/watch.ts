@@ -27,6 +27,8 @@ export function watch(clock: Clock, signal: AbortSignal): Watch {
       const ended = AbortSignal.any([signal, timer.signal]);
       try {
         await Promise.race([met, clock.sleep(ms, ended)]);
+        // a busy process hears of the time first, and of what happened within it afterwards
+        if (!condition()) await clock.sleep(0, ended);
       } finally {
         wake = () => {};
         timer.abort();

@@ -38,3 +38,33 @@ export const modernTls: Fix = {
   node: "https.createServer({ minVersion: 'TLSv1.2' }); no http.createServer on the same port",
   go: "tls.Config{MinVersion: tls.VersionTLS12}, and ListenAndServeTLS only",
 };
+
+/** Sessions must not be taken over between listeners, nor given to whom was not verified. */
+export const noBorrowedSessions: Fix = {
+  nginx:
+    "a ssl_session_cache and ssl_session_ticket_key of its own for each server block that demands certificates; nginx 1.27.4 or later",
+  envoy:
+    "no session_ticket_keys in common with a listener that demands no certificate; disable_stateless_session_resumption and disable_stateful_session_resumption where that cannot be",
+  haproxy: "no tls-ticket-keys in common with a bind line that demands no certificate; no-tls-tickets",
+  node: "rejectUnauthorized: true, and ticketKeys of its own; where authorized is asked: also demand getPeerCertificate().raw",
+  go: "no SetSessionTicketKeys in common with another config; update Go; ask ConnectionState().VerifiedChains",
+};
+
+/** Certificates must be demanded whatever name the client asks for. */
+export const everyName: Fix = {
+  nginx:
+    "ssl_verify_client on; in the default server of the port too; ssl_reject_handshake on; for unknown names",
+  envoy: "require_client_certificate: true in every filter chain of the listener, the default one included",
+  haproxy: "verify required on the bind line, not in a crt-list for some names; strict-sni",
+  node: "requestCert and rejectUnauthorized in createServer itself; SNICallback and addContext change neither",
+  go: "tls.Config.GetConfigForClient must return a config with RequireAndVerifyClientCert for every name",
+};
+
+/** Algorithms that were given up. */
+export const strongSuites: Fix = {
+  nginx: "ssl_ciphers HIGH:!aNULL:!eNULL:!kRSA:!PSK@SECLEVEL=2;",
+  envoy: "tls_params.cipher_suites: its defaults; no list of your own",
+  haproxy: "ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20@SECLEVEL=2",
+  node: "ciphers: its defaults with :@SECLEVEL=2; no pskCallback",
+  go: "tls.Config.CipherSuites: nil, for its defaults; no GODEBUG that brings old ones back",
+};

@@ -1,30 +1,41 @@
 import { type Attack, inEachFamily } from "../attack.ts";
-import { type Issuer, issuerOf, type LeafChanges } from "../identities/forgery.ts";
+import { type Forgery, issuerOf, type LeafChanges, type SigningCa } from "../identities/forgery.ts";
+import type { Identity } from "../identities/identity.ts";
+import type { KeyFamily } from "../key-family.ts";
 
-type FromCa = Omit<Attack, "versions" | "plan" | "takesIdentity"> & {
-  /** What is wrong with the leaf. */
-  readonly changes: Omit<LeafChanges, "family" | "issuer">;
+export const NEEDS_CA =
+  "needs the key of the CA that issued the valid client: --client-ca and --client-ca-key";
+
+type Described = Omit<Attack, "versions" | "plan" | "takesIdentity">;
+
+type BelowCa = Described & {
+  /** A certificate somewhere below the CA. */
+  readonly forge: (forgery: Forgery, ca: SigningCa, family: KeyFamily) => Promise<Identity>;
 };
 
-/** An attack with a certificate that the clients' own CA signed, and that is still not valid. */
-export function fromCa({ changes, ...attack }: FromCa): Attack {
+/** An attack with a certificate that leads up to the clients' own CA, and that is still not valid. */
+export function belowCa({ forge, ...attack }: BelowCa): Attack {
   return {
     ...attack,
     takesIdentity: true,
     versions: ["1.3", "1.2"],
     async plan({ forgery, families }) {
-      if (forgery.ca === undefined) {
-        return {
-          outcome: "not-run",
-          reason: "needs the key of the CA that issued the valid client: --client-ca and --client-ca-key",
-        };
-      }
-      const issuer: Issuer = issuerOf(forgery.ca);
-      return {
-        attempts: await inEachFamily(families, async (family) =>
-          forgery.leaf({ family, issuer, ...changes }),
-        ),
-      };
+      const { ca } = forgery;
+      if (ca === undefined) return { outcome: "not-run", reason: NEEDS_CA };
+      return { attempts: await inEachFamily(families, (family) => forge(forgery, ca, family)) };
     },
   };
+}
+
+type FromCa = Described & {
+  /** What is wrong with the leaf. */
+  readonly changes: Omit<LeafChanges, "family" | "issuer">;
+};
+
+/** One that the clients' own CA signed itself. */
+export function fromCa({ changes, ...attack }: FromCa): Attack {
+  return belowCa({
+    ...attack,
+    forge: (forgery, ca, family) => forgery.leaf({ family, issuer: issuerOf(ca), ...changes }),
+  });
 }

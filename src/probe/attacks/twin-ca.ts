@@ -53,7 +53,7 @@ async function twinOf(
   // the issuer of the topmost certificate is the root, which clients do not send
   for (const certificate of client.chain.toReversed()) {
     const keyId = sameKeyIds ? authorityKeyIdOf(certificate) : undefined;
-    const next = await forgery.authority(family, certificate.issuer.der, keyId, twin);
+    const next = await forgery.authority(family, certificate.issuer.der, { keyId, issuer: twin });
     twin = twin === undefined ? { ...next, chain: [] } : next;
   }
   if (twin === undefined) throw new RangeError("a chain is never empty");

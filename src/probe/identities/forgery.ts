@@ -12,7 +12,14 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
 } from "../../pki/extensions.ts";
-import { generateKey, keySigner, keyTypeOf, type Signer } from "../../pki/keys.ts";
+import {
+  type AnyKeyType,
+  generateKey,
+  type Hash,
+  keySigner,
+  keyTypeOf,
+  type Signer,
+} from "../../pki/keys.ts";
 import { privateKeyPem } from "../../pki/key-file.ts";
 import { encodeName, type NameDer } from "../../pki/name.ts";
 import { oids } from "../../pki/oids.ts";
@@ -58,6 +65,20 @@ export interface LeafChanges {
   readonly validity?: readonly [from: number, to: number];
   /** Extended key usages; the client's unless told, none where empty. */
   readonly purposes?: readonly string[];
+  /** A weaker key than the family's. */
+  readonly keyType?: AnyKeyType;
+  /** Of the issuer's signature; the default of its key unless told. */
+  readonly hash?: Hash;
+}
+
+/** What can be different about a CA. */
+export interface AuthorityChanges {
+  /** Self-signed unless told. */
+  readonly issuer?: Issuer | undefined;
+  /** That of its key unless told. */
+  readonly keyId?: Uint8Array | undefined;
+  readonly pathLength?: number;
+  readonly nameConstraints?: ExtensionDer;
 }
 
 /** Who signs, under which name; `chain` follows the leaf. */
@@ -89,12 +110,11 @@ export interface Forgery {
   /** One key for each family, made when it is first needed. */
   key(family: KeyFamily): Promise<ForgedKey>;
   readonly leaf: (changes: LeafChanges) => Promise<Identity>;
-  /** A CA certificate of any name; self-signed where there is no issuer. */
+  /** A CA certificate of any name. */
   authority(
     family: KeyFamily,
     name: NameDer,
-    keyId?: Uint8Array,
-    issuer?: Issuer,
+    changes?: AuthorityChanges,
   ): Promise<Issuer & { readonly certificate: Uint8Array }>;
 }
 
@@ -104,8 +124,8 @@ export function forgery(material: ForgeryMaterial): Forgery {
   const reissued = new Map<KeyFamily, Promise<Identity | undefined>>();
   const wireClients = new Map<Identity, Promise<WireIdentity>>();
   const keys = new Map<string, Promise<ForgedKey>>();
-  const keyNamed = (name: string, family: KeyFamily) => {
-    const key = keys.get(name) ?? newKey(family);
+  const keyNamed = (name: string, type: AnyKeyType) => {
+    const key = keys.get(name) ?? newKey(type);
     keys.set(name, key);
     return key;
   };
@@ -114,8 +134,10 @@ export function forgery(material: ForgeryMaterial): Forgery {
     issuer,
     validity = [-HOUR, HOUR],
     purposes = [oids.clientAuth],
+    keyType,
+    hash,
   }: LeafChanges) => {
-    const key = await keyNamed(family, family);
+    const key = await keyNamed(keyType ?? family, keyType ?? keyTypes[family]);
     const { spki } = key.signer;
     const der = await buildCertificate(
       {
@@ -133,10 +155,38 @@ export function forgery(material: ForgeryMaterial): Forgery {
           subjectKeyIdentifier(keyIdentifier(spki)),
           ...(issuer.keyId === undefined ? [] : [authorityKeyIdentifier(issuer.keyId)]),
         ],
+        ...(hash === undefined ? {} : { hash }),
       },
       issuer.signer,
     );
     return identity([der, ...issuer.chain], key.pem);
+  };
+  const authority: Forgery["authority"] = async (
+    family,
+    name,
+    { issuer, keyId, pathLength, nameConstraints } = {},
+  ) => {
+    const { signer } = await keyNamed(`authority ${family}`, keyTypes[family]);
+    const id = keyId ?? keyIdentifier(signer.spki);
+    const certificate = await buildCertificate(
+      {
+        serial: randomSerial(random),
+        issuer: issuer?.name ?? name,
+        subject: name,
+        notBefore: now - HOUR,
+        notAfter: now + HOUR,
+        spki: signer.spki,
+        extensions: [
+          basicConstraints({ ca: true, ...(pathLength === undefined ? {} : { pathLength }) }),
+          keyUsage(["keyCertSign", "cRLSign"]),
+          subjectKeyIdentifier(id),
+          authorityKeyIdentifier(issuer?.keyId ?? id),
+          ...(nameConstraints === undefined ? [] : [nameConstraints]),
+        ],
+      },
+      issuer?.signer ?? signer,
+    );
+    return { certificate, name, keyId: id, signer, chain: [certificate, ...(issuer?.chain ?? [])] };
   };
   const controlIn = async (families: readonly KeyFamily[]) => {
     const own = client && familyOf(client);
@@ -160,31 +210,33 @@ export function forgery(material: ForgeryMaterial): Forgery {
       wireClients.set(valid, made);
       return made;
     },
-    key: (family) => keyNamed(family, family),
-    leaf,
-    async authority(family, name, keyId, issuer) {
-      const { signer } = await keyNamed(`authority ${family}`, family);
-      const id = keyId ?? keyIdentifier(signer.spki);
-      const certificate = await buildCertificate(
-        {
-          serial: randomSerial(random),
-          issuer: issuer?.name ?? name,
-          subject: name,
-          notBefore: now - HOUR,
-          notAfter: now + HOUR,
-          spki: signer.spki,
-          extensions: [
-            basicConstraints({ ca: true }),
-            keyUsage(["keyCertSign", "cRLSign"]),
-            subjectKeyIdentifier(id),
-            authorityKeyIdentifier(issuer?.keyId ?? id),
-          ],
-        },
-        issuer?.signer ?? signer,
-      );
-      return { certificate, name, keyId: id, signer, chain: [certificate, ...(issuer?.chain ?? [])] };
-    },
+    key: (family) => keyNamed(family, keyTypes[family]),
+    leaf: once(leaf, ({ issuer, ...changes }) => [issuerTerms(issuer), changes]),
+    authority: once(authority, (family, name, { issuer, ...changes } = {}) => [
+      family,
+      name,
+      issuer && issuerTerms(issuer),
+      changes,
+    ]),
   };
+}
+
+/** What is asked for in the same terms is made once: a run forges the same for each endpoint and version. */
+function once<Args extends readonly unknown[], Made>(
+  make: (...args: Args) => Promise<Made>,
+  termsOf: (...args: Args) => unknown,
+): (...args: Args) => Promise<Made> {
+  const made = new Map<string, Promise<Made>>();
+  return async (...args) => {
+    const terms = JSON.stringify(termsOf(...args));
+    const one = made.get(terms) ?? make(...args);
+    made.set(terms, one);
+    return one;
+  };
+}
+
+function issuerTerms({ name, keyId, signer, chain }: Issuer): readonly unknown[] {
+  return [name, keyId, signer.spki, chain];
 }
 
 /** Undefined for a kind of key that we do not forge. */
@@ -248,7 +300,15 @@ function namesOf(client: Certificate | undefined): ClientNames {
   };
 }
 
-async function newKey(family: KeyFamily): Promise<ForgedKey> {
-  const { privateKey } = await generateKey(family === "rsa" ? "rsa2048" : family);
+const keyTypes: Readonly<Record<KeyFamily, AnyKeyType>> = {
+  p256: "p256",
+  p384: "p384",
+  p521: "p521",
+  rsa: "rsa2048",
+  ed25519: "ed25519",
+};
+
+async function newKey(type: AnyKeyType): Promise<ForgedKey> {
+  const { privateKey } = await generateKey(type);
   return { signer: keySigner(privateKey), pem: privateKeyPem(privateKey) };
 }

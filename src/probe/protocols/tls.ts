@@ -5,8 +5,10 @@ import type { Protocol } from "../protocol.ts";
 /** Means nothing in any protocol, and ends a line in all of them. */
 const WORD = "fleetsec-probe";
 const LINE = Buffer.from(`${WORD}\r\n`);
-/** How long the first control waits for a server that may speak first, and then for its reply. */
-const DISCOVERY = 1000;
+/** How long the first control waits for a server that may speak first. */
+const GREETING = 1000;
+/** And then for its reply: one that comes later is taken for silence. */
+const REPLY = 3000;
 /** An answer is whole when nothing follows for so long. */
 const QUIET = 100;
 const MAX_GATHER = 1000;
@@ -41,8 +43,8 @@ export const rawTls: Protocol = {
 };
 
 async function discover(channel: Channel): Promise<void> {
-  await listen(channel, DISCOVERY, MAX_KEPT);
-  if (channel.received().length === 0) await ask(channel, DISCOVERY, MAX_KEPT);
+  await listen(channel, GREETING, MAX_KEPT);
+  if (channel.received().length === 0) await ask(channel, REPLY, MAX_KEPT);
 }
 
 async function ask(channel: Channel, wait: number, enough: number): Promise<void> {

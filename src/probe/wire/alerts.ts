@@ -51,6 +51,8 @@ export const USER_CANCELED = 90;
 export const NO_RENEGOTIATION = 100;
 export const MISSING_EXTENSION = 109;
 export const UNSUPPORTED_EXTENSION = 110;
+export const UNRECOGNIZED_NAME = 112;
+export const UNKNOWN_PSK_IDENTITY = 115;
 
 export function alertName(description: number): string {
   return alertNames[description] ?? `alert ${description}`;

@@ -84,6 +84,7 @@ async function planOf(
       presented: { flight },
       identity: undefined,
       wire: { attempt, identity: attempt.presents === "valid" ? identity : undefined },
+      ...(attempt.script.earlyData === true ? { resumes: { identity: undefined } } : {}),
     })),
   };
 }
@@ -221,7 +222,7 @@ export const wireAttacks: readonly WireAttack[] = [
     fix: noEarlyData,
     versions: ["1.3"],
     decides: "early-data",
-    attempts: [{ kind: "", presents: "nothing", resumes: "no-certificate", script: { earlyData: true } }],
+    attempts: [{ kind: "", presents: "nothing", script: { earlyData: true } }],
   }),
   attack({
     id: "renegotiation",

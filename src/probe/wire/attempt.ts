@@ -9,8 +9,6 @@ export interface WireAttempt {
   readonly presents: "valid" | "nothing";
   /** The most bytes of the ClientHello in one record. */
   readonly helloFragment?: number;
-  /** Resumes a session that a client without a certificate was given before. */
-  readonly resumes?: "no-certificate";
 }
 
 /** A conforming client without a certificate. */

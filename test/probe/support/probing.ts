@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { systemPlatform } from "../../../src/platform/system.ts";
 import { parseCertificate } from "../../../src/pki/verify/certificate.ts";
-import { attacks } from "../../../src/probe/attacks.ts";
+import { attackNamed, attacks } from "../../../src/probe/attacks.ts";
 import type { Outside } from "../../../src/probe/client.ts";
 import {
   type Forgery,
@@ -110,10 +110,20 @@ export const FORGED = [
   "server-auth-only",
 ];
 
+/** What else a strict server refuses in every run, in the order of the battery. */
+export const CHAINS = ["path-length", "name-constraint", "sha1-signature"];
+export const NAMES = ["no-sni", "unknown-sni", "odd-sni"];
+export const SUITES = ["weak-ciphers", "anonymous-suites", "null-suites", "psk-suites"].map(
+  (id) => `${id}@1.2`,
+);
+
 /** Attacks of the raw client, as `withOutcome` names them, that a strict server refuses by itself. */
 export const FLIGHTS = wireAttacks
   .filter(({ flight }) => flight.decides === "flight")
   .flatMap(({ id, versions }) => versions.map((version) => `${id}@${version}`));
+
+/** Those attacks of the battery. */
+export const selected = (...ids: string[]) => ids.map(attackNamed);
 
 /** Those attacks on both versions, as `withOutcome` names them. */
 export const onBoth = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);

@@ -1,0 +1,30 @@
+import { type Attack, inSessionOf } from "../attack.ts";
+import { type Issuer, issuerOf } from "../identities/forgery.ts";
+import { noBorrowedSessions } from "./fixes.ts";
+
+const DAY = 86_400_000;
+
+/** A client with a forged certificate is given a session, refused, and comes back with that. */
+export const resumeAfterReject: Attack = {
+  id: "resume-after-reject",
+  title: "in the session of a client that was refused",
+  reference: "RFC 8446 section 4.6.1, CVE-2025-68121",
+  meaning: "a session that was given before the certificate was judged is believed afterwards",
+  fix: noBorrowedSessions,
+  weight: "required",
+  takesIdentity: false,
+  versions: ["1.3", "1.2"],
+  async plan({ forgery, families: [family] }) {
+    if (family === undefined) return { attempts: [] };
+    const { signer } = await forgery.key(family);
+    const own: Issuer = { name: forgery.names.subject, keyId: undefined, signer, chain: [] };
+    const selfSigned = await forgery.leaf({ family, issuer: own });
+    const attempts = [inSessionOf({ identity: selfSigned }, "self-signed")];
+    if (forgery.ca !== undefined) {
+      const issuer = issuerOf(forgery.ca);
+      const expired = await forgery.leaf({ family, issuer, validity: [-3 * DAY, -DAY] });
+      attempts.push(inSessionOf({ identity: expired }, "expired"));
+    }
+    return { attempts };
+  },
+};

@@ -1,0 +1,65 @@
+import { type Attack, withHello } from "../attack.ts";
+import { hostPort } from "../target.ts";
+import { everyName } from "./fixes.ts";
+
+type Described = Pick<Attack, "id" | "title" | "reference" | "meaning" | "plan">;
+
+/** A client without a certificate that asks the TLS layer for one name, and the service for another. */
+function serverName(attack: Described): Attack {
+  return { ...attack, fix: everyName, weight: "required", takesIdentity: false, versions: ["1.3", "1.2"] };
+}
+
+const NO_NAME = "the valid client asks for no name either: an address has none";
+
+export const sniHostMismatch = serverName({
+  id: "sni-host-mismatch",
+  title: "no certificate, asking TLS for another target's name",
+  reference: "RFC 6066 section 3, RFC 9110 section 7.4",
+  meaning: "the name in the ClientHello decides on the certificate, the one in the request on the service",
+  async plan({ target, address, others }) {
+    const neighbours = others.filter(
+      (other) =>
+        other.address === address && other.target.port === target.port && other.target.host !== target.host,
+    );
+    if (neighbours.length === 0) {
+      return { outcome: "not-run", reason: "needs a target of another name at the same address and port" };
+    }
+    const names = [...new Set(neighbours.map((other) => other.target.host))];
+    return { attempts: names.map((name) => withHello({ serverName: name }, `as ${name}`)) };
+  },
+});
+
+export const noSni = serverName({
+  id: "no-sni",
+  title: "no certificate, and no server name",
+  reference: "RFC 6066 section 3",
+  meaning: "clients that name no server meet one that demands no certificate",
+  plan: async ({ serverName: name }) =>
+    name === ""
+      ? { outcome: "not-applicable", reason: NO_NAME }
+      : { attempts: [withHello({ serverName: "" })] },
+});
+
+export const unknownSni = serverName({
+  id: "unknown-sni",
+  title: "no certificate, asking TLS for an unknown name",
+  reference: "RFC 6066 section 3",
+  meaning: "clients that name an unknown server meet one that demands no certificate",
+  plan: async () => ({ attempts: [withHello({ serverName: "fleetsec-probe.invalid" })] }),
+});
+
+export const oddSni = serverName({
+  id: "odd-sni",
+  title: "no certificate, asking TLS for the name in an odd spelling",
+  reference: "RFC 6066 section 3, RFC 4343",
+  meaning: "a name in upper case or with a dot at its end leads past the server that demands a certificate",
+  async plan({ target, serverName: name }) {
+    if (name === "") return { outcome: "not-applicable", reason: NO_NAME };
+    const spellings = [
+      { kind: "upper case", odd: name.toUpperCase() },
+      { kind: "a dot at its end", odd: `${name}.` },
+    ].filter(({ odd }) => odd !== name);
+    if (spellings.length === 0) throw new RangeError(`no other spelling of ${hostPort(target)}`);
+    return { attempts: spellings.map(({ kind, odd }) => withHello({ serverName: odd }, kind)) };
+  },
+});

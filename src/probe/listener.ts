@@ -1,0 +1,83 @@
+import type { Attack, Other } from "./attack.ts";
+import type { Forgery } from "./identities/forgery.ts";
+import type { Identity } from "./identities/identity.ts";
+import type { Place } from "./place.ts";
+import { plainRound, type Round, tlsRound } from "./round.ts";
+import { type RoundSetup, unlessInterrupted } from "./tried.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/** What every endpoint of a run is tried with. */
+export interface Trial {
+  readonly attacks: readonly Attack[];
+  readonly forgery: Forgery;
+  /** Identities that the user supplied, by attack. */
+  readonly supplied: ReadonlyMap<string, Identity>;
+  readonly signal: AbortSignal;
+}
+
+/** What became of one place. */
+export interface Tried {
+  readonly place: Place;
+  readonly rounds: readonly Round[];
+  /** Something was left out because of an interruption. */
+  readonly interrupted: boolean;
+}
+
+/** Newest first: it is the one that most clients use. */
+const VERSIONS: readonly TlsVersion[] = ["1.3", "1.2", "1.1", "1.0"];
+
+/**
+ * Tries the places of one listener. What the first one's handshakes have settled is settled for all;
+ * what the service itself said, each place is asked for.
+ * @param others the other listeners of the run
+ */
+export async function tryListener(
+  trial: Trial,
+  places: readonly Place[],
+  others: readonly Other[],
+): Promise<Tried[]> {
+  const tried: Tried[] = [];
+  const left = [...places];
+  let lead: readonly Round[] = [];
+  // until one has served valid clients: only then are the others' handshakes settled
+  for (let next = left.shift(); next !== undefined; next = left.shift()) {
+    const one = await tryPlace(trial, next, others, lead);
+    tried.push(one);
+    lead = [...lead, ...one.rounds];
+    if (one.rounds.some(({ controls }) => controls.sound)) break;
+  }
+  const rest = await Promise.all(left.map((place) => tryPlace(trial, place, others, lead)));
+  return [...tried, ...rest];
+}
+
+async function tryPlace(
+  { attacks, forgery, supplied, signal }: Trial,
+  place: Place,
+  others: readonly Other[],
+  lead: readonly Round[],
+): Promise<Tried> {
+  const { endpoint, meet } = place;
+  const setup: RoundSetup = { endpoint, meet, forgery, supplied, others, signal };
+  const concerning = (version: TlsVersion | null) =>
+    attacks.filter((attack) => attack.versions.includes(version));
+  const leading = (version: TlsVersion | null) =>
+    lead.find((round) => round.version === version && round.controls.sound);
+  const made = await Promise.all(
+    VERSIONS.filter(
+      (version) => version === "1.3" || version === "1.2" || concerning(version).length > 0,
+    ).map((version) =>
+      unlessInterrupted(signal, () => tlsRound(setup, version, concerning(version), leading(version))),
+    ),
+  );
+  const rounds = made.filter((round) => round !== undefined);
+  // the port is dead: every version says so
+  const [round] = rounds;
+  const dead = rounds.every(({ first }) => first?.trace.end === "unconnected");
+  if (dead && round !== undefined) return { place, rounds: [round], interrupted: signal.aborted };
+  const like = rounds.find(({ controls }) => controls.sound);
+  if (like !== undefined && concerning(null).length > 0) {
+    rounds.push(await plainRound(setup, concerning(null), like, leading(null)));
+  }
+  const complete = made.length === rounds.filter(({ version }) => version !== null).length;
+  return { place, rounds, interrupted: !complete || rounds.some(({ complete: done }) => !done) };
+}

@@ -1,0 +1,72 @@
+import { FleetsecError } from "../errors.ts";
+import type { Address } from "../platform/network.ts";
+import type { Outside } from "./client.ts";
+import { type Endpoint, type Meet, meeting } from "./endpoint.ts";
+import type { Limit } from "./limit.ts";
+import { protocolFor } from "./protocols.ts";
+import { hostPort, type Target } from "./target.ts";
+
+/** A target at one of its addresses, and the way to it. */
+export interface Place {
+  readonly endpoint: Endpoint;
+  readonly meet: Meet;
+}
+
+/** How places are found and reached. */
+export interface Reach {
+  /** Addresses to use in place of those that a target's HOST:PORT resolves to. */
+  readonly addresses: ReadonlyMap<string, readonly Address[]>;
+  /** Trusted for servers, PEM. */
+  readonly serverCa: readonly string[];
+  /** Text that only an accepted client sees. */
+  readonly canary: string | undefined;
+  /** Upper bound of each step, in milliseconds. */
+  readonly timeout: number | undefined;
+}
+
+/** Called as connections are made. */
+export type OnProgress = (progress: { readonly target: string; readonly connections: number }) => void;
+
+/** One place for each address of the target's name; none where it does not resolve. */
+export async function placesOf(
+  target: Target,
+  { addresses, serverCa, canary, timeout }: Reach,
+  outside: Outside,
+  limited: Limit,
+  onProgress: OnProgress,
+): Promise<Place[]> {
+  const found = addresses.get(hostPort(target)) ?? (await addressesOf(target, outside));
+  return found.map(({ address }) => {
+    const endpoint: Endpoint = { target, address, protocol: protocolFor(target), serverCa, canary, timeout };
+    return { endpoint, meet: counted(meeting(endpoint, outside, limited), target.url, onProgress) };
+  });
+}
+
+async function addressesOf({ host }: Target, { network }: Outside): Promise<readonly Address[]> {
+  try {
+    return await network.lookup(host);
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "unreachable") return [];
+    throw error;
+  }
+}
+
+function counted(meet: Meet, target: string, onProgress: OnProgress): Meet {
+  let connections = 0;
+  return async (client) => {
+    connections += 1;
+    onProgress({ target, connections });
+    return meet(client);
+  };
+}
+
+/** The places of one listener: all that tells them apart is what is asked after the handshake. */
+export function byListener(places: readonly Place[]): Place[][] {
+  const listeners = new Map<string, Place[]>();
+  for (const place of places) {
+    const { target, address, protocol } = place.endpoint;
+    const key = JSON.stringify([address, target.port, target.host, target.scheme, protocol.alpn]);
+    listeners.set(key, [...(listeners.get(key) ?? []), place]);
+  }
+  return [...listeners.values()];
+}

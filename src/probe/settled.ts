@@ -1,0 +1,33 @@
+import type { Attempt, Plan } from "./attack.ts";
+import { isFlight, serverAlert } from "./evidence.ts";
+import type { Met, TriedAttack } from "./tried.ts";
+import type { Judgement } from "./verdict.ts";
+
+/**
+ * Whether an attack was decided by the handshake alone, before anything was asked: then it ends in the
+ * same way wherever else on the listener it leads. A bare close in TLS 1.3 may be the service's answer
+ * to one path.
+ */
+export function isSettled({ plan, judged }: Pick<TriedAttack, "plan" | "judged">): boolean {
+  if (!("attempts" in plan)) return true;
+  return judged.length === plan.attempts.length && judged.every(inHandshake);
+}
+
+function inHandshake({ attempt, encounter, unmade, judgement }: Met & { readonly judgement: Judgement }) {
+  const { trace } = encounter;
+  const { presented } = attempt;
+  if (judgement.layer !== "tls" || judgement.outcome === "accepted" || presented === "no-tls") return false;
+  if (unmade !== undefined || serverAlert(trace) !== undefined) return true;
+  if (judgement.outcome === "inconclusive") return false;
+  return !trace.seen.serverFinished || (isFlight(presented) && presented.flight.silenceRefuses);
+}
+
+/** The service is asked once by each kind of client: that it knows key families apart was seen already. */
+export function onceForEachKind(plan: Plan): Plan {
+  if (!("attempts" in plan)) return plan;
+  const kinds = new Map<string, Attempt>();
+  for (const attempt of plan.attempts) {
+    if (!kinds.has(attempt.kind)) kinds.set(attempt.kind, attempt);
+  }
+  return { attempts: [...kinds.values()] };
+}

@@ -1,0 +1,165 @@
+import type { Attack, Attempt, Other, Plan, Scene } from "./attack.ts";
+import { presenting } from "./attack.ts";
+import type { Endpoint, Meet } from "./endpoint.ts";
+import type { Forgery } from "./identities/forgery.ts";
+import type { Identity } from "./identities/identity.ts";
+import { isSettled, onceForEachKind } from "./settled.ts";
+import { type Controls, type Encounter, type Judgement, judgeAttempt, type Setting } from "./verdict.ts";
+import { withoutCertificate } from "./wire/attempt.ts";
+import type { TlsVersion } from "./wire/versions.ts";
+
+/** What a round is made with. */
+export interface RoundSetup {
+  readonly endpoint: Endpoint;
+  readonly meet: Meet;
+  readonly forgery: Forgery;
+  /** Identities that the user supplied, by attack. */
+  readonly supplied: ReadonlyMap<string, Identity>;
+  /** The other listeners that are probed. */
+  readonly others: readonly Other[];
+  readonly signal: AbortSignal;
+}
+
+/** What became of one attack: its clients, or why there were none. */
+export interface TriedAttack {
+  readonly attack: Attack;
+  readonly plan: Plan;
+  /** As far as they were made, in the order of the plan. */
+  readonly judged: readonly (Met & { readonly judgement: Judgement })[];
+}
+
+/** One attempt's connection. */
+export interface Met {
+  readonly attempt: Attempt;
+  readonly encounter: Encounter;
+  /** Why the attempt could not be made: the encounter is what should have led to it. */
+  readonly unmade?: string;
+}
+
+export interface MetAttack {
+  readonly attack: Attack;
+  readonly plan: Plan;
+  readonly met: Met[];
+}
+
+/** Where attacks take place: one TLS version of one endpoint, after its first control. */
+export interface Field {
+  readonly scene: Scene;
+  readonly version: TlsVersion | null;
+  readonly controls: Controls;
+  readonly first: Encounter;
+  readonly setting: Setting;
+  /** What was tried on another endpoint of the same listener. */
+  readonly lead: readonly TriedAttack[] | undefined;
+}
+
+/** Tries the attacks side by side, the clients of each in turn. */
+export async function attackAll(
+  setup: RoundSetup,
+  attacks: readonly Attack[],
+  { scene, version, controls, first, setting, lead }: Field,
+): Promise<MetAttack[]> {
+  const meetAttempt = (attempt: Attempt) => meetOne(setup, version, attempt, first);
+  const isAccepted = (met: Met) => judgeMet(met, controls, setting).outcome === "accepted";
+  const all = await Promise.all(
+    attacks.map(async (attack): Promise<MetAttack> => {
+      const before = lead?.find((one) => one.attack.id === attack.id);
+      if (before !== undefined && isSettled(before))
+        return { attack, plan: before.plan, met: [...before.judged] };
+      const plan = before === undefined ? await planOf(setup, attack, scene) : onceForEachKind(before.plan);
+      const met: Met[] = [];
+      await unlessInterrupted(setup.signal, async () => {
+        for (const attempt of "attempts" in plan ? plan.attempts : []) {
+          met.push(await meetAttempt(attempt));
+          // one that is accepted says it all
+          if (met.some(isAccepted)) break;
+        }
+      });
+      return { attack, plan, met };
+    }),
+  );
+  await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAttempt));
+  return all;
+}
+
+/** Makes an attempt's connection, and before it the one whose session it resumes. */
+async function meetOne(
+  { meet }: RoundSetup,
+  version: TlsVersion | null,
+  attempt: Attempt,
+  first: Encounter,
+): Promise<Met> {
+  const { wire, identity, hello, resumes } = attempt;
+  const client = { version, identity, control: false, like: first.trace };
+  const attack = { ...client, wire, hello };
+  if (resumes === undefined) return { attempt, encounter: await meet(attack) };
+  const owner = wire && { attempt: withoutCertificate, identity: undefined };
+  const meetBefore = resumes.at?.meet ?? meet;
+  const before = await meetBefore({ ...client, identity: resumes.identity, wire: owner });
+  const session = before.trace.sessions.at(-1);
+  if (session === undefined) return { attempt, encounter: before, unmade: "no session was given to resume" };
+  return { attempt, encounter: await meet({ ...attack, session }) };
+}
+
+export function judgeMet(
+  { attempt, encounter, unmade }: Met,
+  controls: Controls,
+  setting: Setting,
+): Judgement {
+  // where not even that connection could be made, its own judgement says so
+  const elsewhere = attempt.resumes?.at !== undefined;
+  if (unmade !== undefined && (elsewhere || encounter.trace.seen.version === setting.version)) {
+    return { outcome: "not-applicable", layer: "tls", evidence: unmade };
+  }
+  return judgeAttempt(encounter, attempt.presented, controls, setting);
+}
+
+/** A server that serves one client at a time lets the others wait: those are tried again, one by one. */
+async function repeatAlone(
+  all: readonly MetAttack[],
+  meetAttempt: (attempt: Attempt) => Promise<Met>,
+): Promise<void> {
+  for (const { met } of all) {
+    for (const [i, one] of met.entries()) {
+      if (!waitedInVain(one.encounter)) continue;
+      const again = await meetAttempt(one.attempt);
+      met[i] = again;
+      // it is not the others that it waited for
+      if (waitedInVain(again.encounter)) return;
+    }
+  }
+}
+
+function waitedInVain({ trace }: Encounter): boolean {
+  return trace.error === "timeout" || (trace.end === "open" && !trace.established);
+}
+
+async function planOf({ supplied }: RoundSetup, attack: Attack, scene: Scene): Promise<Plan> {
+  const identity = supplied.get(attack.id);
+  return identity === undefined ? attack.plan(scene) : { attempts: [presenting(identity, "as supplied")] };
+}
+
+export function judgeAll(
+  { attack, plan, met }: MetAttack,
+  controls: Controls,
+  setting: Setting,
+): TriedAttack {
+  return {
+    attack,
+    plan,
+    judged: met.map((one) => ({ ...one, judgement: judgeMet(one, controls, setting) })),
+  };
+}
+
+/** What was known before an interruption is still worth telling. */
+export async function unlessInterrupted<T>(
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import type { TlsOptions, TLSSocket } from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
+import { httpsServer } from "../support/servers.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const SIGALGS = "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256:RSA+SHA256";
+const options = (changes: TlsOptions): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  sigalgs: SIGALGS,
+  minVersion: "TLSv1.2",
+  ...changes,
+});
+
+/** Forgives these errors of the verification. */
+const forgiving = (...errors: readonly string[]) =>
+  httpsServer(options({ rejectUnauthorized: false }), (request, response) => {
+    const { authorized, authorizationError } = request.socket as TLSSocket;
+    const forgiven = errors.includes(String(authorizationError));
+    response.writeHead(authorized || forgiven ? 200 : 403).end("hello");
+  });
+const url = (port: number) => `https://localhost:${port}/`;
+
+describe("a chain that breaks the constraints of a CA in it", () => {
+  const attacks = selected("no-cert", "path-length", "name-constraint");
+
+  test.each([
+    ["PATH_LENGTH_EXCEEDED", "path-length"],
+    // node has no name of its own for a violated name constraint
+    ["UNSPECIFIED", "name-constraint"],
+  ])("%s is forgiven: %s is accepted", async (error, id) => {
+    const endpoint = await probed(world, url(await forgiving(error)), { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth(id));
+  });
+
+  test("is refused by a server that forgives nothing", async () => {
+    const port = await httpsServer(options({ rejectUnauthorized: true }), (_, to) => void to.end("hello"));
+    const endpoint = await probed(world, url(port), { attacks });
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "path-length", "name-constraint"));
+    const evidence = endpoint.attacks.filter(({ id, tls }) => id === "path-length" && tls !== null);
+    expect(
+      evidence.every((one) => one.evidence.includes("(p256, p384, p521, rsa)") || one.tls === "1.3"),
+    ).toBe(true);
+  });
+});
+
+describe("weak algorithms of the right CA", () => {
+  const attacks = selected("no-cert", "weak-key", "sha1-signature");
+  const server = (level: number) =>
+    httpsServer(options({ rejectUnauthorized: true, ciphers: `DEFAULT@SECLEVEL=${level}` }), (_, to) => {
+      to.end("hello");
+    });
+
+  test("are reported where they are accepted, and fail nothing", async () => {
+    const endpoint = await probed(world, url(await server(0)), { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("weak-key", "sha1-signature"));
+    expect(endpoint.verdict).toBe("enforced");
+  });
+
+  test("fail where the user says that they must be refused", async () => {
+    const required = attacks.map((attack) => ({ ...attack, weight: "required" as const }));
+    const endpoint = await probed(world, url(await server(0)), { attacks: required });
+    expect(endpoint.verdict).toBe("bypassed");
+  });
+
+  test("are refused by a server that asks for 112 bits", async () => {
+    const endpoint = await probed(world, url(await server(2)), { attacks });
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "weak-key", "sha1-signature"));
+  });
+
+  test("a server that takes no RSA keys is not asked for one", async () => {
+    const port = await httpsServer(
+      options({ rejectUnauthorized: true, sigalgs: "ecdsa_secp256r1_sha256", maxVersion: "TLSv1.3" }),
+      (_, to) => void to.end("hello"),
+    );
+    const endpoint = await probed(world, url(port), { attacks: selected("no-cert", "weak-key") });
+    expect(withOutcome(endpoint, "not-applicable")).toContain("weak-key@1.3");
+  });
+});

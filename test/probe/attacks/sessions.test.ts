@@ -1,0 +1,126 @@
+import { randomBytes } from "node:crypto";
+import type { TlsOptions, TLSSocket } from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import { probe } from "../../../src/probe/run.ts";
+import { parseTarget } from "../../../src/probe/target.ts";
+import {
+  newWorld,
+  onBoth,
+  outside,
+  probed,
+  requestFor,
+  selected,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
+import { httpsServer } from "../support/servers.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const options = (changes: TlsOptions = {}): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  sigalgs: "ecdsa_secp256r1_sha256",
+  ...changes,
+});
+
+/** Serves whom `admits` says; 403 to others. */
+const serving = (admits: (socket: TLSSocket) => boolean, changes: TlsOptions = {}) =>
+  httpsServer(options({ rejectUnauthorized: false, ...changes }), (request, response) => {
+    response.writeHead(admits(request.socket as TLSSocket) ? 200 : 403).end("hello");
+  });
+const strict = (changes: TlsOptions = {}) =>
+  httpsServer(options({ rejectUnauthorized: true, ...changes }), (_request, response) => {
+    response.end("hello");
+  });
+
+const attacks = selected("no-cert", "resume-no-cert", "resume-after-reject");
+const url = (port: number) => `https://localhost:${port}/`;
+
+describe("a session of a client that was not let in", () => {
+  test("Node calls its owner authorised afterwards, in TLS 1.3", async () => {
+    const port = await serving(({ authorized }) => authorized);
+    const endpoint = await probed(world, url(port), { attacks });
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted")).toEqual(["resume-no-cert@1.3"]);
+    expect(withOutcome(endpoint, "refused")).toEqual([
+      ...onBoth("no-cert"),
+      "resume-no-cert@1.2",
+      ...onBoth("resume-after-reject"),
+    ]);
+  });
+
+  test("unless the certificate itself is asked for", async () => {
+    const port = await serving(
+      (socket) => socket.authorized && (socket.getPeerCertificate().raw as Buffer | undefined) !== undefined,
+    );
+    const endpoint = await probed(world, url(port), { attacks });
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "refused")).toEqual(
+      onBoth("no-cert", "resume-no-cert", "resume-after-reject"),
+    );
+  });
+
+  test("a service that trusts every resumed session is open to all of them", async () => {
+    const port = await serving((socket) => socket.authorized || socket.isSessionReused());
+    const endpoint = await probed(world, url(port), { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("resume-no-cert", "resume-after-reject"));
+  });
+
+  test("a server that lets nobody in gives no session, and without tickets nobody resumes", async () => {
+    const endpoint = await probed(world, url(await strict()), { attacks });
+    expect(endpoint.verdict).toBe("enforced");
+    const resumed = endpoint.attacks.filter(({ id, tls }) => id === "resume-no-cert" && tls !== null);
+    const none = ["not-applicable", "no session was given to resume"];
+    expect(resumed.map(({ outcome, evidence }) => [outcome, evidence])).toEqual([none, none]);
+  });
+});
+
+describe("a session of another listener", () => {
+  /** What the second of two listeners does with the first one's sessions. */
+  async function second(first: TlsOptions, other: TlsOptions) {
+    const [lax, port] = [
+      await httpsServer(options(first), (_, to) => void to.end("hi")),
+      await strict(other),
+    ];
+    const request = requestFor(world, url(port), { attacks: selected("no-cert", "resume-cross-host") });
+    const targets = [parseTarget(url(lax)), ...request.targets];
+    const { endpoints } = await probe({ ...request, targets }, outside, () => {});
+    const found = endpoints.find(({ target }) => target === url(port));
+    if (found === undefined) throw new Error("no endpoint");
+    return found;
+  }
+
+  test("opens a strict Node that shares the keys of its tickets with a lax one, in TLS 1.3", async () => {
+    const ticketKeys = randomBytes(48);
+    const endpoint = await second({ requestCert: false, ticketKeys }, { ticketKeys });
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted")).toEqual(["resume-cross-host@1.3"]);
+    expect(endpoint.reasons[0]).toMatch(/from localhost:\d+ at 127\.0\.0\.1/);
+  });
+
+  test("is worth nothing where each has keys of its own", async () => {
+    const endpoint = await second({ requestCert: false }, {});
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "resume-cross-host"));
+  });
+
+  test("that gives none, or has no such version, says nothing about this one", async () => {
+    const endpoint = await second({ rejectUnauthorized: true, maxVersion: "TLSv1.2" }, {});
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "not-applicable")).toEqual(onBoth("resume-cross-host"));
+  });
+
+  test("needs another target", async () => {
+    const endpoint = await probed(world, url(await strict()), {
+      attacks: selected("no-cert", "resume-cross-host"),
+    });
+    expect(withOutcome(endpoint, "not-run")).toEqual(expect.arrayContaining(onBoth("resume-cross-host")));
+    expect(endpoint.verdict).toBe("enforced");
+  });
+});
