@@ -1,5 +1,6 @@
 import type { Finding } from "../logs/verify/finding.ts";
 import type { Verification } from "../logs/verify/verification.ts";
+import { verifyLogsBody } from "./html/verify-logs.ts";
 import type { Check, Report, Rule } from "./report.ts";
 import { verifyLogsDocument } from "./verify-logs.ts";
 import { LOG_RULES } from "./verify-logs-rules.ts";
@@ -50,6 +51,7 @@ export function verifyLogsReport(
       ...unestablished.map((reason) => check(COMPLETE, "inconclusive", reason, reason)),
       anchorCheck(result, check),
     ],
+    body: () => verifyLogsBody(result),
   };
 }
 

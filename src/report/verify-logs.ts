@@ -92,7 +92,7 @@ function facts(result: Verification, columns: number): string {
   return rows.map(([label, text]) => `${label.padEnd(indent)}${wrapped(text, columns, indent)}`).join("\n");
 }
 
-function checkedText({ leaves, checked }: Verification): string {
+export function checkedText({ leaves, checked }: Verification): string {
   const { batches, records, bytes, deep } = checked;
   const inBytes = `in ${count(bytes, "byte", "bytes")}`;
   if (leaves === "records") return `${count(records, "leaf", "leaves")} ${inBytes}`;
@@ -100,7 +100,7 @@ function checkedText({ leaves, checked }: Verification): string {
   return `${count(batches, "batch", "batches")} with ${count(records, "record", "records")} ${inBytes}; ${trees}`;
 }
 
-function anchorText({ kind, size, source, since }: AnchorUsed): string {
+export function anchorText({ kind, size, source, since }: AnchorUsed): string {
   const of = `the checkpoint of size ${number(size)}`;
   switch (kind) {
     case "kept":
@@ -146,8 +146,8 @@ function findingText(finding: Finding, unit: string, style: Style, columns: numb
   ].join("\n");
 }
 
-/** What the verdict says and does not say, in plain words. */
-function meaning(result: Verification): string[] {
+/** What the verdict says and does not say, in plain words: what begins with `Established:` is. */
+export function meaning(result: Verification): string[] {
   const { verdict, leaves, log, anchors, checked, kept } = result;
   const units = leaves === "batches" ? "Batches" : "Leaves";
   const size = log?.size ?? 0;
@@ -198,7 +198,7 @@ function wrapped(text: string, columns: number, indent = 0): string {
   return wrap(text, columns - indent).join(`\n${" ".repeat(indent)}`);
 }
 
-function base64(bytes: Uint8Array): string {
+export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64");
 }
 
@@ -207,14 +207,14 @@ function short(digest: string): string {
 }
 
 /** With commas at the thousands. `toLocaleString` does it too, but takes 30 ms the first time. */
-function number(n: number): string {
+export function number(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-function count(n: number, one: string, many: string): string {
+export function count(n: number, one: string, many: string): string {
   return `${number(n)} ${n === 1 ? one : many}`;
 }
 
-function minute(milliseconds: number): string {
+export function minute(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

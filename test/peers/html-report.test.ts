@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
@@ -6,6 +6,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { html } from "../../src/report/formats/html.ts";
 import { probeReport } from "../../src/report/probe-report.ts";
 import type { Report } from "../../src/report/report.ts";
+import { verifyLogsReport } from "../../src/report/verify-logs-report.ts";
+import { alteredLog, intactLog } from "../report/support/audited-logs.ts";
 import { manyFacedProbe } from "../report/support/fixtures.ts";
 import { scratch } from "../support/scratch.ts";
 import { axeFaults, launchChromium, withPage } from "./browser.ts";
@@ -17,6 +19,8 @@ const { body: _, ...plain } = probe;
 const pages: readonly (readonly [string, Report])[] = [
   ["probe", probe],
   ["a command without a page of its own", { ...plain, command: "logs lint" }],
+  ["an intact log", verifyLogsReport(await intactLog(), { ...context, store: "audit-log" })],
+  ["an altered log", verifyLogsReport(await alteredLog(), { ...context, store: "audit-log" })],
 ];
 
 describeWithEngines(["chromium"], "HTML reports in Chromium", ({ chromium }) => {
@@ -41,6 +45,17 @@ describeWithEngines(["chromium"], "HTML reports in Chromium", ({ chromium }) => 
       expect(await axeFaults(browser, file, { scheme: "dark", width: 400 })).toEqual([]);
     },
   );
+
+  // FLEETSEC_SCREENSHOTS=docs/images makes the documentation's pictures anew
+  const pictures = process.env["FLEETSEC_SCREENSHOTS"];
+  test.runIf(pictures !== undefined).each(pages)("a picture of %s", async (name, report) => {
+    const viewing = { scheme: "light", width: 1000 } as const;
+    await withPage(browser, written(report), viewing, async (page) => {
+      const path = join(pictures ?? "", `${name.replaceAll(" ", "-")}.png`);
+      await page.screenshot({ path, clip: { x: 0, y: 0, width: 1000, height: 1150 }, fullPage: true });
+      expect(statSync(path).size).toBeGreaterThan(10_000);
+    });
+  });
 
   test("axe would find one", { timeout: 120_000 }, async () => {
     const file = written(probe, (page) => page.replace('<html lang="en">', "<html>"));

@@ -14,6 +14,7 @@ import type { StoredLeaf } from "./leaf-source.ts";
 import type { Pace } from "./pace.ts";
 import { hashOfFile, readRecords } from "./read-records.ts";
 import type { StoreReader } from "./store.ts";
+import { collectTimeline, type Timeline } from "./timeline.ts";
 import type { VerifyRequest } from "./verification.ts";
 
 export interface BatchesSource {
@@ -41,6 +42,7 @@ export interface BatchTotals {
   };
   /** When the newest batch was closed, in seconds since the epoch. */
   readonly newest: number | undefined;
+  readonly timeline: Timeline;
 }
 
 /** Goes through the leaves in order and compares each batch with its leaf. */
@@ -50,6 +52,7 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
   const checked = { batches: 0, records: 0, bytes: 0, skipped: 0 };
   const present = new Set(source.inventory.batches);
   const batchesOf = lookUpBatches(source);
+  const timeline = collectTimeline(source.size);
   let done = 0;
   const underway: { readonly leaf: BatchLeaf; readonly digest: ReturnType<DigestBatch> }[] = [];
   const settle = async (): Promise<void> => {
@@ -66,8 +69,11 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
   };
   for await (const leaf of judgeLeaves(source)) {
     const said = chain.next(leaf);
-    if (!present.has(leaf.seq)) continue;
-    if (said !== undefined && !isWithin(said, source.request)) {
+    const skipped = said !== undefined && !isWithin(said, source.request);
+    const isThere = present.has(leaf.seq);
+    timeline.add(leaf.seq, said, isThere ? (skipped ? "skipped" : "present") : "missing");
+    if (!isThere) continue;
+    if (skipped) {
       checked.skipped += 1;
       continue;
     }
@@ -81,7 +87,7 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
     if (underway.length >= source.abreast) await settle();
   }
   while (underway.length > 0) await settle();
-  return { checked, newest: chain.newest() };
+  return { checked, newest: chain.newest(), timeline: timeline.timeline() };
 }
 
 /** Goes through the leaves of a log whose leaves are the records themselves. */
@@ -92,7 +98,7 @@ export async function judgeRecords(source: BatchesSource): Promise<BatchTotals> 
     checked.records += 1;
     checked.bytes += bytes.length;
   }
-  return { checked, newest: undefined };
+  return { checked, newest: undefined, timeline: collectTimeline(0).timeline() };
 }
 
 function isWithin({ from, to }: BatchLeaf, { since, until }: BatchesSource["request"]): boolean {

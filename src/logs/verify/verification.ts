@@ -1,5 +1,7 @@
 import type { Anchor } from "./anchors.ts";
 import type { Finding, FindingCode } from "./finding.ts";
+import type { SignatureType } from "../verifier-key.ts";
+import type { Timeline } from "./timeline.ts";
 import type { Trust } from "./trust.ts";
 
 /** What is asked of a verification. Paths are absolute, times in seconds since the epoch. */
@@ -73,6 +75,19 @@ export interface Verification {
   readonly unestablished: readonly string[];
   /** What became of the auditor's own checkpoint. */
   readonly kept: KeptOutcome;
+  /** The keys that were believed. */
+  readonly keys: readonly TrustedKey[];
+  /** The batches in time; nothing for leaves that are records. */
+  readonly timeline: Timeline;
+}
+
+/** A key of the trust file. */
+export interface TrustedKey {
+  /** Name and key id. */
+  readonly name: string;
+  readonly type: SignatureType;
+  /** Whether the newest checkpoint carries its signature. */
+  readonly signed: boolean;
 }
 
 export interface KeptOutcome {

@@ -19,8 +19,17 @@ import { judgeWitnesses } from "./judge-witnesses.ts";
 import { keep, type Kept, keptLeavesOf, readKept } from "./kept.ts";
 import { type Pace, paceOf } from "./pace.ts";
 import { type Proof, proveHashes } from "./prove.ts";
+import { keyName } from "./signed-checkpoint.ts";
 import { type StoreReader, storeReader } from "./store.ts";
-import type { AnchorUsed, KeptOutcome, Verdict, Verification, VerifyRequest } from "./verification.ts";
+import type { Trust } from "./trust.ts";
+import type {
+  AnchorUsed,
+  KeptOutcome,
+  TrustedKey,
+  Verdict,
+  Verification,
+  VerifyRequest,
+} from "./verification.ts";
 
 export interface VerifyParts {
   readonly files: Files;
@@ -132,7 +141,24 @@ async function judge(context: Context): Promise<Verification> {
     omitted: findings.omitted(),
     unestablished: unestablishedOf(context, totals),
     kept: outcome,
+    keys: keysOf(request.trust, history),
+    timeline: totals.timeline,
   };
+}
+
+function keysOf({ logs, witnesses }: Trust, { current }: Pick<History, "current">): TrustedKey[] {
+  return [
+    ...logs.map((key) => ({
+      name: keyName(key),
+      type: key.type,
+      signed: current?.keys.includes(key) ?? false,
+    })),
+    ...[...witnesses].map(([name, key]) => ({
+      name: `${name} (${keyName(key)})`,
+      type: key.type,
+      signed: current?.cosigned.has(name) ?? false,
+    })),
+  ];
 }
 
 /** How batches are digested, and how many at once: on other threads where that is faster. */
@@ -191,6 +217,8 @@ function verifyNothing(request: VerifyRequest, { files }: VerifyParts, findings:
     omitted: findings.omitted(),
     unestablished: [],
     kept: { before: kept?.checkpoint.size, now: "not", path: kept?.path },
+    keys: keysOf(request.trust, { current: undefined }),
+    timeline: { spans: [], pauses: [] },
   };
 }
 

@@ -61,7 +61,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .attacks .more p { margin: .5rem 0; }
 .soft { color: var(--soft); } .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 section.endpoint > h3 { font-size: 1.05rem; margin: 1.5rem 0 .25rem; } section.endpoint > p { margin: .25rem 0; }
-.timeline { width: 100%; height: auto; display: block; }
+.timeline { width: 100%; min-width: 40rem; height: auto; display: block; padding: .5rem 0; }
 .timeline text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 .timeline .batch { fill: var(--good); } .timeline .skipped { fill: var(--soft); opacity: .55; } .timeline .fault { fill: var(--bad); } .timeline .axis { stroke: var(--line); }
 .timeline .hole { fill: var(--bad-bg); stroke: var(--bad); stroke-dasharray: 3 2; } .timeline .quiet { fill: var(--plain-bg); } .timeline .anchor { stroke: var(--link); stroke-width: 2; } .timeline .anchor-text { fill: var(--link); }
@@ -76,7 +76,7 @@ section.endpoint > h3 { font-size: 1.05rem; margin: 1.5rem 0 .25rem; } section.e
   :root { --page: #fff; --text: #000; --soft: #444; --line: #999; --panel: #fff; --link: #000; --good: #0f6b34; --bad: #a4131f; --unsure: #7a4b00; --good-bg: #fff; --bad-bg: #fff; --unsure-bg: #fff; --plain-bg: #fff; color-scheme: light; }
   body { font-size: 10pt; } main, header { max-width: none; padding: 0; } header.verdict { padding: 0 0 .5rem; }
   details::details-content { content-visibility: visible; block-size: auto; }
-  .attacks .row, .attacks details { break-inside: avoid; } .scroll { overflow: visible; } h2, h3 { break-after: avoid; }
+  .attacks .row, .attacks details { break-inside: avoid; } .scroll { overflow: visible; } .timeline { min-width: 0; } h2, h3 { break-after: avoid; }
   .chip { border: 1px solid currentColor; }
 }
 `;
