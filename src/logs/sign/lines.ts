@@ -6,7 +6,7 @@ import type { InputPosition } from "./state.ts";
 
 /** The longest record, in bytes without its newline. */
 export const MAX_RECORD = 1 << 20;
-const BLOCK = 1 << 20;
+const BLOCK = 1 << 16;
 
 /** Where bytes come from. */
 export interface ByteSource {
