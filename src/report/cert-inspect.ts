@@ -1,6 +1,8 @@
 import type { CertificateDescription } from "../pki/verify/describe.ts";
+import type { GatewayView } from "../pki/verify/gateway-view.ts";
 import { escapeText } from "./escape.ts";
 import { fields } from "./fields.ts";
+import { gatewayMembers, gatewayText } from "./gateway-view.ts";
 import { roughDuration } from "./relative-time.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
@@ -21,16 +23,23 @@ export interface CertInspectResult {
   readonly source: CertificateSource;
   /** At least one; the first is the one in question. */
   readonly certificates: readonly CertificateDescription[];
+  /** Of the first; undefined where nothing is trusted. */
+  readonly gateway: GatewayView | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
 }
 
-export function certInspectDocument({ source, certificates }: CertInspectResult): object {
-  return { schema: "fleetsec.cert-inspect/v1", source, certificates };
+export function certInspectDocument({ source, certificates, gateway }: CertInspectResult): object {
+  return {
+    schema: "fleetsec.cert-inspect/v1",
+    source,
+    certificates,
+    ...(gateway === undefined ? {} : { gateway: gatewayMembers(gateway) }),
+  };
 }
 
 export function certInspectText(
-  { source, certificates, at }: CertInspectResult,
+  { source, certificates, gateway, at }: CertInspectResult,
   columns: number,
   style: Style,
 ): string {
@@ -48,6 +57,7 @@ export function certInspectText(
     fields(lines),
     ...chainText(others, at, columns),
     ...defectsText(first, columns, style),
+    ...(gateway === undefined ? [] : gatewayText(gateway, columns, style)),
   ].join("\n");
 }
 

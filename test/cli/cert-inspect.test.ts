@@ -16,6 +16,7 @@ import { encodePem } from "../../src/pki/pem.ts";
 import { systemPlatform } from "../../src/platform/system.ts";
 import { DAY, forge, HOUR, type Identity, newKey, NOW, type Spec } from "../pki/verify/forge.ts";
 import { type CliOptions, runCli } from "../support/cli.ts";
+import { testProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
 import { scratch } from "../support/scratch.ts";
 
@@ -297,5 +298,112 @@ describe("cert inspect HOST:PORT", () => {
       code: 2,
       document: { code: "usage" },
     });
+  });
+});
+
+describe("what a gateway would make of it", () => {
+  async function project() {
+    const made = testProject();
+    await made.run(["ca", "init", "--insecure-dev-key"]);
+    const issue = async (name: string, role: string, ...flags: string[]) =>
+      (await made.json(["cert", "issue", name, "--role", role, ...flags])).document.files.cert as string;
+    const look = async (path: string, ...flags: string[]) => {
+      const result = await made.json(["cert", "inspect", path, ...flags]);
+      expect([result.code, schemaErrors(result.document)]).toEqual([0, []]);
+      return result.document.gateway;
+    };
+    return { made, issue, look };
+  }
+  const codes = ({ reasons }: { reasons: { code: string }[] }) => reasons.map(({ code }) => code);
+
+  test("a client is let in, and the policy sees who it is", async () => {
+    const { issue, look } = await project();
+    const { client, server } = await look(await issue("truck-1", "fleet-edge"));
+    expect(client).toEqual({
+      outcome: "accepted",
+      reasons: [],
+      policy: {
+        roles: ["vehicle_agent"],
+        spiffeId: "spiffe://fleet.internal/fleet-edge/truck-1",
+        vehicle: "truck-1",
+        denials: [],
+      },
+    });
+    expect([server.outcome, codes(server)]).toEqual(["refused", ["extended-key-usage"]]);
+  });
+
+  test("a server is accepted as one, and is no client", async () => {
+    const { issue, look } = await project();
+    const { client, server } = await look(await issue("gateway", "gateway"));
+    expect(server).toEqual({ outcome: "accepted", reasons: [] });
+    expect([client.outcome, client.policy.denials]).toEqual([
+      "refused",
+      ["not_a_client_certificate", "no_role"],
+    ]);
+  });
+
+  test("a revoked one is refused, and one of another CA; without CRLs in time it is not known", async () => {
+    const { made, issue, look } = await project();
+    const path = await issue("truck-1", "fleet-edge");
+    expect((await look(path)).client.outcome).toBe("accepted");
+    const later = { clock: { ...system.clock, now: () => Date.now() + 8 * DAY } };
+    const longLived = await made.json(["cert", "inspect", path], later);
+    expect(codes(longLived.document.gateway.client)).toContain("expired");
+    await made.run(["cert", "revoke", "truck-1"]);
+    expect(codes((await look(path)).client)).toEqual(["revoked"]);
+    const other = await project();
+    expect(codes((await look(await other.issue("truck-1", "fleet-edge"))).client)).toEqual(["no-path"]);
+  });
+
+  test("--ca and --crl stand in for the project's", async () => {
+    const { made, issue, look } = await project();
+    const path = await issue("truck-1", "fleet-edge");
+    const ca = join(made.directory, ".fleetsec/ca/bundle.pem");
+    const bundle = path.replace("cert.pem", "bundle.pem");
+    expect((await look(bundle, "--ca", ca)).client.outcome).toBe("accepted");
+    const elsewhere = scratch();
+    writeFileSync(join(elsewhere, "crl.pem"), "");
+    const { code } = await made.json([
+      "cert",
+      "inspect",
+      bundle,
+      "--ca",
+      ca,
+      "--crl",
+      join(elsewhere, "crl.pem"),
+    ]);
+    expect(code).toBe(2);
+    const outside = await runCli(["cert", "inspect", bundle, "--ca", ca, "--json"], { cwd: elsewhere });
+    const { gateway } = JSON.parse(outside.stdout);
+    expect(gateway.client).toEqual({ outcome: "accepted", reasons: [] });
+    expect(
+      JSON.parse((await runCli(["cert", "inspect", bundle, "--json"], { cwd: elsewhere })).stdout),
+    ).not.toHaveProperty("gateway");
+  });
+
+  test("in text of 80 columns, with the reasons of a refusal and of a denial", async () => {
+    const { made, issue } = await project();
+    const texts: string[] = [];
+    for (const [name, role] of [
+      ["truck-1", "fleet-edge"],
+      ["gateway", "gateway"],
+    ] as const) {
+      texts.push((await made.run(["cert", "inspect", await issue(name, role)])).stdout);
+    }
+    expect(texts[0]).toContain(
+      "\nwhat a gateway would make of it\n  as a client  accepted\n    OPA sees   SPIFFE ID ",
+    );
+    expect(texts[0]).toContain("    OPA allows what the roles are granted\n  as a server  refused\n");
+    expect(texts[1]).toContain("  as a client  refused\n               it is not meant for TLS clients");
+    for (const line of texts.join("\n").split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test("a project that cannot be read does not keep a certificate from being shown", async () => {
+    const { made, issue } = await project();
+    const path = await issue("truck-1", "fleet-edge");
+    writeFileSync(join(made.directory, "fleetsec.yaml"), "version: 2\n");
+    const { code, stdout, stderr } = await made.run(["cert", "inspect", path]);
+    expect([code, stdout.includes("gateway")]).toEqual([0, false]);
+    expect(stderr).toMatch(/^fleetsec: warning: what a gateway would make of it is not known: /);
   });
 });

@@ -4,9 +4,9 @@ import { FleetsecError } from "../../errors.ts";
 import type { Purpose } from "../../pki/verify/request.ts";
 import type { FileVerdict, FilesRequest } from "../../pki/verify/verify-files.ts";
 import type { Cli, Define } from "../command.ts";
-import { findProject } from "../project.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "../reports.ts";
 import { version } from "../version.ts";
+import { projectTrust } from "./trust.ts";
 
 interface Flags extends ReportFlags {
   readonly purpose?: string;
@@ -65,34 +65,6 @@ async function requestOf(cli: Cli, paths: readonly string[], flags: Flags): Prom
     purpose: purposeFlag(flags.purpose),
     peer: flags.name === undefined ? undefined : parsePeerName(flags.name),
     at: flags.at === undefined ? cli.platform.clock.now() : timeFlag(flags.at),
-  };
-}
-
-/** The roots, intermediates and CRLs of the project's own CA, where there is one. */
-async function projectTrust(
-  cli: Cli,
-): Promise<Pick<FilesRequest, "anchors" | "untrusted" | "crls"> | undefined> {
-  const project = findProject(cli);
-  if (project === undefined) return undefined;
-  const { layoutFor, serviceChain } = await import("../../pki/state.ts");
-  const { issuingCertificates } = await import("../../pki/authority.ts");
-  const { files } = cli.platform;
-  const { pki, state } = project.config;
-  const layout = layoutFor(resolve(project.directory, state), pki.issuer);
-  if (pki.trust_anchor !== undefined && pki.issuer !== "local") {
-    const present = (path: string) => (files.kind(path) === undefined ? [] : [path]);
-    const [crl] = present(layout.crl);
-    return {
-      anchors: [resolve(project.directory, pki.trust_anchor)],
-      untrusted: present(serviceChain(layout)),
-      crls: crl === undefined ? undefined : [crl],
-    };
-  }
-  if (files.kind(layout.trustBundle) === undefined) return undefined;
-  return {
-    anchors: [layout.trustBundle],
-    untrusted: issuingCertificates(files, layout),
-    crls: [layout.crl],
   };
 }
 
