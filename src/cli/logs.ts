@@ -71,10 +71,12 @@ export const define: Define = (command, bind) => {
     )
     .option("--store <dir>", "the log's store (default: logs.store)")
     .option("--trust <file>", "the log's .pub file: only what its keys signed is published")
-    .requiredOption(
+    .option(
       "--to <place...>",
       "a directory, git:REPO#BRANCH:FOLDER, an http(s):// URL (PUT), or s3://BUCKET/PREFIX",
     )
+    .option("--tsa <url>", "an RFC 3161 authority, whose time-stamp is kept in the store")
+    .option("--tsa-ca <file>", "certificates of the authorities to trust (PEM); needed with --tsa")
     .option("--retain <duration>", "how long S3 locks the checkpoint in COMPLIANCE mode (default: 365d)")
     .action(bind(async (cli, flags: AnchorFlags) => (await import("./logs/anchor.ts")).anchor(cli, flags)));
   command

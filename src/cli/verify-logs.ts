@@ -18,6 +18,7 @@ interface VerifyFlags extends ReportFlags {
   readonly state?: string;
   readonly deep?: true;
   readonly tlog?: string;
+  readonly tsaCa?: string;
   readonly threads?: string;
 }
 
@@ -37,6 +38,7 @@ export const define: Define = (command, bind) => {
       "a checkpoint kept elsewhere: a file, a directory of them, git:REPO#REF:FOLDER, a URL, s3://BUCKET/PREFIX; repeatable",
       (source: string, sources: readonly string[] | undefined) => [...(sources ?? []), source],
     )
+    .option("--tsa-ca <file>", "certificates of the time-stamping authorities to trust (PEM)")
     .option("--since <time>", "read only records of batches from then on: RFC 3339, or 24h for that long ago")
     .option("--until <time>", "read only records of batches up to then")
     .option("--max-age <duration>", "the newest batch must not be older")
@@ -119,6 +121,10 @@ async function requestOf(
     maxAge: flags.maxAge === undefined ? undefined : durationFlag(flags.maxAge, "--max-age"),
     deepUpTo: flags.deep === true ? Number.POSITIVE_INFINITY : DEEP_BY_DEFAULT,
     threads: threadsOf(flags.threads, cli.platform.threads),
+    timestampAuthorities:
+      flags.tsaCa === undefined
+        ? undefined
+        : (await import("./timestamp-authorities.ts")).timestampAuthorities(cli, flags.tsaCa),
     allowUnanchored: flags.allowUnanchored === true,
   };
 }

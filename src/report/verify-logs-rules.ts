@@ -63,6 +63,10 @@ export const LOG_RULES: Readonly<Record<FindingCode, { readonly title: string; r
       title: "an anchored checkpoint is not locked as it should be",
       meaning: "whoever owns the bucket could have replaced it",
     },
+    TSR_INVALID: {
+      title: "a time-stamp token does not hold",
+      meaning: "it proves nothing about when the log had this state",
+    },
     TILE_MISSING: { title: "a tile is missing", meaning: "a part of the tree cannot be read any more" },
     TILE_ALTERED: { title: "a tile is altered", meaning: "the stored tree is not the one that was signed" },
     TILE_CONFLICT: {

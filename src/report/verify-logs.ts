@@ -109,6 +109,8 @@ export function anchorText({ kind, size, source, since }: AnchorUsed): string {
       return `${of} in ${escapeText(source)}`;
     case "witnesses":
       return `${of}, cosigned by ${escapeText(source)}`;
+    case "time-stamp":
+      return `${of}, time-stamped by ${escapeText(source)}`;
     case "age":
       return `the newest batch was closed ${escapeText(source)} ago`;
   }

@@ -2,11 +2,15 @@ import { durationFlag } from "../../duration.ts";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
 import { openPlace } from "../../logs/anchor/open.ts";
 import { type PlaceOutcome, publishCheckpoint, readNewest } from "../../logs/anchor/publish.ts";
+import type { AnchorPlace } from "../../logs/anchor/place.ts";
 import { MIN_RETENTION } from "../../logs/anchor/s3-place.ts";
 import { parseAnchorSource } from "../../logs/anchor/source.ts";
+import { tokenPlace } from "../../logs/anchor/token-place.ts";
+import { httpUrl } from "../../logs/http-url.ts";
 import { escapeText } from "../../report/escape.ts";
 import { wrap } from "../../report/wrap.ts";
 import type { Cli } from "../command.ts";
+import { timestampAuthorities } from "../timestamp-authorities.ts";
 import { trustFlag } from "../trust-flag.ts";
 import { refuseInside } from "../verify-logs/anchor-flags.ts";
 import { storeDirectory } from "../verify-logs/log-source.ts";
@@ -14,7 +18,9 @@ import { storeDirectory } from "../verify-logs/log-source.ts";
 export interface AnchorFlags {
   readonly store?: string;
   readonly trust?: string;
-  readonly to: readonly string[];
+  readonly to?: readonly string[];
+  readonly tsa?: string;
+  readonly tsaCa?: string;
   readonly retain?: string;
 }
 
@@ -24,12 +30,19 @@ const MAX_RETENTION = 100 * YEAR;
 export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
   const { platform, output } = cli;
   const retention = retentionOf(flags.retain);
-  const sources = flags.to.map((place) => parseAnchorSource(place, platform.cwd));
+  const tsa = tsaOf(cli, flags);
+  if (tsa === undefined && flags.to === undefined) {
+    throw new FleetsecError("usage", "there is neither --to nor --tsa", {
+      hint: "name a place that is not the store's",
+    });
+  }
+  const sources = (flags.to ?? []).map((place) => parseAnchorSource(place, platform.cwd));
   const store = await storeDirectory(cli, flags.store);
   for (const source of sources) refuseInside(platform.files, { directory: store }, source);
   const checkpoint = readNewest(platform.files, store, await trustFlag(cli, flags.trust));
-  const places = [];
+  const places: Pick<AnchorPlace, "source" | "publish">[] = [];
   for (const source of sources) places.push(await openPlace(source, platform, retention));
+  if (tsa !== undefined) places.push(tokenPlace(store, tsa, platform));
   const outcomes = await publishCheckpoint(checkpoint, places);
   const { origin, size } = checkpoint;
   const root = Buffer.from(checkpoint.root).toString("base64");
@@ -45,6 +58,17 @@ export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
   );
   if (outcomes.some(({ outcome }) => outcome === "refused")) return 1;
   return ok ? 0 : 3;
+}
+
+/** @throws FleetsecError `usage` unless both are given, or neither */
+function tsaOf(cli: Cli, { tsa, tsaCa }: AnchorFlags) {
+  if (tsa === undefined && tsaCa === undefined) return undefined;
+  if (tsa === undefined || tsaCa === undefined) {
+    throw new FleetsecError("usage", "--tsa and --tsa-ca go together", {
+      hint: "a token is kept only where it holds: name the certificate of the authority's root",
+    });
+  }
+  return { url: httpUrl(tsa, "--tsa"), authorities: timestampAuthorities(cli, tsaCa) };
 }
 
 function lineOf({ place, outcome, at, detail }: PlaceOutcome, columns: number): string {

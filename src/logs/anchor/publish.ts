@@ -38,7 +38,7 @@ export function readNewest(files: Files, store: string, trust: Trust): SignedChe
 /** Publishes a checkpoint at every place; that one fails does not keep the others back. */
 export async function publishCheckpoint(
   checkpoint: SignedCheckpoint,
-  places: readonly AnchorPlace[],
+  places: readonly Pick<AnchorPlace, "source" | "publish">[],
 ): Promise<PlaceOutcome[]> {
   return Promise.all(
     places.map(async (place) => {

@@ -17,6 +17,7 @@ export const FINDING_CODES = [
   "INCONSISTENT_WITH_ANCHOR",
   "OBJECT_SHADOWED",
   "LOCK_WEAK",
+  "TSR_INVALID",
   // the tree
   "TILE_MISSING",
   "TILE_ALTERED",

@@ -1,3 +1,4 @@
+import type { Certificate } from "../../pki/verify/certificate.ts";
 import type { Anchor } from "./anchors.ts";
 import type { Finding, FindingCode } from "./finding.ts";
 import type { SignatureType } from "../verifier-key.ts";
@@ -16,6 +17,8 @@ export interface VerifyRequest {
   readonly anchors: readonly Anchor[];
   /** What speaks against the places that the anchors are from. */
   readonly anchorFindings?: readonly Finding[];
+  /** Certificates of time-stamping authorities to trust; without any, tokens are not checked. */
+  readonly timestampAuthorities?: readonly Certificate[] | undefined;
   /** Where the auditor's checkpoints are kept. */
   readonly state: string;
   /** Only batches that were open within these times have their records read. */
@@ -40,9 +43,9 @@ export type Verdict = "intact" | "unanchored" | "altered" | "not-established";
 
 /** What bounds the tail of the log, and up to which size. */
 export interface AnchorUsed {
-  readonly kind: "kept" | "file" | "witnesses" | "age";
+  readonly kind: "kept" | "file" | "witnesses" | "time-stamp" | "age";
   readonly size: number;
-  /** The file, the witnesses, or the age. */
+  /** The file, the witnesses, the authority and its time, or the age. */
   readonly source: string;
   /** Of a kept checkpoint: when it was kept, in milliseconds since the epoch. */
   readonly since?: number;

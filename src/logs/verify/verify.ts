@@ -15,6 +15,7 @@ import { type BatchTotals, judgeBatches, judgeRecords } from "./judge-batches.ts
 import { judgeHistory } from "./judge-history.ts";
 import { judgeRotations } from "./judge-rotations.ts";
 import { judgeTiles } from "./judge-tiles.ts";
+import { judgeTokens } from "./judge-tokens.ts";
 import { judgeWitnesses } from "./judge-witnesses.ts";
 import { keep, type Kept, keptLeavesOf, readKept } from "./kept.ts";
 import { type Pace, paceOf } from "./pace.ts";
@@ -125,9 +126,25 @@ async function judge(context: Context): Promise<Verification> {
   }
   const now = Math.floor(parts.clock.now() / 1000);
   const witnesses = judgeWitnesses(history, request.trust, now, findings);
+  const tokens = await judgeTokens({
+    reader,
+    inventory,
+    history,
+    authorities: request.timestampAuthorities,
+    size,
+    established: proof?.established,
+    findings,
+    pace,
+  });
   const age = judgeAge(totals.newest, request.maxAge, now, size, findings);
-  const used = [...largestOf(held).map((anchor) => usedOf(anchor, kept)), ...witnesses, ...age];
-  const verdict = verdictOf(findings, used, unestablishedOf(context, totals));
+  const used = [
+    ...largestOf(held).map((anchor) => usedOf(anchor, kept)),
+    ...witnesses,
+    ...tokens.anchors,
+    ...age,
+  ];
+  const unestablished = [...unestablishedOf(context, totals), ...tokens.unestablished];
+  const verdict = verdictOf(findings, used, unestablished);
   const outcome = await keepCheckpoint(context, verdict, totals, reference);
   return {
     verdict,
@@ -139,7 +156,7 @@ async function judge(context: Context): Promise<Verification> {
     findings: findings.list(),
     counts: findings.counts(),
     omitted: findings.omitted(),
-    unestablished: unestablishedOf(context, totals),
+    unestablished,
     kept: outcome,
     keys: keysOf(request.trust, history),
     timeline: totals.timeline,
@@ -310,13 +327,11 @@ function judgeAge(
   return [{ kind: "age", size, source: `${Math.max(0, age)} s` }];
 }
 
-function unestablishedOf({ reader, inventory, request }: Context, totals: BatchTotals): string[] {
+function unestablishedOf({ reader, request }: Context, totals: BatchTotals): string[] {
   const unread = [...reader.unreadable].map(([path, why]) => `${path} could not be read: ${why}`);
-  const tokens = inventory.tokens.length;
   return [
     ...unread.slice(0, 100),
     ...(unread.length > 100 ? [`${unread.length - 100} more files could not be read`] : []),
-    ...(tokens > 0 ? [`${tokens} time-stamp tokens were not checked: this version cannot`] : []),
     ...(isWindow(request) && totals.checked.batches === 0
       ? ["no batch was open between the times given, so no record was read"]
       : []),

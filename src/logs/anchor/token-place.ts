@@ -1,0 +1,50 @@
+import type { Files } from "../../platform/files.ts";
+import type { Network } from "../../platform/network.ts";
+import { patient } from "../../platform/patient-http.ts";
+import type { Clock } from "../../platform/platform.ts";
+import type { Certificate } from "../../pki/verify/certificate.ts";
+import { FleetsecError } from "../../errors.ts";
+import { tokenPath } from "../layout.ts";
+import { parseNote } from "../note.ts";
+import { directoryStore } from "../store.ts";
+import { requestToken } from "../timestamp/request.ts";
+import { MAX_RESPONSE } from "../timestamp/response.ts";
+import { verifyToken } from "../timestamp/verify-token.ts";
+import type { AnchorPlace } from "./place.ts";
+
+export interface TokenParts {
+  readonly files: Files;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly random: (length: number) => Uint8Array;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A time-stamping authority (RFC 3161), which publishes nothing: what it signs over a checkpoint is
+ * kept in the store, where it proves that the checkpoint is no younger.
+ */
+export function tokenPlace(
+  store: string,
+  { url, authorities }: { readonly url: URL; readonly authorities: readonly Certificate[] },
+  parts: TokenParts,
+): Pick<AnchorPlace, "source" | "publish"> {
+  return {
+    source: url.href,
+    async publish({ note, size }) {
+      const target = directoryStore(parts.files, store);
+      const path = tokenPath(size);
+      const text = Buffer.from(parseNote(Buffer.from(note)).text);
+      const held = await target.read(path, MAX_RESPONSE);
+      if (held !== undefined) {
+        const verdict = verifyToken(held, text, authorities);
+        if (verdict.ok) return { outcome: "present", at: path };
+        throw new FleetsecError("refused", `${path} is there and does not hold: ${verdict.detail}`);
+      }
+      const send = patient(parts.network, parts.clock);
+      const { response } = await requestToken(url, text, authorities, { ...parts, send });
+      await target.create(path, response);
+      return { outcome: "published", at: path };
+    },
+  };
+}
