@@ -4,7 +4,10 @@ import type { Presented } from "./evidence.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { KeyFamily } from "./key-family.ts";
+import type { Opening } from "./opening.ts";
+import type { Protocol } from "./protocol.ts";
 import type { Target } from "./target.ts";
+import type { Revise } from "./variant.ts";
 import type { WireIdentity } from "./wire/settings.ts";
 import type { WireAttempt } from "./wire/attempt.ts";
 import type { TlsVersion } from "./wire/versions.ts";
@@ -54,6 +57,9 @@ export interface Scene {
   readonly serverName: string;
   /** The other listeners that are probed, one for each name, port and address. */
   readonly others: readonly Other[];
+  /** How the control talks. */
+  readonly protocol: Protocol;
+  readonly version: TlsVersion | null;
 }
 
 /** A listener that is probed beside the one that is attacked. */
@@ -77,6 +83,14 @@ export interface Attempt {
   readonly hello?: HelloChanges;
   /** Resumes the session that this client is given before. */
   readonly resumes?: Before;
+  /** How it talks, where that is not the control's way. */
+  readonly protocol?: Protocol;
+  /** What it says before TLS. */
+  readonly opening?: Opening;
+  /** Where it connects to, where that is not the target's port. */
+  readonly port?: number;
+  /** What the judgement comes to, as it asks otherwise than the control: a valid client is tried in the same way. */
+  readonly revise?: Revise;
 }
 
 /** Of the TLS library's ClientHello. */
@@ -132,4 +146,14 @@ export function withHello(hello: HelloChanges, kind = ""): Attempt {
 /** An attempt without a certificate, in the session of another client. */
 export function inSessionOf(before: Before, kind: string): Attempt {
   return { kind, family: undefined, presented: "session", identity: undefined, resumes: before };
+}
+
+/** An attempt without a certificate that talks in a way of its own. */
+export function asking(protocol: Protocol, kind: string): Attempt {
+  return { ...withoutIdentity("no-certificate"), kind, protocol };
+}
+
+/** An attempt without a certificate over a connection that is upgraded to TLS. */
+export function upgrading(opening: Opening, kind: string): Attempt {
+  return { ...withoutIdentity("no-certificate"), kind, opening };
 }

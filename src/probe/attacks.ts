@@ -1,6 +1,9 @@
 import { FleetsecError } from "../errors.ts";
 import type { Attack } from "./attack.ts";
+import { authoritySwitch } from "./attacks/authority-switch.ts";
 import { expired } from "./attacks/expired.ts";
+import { h2cUpgradeAttack } from "./attacks/h2c-upgrade.ts";
+import { headerSpoof } from "./attacks/header-spoof.ts";
 import { leafAsCa } from "./attacks/leaf-as-ca.ts";
 import { nameConstraint } from "./attacks/name-constraint.ts";
 import { noCert } from "./attacks/no-cert.ts";
@@ -8,6 +11,8 @@ import { noEku } from "./attacks/no-eku.ts";
 import { notYetValid } from "./attacks/not-yet-valid.ts";
 import { tls10, tls11 } from "./attacks/old-tls.ts";
 import { pathLength } from "./attacks/path-length.ts";
+import { otherAlpn } from "./attacks/other-alpn.ts";
+import { pathTricks } from "./attacks/path-tricks.ts";
 import { plaintext } from "./attacks/plaintext.ts";
 import { publicCa } from "./attacks/public-ca.ts";
 import { resumeAfterReject } from "./attacks/resume-after-reject.ts";
@@ -18,8 +23,10 @@ import { selfSigned } from "./attacks/self-signed.ts";
 import { serverAuthOnly } from "./attacks/server-auth-only.ts";
 import { noSni, oddSni, sniHostMismatch, unknownSni } from "./attacks/server-names.ts";
 import { anonymousSuites, nullSuites, pskSuites, weakCiphers } from "./attacks/suites.ts";
-import { twinCa } from "./attacks/twin-ca.ts";
 import { sha1Signature, weakKey } from "./attacks/weak-algorithms.ts";
+import { starttls } from "./attacks/starttls.ts";
+import { twinCa } from "./attacks/twin-ca.ts";
+import { upgradeTls } from "./attacks/upgrade-tls.ts";
 import { wrongCa } from "./attacks/wrong-ca.ts";
 import { wireAttacks } from "./wire/attacks.ts";
 
@@ -47,6 +54,13 @@ export const attacks: readonly Attack[] = [
   unknownSni,
   oddSni,
   sniHostMismatch,
+  headerSpoof,
+  pathTricks,
+  authoritySwitch,
+  otherAlpn,
+  h2cUpgradeAttack,
+  starttls,
+  upgradeTls,
   ...wireAttacks,
   weakCiphers,
   anonymousSuites,

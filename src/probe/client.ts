@@ -2,6 +2,7 @@ import type { Network } from "../platform/network.ts";
 import type { Clock } from "../platform/platform.ts";
 import type { Channel, Conversation, Dial, End, TlsDial, Trace } from "./exchange.ts";
 import { observe } from "./observe.ts";
+import { MAX_OPENING, type Opening } from "./opening.ts";
 import { plainSession, type Session } from "./session.ts";
 import { tap, type Tap } from "./tap.ts";
 import { tlsSession } from "./tls-session.ts";
@@ -30,6 +31,8 @@ export interface Deadlines {
  */
 const SETTLE = 50;
 const MAX_SETTLE = 300;
+/** A server that knows the words answers them; one that waits for more takes them for something else. */
+const OPENING_WAIT = 1000;
 
 /** Makes one connection and reports everything that it showed. Rejects only when interrupted. */
 export async function exchange(
@@ -44,13 +47,11 @@ export async function exchange(
   const wire = tap(socket, events.changed);
   try {
     await events.until(() => wire.connected || wire.error !== undefined, deadlines.connect);
+    const before =
+      wire.connected && dial.opening ? await opened(wire, dial.opening, events, deadlines) : undefined;
     const session = !wire.connected
       ? undefined
-      : dial.tls === undefined
-        ? plainSession(wire, events.changed)
-        : dial.tls.wire === undefined
-          ? tlsSession(network, wire, dial.tls, events.changed)
-          : wireSession(wire, dial.tls.wire, events.changed);
+      : (before?.refused ?? sessionOf(network, wire, dial, events.changed));
     const settle = Math.min(Math.max(SETTLE, 3 * (clock.monotonic() - started)), MAX_SETTLE);
     let established = 0;
     let receivedUnasked: number | undefined;
@@ -58,7 +59,7 @@ export async function exchange(
       await events.until(() => session.ready || session.over, deadlines.handshake);
       established = clock.monotonic() - started;
       if (session.ready && settles(dial.tls)) await events.until(() => session.over, settle);
-      if (session.ready) {
+      if (session.ready && before?.refused === undefined) {
         await converse(channelOf(session, events, () => (receivedUnasked = session.received.length)));
       }
     }
@@ -67,11 +68,36 @@ export async function exchange(
       ...result,
       receivedUnasked: receivedUnasked ?? result.received.length,
       asked: receivedUnasked !== undefined,
+      opened: before && before.refused === undefined,
       ms: { established, total: clock.monotonic() - started },
     };
   } finally {
     socket.destroy();
   }
+}
+
+function sessionOf(network: Network, wire: Tap, { tls }: Dial, changed: () => void): Session {
+  if (tls === undefined) return plainSession(wire, changed);
+  return tls.wire === undefined
+    ? tlsSession(network, wire, tls, changed)
+    : wireSession(wire, tls.wire, changed);
+}
+
+/** Asks to go on with TLS. @returns the session without TLS where the server did not agree */
+async function opened(
+  wire: Tap,
+  { request, isAccepted }: Opening,
+  events: Watch,
+  deadlines: Deadlines,
+): Promise<{ readonly refused: Session | undefined }> {
+  const plain = plainSession(wire, events.changed);
+  plain.write(request);
+  const agreed = () => isAccepted(plain.received);
+  const enough = () => plain.received.length >= MAX_OPENING;
+  await events.until(() => agreed() || enough() || plain.over, Math.min(OPENING_WAIT, deadlines.handshake));
+  if (!agreed() || plain.over) return { refused: plain };
+  wire.restart();
+  return { refused: undefined };
 }
 
 /** TLS 1.2 has judged the client by then, unless that broke the handshake; 0-RTT data waits for nothing. */
@@ -98,7 +124,10 @@ function channelOf(session: Session, events: Watch, beforeWrite: () => void): Ch
   };
 }
 
-function summary(wire: Tap, session: Session | undefined): Omit<Trace, "receivedUnasked" | "asked" | "ms"> {
+function summary(
+  wire: Tap,
+  session: Session | undefined,
+): Omit<Trace, "receivedUnasked" | "asked" | "opened" | "ms"> {
   return {
     end: endOf(wire, session),
     established: session?.ready ?? false,

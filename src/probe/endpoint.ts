@@ -4,6 +4,7 @@ import type { Dial, Resumable, TlsDial, Trace } from "./exchange.ts";
 import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { Limit } from "./limit.ts";
+import type { Opening } from "./opening.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Target } from "./target.ts";
 import type { Encounter } from "./verdict.ts";
@@ -38,6 +39,11 @@ export interface Client {
   readonly session?: Resumable | undefined;
   /** The first control's trace, once there is one. */
   readonly like: Trace | undefined;
+  /** How it talks, where that is not the target's way. */
+  readonly protocol?: Protocol | undefined;
+  readonly opening?: Opening | undefined;
+  /** Where that is not the target's port. */
+  readonly port?: number | undefined;
 }
 
 export type Meet = (client: Client) => Promise<Encounter>;
@@ -57,13 +63,15 @@ const PAUSE = 50;
 
 /** Makes connections to an endpoint, each tried again where it was merely reset, or shut at the ClientHello. */
 export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): Meet {
-  const { target, address, protocol, timeout = Number.POSITIVE_INFINITY } = endpoint;
+  const { target, address, timeout = Number.POSITIVE_INFINITY } = endpoint;
   const deadlines = { connect: Math.min(CONNECT, timeout), handshake: Math.min(HANDSHAKE, timeout) };
   let flaky = false;
   return async (client) => {
-    const { version, control, like } = client;
-    const tls = version === null ? undefined : tlsDial(endpoint, { ...client, version }, outside);
-    const dial: Dial = { address, port: target.port, tls };
+    const { version, control, like, opening, port = target.port } = client;
+    const protocol = client.protocol ?? endpoint.protocol;
+    const tls =
+      version === null ? undefined : tlsDial({ ...endpoint, protocol }, { ...client, version }, outside);
+    const dial: Dial = { address, port, opening, tls };
     const wait = waitFor(like, protocol, timeout);
     for (let tries = 1; ; tries += 1) {
       const met = await limited(() =>
@@ -73,7 +81,8 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
       const answer = protocol.answer(trace);
       // what a forged client was told before the reset must not be forgotten for a later, silent one
       const told = answer !== undefined || (isGarbled(trace) && !control);
-      const again = !told && (wasReset(trace) || (version !== null && wasShut(trace)));
+      const again =
+        !told && trace.opened !== false && (wasReset(trace) || (version !== null && wasShut(trace)));
       flaky ||= !again && tries > 1;
       const enough = wasReset(trace) && (flaky || control) ? TRIES_WHERE_FLAKY : TRIES;
       if (!again || tries >= enough) return { trace, answer };

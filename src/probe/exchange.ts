@@ -1,6 +1,7 @@
 import type { HelloChanges } from "./attack.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { Observation } from "./observe.ts";
+import type { Opening } from "./opening.ts";
 import type { ResumableSession } from "./wire/session-ticket.ts";
 import type { Settings } from "./wire/settings.ts";
 import type { TlsVersion } from "./wire/versions.ts";
@@ -12,6 +13,8 @@ export const MAX_KEPT = 1 << 16;
 export interface Dial {
   readonly address: string;
   readonly port: number;
+  /** Said before TLS; without the server's consent there is none. */
+  readonly opening?: Opening | undefined;
   /** Undefined: no TLS at all. */
   readonly tls: TlsDial | undefined;
 }
@@ -94,6 +97,8 @@ export interface Trace {
   readonly received: Uint8Array;
   /** How many of them had come before the client wrote. */
   readonly receivedUnasked: number;
+  /** Whether the server agreed to go on with TLS; undefined where it was not asked. */
+  readonly opened?: boolean | undefined;
   /** The client came to write application data: it may have said what it wanted. */
   readonly asked: boolean;
   /** Milliseconds from the first packet to the established connection, and to the end. */

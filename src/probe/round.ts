@@ -165,6 +165,8 @@ function sceneOf(
     address: endpoint.address,
     serverName: serverNameOf(endpoint.target),
     others,
+    protocol: endpoint.protocol,
+    version,
   };
 }
 

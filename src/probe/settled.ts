@@ -17,6 +17,8 @@ function inHandshake({ attempt, encounter, unmade, judgement }: Met & { readonly
   const { trace } = encounter;
   const { presented } = attempt;
   if (judgement.layer !== "tls" || judgement.outcome === "accepted" || presented === "no-tls") return false;
+  // TLS 1.2 can ask for a certificate by renegotiation, once it knows the path
+  if (unmade === undefined && trace.asked) return false;
   if (unmade !== undefined || serverAlert(trace) !== undefined) return true;
   if (judgement.outcome === "inconclusive") return false;
   return !trace.seen.serverFinished || (isFlight(presented) && presented.flight.silenceRefuses);

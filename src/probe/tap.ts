@@ -19,6 +19,8 @@ export interface Tap {
   readonly error: string | undefined;
   /** The server sent more than is reasonable. */
   readonly flooded: boolean;
+  /** Forgets what went over the stream so far, and who was reading it: another protocol begins. */
+  restart(): void;
 }
 
 /** Watches a socket; `changed` is called after each event. */
@@ -77,5 +79,12 @@ export function tap(socket: Socket, changed: () => void): Tap {
     if (!state.ended) stream.push(null);
     changed();
   });
-  return Object.assign(state, { stream });
+  const restart = () => {
+    state.transcript = [];
+    kept = 0;
+    stream.removeAllListeners("data");
+    stream.removeAllListeners("end");
+    stream.pause();
+  };
+  return Object.assign(state, { stream, restart });
 }

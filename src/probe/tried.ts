@@ -4,7 +4,14 @@ import type { Endpoint, Meet } from "./endpoint.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { isSettled, onceForEachKind } from "./settled.ts";
-import { type Controls, type Encounter, type Judgement, judgeAttempt, type Setting } from "./verdict.ts";
+import {
+  type Controls,
+  type Encounter,
+  type Judgement,
+  judgeAttempt,
+  judgeControl,
+  type Setting,
+} from "./verdict.ts";
 import { withoutCertificate } from "./wire/attempt.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
@@ -34,6 +41,8 @@ export interface Met {
   readonly encounter: Encounter;
   /** Why the attempt could not be made: the encounter is what should have led to it. */
   readonly unmade?: string;
+  /** The valid client that asked in the same way, where that has to be known. */
+  readonly own?: Encounter | undefined;
 }
 
 export interface MetAttack {
@@ -59,27 +68,47 @@ export async function attackAll(
   attacks: readonly Attack[],
   { scene, version, controls, first, setting, lead }: Field,
 ): Promise<MetAttack[]> {
-  const meetAttempt = (attempt: Attempt) => meetOne(setup, version, attempt, first);
+  const meetAttempt = async (attempt: Attempt) => {
+    const met = await meetOne(setup, version, attempt, first);
+    return withOwnControl(setup, scene, met, { ...controls, sound: true }, setting);
+  };
   const isAccepted = (met: Met) => judgeMet(met, controls, setting).outcome === "accepted";
   const all = await Promise.all(
     attacks.map(async (attack): Promise<MetAttack> => {
       const before = lead?.find((one) => one.attack.id === attack.id);
       if (before !== undefined && isSettled(before))
         return { attack, plan: before.plan, met: [...before.judged] };
-      const plan = before === undefined ? await planOf(setup, attack, scene) : onceForEachKind(before.plan);
+      const plan =
+        before === undefined ? await planOf(setup, attack, scene) : await planAgain(setup, before, scene);
       const met: Met[] = [];
-      await unlessInterrupted(setup.signal, async () => {
-        for (const attempt of "attempts" in plan ? plan.attempts : []) {
-          met.push(await meetAttempt(attempt));
+      const attempts = await unlessInterrupted(setup.signal, async () => {
+        const left = "attempts" in plan ? [...plan.attempts] : [];
+        for (let next = left.shift(); next !== undefined; next = left.shift()) {
+          const one = await meetAttempt(next);
+          met.push(one);
           // one that is accepted says it all
           if (met.some(isAccepted)) break;
+          // nor need those be told apart that only ask otherwise, where none comes to ask
+          while (left[0] !== undefined && saysForBoth(one, left[0])) left.shift();
         }
+        return left.length === 0 ? met.map(({ attempt }) => attempt) : undefined;
       });
-      return { attack, plan, met };
+      return { attack, plan: attempts === undefined || !("attempts" in plan) ? plan : { attempts }, met };
     }),
   );
   await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAttempt));
   return all;
+}
+
+/** Whether a client was turned away before it could ask, and the other one differs in nothing else. */
+function saysForBoth({ attempt, encounter: { trace } }: Met, other: Attempt): boolean {
+  if (trace.asked || trace.end === "open") return false;
+  const isAlike =
+    attempt.presented === "no-certificate" &&
+    other.presented === "no-certificate" &&
+    attempt.hello === other.hello;
+  const offers = attempt.protocol?.alpn.join();
+  return isAlike && offers !== undefined && offers === other.protocol?.alpn.join();
 }
 
 /** Makes an attempt's connection, and before it the one whose session it resumes. */
@@ -89,8 +118,8 @@ async function meetOne(
   attempt: Attempt,
   first: Encounter,
 ): Promise<Met> {
-  const { wire, identity, hello, resumes } = attempt;
-  const client = { version, identity, control: false, like: first.trace };
+  const { wire, identity, hello, resumes, protocol, opening, port } = attempt;
+  const client = { version, identity, control: false, like: first.trace, protocol, opening, port };
   const attack = { ...client, wire, hello };
   if (resumes === undefined) return { attempt, encounter: await meet(attack) };
   const owner = wire && { attempt: withoutCertificate, identity: undefined };
@@ -101,7 +130,35 @@ async function meetOne(
   return { attempt, encounter: await meet({ ...attack, session }) };
 }
 
-export function judgeMet(
+/** Where the attacker asked otherwise and was not refused, a valid client shows what is to be had in that way. */
+async function withOwnControl(
+  { meet, forgery }: RoundSetup,
+  { version, families }: Scene,
+  met: Met,
+  controls: Controls,
+  setting: Setting,
+): Promise<Met> {
+  const { revise, protocol } = met.attempt;
+  if (revise === undefined || protocol === undefined || version === null) return met;
+  if (judgeAsControl(met, controls, setting).outcome === "refused") return met;
+  const identity = await forgery.controlIn(families);
+  const like = met.encounter.trace;
+  return { ...met, own: await meet({ version, identity, control: true, like, protocol }) };
+}
+
+export function judgeMet(met: Met, controls: Controls, setting: Setting): Judgement {
+  const judgement = judgeAsControl(met, controls, setting);
+  const { attempt, encounter, own } = met;
+  if (attempt.revise === undefined) return judgement;
+  return attempt.revise(judgement, {
+    encounter,
+    own: own && { encounter: own, judgement: judgeControl(own, setting) },
+    controls,
+    canary: setting.canary,
+  });
+}
+
+function judgeAsControl(
   { attempt, encounter, unmade }: Met,
   controls: Controls,
   setting: Setting,
@@ -132,6 +189,12 @@ async function repeatAlone(
 
 function waitedInVain({ trace }: Encounter): boolean {
   return trace.error === "timeout" || (trace.end === "open" && !trace.established);
+}
+
+/** The clients that tried another endpoint of the listener; those that ask for something ask for it here. */
+async function planAgain(setup: RoundSetup, { attack, plan }: TriedAttack, scene: Scene): Promise<Plan> {
+  const asks = "attempts" in plan && plan.attempts.some(({ protocol }) => protocol !== undefined);
+  return onceForEachKind(asks ? await planOf(setup, attack, scene) : plan);
 }
 
 async function planOf({ supplied }: RoundSetup, attack: Attack, scene: Scene): Promise<Plan> {

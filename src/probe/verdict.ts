@@ -109,6 +109,7 @@ export function judgeAttempt(
   setting: Setting,
 ): Judgement {
   const { trace, answer } = encounter;
+  if (trace.opened === false) return judgeUnopened(encounter, controls, setting);
   const wasMet = isFlight(presented) && trace.seen.version === setting.version;
   const idle = wasMet ? judgeUndecided(encounter, presented.flight, controls) : undefined;
   if (idle !== undefined) return idle;
@@ -128,6 +129,16 @@ export function judgeAttempt(
   const missing =
     judgement.outcome === "refused" ? unproved(trace, presented, judgement.layer === "tls") : undefined;
   return missing === undefined ? judgement : inconclusive("tls", `${judgement.evidence}, but ${missing}`);
+}
+
+/** The server did not agree to go on with TLS: what it said instead may still be the service. */
+function judgeUnopened(encounter: Encounter, controls: Controls, setting: Setting): Judgement {
+  const { trace, answer } = encounter;
+  if (trace.end === "unconnected" || trace.end === "flooded") return inconclusive("tcp", describeEnd(trace));
+  const said = answer && judgeAnswer(answer, "no-tls", controls, setting);
+  if (said?.outcome === "accepted") return said;
+  const evidence = `no upgrade (${answer?.label ?? describeEnd(trace)})`;
+  return controls.sound ? { outcome: "refused", layer: "tcp", evidence } : inconclusive("tcp", evidence);
 }
 
 /** Connections that never came as far as the server's judgement of the client. */

@@ -68,3 +68,44 @@ export const strongSuites: Fix = {
   node: "ciphers: its defaults with :@SECLEVEL=2; no pskCallback",
   go: "tls.Config.CipherSuites: nil, for its defaults; no GODEBUG that brings old ones back",
 };
+
+/** Header fields that speak of certificates are the gateway's to write. */
+export const ignoreHeaders: Fix = {
+  nginx:
+    'proxy_set_header X-SSL-Client-Verify $ssl_client_verify; and "" for each such field that is not set',
+  envoy: "forward_client_cert_details: SANITIZE_SET, and request_headers_to_remove for fields of other names",
+  haproxy: "http-request del-header for each such field, before http-request set-header with ssl_c_verify",
+  node: "decide by socket.authorized; read such fields only from a gateway that was itself authenticated",
+  go: "decide by r.TLS.VerifiedChains; read such fields only from a gateway that was itself authenticated",
+};
+
+/** A gateway and the service behind it must read a path in the same way. */
+export const normalizePaths: Fix = {
+  nginx: "demand certificates in the server block (ssl_verify_client on), not by location; merge_slashes on",
+  envoy:
+    "normalize_path: true, merge_slashes: true, path_with_escaped_slashes_action: REJECT_REQUEST; demand certificates in the TLS context",
+  haproxy:
+    "verify required on the bind line, not by path; http-request normalize-uri before any acl on paths",
+  node: "rejectUnauthorized: true for the server, not a check in one route",
+  go: "RequireAndVerifyClientCert for the server; authorise on the path that the mux has cleaned",
+};
+
+/** One certificate policy for everything that answers on the port. */
+export const matchAuthority: Fix = {
+  nginx:
+    "the same ssl_verify_client in every server block of the port, and a default_server that returns 421",
+  envoy:
+    "no virtual host with domains [*] on a listener that demands certificates; compare :authority with the SNI",
+  haproxy: "http-request deny status 421 unless { ssl_fc_sni,strcmp(txn.host) eq 0 }",
+  node: "compare the Host with socket.servername, and answer 421 where they differ",
+  go: "compare r.Host with r.TLS.ServerName, and answer 421 where they differ",
+};
+
+/** Nothing may be upgraded past what reads the requests. */
+export const dropUpgrade: Fix = {
+  nginx: 'proxy_set_header Upgrade ""; and Connection ""; no listen … http2 without ssl',
+  envoy: "no upgrade_configs for h2c, no codec_type HTTP2 on a listener without TLS",
+  haproxy: "http-request del-header Upgrade; no proto h2 on a bind line without ssl",
+  node: "no http2.createServer() beside createSecureServer(); no upgrade listener",
+  go: "no h2c.NewHandler, and Protocols without UnencryptedHTTP2",
+};

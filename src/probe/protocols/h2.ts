@@ -18,13 +18,12 @@ export function h2(request: HttpRequest): Protocol {
     http: { request, ask: h2 },
     isPreamble: saysNothingYet,
     converse: (channel, wait) => converseHttp2(channel, wait, fieldsOf(request), request.body),
-    answer: (trace) =>
-      http2Answer(trace, (response) =>
-        response.status === undefined
-          ? undefined
-          : httpAnswer(response.status, response.fields, response.body),
-      ),
+    answer: (trace) => http2Answer(trace, plainAnswer),
   };
+}
+
+export function plainAnswer({ status, fields, body }: Http2Response): Answer | undefined {
+  return status === undefined ? undefined : httpAnswer(status, fields, body);
 }
 
 function fieldsOf({ method, authority, path, fields }: HttpRequest): Field[] {
@@ -40,9 +39,14 @@ export async function converseHttp2(
 ): Promise<void> {
   if (channel.alpn !== undefined && channel.alpn !== ALPN) return;
   channel.write(requestFrames(fields, body));
+  await readHttp2(channel, wait, 0);
+}
+
+/** Reads a response until it is whole or takes too long. @param from where HTTP/2 begins in what is received */
+export async function readHttp2(channel: Channel, wait: number, from: number): Promise<void> {
   const reading = responseReader();
   const { response } = reading;
-  let read = 0;
+  let read = from;
   let acknowledged = 0;
   const progress = (decisive: (response: Http2Response) => boolean) => () => {
     const received = channel.received();
@@ -66,7 +70,7 @@ export async function converseHttp2(
  * @param read makes an answer of a response that has begun, or undefined where it means nothing yet
  */
 export function http2Answer(
-  { received, alpn, end }: Trace,
+  { received, alpn, end }: Pick<Trace, "received" | "alpn" | "end">,
   read: (response: Http2Response) => Answer | undefined,
 ): Answer | undefined {
   if (alpn !== undefined && alpn !== ALPN) {

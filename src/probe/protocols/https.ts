@@ -27,7 +27,7 @@ export function https(request: HttpRequest): Protocol {
   };
 }
 
-function requestText({ method, authority, path, fields, body }: HttpRequest): Uint8Array {
+export function requestText({ method, authority, path, fields, body }: HttpRequest): Uint8Array {
   const length = body === undefined ? [] : [["content-length", `${body.length}`] as const];
   // an upgrade needs the connection for itself
   const connection = fields.some(([name]) => name === "connection") ? [] : [["connection", "close"] as const];

@@ -42,7 +42,7 @@ export function frame(
 }
 
 /** RFC 9113, section 3.4. */
-export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
 const HEADER_TABLE_SIZE = 1;
 const ENABLE_PUSH = 2;
@@ -53,6 +53,12 @@ export const SETTINGS_PAYLOAD: Uint8Array = Buffer.concat([
   uint(0, 4),
   uint(ENABLE_PUSH, 2),
   uint(0, 4),
+]);
+
+/** What a client begins with. */
+export const OPENING: Uint8Array = Buffer.concat([
+  PREFACE,
+  frame(FrameType.settings, 0, 0, SETTINGS_PAYLOAD),
 ]);
 
 /** Everything that a client sends for one request, in one piece. */
@@ -70,8 +76,7 @@ export function requestFrames(fields: readonly Field[], body: Uint8Array | undef
     ),
   );
   return Buffer.concat([
-    PREFACE,
-    frame(FrameType.settings, 0, 0, SETTINGS_PAYLOAD),
+    OPENING,
     ...headers,
     ...(body === undefined ? [] : [frame(FrameType.data, Flag.endStream, STREAM, body)]),
   ]);

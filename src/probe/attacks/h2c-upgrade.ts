@@ -1,0 +1,32 @@
+import { type Attack, asking, withoutIdentity } from "../attack.ts";
+import { h2 } from "../protocols/h2.ts";
+import { h2cUpgrade } from "../protocols/h2c-upgrade.ts";
+import { dropUpgrade } from "./fixes.ts";
+
+/**
+ * HTTP/2 without TLS: at once, and by an upgrade; and the upgrade within TLS, which a gateway may pass
+ * on, and then see nothing of what follows.
+ */
+export const h2cUpgradeAttack: Attack = {
+  id: "h2c-upgrade",
+  title: "no certificate, an upgrade to HTTP/2 without TLS",
+  reference: "RFC 7540 section 3.2, CWE-444",
+  meaning: "a connection that is upgraded to HTTP/2 is served without a certificate",
+  fix: dropUpgrade,
+  weight: "required",
+  takesIdentity: false,
+  versions: ["1.3", "1.2", null],
+  async plan({ protocol, version }) {
+    if (protocol.http === undefined)
+      return { outcome: "not-applicable", reason: "the service speaks no HTTP" };
+    const { request } = protocol.http;
+    if (version !== null) return { attempts: [asking(h2cUpgrade(request), "within TLS")] };
+    const plain = withoutIdentity("no-tls");
+    return {
+      attempts: [
+        { ...plain, kind: "at once", protocol: h2(request) },
+        { ...plain, kind: "by an upgrade", protocol: h2cUpgrade(request) },
+      ],
+    };
+  },
+};

@@ -1,0 +1,50 @@
+import { MAX_KEPT } from "../exchange.ts";
+import type { Protocol } from "../protocol.ts";
+import { http2Answer, plainAnswer, readHttp2 } from "./h2.ts";
+import type { HttpRequest } from "./http.ts";
+import { parseResponse } from "./http1.ts";
+import { OPENING, SETTINGS_PAYLOAD } from "./http2/frames.ts";
+import { https, requestText } from "./https.ts";
+
+/** One request over HTTP/1.1 that asks to go on in HTTP/2 without TLS (RFC 7540, section 3.2). */
+export function h2cUpgrade(request: HttpRequest): Protocol {
+  const upgrading = {
+    ...request,
+    fields: [
+      ...request.fields,
+      ["connection", "Upgrade, HTTP2-Settings"] as const,
+      ["upgrade", "h2c"] as const,
+      ["http2-settings", Buffer.from(SETTINGS_PAYLOAD).toString("base64url")] as const,
+    ],
+  };
+  return {
+    ...https(request),
+    http: { request, ask: h2cUpgrade },
+    async converse(channel, wait) {
+      channel.write(requestText(upgrading));
+      const answered = () => parseResponse(channel.received(), channel.over())?.complete;
+      const upgraded = () => endOfUpgrade(channel.received());
+      await channel.until(
+        () => upgraded() !== undefined || answered() === true || channel.received().length >= MAX_KEPT,
+        wait,
+      );
+      const from = upgraded();
+      if (from === undefined) return;
+      channel.write(OPENING);
+      await readHttp2(channel, wait, from);
+    },
+    answer(trace) {
+      const from = endOfUpgrade(trace.received);
+      if (from === undefined) return https(request).answer(trace);
+      return http2Answer({ ...trace, alpn: undefined, received: trace.received.subarray(from) }, plainAnswer);
+    },
+  };
+}
+
+/** Where HTTP/2 begins; undefined where the server has not switched to it. */
+function endOfUpgrade(received: Uint8Array): number | undefined {
+  const bytes = Buffer.from(received.buffer, received.byteOffset, received.length);
+  if (bytes.toString("latin1", 0, 12) !== "HTTP/1.1 101") return undefined;
+  const end = bytes.indexOf("\r\n\r\n");
+  return end < 0 ? undefined : end + 4;
+}

@@ -1,0 +1,73 @@
+import { sameAnswer } from "./answer.ts";
+import type { Controls, Encounter, Judgement } from "./verdict.ts";
+
+/** A client that asked otherwise than the control did, and the valid client that asked in the same way. */
+export interface Variant {
+  readonly encounter: Encounter;
+  /** Undefined where it need not be known: the attacker was refused. */
+  readonly own: { readonly encounter: Encounter; readonly judgement: Judgement } | undefined;
+  readonly controls: Controls;
+  /** Text that only an accepted client sees; where it is known, it has decided. */
+  readonly canary: string | undefined;
+}
+
+/** What a judgement by the usual rule comes to, for a client that asked otherwise. */
+export type Revise = (judgement: Judgement, variant: Variant) => Judgement;
+
+/** It asked for the same thing in another way: only what valid clients get in that way says what acceptance is. */
+export const asSameRequest: Revise = (judgement, { encounter, own, controls, canary }) => {
+  if (canary !== undefined || judgement.outcome === "refused" || own === undefined) return judgement;
+  const { layer } = judgement;
+  if (own.judgement.outcome !== "accepted") {
+    return {
+      outcome: "not-applicable",
+      layer,
+      evidence: `not for valid clients either: ${own.judgement.evidence}`,
+    };
+  }
+  const { answer } = encounter;
+  if (answer === undefined || answer.meaning === "overloaded") return judgement;
+  if (answer.meaning === "granted" || sameAnswer(answer, answersOf([own.encounter]))) {
+    return { outcome: "accepted", layer, evidence: `${answer.label}, as for a valid client` };
+  }
+  const evidence = `${answer.label}; a valid client: ${own.encounter.answer?.label ?? "no answer"}`;
+  return controls.sound ? { outcome: "refused", layer, evidence } : judgement;
+};
+
+/**
+ * It asked for what may be something else, which may well be for everybody. It was let in where it got
+ * what valid clients get from the target, or what they do not get in this way.
+ */
+export const asOtherRequest: Revise = (judgement, { encounter, own, controls, canary }) => {
+  const { answer } = encounter;
+  if (canary !== undefined || judgement.outcome === "refused") return judgement;
+  if (answer === undefined || answer.meaning === "overloaded") return judgement;
+  const { layer } = judgement;
+  const answers = answersOf(controls.good);
+  if (!answers.some(({ meaning }) => meaning === "granted")) {
+    return {
+      outcome: "not-applicable",
+      layer,
+      evidence: "valid clients are granted nothing that could be told apart",
+    };
+  }
+  // what they get, whatever it is called
+  if (sameAnswer(answer, answers)) return judgement;
+  if (judgement.outcome === "accepted" && answer.meaning !== "granted") return judgement;
+  if (answer.meaning !== "granted") {
+    const evidence = `${answer.label}; the control: ${answers[0]?.label ?? "no answer"}`;
+    return controls.sound
+      ? { outcome: "refused", layer, evidence }
+      : { ...judgement, outcome: "inconclusive" };
+  }
+  const theirs = own?.encounter.answer;
+  if (theirs?.meaning !== "granted") return { ...judgement, outcome: "inconclusive" };
+  if (!sameAnswer(answer, [theirs])) return { ...judgement, outcome: "accepted" };
+  return controls.sound
+    ? { outcome: "refused", layer, evidence: `${answer.label}, but something else than the target` }
+    : { ...judgement, outcome: "inconclusive" };
+};
+
+function answersOf(encounters: readonly Encounter[]) {
+  return encounters.flatMap(({ answer }) => answer ?? []);
+}

@@ -1,0 +1,307 @@
+import { createSecureServer } from "node:http2";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { posix } from "node:path";
+import type { TlsOptions, TLSSocket } from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import { attackNamed } from "../../../src/probe/attacks.ts";
+import { Flag, frame, FrameType } from "../../../src/probe/protocols/http2/frames.ts";
+import { encodeFields } from "../../../src/probe/protocols/http2/hpack.ts";
+import { newWorld, onBoth, probed, withOutcome, type World } from "../support/probing.ts";
+import { httpsServer, listening } from "../support/servers.ts";
+import { relay, sniffingServer, upgradeToLaxTls } from "../support/sniffing.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const strict = (changes: TlsOptions = {}): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  rejectUnauthorized: true,
+  sigalgs: "ecdsa_secp256r1_sha256",
+  ...changes,
+});
+/** The application decides. */
+const open = () => strict({ rejectUnauthorized: false });
+
+const SECRET = "the fleet's secret";
+const isAuthorized = ({ socket }: IncomingMessage) => (socket as TLSSocket).authorized;
+const serve = (response: ServerResponse) => void response.end(SECRET);
+const deny = (response: ServerResponse) => void response.writeHead(403).end("no");
+const always: RequestListener = (_request, response) => serve(response);
+const authorized: RequestListener = (request, response) =>
+  isAuthorized(request) ? serve(response) : deny(response);
+
+const HTTP_ATTACKS = [
+  "header-spoof",
+  "path-tricks",
+  "authority-switch",
+  "other-alpn",
+  "h2c-upgrade",
+  "starttls",
+  "upgrade-tls",
+];
+const selected = (...ids: string[]) => ({ attacks: ["no-cert", ...ids].map(attackNamed) });
+const evidenceOf = (endpoint: Awaited<ReturnType<typeof probed>>, wanted: string) =>
+  endpoint.attacks.find(({ id, outcome }) => id === wanted && outcome !== "not-run")?.evidence;
+
+describe("a strict server refuses them all", () => {
+  test.each([
+    ["in TLS", () => strict(), always],
+    ["in the application", open, authorized],
+  ])("%s", async (_where, options, onRequest) => {
+    const port = await httpsServer(options(), onRequest);
+    const endpoint = await probed(world, `https://localhost:${port}/secret`, selected(...HTTP_ATTACKS));
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "refused")).toEqual(
+      expect.arrayContaining(onBoth(...HTTP_ATTACKS.filter((id) => id !== "other-alpn"))),
+    );
+    expect(withOutcome(endpoint, "accepted")).toEqual([]);
+  });
+
+  test("and says what the valid client says, over HTTP/2 too", async () => {
+    const server = createSecureServer(
+      { ...strict(), allowHTTP1: true },
+      (_request, response) => void response.end(SECRET),
+    );
+    server.on("sessionError", () => {});
+    const endpoint = await probed(
+      world,
+      `h2://localhost:${await listening(server)}/secret`,
+      selected(...HTTP_ATTACKS),
+    );
+    expect(endpoint.reasons).toEqual([]);
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth(...HTTP_ATTACKS)));
+  });
+});
+
+describe("header-spoof", () => {
+  test.each([
+    ["x-forwarded-client-cert", "URI=spiffe:"],
+    ["x-ssl-client-verify", "SUCCESS"],
+    ["x-client-cert", "BEGIN%20CERTIFICATE"],
+    ["client-cert", ":MI"],
+    ["x-forwarded-tls-client-cert", "MI"],
+  ])("finds a service that believes %s", async (name, part) => {
+    const believing: RequestListener = (request, response) => {
+      const believed = String(request.headers[name] ?? "").includes(part);
+      return isAuthorized(request) || believed ? serve(response) : deny(response);
+    };
+    const endpoint = await probed(
+      world,
+      `https://localhost:${await httpsServer(open(), believing)}/`,
+      selected("header-spoof"),
+    );
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("header-spoof"));
+    expect(evidenceOf(endpoint, "header-spoof")?.toLowerCase()).toContain(name.replace("-verify", ""));
+  });
+});
+
+describe("path-tricks", () => {
+  /** A gateway that looks at the path as it is written, before a service that reads it in its own way. */
+  const behind =
+    (read: (path: string) => string): RequestListener =>
+    (request, response) => {
+      const path = request.url ?? "/";
+      if (path.startsWith("/api/secret") && !isAuthorized(request)) return deny(response);
+      if (read(path) === "/api/secret") return serve(response);
+      response.end("a public page");
+    };
+
+  test.each([
+    ["merges slashes", (path: string) => path.replaceAll(/\/+/g, "/")],
+    ["resolves dots", (path: string) => posix.normalize(path)],
+    ["decodes", (path: string) => decodeURIComponent(path)],
+    ["drops parameters", (path: string) => path.replaceAll(/;[^/]*/g, "")],
+    ["ignores case", (path: string) => path.toLowerCase()],
+  ])("finds a service that %s", async (_how, read) => {
+    const port = await httpsServer(open(), behind(read));
+    const endpoint = await probed(world, `https://localhost:${port}/api/secret`, selected("path-tricks"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("path-tricks"));
+  });
+
+  test("a rule for GET alone is found by HEAD", async () => {
+    const port = await httpsServer(open(), (request, response) =>
+      request.method === "GET" && !isAuthorized(request) ? deny(response) : serve(response),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("path-tricks"));
+    expect(evidenceOf(endpoint, "path-tricks")).toBe("HTTP 200, as for a valid client (HEAD)");
+  });
+
+  test("public pages at other paths are no bypass", async () => {
+    const port = await httpsServer(
+      open(),
+      behind((path) => path),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/api/secret`, selected("path-tricks"));
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+  });
+
+  test("nor is a page that is missing, where valid clients get nothing else", async () => {
+    const port = await httpsServer(open(), (request, response) => {
+      if (request.url === "/api" && !isAuthorized(request)) return deny(response);
+      response.writeHead(404).end("not found");
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/api`, selected("path-tricks"));
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "accepted")).toEqual([]);
+  });
+});
+
+describe("authority-switch", () => {
+  const byHost =
+    (other: (response: ServerResponse) => void): RequestListener =>
+    (request, response) =>
+      String(request.headers.host).startsWith("localhost:") ? authorized(request, response) : other(response);
+
+  test("finds a default virtual host that leads to the same service", async () => {
+    const port = await httpsServer(open(), byHost(serve));
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("authority-switch"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("authority-switch"));
+  });
+
+  test("a public page of another virtual host is no bypass", async () => {
+    const port = await httpsServer(
+      open(),
+      byHost((response) => void response.end("welcome to nowhere")),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("authority-switch"));
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+  });
+});
+
+describe("other-alpn", () => {
+  test("finds a server that checks on HTTP/1.1 alone", async () => {
+    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
+      const mayPass = request.httpVersion === "2.0" || (request.socket as TLSSocket).authorized;
+      response.writeHead(mayPass ? 200 : 403);
+      response.end(mayPass ? SECRET : "no");
+    });
+    server.on("sessionError", () => {});
+    const endpoint = await probed(
+      world,
+      `https://localhost:${await listening(server)}/`,
+      selected("other-alpn"),
+    );
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-alpn"));
+  });
+
+  test("does not concern a server that speaks HTTP/1.1 alone and judges in the application", async () => {
+    const port = await httpsServer(open(), authorized);
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("other-alpn"));
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "not-applicable")).toEqual(onBoth("other-alpn"));
+  });
+});
+
+/** The response to the first request of an HTTP/2 connection. */
+const http2Response = () =>
+  Buffer.concat([
+    frame(FrameType.settings, 0, 0),
+    frame(FrameType.headers, Flag.endHeaders, 1, encodeFields([[":status", "200"]])),
+    frame(FrameType.data, Flag.endStream, 1, Buffer.from(SECRET)),
+  ]);
+const SWITCHED = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+
+describe("h2c-upgrade", () => {
+  test("finds a gateway that passes the upgrade on", async () => {
+    const port = await httpsServer(open(), authorized);
+    const lax = await httpsServer(open(), (request, response) => {
+      if (request.headers.upgrade !== "h2c") return authorized(request, response);
+      request.socket.write(SWITCHED);
+      request.socket.write(http2Response());
+    });
+    const enforced = await probed(world, `https://localhost:${port}/`, selected("h2c-upgrade"));
+    expect(enforced.verdict).toBe("enforced");
+    const endpoint = await probed(world, `https://localhost:${lax}/`, selected("h2c-upgrade"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+  });
+
+  test.each([
+    ["at once", "PRI *", ""],
+    ["by an upgrade", "GET /", SWITCHED],
+  ])("finds HTTP/2 without TLS, %s", async (kind, beginning, reply) => {
+    const port = await sniffingServer(strict(), always, (socket, first) => {
+      if (!first.toString().startsWith(beginning)) return void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+      socket.write(reply);
+      socket.write(http2Response());
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("h2c-upgrade"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(["h2c-upgrade"]);
+    expect(endpoint.reasons.join()).toContain(`(${kind})`);
+  });
+});
+
+/** Answers the only request of a connection. */
+const answerOnce = (tls: TLSSocket) =>
+  void tls.once("data", () =>
+    tls.end(`HTTP/1.1 200 OK\r\nContent-Length: ${SECRET.length}\r\n\r\n${SECRET}`),
+  );
+
+describe("starttls", () => {
+  test.each([
+    ["SMTP", "EHLO", "220 mail\r\n250-hello\r\n250 STARTTLS\r\n220 go on\r\n"],
+    ["IMAP", "a STARTTLS", "* OK ready\r\na OK begin\r\n"],
+    ["POP3", "STLS", "+OK ready\r\n+OK begin\r\n"],
+    ["FTP", "AUTH TLS", "220 ready\r\n234 go on\r\n"],
+    ["XMPP", "<?xml", "<stream:stream><proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"],
+    ["LDAP", "0\x1d", Buffer.from("300c02010178070a010004000400", "hex")],
+    ["PostgreSQL", "\0\0\0\x08", "S"],
+    ["MySQL", " \0\0\x01", Buffer.from("0a0000000a352e372e31", "hex")],
+  ])("finds TLS without certificates after %s", async (kind, beginning, reply) => {
+    const port = await sniffingServer(strict(), always, (socket, first) => {
+      if (!first.toString("latin1").startsWith(beginning)) return void socket.end();
+      socket.write(reply);
+      upgradeToLaxTls(socket, strict(), answerOnce);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("starttls"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("starttls"));
+    expect(evidenceOf(endpoint, "starttls")).toBe(`HTTP 200, as the control (${kind})`);
+  });
+
+  test("a server that upgrades and demands a certificate then is enforced", async () => {
+    const port = await httpsServer(strict(), always);
+    const front = await sniffingServer(strict(), always, (socket, first) => {
+      if (!first.toString().startsWith("EHLO")) return void socket.end();
+      socket.write("220 mail\r\n250 STARTTLS\r\n220 go on\r\n");
+      relay(socket, undefined, port);
+    });
+    const endpoint = await probed(world, `https://localhost:${front}/`, selected("starttls"));
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+  });
+
+  test.each([
+    ["says nothing", () => {}],
+    ["floods", (socket: Socket) => void socket.write(Buffer.alloc(2_000_000, 0x32))],
+    ["agrees by half", (socket: Socket) => void socket.write("220 mail\r\n250 ok\r\n")],
+  ])("a server that %s is no bypass", { timeout: 60_000 }, async (_what, otherwise) => {
+    const port = await sniffingServer(strict(), always, otherwise);
+    const endpoint = await probed(world, `https://localhost:${port}/`, {
+      ...selected("starttls"),
+      timeout: 500,
+    });
+    expect(withOutcome(endpoint, "accepted")).toEqual([]);
+  });
+});
+
+describe("upgrade-tls", () => {
+  test.each(["OPTIONS", "GET"])("finds TLS without certificates after %s", async (method) => {
+    const port = await sniffingServer(strict(), always, (socket, first) => {
+      if (!first.toString().startsWith(method)) return void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+      socket.write(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.0, HTTP/1.1\r\nConnection: Upgrade\r\n\r\n",
+      );
+      upgradeToLaxTls(socket, strict(), answerOnce);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("upgrade-tls"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("upgrade-tls"));
+  });
+});
