@@ -1,5 +1,6 @@
 import type { Define } from "./command.ts";
 import type { AnchorFlags } from "./logs/anchor.ts";
+import type { ImportFlags } from "./logs/import.ts";
 import type { KeygenFlags } from "./logs/keygen.ts";
 import type { LintFlags } from "./logs/lint.ts";
 import type { ProveFlags } from "./logs/prove.ts";
@@ -58,6 +59,15 @@ export const define: Define = (command, bind) => {
       bind(async (cli, flags: RotateKeyFlags) =>
         (await import("./logs/rotate-key.ts")).rotateKey(cli, flags),
       ),
+    );
+  command
+    .command("import")
+    .description("Turn access logs of nginx and Envoy, and OPA's decision logs, into audit events.")
+    .requiredOption("--format <format>", "nginx, envoy or opa")
+    .requiredOption("--in <path...>", "log files, directories of log files, or - for standard input")
+    .option("--out <file>", "a new file for the events, or - for standard output", "-")
+    .action(
+      bind(async (cli, flags: ImportFlags) => (await import("./logs/import.ts")).importEvents(cli, flags)),
     );
   withReports(command.command("lint"))
     .description("Check that every record is a right audit event. Findings end with exit code 1.")

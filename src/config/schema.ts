@@ -220,6 +220,9 @@ const probe = z.strictObject({
     .describe("forged identities by attack, e.g. revoked"),
 });
 
+/** Of audit events: docs/log-format.md. */
+const eventTypes = ["authentication", "authorization", "command", "telemetry_transform", "alert"] as const;
+
 const logs = z.strictObject({
   origin: z
     .string()
@@ -229,6 +232,10 @@ const logs = z.strictObject({
   store: z.string().min(1).default("audit-log"),
   interval: duration.prefault("5m"),
   max_records: z.int().min(1).max(10_000_000).default(100_000),
+  services: z
+    .record(z.string().min(1).max(200), z.array(z.enum(eventTypes)).min(1))
+    .default({})
+    .describe("what each service is to write into its log, for logs lint"),
   heartbeat: z
     .boolean()
     .default(false)

@@ -7,18 +7,23 @@ export function logsLintReport(
   context: Pick<Report, "version" | "time" | "document">,
   shownPath: (file: string) => string,
 ): Report {
-  const { ok, checked, faults, findings } = result;
+  const { ok, checked, faults, findings, missing } = result;
   const rest = faults - findings.length;
   const records = `${checked.records} ${checked.records === 1 ? "record" : "records"}`;
   return {
     ...context,
     command: "logs lint",
     headline: ok ? `${records} checked: every one is a right event` : `${faults} faults in ${records}`,
-    rules: [RECORDS, ...new Set(findings.map(({ code }) => code))].map((rule) =>
-      typeof rule === "string" ? ruleOf(rule) : rule,
-    ),
+    rules: [
+      RECORDS,
+      ...(missing.length > 0 ? [SERVICES] : []),
+      ...new Set(findings.map(({ code }) => code)),
+    ].map((rule) => (typeof rule === "string" ? ruleOf(rule) : rule)),
     checks: [
       ...findings.map((finding) => checkOf(finding, shownPath(finding.file))),
+      ...missing.map(({ service, eventTypes }) =>
+        failedService(service, `it never wrote: ${eventTypes.join(", ")}`),
+      ),
       ...(rest > 0 ? [summed("failed", `and ${rest} more faults`)] : []),
       ...(ok ? [summed("passed", `${records} checked`)] : []),
     ],
@@ -32,6 +37,17 @@ const RECORDS: Rule = {
   reference: "",
   fix: "",
 };
+
+const SERVICES: Rule = {
+  ...RECORDS,
+  id: "services",
+  title: "every service writes the events that it is to write",
+  meaning: "a service that does not log cannot be audited",
+};
+
+function failedService(service: string, evidence: string): Check {
+  return { rule: SERVICES.id, outcome: "failed", subject: service, variant: "", evidence, key: [service] };
+}
 
 function summed(outcome: "passed" | "failed", evidence: string): Check {
   return { rule: RECORDS.id, outcome, subject: "all inputs", variant: "", evidence, key: ["all"] };

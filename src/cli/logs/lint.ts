@@ -4,6 +4,7 @@ import { type LintFinding, lintLogs, type LintResult } from "../../logs/lint/lin
 import { escapeText } from "../../report/escape.ts";
 import { table } from "../../report/table.ts";
 import type { Cli } from "../command.ts";
+import { findProject } from "../project.ts";
 import { publish, type ReportFlags, wantedReports } from "../reports.ts";
 import { version } from "../version.ts";
 
@@ -15,7 +16,8 @@ export async function lint(cli: Cli, flags: LintFlags): Promise<ExitCode> {
   const { platform, output } = cli;
   const reports = wantedReports(cli, flags);
   const inputs = flags.in.map((path) => (path === "-" ? path : resolve(platform.cwd, path)));
-  const result = await lintLogs(inputs, platform);
+  const expected = findProject(cli)?.config.logs.services ?? {};
+  const result = await lintLogs(inputs, platform, expected);
   for (const path of result.skipped) output.note(`passed over ${escapeText(path)}: no plain log file`);
   const document = { schema: "fleetsec.logs-lint/v1", ...result };
   const findings = {
@@ -30,12 +32,22 @@ export async function lint(cli: Cli, flags: LintFlags): Promise<ExitCode> {
   return publish(cli, reports, findings, result.ok ? 0 : 1);
 }
 
-function textOf({ ok, checked, faults, findings }: LintResult, cwd: string, columns: number): string {
+function textOf(result: LintResult, cwd: string, columns: number): string {
+  const { ok, checked, faults, findings, missing } = result;
   const records = `${checked.records} ${checked.records === 1 ? "record" : "records"}`;
   if (ok) return `${records} checked: every one is a right event`;
   const more = faults > findings.length ? [`… and ${faults - findings.length} more`] : [];
   const rows = findings.map((finding) => rowOf(finding, cwd));
-  return [table(rows, columns), ...more, "", `${records} checked: ${faults} findings`].join("\n");
+  const never = missing.map(
+    ({ service, eventTypes }) => `${escapeText(service)} never wrote: ${eventTypes.join(", ")}`,
+  );
+  const listed = rows.length === 0 ? [] : [table(rows, columns), ...more, ""];
+  return [
+    ...listed,
+    ...never,
+    ...(never.length > 0 ? [""] : []),
+    `${records} checked: ${faults} findings`,
+  ].join("\n");
 }
 
 function rowOf({ file, line, code, field, detail }: LintFinding, cwd: string): string[] {
