@@ -182,3 +182,20 @@ test("a server that never ends its answer: not established, in bounded time", as
   };
   expect(await verify(`${url}log/`, { network })).toMatchObject({ code: 3, error: "unreachable" });
 });
+
+test("a log at a URL does not vouch for itself", async () => {
+  const { url } = await serving(model);
+  const cwd = scratch();
+  writeFileSync(join(cwd, "log.pub"), `${formatVerifierKey(modelSigner().key)}\n`);
+  const run = async (anchor: string) => {
+    const argv = ["verify-logs", "--tlog", `${url}log`, "--trust", "log.pub", "--anchor", anchor, "--json"];
+    const { code, stdout } = await runCli(argv, { cwd, userState: join(cwd, "user") });
+    return { exit: code, ...(JSON.parse(stdout) as object) };
+  };
+  expect(await run(`${url}log/checkpoint`)).toMatchObject({ exit: 2, code: "usage" });
+  const { url: elsewhere } = await serving(model);
+  expect(await run(`${elsewhere}log/checkpoint`)).toMatchObject({
+    exit: 0,
+    anchors: [{ kind: "file", size: SIZE }],
+  });
+});

@@ -85,7 +85,7 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)
     expect((await verify("forked", place)).findings.map(({ code }) => code)).toContain("EQUIVOCATION");
   });
 
-  test("OBJECT_SHADOWED: a delete marker, or another version, over the locked one", async () => {
+  test("36: OBJECT_SHADOWED: a delete marker, or another version, over the locked one", async () => {
     const bucket = await newBucket();
     const { anchor, verify } = workplace();
     const place = `s3://${bucket}/audit`;
@@ -120,7 +120,7 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)
     ["in GOVERNANCE mode", lockOf("GOVERNANCE", 90), ["LOCK_WEAK"]],
     ["for a day", lockOf("COMPLIANCE", 1), ["LOCK_WEAK"]],
     ["in COMPLIANCE mode for 90 days", lockOf("COMPLIANCE", 90), []],
-  ])("a checkpoint that is locked %s", async (_how, headers, codes) => {
+  ])("37: a checkpoint that is locked %s", async (_how, headers, codes) => {
     const bucket = await newBucket();
     const note = logs.newer.get("checkpoint")?.toString() ?? "";
     expect((await owner("PUT", `${bucket}/5`, headers, note)).status).toBe(200);

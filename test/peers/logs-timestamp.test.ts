@@ -94,7 +94,7 @@ describeWithEngines(["openssl"], "RFC 3161 time-stamps of `openssl ts`", ({ open
     });
   });
 
-  describe("the token over a checkpoint", () => {
+  describe("35: the token over a checkpoint", () => {
     test("holds (the control), with each hash that is relied on", async () => {
       for (const digest of ["sha256", "sha384", "sha512"]) {
         const token = authority.token(text, { digest });

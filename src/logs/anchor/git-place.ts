@@ -28,8 +28,8 @@ export interface GitParts {
   readonly signal: AbortSignal;
 }
 
-/** Bytes of the list of a commit's files: a million names of 128 characters. */
-const MAX_LIST = 128 << 20;
+/** Bytes of the list of a commit's files: four years of 5-minute checkpoints. */
+const MAX_LIST = 64 << 20;
 /** Bytes of notes that are read by one process. */
 const MAX_READ = 16 << 20;
 

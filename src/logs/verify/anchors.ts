@@ -1,7 +1,8 @@
 import { FleetsecError } from "../../errors.ts";
 import type { AnchorPlace } from "../anchor/place.ts";
+import { formatNote, type NoteSignature, parseNote } from "../note.ts";
 import type { Finding } from "./finding.ts";
-import { openCheckpoint } from "./signed-checkpoint.ts";
+import { openCheckpoint, type SignedCheckpoint } from "./signed-checkpoint.ts";
 import type { Trust } from "./trust.ts";
 
 /** A root that the log signed, by a checkpoint that somebody other than the store's keeper holds. */
@@ -32,7 +33,8 @@ export async function readAnchors(
   for await (const { source, bytes, named } of place.notes()) {
     const opened = openCheckpoint(bytes, trust);
     if (!("code" in opened)) {
-      const { origin, size, root, note } = opened;
+      const { origin, size, root } = opened;
+      const note = knownPart(opened, trust);
       anchors.push({ kind: "file", source, origin, size, root, note: () => note });
     } else if (opened.code !== "ORIGIN_MISMATCH" || named) {
       throw new FleetsecError("input", `the anchor ${source} is no checkpoint to trust: ${opened.detail}`, {
@@ -45,4 +47,16 @@ export async function readAnchors(
     throw new FleetsecError("input", `the anchor ${place.source} holds no checkpoint of this log`);
   }
   return { anchors, findings };
+}
+
+/** Longer notes are kept without the signatures that nobody asked for: a place may hold a million. */
+const MAX_KEPT_NOTE = 2_000;
+
+function knownPart({ note }: SignedCheckpoint, { logs, witnesses }: Trust): string {
+  if (note.length <= MAX_KEPT_NOTE) return note;
+  const { text, signatures } = parseNote(Buffer.from(note));
+  const keys = [...logs, ...witnesses.values()];
+  const isKnown = ({ name, keyId }: NoteSignature) =>
+    keys.some((key) => key.name === name && key.keyId === keyId);
+  return formatNote({ text, signatures: signatures.filter(isKnown) });
 }

@@ -4,6 +4,7 @@ import type { SendHttp } from "../../platform/patient-http.ts";
 import { parseDecimal } from "../decimal.ts";
 import { consistencyProof, type RangeRoot, verifyConsistency } from "../merkle-proof.ts";
 import { type NoteSignature, parseNote } from "../note.ts";
+import { formatConsistency } from "../proof/consistency-file.ts";
 import { cosignatureTime, signatureBy, type VerifierKey, verifySignature } from "../verifier-key.ts";
 import type { SignedCheckpoint } from "../verify/signed-checkpoint.ts";
 
@@ -58,7 +59,7 @@ export async function addCheckpoint(
         method: "POST",
         url: new URL("add-checkpoint", witness.url),
         headers: { "content-type": "text/plain; charset=utf-8" },
-        body: requestOf(oldSize, proof, checkpoint.note),
+        body: formatConsistency({ old: oldSize, proof, checkpoint: Buffer.from(checkpoint.note) }),
         timeout: TIMEOUT,
         maxBody: MAX_ANSWER,
         signal,
@@ -109,11 +110,6 @@ function judge(answer: HttpAnswer, witness: Witness, { checkpoint, now }: Submis
 
 function forkedAt(size: number): string {
   return `it has cosigned another checkpoint of size ${size}`;
-}
-
-function requestOf(oldSize: number, proof: readonly Uint8Array[], note: string): string {
-  const lines = proof.map((hash) => `${Buffer.from(hash).toString("base64")}\n`);
-  return `old ${oldSize}\n${lines.join("")}\n${note}`;
 }
 
 function sizeIn({ headers, body }: HttpAnswer): number | undefined {
