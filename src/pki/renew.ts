@@ -20,6 +20,7 @@ import { BACKDATE } from "./profiles.ts";
 import { parseSan, type Role } from "./roles.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "./state.ts";
 import type { Certificate } from "./verify/certificate.ts";
+import { isoTime } from "./verify/time.ts";
 
 export interface RenewRequest {
   readonly name: string;
@@ -65,9 +66,8 @@ export async function renew(
   const { issued } = entry;
   const now = clock.now();
   const current = currentOf(issuer, issued, readInUse(files, issuer, issued));
-  refuseRevoked(entry);
   if (request.force !== true && now < dueAt(current)) return { renewed: false, current };
-  refuseLate(issued, settings, now);
+  refuseLate(current, settings, now);
   const plan = planIssue(planOf(request, issued), settings, currentCa(issuer), now);
   const directory = directoryOf(issuer, issued);
   const { subject, key } = await subjectFor(files, request, issued, plan, directory);
@@ -80,9 +80,8 @@ export async function renew(
  * @throws FleetsecError `not-found` where there is none, `refused` where it was revoked
  */
 export function currentCertificate(files: Files, registry: Registry, name: string): CurrentCertificate {
-  const entry = newestStored(registry, name);
-  refuseRevoked(entry);
-  return currentOf(registry, entry.issued, readInUse(files, registry, entry.issued));
+  const { issued } = newestStored(registry, name);
+  return currentOf(registry, issued, readInUse(files, registry, issued));
 }
 
 /**
@@ -109,10 +108,12 @@ function newestStored(registry: Registry, name: string): InventoryEntry {
 
 /**
  * A process that was killed between writing the inventory and swapping `current` left this to do. Where
- * `current` leads to a later generation, the certificate was rolled back and stays so.
+ * `current` leads to a later generation, the certificate was rolled back and stays so; a certificate
+ * that was revoked since does not come into use.
  */
 function rollForward(files: Files, registry: Registry, entry: InventoryEntry): InventoryEntry {
-  const { issued } = entry;
+  const { issued, revoked } = entry;
+  if (revoked !== undefined) return entry;
   const directory = directoryOf(registry, issued);
   const generation = issued.files?.generation ?? 0;
   const isThere = files.kind(generationPath(directory, generation)) === "directory";
@@ -129,9 +130,11 @@ function readInUse(files: Files, registry: Registry, issued: IssueRecord): Certi
   });
 }
 
+/** A certificate that was revoked is one thing in use, and another where it was rolled back before. */
 function currentOf(registry: Registry, issued: IssueRecord, inUse: Certificate): CurrentCertificate {
   const { serial } = inUse;
-  if (registry.inventory.bySerial(serial)?.issued.name !== issued.name) {
+  const entry = registry.inventory.bySerial(serial);
+  if (entry?.issued.name !== issued.name) {
     throw new FleetsecError(
       "state",
       `the certificate in use for ${issued.name} was not issued here: ${serial}`,
@@ -140,6 +143,7 @@ function currentOf(registry: Registry, issued: IssueRecord, inUse: Certificate):
       },
     );
   }
+  refuseRevoked(entry);
   return {
     name: issued.name,
     serial,
@@ -157,9 +161,9 @@ function refuseRevoked({ issued, revoked }: InventoryEntry): void {
   });
 }
 
-function refuseLate(issued: IssueRecord, settings: PkiSettings, now: number): void {
-  if (now <= Date.parse(issued.notAfter) + settings.renewGrace * 1000) return;
-  throw new FleetsecError("refused", `the certificate of ${issued.name} ended at ${issued.notAfter}`, {
+function refuseLate({ name, notAfter }: CurrentCertificate, settings: PkiSettings, now: number): void {
+  if (now <= notAfter + settings.renewGrace * 1000) return;
+  throw new FleetsecError("refused", `the certificate of ${name} ended at ${isoTime(notAfter)}`, {
     hint: "that is longer ago than pki.renew_grace allows; run fleetsec cert issue",
   });
 }

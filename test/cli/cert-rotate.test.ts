@@ -7,6 +7,7 @@ import { lintRecord } from "../../src/logs/lint/event.ts";
 import type { RotationEvent } from "../../src/pki/rotate/event.ts";
 import type { Exec } from "../../src/platform/exec.ts";
 import { systemExec } from "../../src/platform/exec.ts";
+import type { Clock } from "../../src/platform/platform.ts";
 import type { CliResult } from "../support/cli.ts";
 import { movablePlatform } from "../support/pki.ts";
 import { testProject, type TestProject } from "../support/project.ts";
@@ -65,6 +66,21 @@ function fakeExec(effect: (call: number) => number | void = () => 0) {
     signal: (pid, signal) => signals.push([pid, signal]) > 0 && pid !== 99_999,
   };
   return { exec, calls, signals };
+}
+
+/** Time stands still while a service answers, and is up when it is to be looked at again. */
+function impatientClock(): Clock {
+  const { clock } = movablePlatform();
+  let monotonic = 0;
+  return {
+    ...clock,
+    now: () => Date.now(),
+    monotonic: () => monotonic,
+    sleep: async (ms, signal) => {
+      if (ms >= 1000) return clock.sleep(ms, signal);
+      monotonic += 60_000;
+    },
+  };
 }
 
 describe("cert rotate", () => {
@@ -202,10 +218,9 @@ describe("cert rotate", () => {
     const files = ["cert.pem", "key.pem", "chain.pem", "bundle.pem"];
     const before = files.map((file) => current(project, file));
     const { serial } = (await project.json(["cert", "needs-renewal", "gateway"])).document;
-    const flags = ["--exec", "reload", "--confirm", address, "--confirm-timeout", "1s"];
-    const result = await project.json(["cert", "rotate", "gateway", "--force", "--rekey", ...flags], {
-      exec,
-    });
+    const flags = ["--exec", "reload", "--confirm", address, "--confirm-timeout", "1m"];
+    const argv = ["cert", "rotate", "gateway", "--force", "--rekey", ...flags];
+    const result = await project.json(argv, { exec, clock: impatientClock() });
     expect([result.code, schemaErrors(result.document)]).toEqual([1, []]);
     const [entry] = result.document.certificates;
     expect(entry).toMatchObject({ outcome: "rolled-back", serial });
@@ -227,6 +242,25 @@ describe("cert rotate", () => {
       serial,
     });
     expect((await project.json(["cert", "rotate"])).document.certificates[0]).toMatchObject({ serial });
+  });
+
+  test("a certificate that was rolled back and then revoked stands in nobody's way", async () => {
+    const project = await withGateway();
+    const flags = ["--force", "--confirm", "127.0.0.1:1"];
+    const argv = ["cert", "rotate", "gateway", ...flags];
+    const [rejected] = (await project.json(argv, { clock: impatientClock() })).document.certificates;
+    expect(rejected.outcome).toBe("rolled-back");
+    expect((await project.run(["cert", "revoke", rejected.rejected])).code).toBe(0);
+    for (const command of [["renew", "gateway"], ["rotate"], ["rotate", "gateway"]]) {
+      const { code, document } = await project.json(["cert", ...command]);
+      expect([code, (document.certificates?.[0] ?? document).serial]).toEqual([0, rejected.serial]);
+    }
+    const { document } = await project.json(["cert", "rotate", "--force"]);
+    expect(document.certificates).toMatchObject([{ name: "gateway", outcome: "renewed" }]);
+    // the one in use is another matter
+    await project.run(["cert", "revoke", document.certificates[0].serial]);
+    expect((await project.json(["cert", "rotate"])).document.certificates).toEqual([]);
+    expect(await project.attempt(["cert", "rotate", "gateway"])).toMatchObject({ exit: 2, code: "refused" });
   });
 
   test("--confirm of nobody who listens rolls back; of one that has ended, the new one stays", async () => {

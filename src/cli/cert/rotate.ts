@@ -85,7 +85,7 @@ async function loadRotation(cli: Cli, names: readonly string[], flags: Flags): P
   const { currentCertificate } = await import("../../pki/renew.ts");
   const choose = targetsOf(cli, loaded, names, flags);
   for (const name of names) currentCertificate(cli.platform.files, issuer, name);
-  const targets = (now: number) => choose(namesInUse(issuer, project.settings, now));
+  const targets = (now: number) => choose(namesInUse(cli.platform.files, issuer, project.settings, now));
   return { ...project, issuer, targets };
 }
 

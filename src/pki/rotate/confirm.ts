@@ -21,31 +21,32 @@ export async function confirmServed(
 ): Promise<string | undefined> {
   const { clock, signal } = outside;
   const deadline = clock.monotonic() + timeout;
+  let [answer, silence]: (string | undefined)[] = [];
   for (;;) {
-    const left = Math.max(1, deadline - clock.monotonic());
-    const seen = await look(host, port, left, expected, outside);
-    if (seen === undefined) return undefined;
+    const left = Math.ceil(deadline - clock.monotonic());
+    // what it served says more than that the last look came to nothing
+    if (left <= 0) return answer ?? silence ?? `${host}:${port} was not reached in time`;
+    const seen = await look(host, port, left, outside);
     signal.throwIfAborted();
-    if (clock.monotonic() + INTERVAL >= deadline) return seen;
+    if (seen instanceof FleetsecError) silence = seen.message;
+    else if (Buffer.compare(seen, expected) === 0) return undefined;
+    else answer = `${host}:${port} serves ${serialOf(seen)}`;
     await clock.sleep(INTERVAL);
   }
 }
 
+/** The certificate that a service presents, DER, or why there is none. */
 async function look(
   host: string,
   port: number,
   timeout: number,
-  expected: Uint8Array,
   outside: Outside,
-): Promise<string | undefined> {
+): Promise<Uint8Array | FleetsecError> {
   try {
     const { chain } = await presentedBy({ host, port, timeout }, outside);
-    const [served] = chain;
-    if (served === undefined) return `${host}:${port} presents no certificate`;
-    if (Buffer.compare(served, expected) === 0) return undefined;
-    return `${host}:${port} serves ${serialOf(served)}`;
+    return chain[0] ?? new FleetsecError("unreachable", `${host}:${port} presents no certificate`);
   } catch (error) {
-    if (error instanceof FleetsecError) return error.message;
+    if (error instanceof FleetsecError) return error;
     throw error;
   }
 }

@@ -106,7 +106,7 @@ export async function startWatching(names: readonly string[]): Promise<Watching>
       };
       const read = async (): Promise<Watched> => {
         const opened = openAuthority(system.files, stateDirectory, () => Promise.reject(new Error("plain")));
-        const targets = (at: number) => namesInUse(opened, testSettings, at).map(targetOf);
+        const targets = (at: number) => namesInUse(system.files, opened, testSettings, at).map(targetOf);
         return { issuer: opened, settings: testSettings, role: () => role, targets };
       };
       const targetOf = (name: string): RotationTarget => ({
