@@ -1,6 +1,7 @@
 import { dirname, join, relative, resolve } from "node:path";
 import { EDITOR_SCHEMA } from "../config/initial.ts";
 import { CONFIG_NAME, loadConfig, type LoadedConfig, parseConfig } from "../config/load.ts";
+import { FleetsecError } from "../errors.ts";
 import { escapeText } from "../report/escape.ts";
 import { fileChangesMembers, fileChangesText, isLeft } from "../report/file-changes.ts";
 import { styleFor } from "../report/style.ts";
@@ -14,6 +15,7 @@ import { DEPLOY_DIRECTORY, TEMPLATE_LIBRARY, templateSettings } from "./template
 
 interface InitFlags extends AnswerFlags, PassphraseFlags {
   readonly force?: true;
+  readonly ci?: string;
 }
 
 interface InitResult {
@@ -37,6 +39,7 @@ export const define: Define = (command, bind) => {
         "--gateway <kind...>",
         "gateways to write templates for: nginx, envoy, haproxy (default: nginx)",
       )
+      .option("--ci <service>", "also write a CI job that probes: github or gitlab")
       .option("--force", "replace files that differ; never a CA or a certificate"),
   ).action(
     bind(async (cli, dir: string, flags: InitFlags) => {
@@ -68,7 +71,8 @@ async function init(cli: Cli, directory: string, flags: InitFlags): Promise<Init
   const path = join(directory, CONFIG_NAME);
   const config = parseConfig(kept?.current ?? text, path);
   const project: LoadedConfig = { config, path, directory };
-  const templates = await gatewayTemplates(cli, project, force, true);
+  const wanted = [...config.gateway.kinds, "opa", ...ciTemplates(flags.ci)];
+  const templates = await projectTemplates(cli, project, wanted, { force, dryRun: true });
   files.makeDirectory(directory, 0o755);
   files.makeDirectory(join(directory, dirname(EDITOR_SCHEMA)));
   const written = new Set(apply(files, directory, changes, force));
@@ -77,7 +81,9 @@ async function init(cli: Cli, directory: string, flags: InitFlags): Promise<Init
     provided: await provide(cli, project, flags, passphrase),
     files: [
       ...changes.map((change) => ({ ...change, written: written.has(change.path) })),
-      ...(templates.length === 0 ? [] : await gatewayTemplates(cli, project, force, false)),
+      ...(templates.length === 0
+        ? []
+        : await projectTemplates(cli, project, wanted, { force, dryRun: false })),
     ],
   };
 }
@@ -110,23 +116,33 @@ async function provide(
   return [ca.provided, ...(await provideCertificates(cli, project, pki, ca.authority))];
 }
 
-async function gatewayTemplates(
+/** @throws FleetsecError `usage` for a service that there is no template for */
+function ciTemplates(service: string | undefined): string[] {
+  if (service === undefined) return [];
+  if (service === "github" || service === "gitlab") return [`ci-${service}`];
+  throw new FleetsecError("usage", `--ci cannot be ${service.slice(0, 80)}`, {
+    hint: "choose github or gitlab",
+  });
+}
+
+async function projectTemplates(
   cli: Cli,
   project: LoadedConfig,
-  force: boolean,
-  dryRun: boolean,
+  templates: readonly string[],
+  { force, dryRun }: { readonly force: boolean; readonly dryRun: boolean },
 ): Promise<ScaffoldedFile[]> {
   const { scaffold } = await import("../scaffold/scaffold.ts");
   const { files } = await scaffold(cli.platform, {
     library: TEMPLATE_LIBRARY,
-    templates: [...project.config.gateway.kinds, "opa"],
+    templates,
     settings: templateSettings(project),
     out: join(project.directory, DEPLOY_DIRECTORY),
+    root: project.directory,
     dryRun,
     force,
     check: false,
   });
-  return files.map((file) => ({ ...file, path: `${DEPLOY_DIRECTORY}/${file.path}` }));
+  return files.map((file) => ({ ...file, path: join(DEPLOY_DIRECTORY, file.path) }));
 }
 
 function textOf({ directory, files, provided }: InitResult, { platform, output }: Cli): string {

@@ -5,6 +5,7 @@ import { escapeText } from "../report/escape.ts";
 import { fileChangesMembers, fileChangesText, isLeft } from "../report/file-changes.ts";
 import { type Style, styleFor } from "../report/style.ts";
 import { table } from "../report/table.ts";
+import { wrap } from "../report/wrap.ts";
 import type { CheckResult } from "../scaffold/check.ts";
 import type { ScaffoldResult } from "../scaffold/scaffold.ts";
 import type { Settings } from "../scaffold/values.ts";
@@ -83,6 +84,7 @@ async function write(cli: Cli, named: readonly string[], flags: ScaffoldFlags): 
     templates: [...new Set(templates)],
     settings: await settingsFor(cli, project, templates),
     out,
+    root: flags.out === undefined ? project.directory : out,
     dryRun: flags.dryRun === true,
     force: flags.force === true,
     check: flags.check === true,
@@ -158,14 +160,29 @@ function textOf(result: ScaffoldResult, { out, dryRun }: Where, { platform, outp
       style,
       columns: output.columns,
     }),
-    ...result.checks.map((check) => checkText(check, style)),
+    ...result.checks.map((check) => checkText(check, style, output.columns)),
   ].join("\n");
 }
 
-function checkText({ template, engine, command, outcome, output, hint }: CheckResult, style: Style): string {
+function checkText(
+  { template, engine, command, outcome, output, hint }: CheckResult,
+  style: Style,
+  columns: number,
+): string {
   const paint = { accepted: "good", refused: "bad", "not-run": "unsure" } as const;
-  const line = `\n${style[paint[outcome]](outcome)}  ${template} by ${engine}: ${escapeText(command.join(" "))}`;
-  if (outcome === "accepted") return line;
-  const said = escapeText(output.trimEnd(), { newlines: true }).replace(/^/gm, "  ");
-  return hint === undefined ? `${line}\n${said}` : `${line}\n${said}\n  ${escapeText(hint)}`;
+  const indented = (text: string) =>
+    escapeText(text.trimEnd(), { newlines: true })
+      .split("\n")
+      .flatMap((line) => wrap(line, columns - 2))
+      .map((line) => `  ${line}`);
+  const [first = "", ...rest] = wrap(
+    `${outcome}  ${template} by ${engine}: ${escapeText(command.join(" "))}`,
+    columns - 2,
+  );
+  const lines = [
+    `\n${first.replace(outcome, style[paint[outcome]](outcome))}`,
+    ...rest.map((line) => `  ${line}`),
+  ];
+  if (outcome !== "accepted") lines.push(...indented(output), ...(hint === undefined ? [] : indented(hint)));
+  return lines.join("\n");
 }

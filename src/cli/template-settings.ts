@@ -4,6 +4,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { layoutFor } from "../pki/state.ts";
 import type { Settings } from "../scaffold/values.ts";
+import { version } from "./version.ts";
 
 /** `templates/` lies beside `dist/` in the package and beside `src/` in the repository. */
 export const TEMPLATE_LIBRARY = fileURLToPath(new URL("../../templates", import.meta.url));
@@ -19,6 +20,7 @@ export function templateSettings({ config, path, directory }: LoadedConfig): Set
   const certificate = join(state.certificates, gateway.certificate);
   return {
     name: config.name,
+    version: version(),
     domain,
     project: directory,
     gateway: {

@@ -5,7 +5,7 @@ import type { Template, TemplateFile } from "./template.ts";
 /** What scaffolding means for one file, before anything is written. */
 export interface FileChange {
   readonly template: string;
-  /** Below the output directory, with `/`. */
+  /** Below the output directory, or relative to it, with `/`. */
   readonly path: string;
   readonly content: string;
   /** `kept` is for files that people fill in: they are created and then never touched. */
@@ -26,7 +26,7 @@ export function plan(
   return template.files
     .flatMap((file) => instances(file, values))
     .map(({ file, within, name }) => {
-      const path = `${template.name}/${name}`;
+      const path = template.place === "project" ? name : `${template.name}/${name}`;
       const content =
         file.format === "raw" ? file.text : renderNamed(path, file.text, within, formats[file.format]);
       const before = current(path);

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Platform } from "../platform/platform.ts";
 import { apply, currentText } from "./apply.ts";
 import { check, type CheckResult } from "./check.ts";
@@ -14,6 +14,8 @@ export interface ScaffoldRequest {
   readonly settings: Settings;
   /** The directory in which each template gets one of its own name, absolute. */
   readonly out: string;
+  /** The directory for templates whose files belong to the project itself, absolute. */
+  readonly root: string;
   readonly dryRun: boolean;
   /** Replace files that differ. */
   readonly force: boolean;
@@ -44,14 +46,20 @@ export async function scaffold(
   const { files } = platform;
   const { out } = request;
   const templates = request.templates.map((name) => readTemplate(files, request.library, name));
-  const changes = templates.flatMap((template) =>
-    plan(template, valuesFor(request.settings, join(out, template.name)), (path) =>
-      currentText(files, out, path),
-    ),
-  );
-  const written = new Set(request.dryRun ? [] : apply(files, out, changes, request.force));
+  const planned = templates.map((template) => {
+    const base = template.place === "project" ? request.root : out;
+    const values = valuesFor(request.settings, directoryOf(template, request));
+    return { base, changes: plan(template, values, (path) => currentText(files, base, path)) };
+  });
+  const scaffolded = planned.flatMap(({ base, changes }) => {
+    const written = new Set(request.dryRun ? [] : apply(files, base, changes, request.force));
+    return changes.map((change) => ({
+      ...change,
+      path: relative(out, join(base, change.path)),
+      written: written.has(change.path),
+    }));
+  });
   const checks = request.check ? await checkAll(platform, request, templates) : [];
-  const scaffolded = changes.map((change) => ({ ...change, written: written.has(change.path) }));
   return {
     ok:
       scaffolded.every((file) => file.action !== "differs" || file.written) &&
@@ -61,20 +69,25 @@ export async function scaffold(
   };
 }
 
+/** Where a template's files are, and its engines run. */
+function directoryOf({ name, place }: Template, { out, root }: ScaffoldRequest): string {
+  return place === "project" ? root : join(out, name);
+}
+
 async function checkAll(
   platform: Pick<Platform, "files" | "exec" | "random" | "signal" | "userState">,
-  { out, settings }: ScaffoldRequest,
+  request: ScaffoldRequest,
   templates: readonly Template[],
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   for (const template of templates) {
-    const directory = join(out, template.name);
+    const directory = directoryOf(template, request);
     const name = `check-${Buffer.from(platform.random(8)).toString("hex")}`;
     const scratch = join(platform.userState, name);
     platform.files.makeDirectory(scratch);
     try {
       results.push(
-        ...(await check(platform, template, valuesFor(settings, directory), { directory, scratch })),
+        ...(await check(platform, template, valuesFor(request.settings, directory), { directory, scratch })),
       );
     } finally {
       platform.files.remove(scratch);

@@ -31,6 +31,8 @@ export interface TemplateFile {
 export interface Template {
   readonly name: string;
   readonly summary: string;
+  /** Where its files belong: in a directory of its own, or in the project's, as other programs demand. */
+  readonly place: "own" | "project";
   readonly files: readonly TemplateFile[];
   /** Values that are paths of files which the engine opens. */
   readonly needs: readonly string[];
@@ -47,6 +49,7 @@ const format = z.enum(Object.keys(formats) as [Format, ...Format[]]);
 
 const descriptor = z.strictObject({
   summary: z.string().min(1).max(100),
+  place: z.enum(["own", "project"]).default("own"),
   files: z.record(
     path,
     z.union([
@@ -85,6 +88,7 @@ export function readTemplate(files: Files, root: string, name: string): Template
   return {
     name,
     summary: described.summary,
+    place: described.place,
     files: Object.entries(described.files).map(([file, kind]) => ({
       path: file,
       format: typeof kind === "string" ? kind : kind.format,

@@ -9,6 +9,8 @@ export type HostPort = string;
 /** What the templates are filled in with; paths are absolute. */
 export interface Settings {
   readonly name: string;
+  /** The version of this program. */
+  readonly version: string;
   /** The trust domain. */
   readonly domain: string;
   /** The directory of fleetsec.yaml: below it, paths are written relative, so that it can move. */
@@ -102,6 +104,7 @@ export function valuesFor(settings: Settings, directory: string): Values {
   const [opaGrpcHost, opaGrpcPort] = splitHostPort(gateway.opaGrpc);
   return {
     name: settings.name,
+    fleetsec_version: settings.version,
     domain: settings.domain,
     server_name: gateway.serverName,
     server_names: isLoopback(listenHost) ? [gateway.serverName, "localhost"] : [gateway.serverName],

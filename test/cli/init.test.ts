@@ -36,6 +36,19 @@ const snapshot = (directory: string) =>
     .map((path) => `${path}: ${readFileSync(path).toString("base64")}`);
 
 describe("init", () => {
+  test.each([
+    ["github", ".github/workflows/fleetsec.yml"],
+    ["gitlab", ".gitlab-ci.yml"],
+  ])("--ci %s writes a job that probes, once", async (service, path) => {
+    const { cwd, init } = place();
+    const { code, document } = await init("--ci", service);
+    expect(code).toBe(0);
+    expect(document.files).toContainEqual(expect.objectContaining({ path, action: "create", written: true }));
+    expect(readFileSync(join(cwd, path), "utf8")).toContain("fleetsec probe --report");
+    const again = await init("--ci", service);
+    expect(again.document.files).toContainEqual(expect.objectContaining({ path, action: "unchanged" }));
+  });
+
   test("writes a configuration, CA, certificates and templates; no key that others can read", async () => {
     const { cwd, userState, init } = place();
     const { code, document } = await init(
@@ -171,6 +184,7 @@ describe("init", () => {
     [["--domain", "fleet.internal\nstate: /"], "usage"],
     [["--domain", "-"], "usage"],
     [["--gateway", "apache"], "usage"],
+    [["--ci", "hudson"], "usage"],
     [["--passphrase-file", "/nowhere"], "not-found"],
   ])("%j is refused with 2 (%s)", async (argv, code) => {
     const { cwd, init } = place();

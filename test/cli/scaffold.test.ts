@@ -38,6 +38,7 @@ function project(config = MINIMAL): Project {
     run: (...argv) =>
       runCli(["scaffold", ...argv], {
         cwd: directory,
+        columns: 300,
         exec: systemExec({ PATH: bin }),
         userState: join(bin, "state"),
       }),
@@ -155,6 +156,25 @@ describe("scaffold", () => {
     expect(document(await it.run("nginx", "--dry-run", "--json"))).toMatchObject({ dryRun: true });
   });
 
+  test("what belongs to the project itself is written there, and with --out into that directory", async () => {
+    const it = project();
+    const { code, stdout } = await it.run("ci-github", "ci-gitlab");
+    expect(code).toBe(0);
+    expect(stdout).toContain("created  .github/workflows/fleetsec.yml\n");
+    expect(it.text(".gitlab-ci.yml")).toContain("fleetsec probe --report junit=");
+    expect(readdirSync(it.directory).sort()).toEqual([".github", ".gitlab-ci.yml", "fleetsec.yaml"]);
+    const json = await it.run("ci-github", "--json");
+    expect(document(json)).toMatchObject({
+      out: it.at("deploy"),
+      files: [{ path: "../.github/workflows/fleetsec.yml", action: "unchanged" }],
+    });
+    await it.run("ci-github", "--out", "else");
+    expect(it.text("else/.github/workflows/fleetsec.yml")).toBe(it.text(".github/workflows/fleetsec.yml"));
+    writeFileSync(it.at(".gitlab-ci.yml"), "mine: {script: [x]}\n");
+    expect((await it.run("ci-gitlab")).code).toBe(1);
+    expect(it.text(".gitlab-ci.yml")).toBe("mine: {script: [x]}\n");
+  });
+
   test("--list names every template, and needs no project", async () => {
     const it = project();
     rmSync(it.at("fleetsec.yaml"));
@@ -207,6 +227,17 @@ describe("scaffold --check", () => {
     );
     const result = await it.run("nginx", "--check", "--json");
     expect(document(result)).toMatchObject({ ok: false, checks: [{ outcome: "not-run" }] });
+  });
+
+  test("no line is longer than the terminal is wide", async () => {
+    const it = project();
+    credentials(it);
+    it.engine("nginx", 1, "a long line of the engine's words ".repeat(5));
+    const { stdout } = await runCli(["scaffold", "nginx", "--check"], {
+      cwd: it.directory,
+      exec: systemExec({ PATH: scratch() }),
+    });
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
   });
 
   test("so does a certificate that has not been issued", async () => {

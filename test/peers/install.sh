@@ -30,8 +30,10 @@ core    hcl2        pip    hcl2tojson     --version python-hcl2==8.1.4
 core    pkilint     pip    lint_pkix_cert --help    pkilint==0.13.3
 core    lint_crl    pip    lint_crl       --help    pkilint==0.13.3
 core    lint_ocsp   pip    lint_ocsp_response --help pkilint==0.13.3
+core    check-jsonschema pip check-jsonschema --version check-jsonschema==0.39.0
 core    go          path   go             version   -
 core    opa         go     opa            version   github.com/open-policy-agent/opa@v1.22.2
+core    actionlint  go     actionlint     -version  github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 core    zlint       go     zlint          -version  github.com/zmap/zlint/v3/cmd/zlint@v3.6.1
 core    tessera-fsck go   fsck             --help    github.com/transparency-dev/tessera/cmd/fsck@v1.0.4
 core    posix-oneshot go   posix-oneshot  --help    github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4

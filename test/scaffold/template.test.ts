@@ -37,7 +37,7 @@ describe.each(names)("template %s", (name) => {
       expect(changes).toHaveLength(template.files.length);
       for (const { path, content, action } of changes) {
         expect(action).toBe("create");
-        expect(path.startsWith(`${name}/`)).toBe(true);
+        expect(path.startsWith(`${name}/`)).toBe(template.place === "own");
         const raw = template.files.find((file) => file.format === "raw" && path === `${name}/${file.path}`);
         // what is copied has placeholders of its own
         const left = content.replace(raw?.text ?? "", "").replaceAll("${{", "");
