@@ -6,6 +6,7 @@ import type { LintFlags } from "./logs/lint.ts";
 import type { ProveFlags } from "./logs/prove.ts";
 import type { RotateKeyFlags } from "./logs/rotate-key.ts";
 import type { SignFlags } from "./logs/sign.ts";
+import type { TraceFlags } from "./logs/trace.ts";
 import type { VerifyProofFlags } from "./logs/verify-proof.ts";
 import type { WitnessFlags } from "./logs/witness.ts";
 import { withReports } from "./reports.ts";
@@ -60,6 +61,18 @@ export const define: Define = (command, bind) => {
         (await import("./logs/rotate-key.ts")).rotateKey(cli, flags),
       ),
     );
+  command
+    .command("trace")
+    .description(
+      "Show the chain of events of a request, an identity or a vehicle, from verified batches only.",
+    )
+    .option("--store <dir>", "where the signed log is kept (default: logs.store)")
+    .requiredOption("--trust <file>", "the log's .pub file, or a C2SP tlog-policy file")
+    .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
+    .option("--request-id <id>", "the events of one request, in every service")
+    .option("--identity <name>", "every request of a subject, a common name or a serial number")
+    .option("--vehicle <id>", "every request that is about a vehicle")
+    .action(bind(async (cli, flags: TraceFlags) => (await import("./logs/trace.ts")).trace(cli, flags)));
   command
     .command("import")
     .description("Turn access logs of nginx and Envoy, and OPA's decision logs, into audit events.")

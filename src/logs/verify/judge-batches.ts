@@ -31,6 +31,8 @@ export interface BatchesSource {
   readonly abreast: number;
   /** Told how many bytes of batches are done. */
   readonly progress: (bytes: number) => void;
+  /** Told of each batch that begins with its signed bytes, where its leaf is proved by a signed root. */
+  readonly onIntact: ((leaf: BatchLeaf) => void) | undefined;
 }
 
 export interface BatchTotals {
@@ -54,15 +56,20 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
   const batchesOf = lookUpBatches(source);
   const timeline = collectTimeline(source.size);
   let done = 0;
-  const underway: { readonly leaf: BatchLeaf; readonly digest: ReturnType<DigestBatch> }[] = [];
+  const underway: {
+    readonly leaf: BatchLeaf;
+    readonly proved: boolean;
+    readonly digest: ReturnType<DigestBatch>;
+  }[] = [];
   const settle = async (): Promise<void> => {
     const oldest = underway.shift();
     if (oldest === undefined) return;
-    const { leaf, digest } = oldest;
+    const { leaf, digest, proved } = oldest;
     source.progress(done);
     done += leaf.bytes;
     const { intact } = await judgeBatch({ ...source, batchesOf }, leaf, await digest);
     if (!intact) return;
+    if (proved) source.onIntact?.(leaf);
     checked.batches += 1;
     checked.records += leaf.records;
     checked.bytes += leaf.bytes;
@@ -83,7 +90,7 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
     const digest = source.digest({ seq: leaf.seq, bytes, records, sha256, deep: source.deep });
     // a fault is met when its turn comes, however many come before it
     digest.catch(() => undefined);
-    underway.push({ leaf: { ...signed, seq: leaf.seq }, digest });
+    underway.push({ leaf: { ...signed, seq: leaf.seq }, proved: leaf.state !== "unproved", digest });
     if (underway.length >= source.abreast) await settle();
   }
   while (underway.length > 0) await settle();

@@ -1,4 +1,5 @@
 import { FleetsecError } from "../../errors.ts";
+import type { BatchLeaf } from "../leaf.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Locks } from "../../platform/lock.ts";
 import type { Clock } from "../../platform/platform.ts";
@@ -40,6 +41,8 @@ export interface VerifyParts {
   readonly threads: Threads;
   /** Told now and then how many bytes of batches are done, and how many there are. */
   readonly progress: (done: number, total: number) => void;
+  /** Told of each batch that is verified: its bytes up to a signed root. */
+  readonly onIntact?: (leaf: BatchLeaf) => void;
 }
 
 /**
@@ -117,6 +120,7 @@ async function judge(context: Context): Promise<Verification> {
     digest,
     abreast,
     progress,
+    onIntact: parts.onIntact,
   };
   let totals: BatchTotals;
   try {

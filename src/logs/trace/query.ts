@@ -1,0 +1,46 @@
+import type { Json } from "../lint/canonical-json.ts";
+import type { Event } from "../lint/event.ts";
+
+/** Whose events are wanted. */
+export type TraceQuery =
+  | { readonly requestId: string }
+  | { readonly identity: string }
+  | { readonly vehicle: string };
+
+/** Text that a matching record contains, unless the record has escapes. */
+export function needleOf(query: TraceQuery): string {
+  if ("requestId" in query) return query.requestId;
+  return "identity" in query ? query.identity : query.vehicle;
+}
+
+/** Whether an event is about what is asked for. */
+export function matches(query: TraceQuery, event: Event): boolean {
+  if ("requestId" in query) return event["request_id"] === query.requestId;
+  if ("identity" in query) return isAbout(event, query.identity);
+  return concerns(event, query.vehicle);
+}
+
+/** The identity's subject, a common name in it, or its serial; or who asked for a command. */
+function isAbout(event: Event, name: string): boolean {
+  const { subject, serial } = objectIn(event["identity"]);
+  if (subject === name || event["requested_by"] === name) return true;
+  if (typeof subject === "string" && subject.split(",").includes(`CN=${name}`)) return true;
+  return typeof serial === "string" && serial !== "" && plainSerial(serial) === plainSerial(name);
+}
+
+/** Serials are written in many ways: with colons, leading zeros, either case. */
+export function plainSerial(serial: string): string {
+  return serial.replaceAll(":", "").replace(/^0+/, "").toLowerCase();
+}
+
+/** A command to the vehicle, an event that names it, or a request to a path below it. */
+function concerns(event: Event, vehicle: string): boolean {
+  const { vehicles, path } = event;
+  if (event["vehicle"] === vehicle || (Array.isArray(vehicles) && vehicles.includes(vehicle))) return true;
+  const segments = typeof path === "string" ? path.split("?", 1)[0]?.split("/") : undefined;
+  return segments?.some((segment, i) => segment === vehicle && segments[i - 1] === "vehicles") === true;
+}
+
+function objectIn(value: Json | undefined): Event {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Event) : {};
+}

@@ -1,0 +1,77 @@
+import type { Event } from "../logs/lint/event.ts";
+import type { TraceResult } from "../logs/trace/trace.ts";
+import type { TracedEvent } from "../logs/trace/verified-events.ts";
+import { escapeText } from "./escape.ts";
+import { table } from "./table.ts";
+
+/** The chain of events as JSON. */
+export function traceDocument(
+  query: object,
+  { verification, events, truncated, excluded }: TraceResult,
+): object {
+  const { verdict, log } = verification;
+  return {
+    schema: "fleetsec.logs-trace/v1",
+    query,
+    verdict,
+    ...(log === undefined ? {} : { log: { ...log, root: Buffer.from(log.root).toString("base64") } }),
+    events: events.map(({ seq, line, event }) => ({ seq, line, event })),
+    truncated,
+    excluded: { batches: excluded.length, first: excluded.slice(0, 100) },
+  };
+}
+
+/** The same for a person, as wide as the terminal. */
+export function traceText(result: TraceResult, columns: number): string {
+  const { verification, events, truncated, excluded } = result;
+  const rows = events.map(rowOf);
+  const shown = rows.length === 0 ? ["no event of a verified batch is about that"] : [table(rows, columns)];
+  return [
+    ...shown,
+    ...(truncated ? ["… and more: only the first are listed"] : []),
+    "",
+    verification.log === undefined
+      ? "log      not established"
+      : `log      ${escapeText(verification.log.origin)}, ${verification.log.size} batches: ${verification.verdict}`,
+    ...(excluded.length === 0
+      ? []
+      : [`left out ${excluded.length} batches that are not verified: ${rangesOf(excluded)}`]),
+    ...(verification.verdict === "altered"
+      ? ["run fleetsec verify-logs to see what is wrong with the log"]
+      : []),
+  ].join("\n");
+}
+
+function rowOf({ seq, line, event }: TracedEvent): string[] {
+  return [
+    textOf(event["timestamp"]),
+    textOf(event["service"]),
+    textOf(event["event_type"]),
+    whatHappened(event),
+    textOf(event["request_id"]),
+    `${seq}:${line}`,
+  ];
+}
+
+function whatHappened(event: Event): string {
+  const { decision, reason, command, vehicles, result, alert } = event;
+  const to = Array.isArray(vehicles) ? ` -> ${vehicles.map(textOf).join(", ")}` : "";
+  const parts = [decision, result, command, alert].find((part) => typeof part === "string");
+  return `${textOf(parts)}${to}${typeof reason === "string" ? ` (${textOf(reason)})` : ""}`;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? escapeText(value) : "";
+}
+
+/** `3, 7-9`, of the first twenty ranges. */
+function rangesOf(numbers: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const number of numbers) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === number - 1) last[1] = number;
+    else ranges.push([number, number]);
+  }
+  const texts = ranges.slice(0, 20).map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`));
+  return `${texts.join(", ")}${ranges.length > 20 ? ", …" : ""}`;
+}

@@ -1,0 +1,137 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { runCli } from "../support/cli.ts";
+import { schemaErrors } from "../support/schema.ts";
+import { scratch } from "../support/scratch.ts";
+
+const at = (second: number) => `2025-11-23T06:00:0${second}Z`;
+const identity = { subject: "CN=tms,O=acme", serial: "0A:BC", roles: [] };
+const events = [
+  {
+    timestamp: at(3),
+    service: "tms",
+    event_type: "command",
+    request_id: "r1",
+    command: "dispatch",
+    requested_by: "CN=tms,O=acme",
+    vehicles: ["truck-7"],
+    approvals: [],
+    identity,
+  },
+  {
+    timestamp: at(1),
+    service: "nginx",
+    event_type: "authentication",
+    request_id: "r1",
+    result: "success",
+    identity,
+  },
+  {
+    timestamp: at(2),
+    service: "opa",
+    event_type: "authorization",
+    request_id: "r1",
+    policy_id: "p",
+    decision: "allow",
+    reason: "allowed",
+    identity,
+  },
+  {
+    timestamp: at(4),
+    service: "nginx",
+    event_type: "authorization",
+    request_id: "r2",
+    policy_id: "p",
+    decision: "deny",
+    reason: "\u001b[31mred",
+    path: "/v1/eu/vehicles/truck-7/missions",
+  },
+  { timestamp: at(5), service: "nginx", event_type: "alert", request_id: "r3" },
+];
+
+/** A log with a batch for each event. */
+async function project() {
+  const directory = scratch();
+  const run = async (argv: string) => runCli(argv.split(" "), { cwd: directory });
+  const lines = events.map((event) => JSON.stringify(event));
+  // the same value, with an escape in it
+  lines[2] = lines[2]!.replace('"r1"', String.raw`"\u00721"`);
+  writeFileSync(join(directory, "a.log"), `${lines.join("\n")}\n`);
+  expect(await run("logs keygen --origin fleet.internal/audit")).toMatchObject({ code: 0 });
+  expect(await run("logs sign --in a.log --store store --key audit.key --max-records 1")).toMatchObject({
+    code: 0,
+  });
+  const trace = async (flags: string) =>
+    run(`logs trace --store store --trust audit.pub --state state ${flags}`);
+  const services = async (flags: string) => {
+    const { code, stdout } = await trace(`${flags} --json`);
+    const document = JSON.parse(stdout) as {
+      events: { seq: number; event: { service: string } }[];
+      excluded: object;
+    };
+    expect(schemaErrors(document)).toEqual([]);
+    return { code, seqs: document.events.map(({ seq }) => seq), excluded: document.excluded };
+  };
+  return { directory, trace, services };
+}
+
+const none = { batches: 0, first: [] };
+
+describe("logs trace", () => {
+  test("shows a request across services in the order of time", async () => {
+    const { services, trace } = await project();
+    expect(await services("--request-id r1")).toEqual({ code: 0, seqs: [1, 2, 0], excluded: none });
+    const { code, stdout } = await trace("--request-id r1");
+    expect(code).toBe(0);
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    expect(stdout).toMatch(/nginx.*\n.*opa.*\n.*tms/);
+  });
+
+  test("follows an identity by subject, common name and serial, with the rest of its requests", async () => {
+    const { services } = await project();
+    for (const name of ["CN=tms,O=acme", "tms", "abc", "0A:BC"]) {
+      expect(await services(`--identity ${name}`)).toEqual({ code: 0, seqs: [1, 2, 0], excluded: none });
+    }
+    expect(await services("--identity tm")).toMatchObject({ seqs: [] });
+  });
+
+  test("follows a vehicle by commands and by paths", async () => {
+    const { services } = await project();
+    expect(await services("--vehicle truck-7")).toEqual({ code: 0, seqs: [1, 2, 0, 3], excluded: none });
+    expect(await services("--vehicle truck")).toMatchObject({ seqs: [] });
+  });
+
+  test("leaves out what is not verified, and says so", async () => {
+    const { directory, services, trace } = await project();
+    const path = join(directory, "store/fleetsec/batch/001.jsonl");
+    writeFileSync(path, readFileSync(path, "utf8").replace("success", "failure"));
+    expect(await services("--request-id r1")).toEqual({
+      code: 1,
+      seqs: [2, 0],
+      excluded: { batches: 1, first: [1] },
+    });
+    expect((await trace("--request-id r1")).stdout).toContain("left out 1 batches that are not verified: 1");
+  });
+
+  test("believes nothing where no trusted key signed", async () => {
+    const { directory, services } = await project();
+    await runCli(["logs", "keygen", "--origin", "fleet.internal/audit", "--out", "other"], {
+      cwd: directory,
+    });
+    writeFileSync(join(directory, "audit.pub"), readFileSync(join(directory, "other/audit.pub")));
+    expect(await services("--request-id r1")).toMatchObject({ code: 1, seqs: [] });
+  });
+
+  test("writes no control character to a terminal", async () => {
+    const { trace } = await project();
+    const { stdout } = await trace("--request-id r2");
+    expect(stdout).toContain("deny");
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test.each(["", "--request-id r1 --vehicle v", "--request-id="])("refuses %j", async (flags) => {
+    const { trace } = await project();
+    expect(await trace(flags).catch(() => ({ code: 2 }))).toMatchObject({ code: 2 });
+  });
+});
