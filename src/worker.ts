@@ -1,13 +1,14 @@
 import { workerData } from "node:worker_threads";
-import type { Files } from "./platform/files.ts";
-import { systemFiles } from "./platform/system-files.ts";
+import type { Platform } from "./platform/platform.ts";
+import { systemPlatform } from "./platform/system.ts";
 import { serveTask } from "./platform/threads.ts";
 
 /** What other threads do, by name. Each takes and gives plain data. */
-const TASKS: Record<string, (files: Files) => Promise<(input: never) => unknown>> = {
-  "digest-batch": async (files) => (await import("./logs/verify/digest-batch.ts")).digestTask(files),
+const TASKS: Record<string, (platform: Platform) => Promise<(input: never) => unknown>> = {
+  "digest-batch": async ({ files }) => (await import("./logs/verify/digest-batch.ts")).digestTask(files),
+  "issue-fleet": async (platform) => (await import("./pki/fleet/thread.ts")).fleetTask(platform),
 };
 
 const task = TASKS[workerData as string];
 if (task === undefined) throw new Error(`no task is named ${String(workerData)}`);
-serveTask((await task(systemFiles)) as (input: unknown) => unknown);
+serveTask((await task(systemPlatform(new AbortController().signal))) as (input: unknown) => unknown);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import type { DirectoryEntry, Files } from "../platform/files.ts";
+import type { DirectoryEntry, Durability, Files } from "../platform/files.ts";
 import type { Clock } from "../platform/platform.ts";
 
 /**
@@ -54,16 +54,18 @@ export function writeGeneration(
   directory: string,
   generation: number,
   { cert, chain, key }: GenerationContent,
+  durability?: Durability,
 ): void {
   const file = (name: string, data: string, mode: number): DirectoryEntry => ({ name, data, mode });
-  files.makeDirectory(directory);
-  files.writeDirectory(generationPath(directory, generation), [
+  files.makeDirectory(directory, undefined, durability);
+  const entries = [
     file("cert.pem", cert, 0o644),
     file("chain.pem", chain, 0o644),
     ...(key === undefined
       ? []
       : [file("key.pem", key, 0o600), file("bundle.pem", key + cert + chain, 0o600)]),
-  ]);
+  ];
+  files.writeDirectory(generationPath(directory, generation), entries, durability);
 }
 
 /** The generation that `current` leads to; undefined where there is none. */
@@ -74,8 +76,8 @@ export function activeGeneration(files: Files, directory: string): number | unde
   return GENERATION.test(target) ? Number(target) : undefined;
 }
 
-export function activate(files: Files, directory: string, generation: number): void {
-  files.linkAtomic(join(directory, "current"), String(generation));
+export function activate(files: Files, directory: string, generation: number, durability?: Durability): void {
+  files.linkAtomic(join(directory, "current"), String(generation), durability);
 }
 
 /** How long a generation that was replaced stays for who resolved `current` just before, in milliseconds. */
@@ -94,9 +96,26 @@ export function prune(files: Files, directory: string, clock: Clock): void {
     const replacedAt = files.stat(generationPath(directory, successor)).mtime;
     if (clock.now() - replacedAt > READER_GRACE) files.remove(generationPath(directory, generation));
   }
+  removeTorn(files, directory);
+}
+
+/** What a killed process was about to write. */
+function removeTorn(files: Files, directory: string): void {
   for (const name of files.list(directory)) {
     if (/^\.(current|\d+)\.[0-9a-f]+\.tmp$/.test(name)) files.remove(join(directory, name));
   }
+}
+
+/**
+ * Removes what killed processes left: torn writes, and generations after the last that is on record,
+ * unless one is in use. To be called under the state's lock.
+ */
+export function removeUnrecorded(files: Files, directory: string, recorded: number): void {
+  const active = activeGeneration(files, directory);
+  for (const generation of generationsIn(files, directory)) {
+    if (generation > recorded && generation !== active) files.remove(generationPath(directory, generation));
+  }
+  removeTorn(files, directory);
 }
 
 const GENERATION = /^[1-9]\d{0,8}$/;

@@ -4,6 +4,13 @@
  * they hold.
  */
 export function globMatches(glob: string, text: string): boolean {
+  // what comes before the first star is compared at once: mostly that decides, or nearly
+  const star = glob.indexOf("*");
+  if (star < 0) return glob === text;
+  return text.startsWith(glob.slice(0, star)) && patternMatches(glob.slice(star), text.slice(star));
+}
+
+function patternMatches(glob: string, text: string): boolean {
   const tokens = glob.match(/\*\*|[\s\S]/g) ?? [];
   // which prefixes of `text` the tokens so far can stand for
   let reachable = Array.from({ length: text.length + 1 }, (_, i) => i === 0);

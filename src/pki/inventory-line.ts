@@ -35,9 +35,14 @@ export interface IssueRecord {
   readonly authority: number;
   /** The service that signed it, where one did. */
   readonly issuer?: ServiceKind;
+  /** What the roster of a fleet says of it. */
+  readonly attributes?: Attributes;
   /** Where its files are, where it has any. */
   readonly files?: IssuedFiles;
 }
+
+/** Labels of a certificate's bearer: they are on record, and not in the certificate. */
+export type Attributes = Readonly<Record<string, string>>;
 
 export interface IssuedFiles {
   /** The directory of NAME, absolute or relative to the state directory. */

@@ -136,14 +136,14 @@ function refuseRetired(files: Files, { kind, layout }: Issuer, { authority }: Is
 }
 
 /** A service that reads `current` must not wake up with a certificate for something else. */
-function otherRole({ name, role }: IssueRecord): FleetsecError {
+export function otherRole({ name, role }: IssueRecord): FleetsecError {
   return new FleetsecError("refused", `${name} holds a valid certificate of the role ${role}`, {
     hint: "choose another name, or revoke that certificate first",
   });
 }
 
 /** The newest certificate of a name that has files and has neither ended nor been revoked. */
-function newestValid({ inventory }: Registry, name: string, now: number): IssueRecord | undefined {
+export function newestValid({ inventory }: Registry, name: string, now: number): IssueRecord | undefined {
   return inventory
     .byName(name)
     .findLast(
@@ -153,7 +153,7 @@ function newestValid({ inventory }: Registry, name: string, now: number): IssueR
 }
 
 /** Relative where the directory lies in the project, so that the project can be moved. */
-function recordedPath({ stateDirectory }: Registry, directory: string): string {
+export function recordedPath({ stateDirectory }: Registry, directory: string): string {
   const fromProject = relative(join(stateDirectory, ".."), directory);
   const outside = fromProject === ".." || fromProject.startsWith("../") || isAbsolute(fromProject);
   return outside ? resolve(directory) : relative(stateDirectory, directory);

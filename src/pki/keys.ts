@@ -26,6 +26,8 @@ export interface Signer {
    * @param hash the default of the key type unless told
    */
   sign(data: Uint8Array, hash?: Hash): Promise<Uint8Array>;
+  /** The key itself, where it is in memory: other threads can sign with it, too. */
+  readonly privateKey?: KeyObject;
 }
 
 const generate = promisify(generateKeyPair);
@@ -44,6 +46,7 @@ export function keySigner(privateKey: KeyObject): Signer {
   return {
     keyType,
     spki: spkiOf(privateKey),
+    privateKey,
     async sign(data, hash = defaultHash(keyType)) {
       return cryptoSign(keyType === "ed25519" ? null : hash, data, privateKey);
     },

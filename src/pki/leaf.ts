@@ -1,5 +1,4 @@
-import { FleetsecError } from "../errors.ts";
-import type { Authority, CaGeneration, PkiSettings } from "./authority.ts";
+import type { Authority, PkiSettings } from "./authority.ts";
 import { buildCertificate, formatSerial } from "./certificate.ts";
 import type { IssueRecord } from "./inventory-line.ts";
 import { encodePem } from "./pem.ts";
@@ -7,8 +6,6 @@ import type { IssuePlan } from "./plan.ts";
 import { leafProfile } from "./profiles.ts";
 import { formatSan } from "./roles.ts";
 import type { PkiPlatform } from "./state.ts";
-import { parseCertificate } from "./verify/certificate.ts";
-import { constraintViolation } from "./verify/name-constraints.ts";
 import { isoTime } from "./verify/time.ts";
 
 /** A certificate that was issued and is in the inventory. */
@@ -34,15 +31,15 @@ export interface SignedLeaf extends IssuedCertificate {
 
 /** Signs what was planned, over a public key as DER SubjectPublicKeyInfo. */
 export async function signLeaf(
-  { clock, random }: PkiPlatform,
-  authority: Authority,
+  { clock, random }: Pick<PkiPlatform, "clock" | "random">,
+  authority: Pick<Authority, "current" | "signer">,
   settings: PkiSettings,
   plan: IssuePlan,
   spki: Uint8Array,
 ): Promise<SignedLeaf> {
   const ca = authority.current;
   const now = clock.now();
-  const { name, role, ttl, names, keyType } = plan;
+  const { name, role, ttl, names, keyType, attributes } = plan;
   const spec = leafProfile({
     random,
     now,
@@ -59,7 +56,6 @@ export async function signLeaf(
     ocspUrl: settings.ocspUrl,
   });
   const der = await buildCertificate(spec, await authority.signer());
-  refuseConstrained(der, ca);
   const sans = names.map(formatSan);
   const serial = formatSerial(spec.serial);
   const [notBefore, notAfter] = [wholeSecond(spec.notBefore), wholeSecond(spec.notAfter)];
@@ -84,24 +80,10 @@ export async function signLeaf(
       sans,
       keyType,
       authority: ca.number,
+      ...(attributes === undefined ? {} : { attributes }),
     },
   };
 }
-
-/** A role may allow more than the issuing CA was made for; no verifier would accept the certificate. */
-function refuseConstrained(der: Uint8Array, { issuing }: CaGeneration): void {
-  if (issuing.nameConstraints === undefined) return;
-  const leaf = parseCertificate(der, "certificate");
-  const violation = constraintViolation(leaf, [issuing.nameConstraints], { left: MAX_COMPARISONS });
-  if (violation === undefined) return;
-  const detail = "message" in violation ? violation.message : "has too many names";
-  throw new FleetsecError("refused", `the issuing CA is name-constrained: the certificate ${detail}`, {
-    hint: "ask for a name in the trust domain, or rotate the CA after changing pki.roles",
-  });
-}
-
-/** Far more names than anybody asks for, with far more constraints than `ca init` writes. */
-const MAX_COMPARISONS = 100_000;
 
 /** Certificates have no fractions of a second. */
 function wholeSecond(milliseconds: number): number {

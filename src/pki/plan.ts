@@ -1,7 +1,9 @@
 import { formatDuration } from "../duration.ts";
 import { FleetsecError } from "../errors.ts";
 import type { CaGeneration, PkiSettings } from "./authority.ts";
+import { refuseConstrained } from "./constrained.ts";
 import type { GeneralName } from "./general-name.ts";
+import type { Attributes } from "./inventory-line.ts";
 import type { AnyKeyType, KeyType } from "./keys.ts";
 import { checkName, defaultNames, formatSan, refusalOf, type Role } from "./roles.ts";
 import { isoTime } from "./verify/time.ts";
@@ -16,6 +18,7 @@ export interface IssueRequest {
   /** Beside the names that the role gives by itself. */
   readonly sans?: readonly GeneralName[] | undefined;
   readonly keyType?: KeyType | undefined;
+  readonly attributes?: Attributes | undefined;
 }
 
 /** What will be issued: every rule has been applied. */
@@ -25,6 +28,7 @@ export interface IssuePlan {
   readonly ttl: number;
   readonly names: readonly GeneralName[];
   readonly keyType: KeyType;
+  readonly attributes?: Attributes | undefined;
 }
 
 /**
@@ -43,13 +47,9 @@ export function planIssue(
   const { name, role, ttl = role.ttl } = request;
   checkName(name);
   checkTtl(role, ttl, ca, now);
-  return {
-    name,
-    role,
-    ttl,
-    names: namesOf(request, settings.trustDomain),
-    keyType: keyTypeFor(request, settings),
-  };
+  const names = namesOf(request, settings.trustDomain);
+  if (ca !== undefined) refuseConstrained({ name, names, role }, settings, ca);
+  return { name, role, ttl, names, keyType: keyTypeFor(request, settings), attributes: request.attributes };
 }
 
 function keyTypeFor({ role, keyType }: IssueRequest, settings: PkiSettings): KeyType {

@@ -167,16 +167,22 @@ function leafKeyUsage({ keyType, usages }: LeafProfile): KeyUsage[] {
   return transport ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"];
 }
 
+export function leafSubject(
+  leaf: Pick<LeafProfile, "organization" | "applicationRoles" | "commonName">,
+): NameDer {
+  return encodeName([
+    { type: "O", value: leaf.organization },
+    ...leaf.applicationRoles.map((value) => ({ type: "OU" as const, value })),
+    { type: "CN", value: leaf.commonName },
+  ]);
+}
+
 export function leafProfile(profile: LeafProfile): CertificateSpec {
   const { crlUrl, ocspUrl } = profile;
   return {
     ...dated(profile),
     issuer: profile.issuer.subject,
-    subject: encodeName([
-      { type: "O", value: profile.organization },
-      ...profile.applicationRoles.map((value) => ({ type: "OU" as const, value })),
-      { type: "CN", value: profile.commonName },
-    ]),
+    subject: leafSubject(profile),
     extensions: [
       basicConstraints({ ca: false }),
       keyUsage(leafKeyUsage(profile)),

@@ -15,7 +15,7 @@ import { certify, type Subject } from "./issuers/certify.ts";
 import { currentCa, type Issuer, type Registry } from "./issuers/issuer.ts";
 import { privateKeyPem, readPrivateKey } from "./key-file.ts";
 import { keySigner, spkiOf } from "./keys.ts";
-import { type IssuePlan, planIssue } from "./plan.ts";
+import { type IssuePlan, type IssueRequest, planIssue } from "./plan.ts";
 import { BACKDATE } from "./profiles.ts";
 import { parseSan, type Role } from "./roles.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "./state.ts";
@@ -168,8 +168,9 @@ function refuseLate({ name, notAfter }: CurrentCertificate, settings: PkiSetting
   });
 }
 
-function planOf({ role }: RenewRequest, { name, role: roleName, ttl, sans, keyType }: IssueRecord) {
-  return { name, role: role(roleName), ttl, sans: sans.map(parseSan), keyType };
+function planOf({ role }: RenewRequest, issued: IssueRecord): IssueRequest {
+  const { name, ttl, keyType, attributes } = issued;
+  return { name, role: role(issued.role), ttl, sans: issued.sans.map(parseSan), keyType, attributes };
 }
 
 /** Whose key the next certificate is for, and its PEM where it is kept here. */

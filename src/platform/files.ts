@@ -12,6 +12,11 @@ export interface WriteOptions {
   readonly transient?: boolean;
 }
 
+/** Whether what is written is on disk when the call returns (the default), or only once `flush` has. */
+export interface Durability {
+  readonly durable?: boolean;
+}
+
 /** A file in a directory that is written as a whole. */
 export interface DirectoryEntry {
   readonly name: string;
@@ -72,7 +77,7 @@ export interface Files {
    */
   open(path: string, options?: { readonly follow?: boolean }): OpenFile;
   /** Creates a directory and its missing parents, durably; 0o700 unless told. */
-  makeDirectory(path: string, mode?: number): void;
+  makeDirectory(path: string, mode?: number, options?: Durability): void;
   /** Temporary file in the same directory, fsync, rename (or link), fsync of the directory. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): void;
   /**
@@ -87,9 +92,14 @@ export interface Files {
    * Creates a directory (0o700) of the files given, all at once and durably: it is there whole or not
    * at all. @throws FleetsecError `exists` where the path is taken by anything but an empty directory
    */
-  writeDirectory(path: string, entries: readonly DirectoryEntry[]): void;
+  writeDirectory(path: string, entries: readonly DirectoryEntry[], options?: Durability): void;
   /** Points a symlink at `target`, atomically replacing what was there. */
-  linkAtomic(path: string, target: string): void;
+  linkAtomic(path: string, target: string, options?: Durability): void;
+  /**
+   * Makes everything durable that was written to the file system of `path` (syncfs(2)); false where
+   * there is no way to. For many files at once: each on its own would take a journal's commit.
+   */
+  flush(path: string): Promise<boolean>;
   readLink(path: string): string;
   /** The path without any symlink. */
   realPath(path: string): string;

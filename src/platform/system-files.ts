@@ -1,7 +1,8 @@
 import * as fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { FleetsecError } from "../errors.ts";
-import { nodeCrypto } from "./builtins.ts";
+import { nodeChildProcess, nodeCrypto } from "./builtins.ts";
 import { attempt } from "./file-error.ts";
 import { decodeUtf8, type FileKind, type Files } from "./files.ts";
 
@@ -95,10 +96,10 @@ export const systemFiles: Files = {
     }
   },
 
-  makeDirectory(path, mode = 0o700) {
+  makeDirectory(path, mode = 0o700, { durable = true } = {}) {
     attempt(path, () => {
       const first = makeDirectories(path, mode);
-      if (first === undefined) return;
+      if (first === undefined || !durable) return;
       // each directory that was made is an entry in the one above it
       const top = resolve(first);
       for (let made = resolve(path); made.length >= top.length; made = dirname(made)) {
@@ -163,23 +164,23 @@ export const systemFiles: Files = {
     });
   },
 
-  writeDirectory(path, entries) {
+  writeDirectory(path, entries, { durable = true } = {}) {
     const temporary = temporaryBeside(path);
     attempt(path, () => {
       fs.mkdirSync(temporary, { mode: 0o700 });
       try {
-        for (const { name, data, mode } of entries) writeNew(join(temporary, name), data, mode);
-        syncDirectory(temporary);
+        for (const { name, data, mode } of entries) writeNew(join(temporary, name), data, mode, durable);
+        if (durable) syncDirectory(temporary);
         fs.renameSync(temporary, path);
       } catch (error) {
         fs.rmSync(temporary, { recursive: true, force: true });
         throw error;
       }
-      syncDirectory(dirname(path));
+      if (durable) syncDirectory(dirname(path));
     });
   },
 
-  linkAtomic(path, target) {
+  linkAtomic(path, target, { durable = true } = {}) {
     const temporary = temporaryBeside(path);
     attempt(path, () => {
       fs.symlinkSync(target, temporary);
@@ -189,8 +190,18 @@ export const systemFiles: Files = {
         fs.rmSync(temporary, { force: true });
         throw error;
       }
-      syncDirectory(dirname(path));
+      if (durable) syncDirectory(dirname(path));
     });
+  },
+
+  async flush(path) {
+    try {
+      // Node has no syncfs(2); sync(1) of GNU and BusyBox has
+      await promisify(nodeChildProcess().execFile)("sync", ["-f", path]);
+      return true;
+    } catch {
+      return false;
+    }
   },
 
   realPath(path) {

@@ -7,7 +7,7 @@ export interface Threads {
   /** How many can run at once on this machine. */
   readonly available: number;
   /** Threads for one task, by its name in `src/worker.ts`; each starts when there is work for it. */
-  pool(task: string, count: number): ThreadPool;
+  readonly pool: (task: string, count: number) => ThreadPool;
 }
 
 export interface ThreadPool {

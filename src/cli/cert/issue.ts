@@ -3,13 +3,15 @@ import { keyTypes } from "../../config/schema.ts";
 import { durationFlag } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
 import type { KeyType } from "../../pki/keys.ts";
-import type { Define } from "../command.ts";
+import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { certificateMembers, certificateText, filesField, sansField } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
-  readonly role: string;
+  readonly from?: string;
+  readonly report?: readonly string[];
+  readonly role?: string;
   readonly ttl?: string;
   readonly san?: readonly string[];
   readonly keyType?: string;
@@ -18,14 +20,23 @@ interface Flags extends PassphraseFlags {
 
 export const define: Define = (command, bind) => {
   withPassphrase(command)
-    .argument("<name>", "common name, and directory of its files")
-    .requiredOption("--role <role>", "role in the configuration")
+    .argument("[name]", "common name, and directory of its files")
+    .option("--from <file.csv>", "issue to each line of a roster, and go on where a run of it was ended")
+    .option("--role <role>", "role in the configuration; with --from, of lines that name none")
     .option("--ttl <duration>", "lifetime, e.g. 24h (default: the role's)")
     .option("--san <name>", "further name: dns:…, ip:… or uri:… (repeatable)", collect)
     .option("--key-type <type>", keyTypes.join(", "))
     .option("--out <dir>", "put NAME/current/… there (default: the state directory's certs)")
+    .option("--report <format=path>", "with --from: what was issued, as json or csv (repeatable)", collect)
     .action(
-      bind(async (cli, name: string, flags: Flags) => {
+      bind(async (cli, name: string | undefined, flags: Flags) => {
+        if (flags.from !== undefined) {
+          await issueRoster(cli, name, { ...flags, from: flags.from });
+          return 0;
+        }
+        if (name === undefined || flags.role === undefined || flags.report !== undefined) {
+          throw new FleetsecError("usage", USAGE, { hint: "run it with --help for the flags of each" });
+        }
         const project = requirePki(cli);
         const { parseSan } = await import("../../pki/roles.ts");
         const { issue } = await import("../../pki/issue.ts");
@@ -34,7 +45,7 @@ export const define: Define = (command, bind) => {
           role: project.role(flags.role),
           ttl: flags.ttl === undefined ? undefined : durationFlag(flags.ttl, "--ttl"),
           sans: (flags.san ?? []).map(parseSan),
-          keyType: keyTypeFlag(flags.keyType),
+          keyType: flags.keyType === undefined ? undefined : keyTypeOf(flags.keyType, "--key-type"),
           directory: flags.out === undefined ? undefined : resolve(cli.platform.cwd, flags.out),
         };
         if (project.pki.issuer === "cert-manager") {
@@ -59,15 +70,34 @@ export const define: Define = (command, bind) => {
     );
 };
 
+const USAGE = "it takes a NAME and its --role, or a roster with --from, which may have --report";
+
+async function issueRoster(
+  cli: Cli,
+  name: string | undefined,
+  flags: Flags & { readonly from: string },
+): Promise<void> {
+  if (name !== undefined || flags.san !== undefined) {
+    throw new FleetsecError("usage", "--from takes names from the roster: no NAME and no --san", {
+      hint: "write them into its columns name and sans",
+    });
+  }
+  const { issueFromRoster } = await import("./issue-fleet.ts");
+  await issueFromRoster(cli, flags, {
+    ttl: flags.ttl === undefined ? undefined : durationFlag(flags.ttl, "--ttl"),
+    keyType: flags.keyType === undefined ? undefined : keyTypeOf(flags.keyType, "--key-type"),
+    keyTypeOf: (text) => keyTypeOf(text, "key_type"),
+  });
+}
+
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
-function keyTypeFlag(text: string | undefined): KeyType | undefined {
-  if (text === undefined) return undefined;
+function keyTypeOf(text: string, what: string): KeyType {
   const type = keyTypes.find((candidate) => candidate === text);
   if (type !== undefined) return type;
-  throw new FleetsecError("usage", `--key-type is not a key type: ${text}`, {
+  throw new FleetsecError("usage", `${what} is not a key type: ${text}`, {
     hint: `use ${keyTypes.join(", ")}`,
   });
 }

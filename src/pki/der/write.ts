@@ -99,6 +99,18 @@ export function nullValue(): Uint8Array {
 
 /** An OBJECT IDENTIFIER from its dotted form, which is our own constant or was checked. */
 export function oid(dotted: string): Uint8Array {
+  const known = encodedOids.get(dotted);
+  if (known !== undefined) return known;
+  const encoded = encodeOid(dotted);
+  if (encodedOids.size < MAX_OIDS) encodedOids.set(dotted, encoded);
+  return encoded;
+}
+
+/** A certificate has a dozen, and the next one the same: encoding them took a tenth of its time. */
+const encodedOids = new Map<string, Uint8Array>();
+const MAX_OIDS = 256;
+
+function encodeOid(dotted: string): Uint8Array {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
   const bytes: number[] = [];
   for (const arc of [first * 40 + second, ...rest]) {

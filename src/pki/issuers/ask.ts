@@ -23,7 +23,7 @@ export async function askService(
   const { kind, anchors } = service;
   const { leaf, chain } = judgeAnswer(pem, { service: kind, plan, spki, anchors, asked, answered });
   const sans = plan.names.map(formatSan);
-  const { name, role, ttl, keyType } = plan;
+  const { name, role, ttl, keyType, attributes } = plan;
   return {
     name,
     role: role.name,
@@ -46,6 +46,7 @@ export async function askService(
       keyType,
       authority: 0,
       issuer: kind,
+      ...(attributes === undefined ? {} : { attributes }),
     },
   };
 }

@@ -18,7 +18,7 @@ export type Violation = { readonly message: string } | { readonly exhausted: tru
  * permitted and the union of what is excluded.
  */
 export function constraintViolation(
-  certificate: Certificate,
+  certificate: Pick<Certificate, "subject" | "subjectAltName">,
   constraints: readonly NameConstraints[],
   comparisons: Comparisons,
 ): Violation | undefined {
@@ -36,8 +36,10 @@ export function constraintViolation(
 }
 
 /** The subject, its mail addresses, and the subject alternative names. */
-function namesOf(certificate: Certificate): GeneralName[] {
-  const { subject, subjectAltName = [] } = certificate;
+function namesOf({
+  subject,
+  subjectAltName = [],
+}: Pick<Certificate, "subject" | "subjectAltName">): GeneralName[] {
   const emails = textsOf(subject, oids.emailAddress);
   return [
     ...(isEmptyName(subject) ? [] : [{ type: "dn", value: subject } as const]),

@@ -1,0 +1,102 @@
+import { resolve } from "node:path";
+import { FleetsecError } from "../../errors.ts";
+import type { KeyType } from "../../pki/keys.ts";
+import { fleetCsv, fleetDocument, type FleetReport, fleetTable } from "../../report/cert-issue-fleet.ts";
+import { shown } from "../ca/output.ts";
+import type { Cli } from "../command.ts";
+import { openIssuer } from "../issuer.ts";
+import { type PassphraseFlags, requirePki } from "../pki-project.ts";
+
+export interface FleetFlags extends PassphraseFlags {
+  readonly from: string;
+  readonly role?: string | undefined;
+  readonly out?: string | undefined;
+  readonly report?: readonly string[] | undefined;
+}
+
+/** What rows without these columns have. */
+export interface FleetDefaults {
+  readonly ttl: number | undefined;
+  readonly keyType: KeyType | undefined;
+  readonly keyTypeOf: (text: string) => KeyType;
+}
+
+/** `cert issue --from ROSTER`: everything is checked before the first certificate is made. */
+export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: FleetDefaults): Promise<void> {
+  const { platform } = cli;
+  const project = requirePki(cli);
+  const reports = (flags.report ?? []).map((flag) => reportFlag(cli, flag));
+  const [{ MAX_ROSTER, parseRoster }, { planFleet }, { issueFleet }, { startMakers }] = await Promise.all([
+    import("../../pki/fleet/roster.ts"),
+    import("../../pki/fleet/plan-fleet.ts"),
+    import("../../pki/fleet/issue-fleet.ts"),
+    import("../../pki/fleet/makers.ts"),
+  ]);
+  const roster = resolve(platform.cwd, flags.from);
+  const rows = parseRoster(platform.files.readText(roster, MAX_ROSTER), flags.from);
+  const issuer = await openIssuer(cli, project, flags);
+  const directory = flags.out === undefined ? issuer.layout.certificates : resolve(platform.cwd, flags.out);
+  const planned = planFleet(
+    {
+      rows,
+      directory,
+      what: flags.from,
+      role: project.role,
+      keyType: defaults.keyTypeOf,
+      defaults: { role: flags.role, ttl: defaults.ttl, keyType: defaults.keyType },
+    },
+    issuer,
+    project.settings,
+    platform.clock.now(),
+  );
+  const { makers, end } = await startMakers(platform, issuer, project.settings, planned.length);
+  try {
+    const outcomes = await issueFleet(platform, issuer, project.settings, {
+      rows: planned,
+      directory,
+      makers,
+      signal: platform.signal,
+      onProgress: progress(cli),
+    });
+    const report = { directory, outcomes };
+    for (const write of reports) write(report);
+    cli.output.result(fleetDocument(report), () =>
+      [fleetTable(report, cli.output.columns), `files: ${shown(cli, directory)}/NAME/current/`].join("\n"),
+    );
+  } finally {
+    await end();
+  }
+}
+
+/** `json=PATH` or `csv=PATH`. @throws FleetsecError `usage` */
+function reportFlag({ platform }: Cli, flag: string): (report: FleetReport) => void {
+  const [, format, path = ""] = /^(json|csv)=(.+)$/s.exec(flag) ?? [];
+  if (format === undefined) {
+    throw new FleetsecError("usage", `--report is not FORMAT=PATH: ${flag}`, {
+      hint: "write it as json=PATH or csv=PATH",
+    });
+  }
+  const file = resolve(platform.cwd, path);
+  return (report) => {
+    const text = format === "csv" ? fleetCsv(report) : `${JSON.stringify(fleetDocument(report), null, 2)}\n`;
+    platform.files.write(file, text);
+  };
+}
+
+const BAR = 24;
+
+/** A bar on a terminal; elsewhere a line at each tenth. */
+function progress({ platform, output }: Cli): (done: number, total: number) => void {
+  const start = platform.clock.monotonic();
+  let tenth = 0;
+  return (done, total) => {
+    const seconds = (platform.clock.monotonic() - start) / 1000;
+    const full = Math.floor((done / total) * BAR);
+    const left = Math.ceil((seconds / done) * (total - done));
+    const counted = `${done} of ${total} certificates`;
+    output.progress(`[${"=".repeat(full)}${" ".repeat(BAR - full)}] ${counted}, ${left} s left`);
+    const reached = Math.floor((done / total) * 10);
+    if (reached > tenth && !platform.stderr.isTTY) output.note(`issued ${counted}`);
+    tenth = reached;
+  };
+}

@@ -1,0 +1,124 @@
+import { join } from "node:path";
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
+import type { PkiSettings } from "../authority.ts";
+import { generationPath } from "../generations.ts";
+import type { InventoryEntry } from "../inventory.ts";
+import type { IssueRecord } from "../inventory-line.ts";
+import { newestValid, otherRole, recordedPath } from "../issue.ts";
+import { currentCa, type Issuer, type Registry } from "../issuers/issuer.ts";
+import type { KeyType } from "../keys.ts";
+import { type IssuePlan, planIssue } from "../plan.ts";
+import { dueAt } from "../renew.ts";
+import { formatSan, type Role } from "../roles.ts";
+import { problemsOf } from "./problems.ts";
+import type { RosterRow } from "./roster.ts";
+
+export interface FleetRequest {
+  readonly rows: readonly RosterRow[];
+  /** Names the roster in errors. */
+  readonly what: string;
+  /** NAME/current/… of each goes there. */
+  readonly directory: string;
+  /** @throws FleetsecError where there is no role of that name */
+  readonly role: (name: string) => Role;
+  /** @throws FleetsecError where there is no such key type */
+  readonly keyType: (text: string) => KeyType;
+  /** Of rows that do not say. */
+  readonly defaults: {
+    readonly role: string | undefined;
+    readonly ttl: number | undefined;
+    readonly keyType: KeyType | undefined;
+  };
+}
+
+/** A row by which every rule has been applied. */
+export interface PlannedRow {
+  readonly line: number;
+  readonly plan: IssuePlan;
+  /** Of NAME. */
+  readonly directory: string;
+}
+
+/**
+ * Applies the rules to a whole roster before anything is written.
+ * @param now milliseconds since the epoch
+ * @throws FleetsecError `input` with every line that is refused
+ */
+export function planFleet(
+  { rows, what, directory, role, keyType, defaults }: FleetRequest,
+  issuer: Issuer,
+  settings: PkiSettings,
+  now: number,
+): PlannedRow[] {
+  const problems = problemsOf(what);
+  const ca = currentCa(issuer);
+  const planned = rows.flatMap((row) => {
+    const plan = problems.collect(row.line, () => {
+      const request = {
+        name: row.name,
+        role: role(roleOf(row, defaults.role)),
+        ttl: row.ttl ?? defaults.ttl,
+        sans: row.sans,
+        keyType: row.keyType === undefined ? defaults.keyType : keyType(row.keyType),
+        attributes: row.attributes,
+      };
+      const made = planIssue(request, settings, ca, now);
+      refuseTaken(issuer, made, now);
+      return made;
+    });
+    return plan === undefined ? [] : [{ line: row.line, plan, directory: join(directory, plan.name) }];
+  });
+  problems.throwAny();
+  return planned;
+}
+
+function roleOf(row: RosterRow, otherwise: string | undefined): string {
+  const role = row.role ?? otherwise;
+  if (role !== undefined) return role;
+  throw new FleetsecError("usage", "it has no role", { hint: "add one to the line, or give --role" });
+}
+
+/** What one `cert issue` refuses, and a name that was revoked: a roster is run again without a look at each line. */
+function refuseTaken(registry: Registry, { name, role }: IssuePlan, now: number): void {
+  const valid = newestValid(registry, name, now);
+  if (valid !== undefined && valid.role !== role.name) throw otherRole(valid);
+  const revoked = newestStored(registry, name)?.revoked;
+  if (revoked === undefined) return;
+  throw new FleetsecError("refused", `${name} was revoked (${revoked.reason})`, {
+    hint: "leave it out, or once the reason is dealt with run fleetsec cert issue for it",
+  });
+}
+
+function newestStored({ inventory }: Registry, name: string): InventoryEntry | undefined {
+  return inventory.byName(name).findLast(({ issued }) => issued.files !== undefined);
+}
+
+/**
+ * What a row asks for where it is there already and not due for renewal: after a kill, and in every
+ * run of the same roster, nothing is issued twice.
+ */
+export function alreadyIssued(
+  files: Files,
+  registry: Registry,
+  { plan, directory }: PlannedRow,
+  now: number,
+): IssueRecord | undefined {
+  const record = newestValid(registry, plan.name, now);
+  if (record?.files === undefined || !isAsPlanned(record, plan)) return undefined;
+  if (record.files.directory !== recordedPath(registry, directory) || now >= dueOf(record)) return undefined;
+  return files.kind(generationPath(directory, record.files.generation)) === undefined ? undefined : record;
+}
+
+function isAsPlanned(record: IssueRecord, plan: IssuePlan): boolean {
+  const of = ({ ttl, keyType, attributes }: IssuePlan | IssueRecord) => [ttl, keyType, attributes ?? {}];
+  return (
+    record.role === plan.role.name &&
+    JSON.stringify(record.sans) === JSON.stringify(plan.names.map(formatSan)) &&
+    JSON.stringify(of(record)) === JSON.stringify(of(plan))
+  );
+}
+
+function dueOf({ serial, notBefore, notAfter }: IssueRecord): number {
+  return dueAt({ serial, notBefore: Date.parse(notBefore), notAfter: Date.parse(notAfter) });
+}

@@ -1,0 +1,141 @@
+import { CsvError, parse } from "csv-parse/sync";
+import { FleetsecError } from "../../errors.ts";
+import { parseDuration } from "../../duration.ts";
+import type { GeneralName } from "../general-name.ts";
+import type { Attributes } from "../inventory-line.ts";
+import { parseSan } from "../roles.ts";
+import { problemsOf } from "./problems.ts";
+
+/** A line of a roster, as it asks. */
+export interface RosterRow {
+  readonly line: number;
+  readonly name: string;
+  /** Undefined where the cell is empty or there is no such column, as are those below. */
+  readonly role: string | undefined;
+  readonly sans: readonly GeneralName[];
+  /** Seconds. */
+  readonly ttl: number | undefined;
+  readonly keyType: string | undefined;
+  readonly attributes: Attributes | undefined;
+}
+
+/** Bytes of a roster: some hundred thousand lines. */
+export const MAX_ROSTER = 64 << 20;
+/** Characters of a line. */
+const MAX_LINE = 16_384;
+const MAX_ATTRIBUTES = 32;
+
+const COLUMNS = ["name", "role", "sans", "ttl", "key_type", "attributes"] as const;
+type Column = (typeof COLUMNS)[number];
+
+/**
+ * Reads the roster of a fleet: CSV (RFC 4180) with a header. `sans` holds names as `--san` takes
+ * them, with spaces between; `attributes` holds `KEY=VALUE` with semicolons between.
+ * @param what names the file in errors
+ * @throws FleetsecError `input` with every line that is wrong
+ */
+export function parseRoster(text: string, what: string): RosterRow[] {
+  const [header, ...records] = readRecords(text, what);
+  if (header === undefined) throw new FleetsecError("input", `${what} is empty`, { hint: HINT });
+  const columns = columnsOf(header.cells, what);
+  const problems = problemsOf(what);
+  const lines = new Map<string, number>();
+  const rows = records.flatMap(({ cells, line }) => {
+    const row = problems.collect(line, () => readRow(cells, line, columns));
+    if (row === undefined) return [];
+    const before = lines.get(row.name);
+    if (before !== undefined) problems.add(line, `${row.name} stands on line ${before} already`);
+    lines.set(row.name, line);
+    return [row];
+  });
+  problems.throwAny();
+  if (rows.length > 0) return rows;
+  throw new FleetsecError("input", `${what} has a header and no line below it`, { hint: HINT });
+}
+
+const HINT = `the first line names the columns, of ${COLUMNS.join(", ")}; each other is a certificate`;
+
+interface Line {
+  readonly cells: readonly string[];
+  readonly line: number;
+}
+
+function readRecords(text: string, what: string): Line[] {
+  try {
+    const records = parse(text, {
+      bom: true,
+      info: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      max_record_size: MAX_LINE,
+    }) as unknown as readonly { record: string[]; info: { lines: number } }[];
+    return records.map(({ record, info }) => ({ cells: record, line: info.lines }));
+  } catch (cause) {
+    if (!(cause instanceof CsvError)) throw cause;
+    throw new FleetsecError("input", `${what} is no CSV: ${cause.message}`, { hint: HINT, cause });
+  }
+}
+
+function columnsOf(header: readonly string[], what: string): readonly Column[] {
+  const columns = header.map((cell) => {
+    const name = cell.trim();
+    const column = COLUMNS.find((candidate) => candidate === name);
+    if (column !== undefined) return column;
+    throw new FleetsecError("input", `${what} has an unknown column: ${name.slice(0, 80)}`, { hint: HINT });
+  });
+  const twice = columns.find((column, index) => columns.indexOf(column) !== index);
+  if (twice !== undefined) {
+    throw new FleetsecError("input", `${what} has the column ${twice} twice`, { hint: HINT });
+  }
+  if (!columns.includes("name")) {
+    throw new FleetsecError("input", `${what} has no column name`, { hint: HINT });
+  }
+  return columns;
+}
+
+/** @throws FleetsecError for a cell that cannot be read */
+function readRow(cells: readonly string[], line: number, columns: readonly Column[]): RosterRow {
+  if (cells.length !== columns.length) {
+    throw new FleetsecError("input", `it has ${cells.length} cells, the header has ${columns.length}`);
+  }
+  const cell = (column: Column): string | undefined => {
+    const index = columns.indexOf(column);
+    const text = index < 0 ? "" : (cells[index] ?? "").trim();
+    return text === "" ? undefined : text;
+  };
+  const name = cell("name");
+  if (name === undefined) throw new FleetsecError("input", "it has no name");
+  return {
+    line,
+    name,
+    role: cell("role"),
+    sans: (cell("sans")?.split(/\s+/) ?? []).map(parseSan),
+    ttl: ttlOf(cell("ttl")),
+    keyType: cell("key_type"),
+    attributes: attributesOf(cell("attributes")),
+  };
+}
+
+function ttlOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = parseDuration(text);
+  if (seconds !== undefined) return seconds;
+  throw new FleetsecError("input", `not a duration: ${text.slice(0, 80)}`);
+}
+
+const ATTRIBUTE = /^([a-z][a-z0-9_-]{0,31})=([^\p{Cc}=;]{1,128})$/u;
+
+function attributesOf(text: string | undefined): Attributes | undefined {
+  if (text === undefined) return undefined;
+  const pairs = text.split(";").map((pair) => {
+    const [, key, value] = ATTRIBUTE.exec(pair.trim()) ?? [];
+    if (key !== undefined && value !== undefined) return [key, value] as const;
+    throw new FleetsecError("input", `not an attribute, KEY=VALUE: ${pair.slice(0, 80)}`);
+  });
+  if (pairs.length > MAX_ATTRIBUTES) {
+    throw new FleetsecError("input", `it has more than ${MAX_ATTRIBUTES} attributes`);
+  }
+  const keys = new Set(pairs.map(([key]) => key));
+  if (keys.size !== pairs.length) throw new FleetsecError("input", "it has an attribute twice");
+  return Object.fromEntries(pairs);
+}

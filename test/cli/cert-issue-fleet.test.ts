@@ -1,0 +1,196 @@
+import { X509Certificate } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { FleetsecError } from "../../src/errors.ts";
+import { fleetTask } from "../../src/pki/fleet/thread.ts";
+import { systemPlatform } from "../../src/platform/system.ts";
+import type { Threads } from "../../src/platform/threads.ts";
+import { type TestProject, testProject } from "../support/project.ts";
+import { schemaErrors } from "../support/schema.ts";
+
+const ISSUE = ["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge", "--out", "fleet"];
+
+async function projectWith(
+  roster: string,
+): Promise<TestProject & { readonly write: (roster: string) => void }> {
+  const project = testProject();
+  await project.run(["ca", "init", "--insecure-dev-key"]);
+  const write = (text: string) => writeFileSync(join(project.directory, "fleet.csv"), text);
+  write(roster);
+  return { ...project, write };
+}
+
+/** Threads that are none: what they would run, in this one. */
+function threadsHere(): Threads {
+  const pool = () => {
+    const task = fleetTask(systemPlatform(new AbortController().signal));
+    return { run: async (input: unknown) => task(input as never), close: async () => {} };
+  };
+  return { available: 2, pool };
+}
+
+interface Row {
+  readonly name: string;
+  readonly status: string;
+  readonly serial: string;
+}
+
+const rows = (document: { certificates: Row[] }) =>
+  document.certificates.map(({ name, status }) => [name, status]);
+
+describe("fleetsec cert issue --from", () => {
+  test("issues to each line, with its own names, lifetime and key, and reports it", async () => {
+    const project = await projectWith(
+      "name,role,sans,ttl,key_type,attributes\n" +
+        "truck-1,,dns:one.fleet.internal,8h,p384,vin=A1;region=north\n" +
+        "tms-2,tms-connector,,,,\n",
+    );
+    const { code, document, stderr } = await project.json([
+      ...ISSUE,
+      "--report",
+      "csv=r.csv",
+      "--report",
+      "json=r.json",
+    ]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("issued 2 of 2 certificates");
+    expect(schemaErrors(document)).toEqual([]);
+    expect(document).toMatchObject({
+      issued: 2,
+      kept: 0,
+      certificates: [
+        { line: 2, name: "truck-1", status: "issued", attributes: { vin: "A1", region: "north" } },
+        { line: 3, name: "tms-2", role: "tms-connector" },
+      ],
+    });
+    expect(JSON.parse(readFileSync(join(project.directory, "r.json"), "utf8"))).toEqual(document);
+    expect(readFileSync(join(project.directory, "r.csv"), "utf8").split("\r\n")[1]).toContain(
+      "2,truck-1,issued,",
+    );
+    const files = join(project.directory, "fleet/truck-1/current");
+    const certificate = new X509Certificate(readFileSync(join(files, "cert.pem")));
+    expect(certificate.serialNumber).toBe(document.certificates[0].serial);
+    expect(certificate.subjectAltName).toContain("DNS:one.fleet.internal");
+    expect(certificate.publicKey.asymmetricKeyDetails).toEqual({ namedCurve: "secp384r1" });
+    expect(Date.parse(certificate.validTo) - Date.parse(certificate.validFrom)).toBe(8 * 3_600_000 + 60_000);
+    expect(readdirSync(files).sort()).toEqual(["bundle.pem", "cert.pem", "chain.pem", "key.pem"]);
+  });
+
+  test("again it keeps what is there; what is new, changed or gone is issued, and a renewal carries attributes", async () => {
+    const project = await projectWith("name,attributes\na,k=1\nb,\nc,\n");
+    const first = (await project.json(ISSUE)).document;
+    expect(rows((await project.json(ISSUE)).document)).toEqual([
+      ["a", "kept"],
+      ["b", "kept"],
+      ["c", "kept"],
+    ]);
+    rmSync(join(project.directory, "fleet/b/1"), { recursive: true });
+    project.write("name,sans,attributes\na,,k=1\nb,,\nc,dns:cc.fleet.internal,\nd,,\n");
+    const { document } = await project.json(ISSUE);
+    expect(rows(document)).toEqual([
+      ["a", "kept"],
+      ["b", "issued"],
+      ["c", "issued"],
+      ["d", "issued"],
+    ]);
+    expect(document.certificates[0].serial).toBe(first.certificates[0].serial);
+    await project.run(["cert", "renew", "a", "--force"]);
+    const inventory = readFileSync(join(project.directory, ".fleetsec/inventory.jsonl"), "utf8");
+    expect(inventory.match(/"attributes":\{"k":"1"\}/g)).toHaveLength(2);
+  });
+
+  test("what a killed process left is finished or removed", async () => {
+    const project = await projectWith("name\na\nb\n");
+    // written, and never recorded
+    mkdirSync(join(project.directory, "fleet/a/1"), { recursive: true });
+    writeFileSync(join(project.directory, "fleet/a/1/cert.pem"), "torn");
+    mkdirSync(join(project.directory, "fleet/a/.1.0123456789ab.tmp"));
+    await project.json(ISSUE);
+    expect(readdirSync(join(project.directory, "fleet/a")).sort()).toEqual(["1", "current"]);
+    expect(readFileSync(join(project.directory, "fleet/a/current/cert.pem"), "utf8")).toContain(
+      "BEGIN CERTIFICATE",
+    );
+    // recorded, and never put into use
+    unlinkSync(join(project.directory, "fleet/b/current"));
+    expect(rows((await project.json(ISSUE)).document)).toEqual([
+      ["a", "kept"],
+      ["b", "kept"],
+    ]);
+    expect(existsSync(join(project.directory, "fleet/b/current/key.pem"))).toBe(true);
+  });
+
+  test("every line is checked before the first certificate is made", async () => {
+    const project = await projectWith("name\ntruck-9\n");
+    await project.run(["cert", "issue", "gateway", "--role", "gateway"]);
+    await project.run(["cert", "issue", "stolen", "--role", "fleet-edge"]);
+    await project.run(["cert", "revoke", "stolen", "--reason", "keyCompromise"]);
+    project.write(
+      "name,role,ttl,sans\ngood,,,\nBad,,,\nx,nosuch,,\ny,,90d,\nz,,,dns:example.com\ngateway,,,\nstolen,,,\n",
+    );
+    const { exit, code, changed } = await project.attempt(ISSUE);
+    expect({ exit, code, changed }).toEqual({ exit: 2, code: "input", changed: false });
+    const { stderr } = await project.run(ISSUE);
+    expect(stderr.match(/line \d+: /g)).toEqual([
+      "line 3: ",
+      "line 4: ",
+      "line 5: ",
+      "line 6: ",
+      "line 7: ",
+      "line 8: ",
+    ]);
+    expect(stderr).toContain("stolen was revoked (keyCompromise)");
+  });
+
+  test("a signal ends it between batches, and the same command goes on", async () => {
+    const project = await projectWith(`name\n${Array.from({ length: 600 }, (_, n) => `t${n}\n`).join("")}`);
+    const controller = new AbortController();
+    const { files } = systemPlatform(controller.signal);
+    const stopping = {
+      ...files,
+      linkAtomic: (...args: Parameters<typeof files.linkAtomic>) => {
+        controller.abort(new FleetsecError("terminated", "terminated"));
+        files.linkAtomic(...args);
+      },
+    };
+    const threads = threadsHere();
+    const stopped = await project.json(ISSUE, { files: stopping, signal: controller.signal, threads });
+    expect(stopped).toMatchObject({ code: 143, document: { code: "terminated" } });
+    expect(stopped.document.message).toContain("512 of 600 certificates were issued");
+    expect(readdirSync(join(project.directory, "fleet"))).toHaveLength(512);
+    const { document } = await project.json(ISSUE, { threads });
+    expect(document).toMatchObject({ issued: 88, kept: 512 });
+  });
+
+  test("where a batch cannot be synced nothing of it is recorded or left", async () => {
+    const project = await projectWith("name\na\n");
+    const { files } = systemPlatform(new AbortController().signal);
+    let flushes = 0;
+    const failing = { ...files, flush: async () => (flushes += 1) === 1 };
+    expect((await project.json(ISSUE, { files: failing })).document).toMatchObject({ code: "io" });
+    expect(readdirSync(join(project.directory, "fleet/a"))).toEqual([]);
+    expect((await project.json(["cert", "list"])).document.certificates).toEqual([]);
+    // without any way to sync a batch, each file is synced
+    expect(
+      (await project.json(ISSUE, { files: { ...files, flush: async () => false } })).document,
+    ).toMatchObject({
+      issued: 1,
+    });
+  });
+
+  test.each([
+    [["cert", "issue", "name", "--from", "fleet.csv", "--role", "fleet-edge"], "usage"],
+    [["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge", "--san", "dns:x"], "usage"],
+    [[...ISSUE, "--report", "pdf=x"], "usage"],
+    [[...ISSUE, "--key-type", "dsa"], "usage"],
+    [["cert", "issue", "--role", "fleet-edge"], "usage"],
+    [["cert", "issue", "name"], "usage"],
+    [["cert", "issue", "name", "--role", "fleet-edge", "--report", "csv=x"], "usage"],
+    [["cert", "issue", "--from", "missing.csv", "--role", "fleet-edge"], "not-found"],
+    [["cert", "issue", "--from", "fleet.csv"], "input"],
+    [["cert", "issue", "--from", "fleet.csv", "--role", "nosuch"], "input"],
+  ])("%j ends with 2 (%s)", async (argv, code) => {
+    const project = await projectWith("name\na\n");
+    expect(await project.attempt(argv)).toMatchObject({ exit: 2, code, changed: false });
+  });
+});

@@ -1,0 +1,74 @@
+import { createPrivateKey, randomInt, X509Certificate } from "node:crypto";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { testProject } from "../support/project.ts";
+
+const bin = fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url));
+const COUNT = 700;
+const ISSUE = ["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge", "--out", "fleet"];
+
+interface Issued {
+  readonly op: string;
+  readonly name: string;
+  readonly serial: string;
+  readonly files: { readonly directory: string; readonly generation: number };
+}
+
+/** Every certificate that the inventory calls issued, once its files are found to be whole. */
+function issuedIn(directory: string): string[] {
+  const state = join(directory, ".fleetsec");
+  const lines = readFileSync(join(state, "inventory.jsonl"), "utf8").split("\n").slice(1, -1);
+  const records = lines.map((line) => JSON.parse(line) as Issued).filter(({ op }) => op === "issue");
+  for (const { serial, files } of records) {
+    const generation = join(state, files.directory, String(files.generation));
+    const read = (name: string) => readFileSync(join(generation, name), "utf8");
+    const certificate = new X509Certificate(read("cert.pem"));
+    expect(certificate.serialNumber).toBe(serial);
+    expect(certificate.checkPrivateKey(createPrivateKey(read("key.pem")))).toBe(true);
+    expect(read("bundle.pem")).toBe(read("key.pem") + read("cert.pem") + read("chain.pem"));
+  }
+  return records.map(({ name }) => name);
+}
+
+test(
+  "a roster is issued through kill -9 at any moment: nothing is lost, torn or issued twice",
+  { timeout: 240_000 },
+  async () => {
+    const project = testProject();
+    const { directory } = project;
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    const names = Array.from({ length: COUNT }, (_, n) => `truck-${n}`);
+    writeFileSync(join(directory, "fleet.csv"), `name\n${names.join("\n")}\n`);
+    const start = () => {
+      const child = spawn(process.execPath, [bin, ...ISSUE], {
+        cwd: directory,
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      return { child, closed: once(child, "close") as Promise<[number | null]> };
+    };
+    for (let kills = 0; kills < 2; kills += 1) {
+      const { child, closed } = start();
+      // some time after a batch was recorded, or where there is none left after the end
+      await Promise.race([once(child.stderr, "data"), closed]);
+      await delay(randomInt(300));
+      child.kill("SIGKILL");
+      await closed;
+      const issued = issuedIn(directory);
+      expect(new Set(issued).size).toBe(issued.length);
+    }
+    const { closed } = start();
+    expect((await closed)[0]).toBe(0);
+    expect(issuedIn(directory).toSorted()).toEqual(names.toSorted());
+    for (const name of names) {
+      expect(readdirSync(join(directory, "fleet", name)).sort()).toEqual(["1", "current"]);
+      expect(readlinkSync(join(directory, "fleet", name, "current"))).toBe("1");
+    }
+    // many files take longer than the time for cleaning up
+    rmSync(join(directory, "fleet"), { recursive: true });
+  },
+);
