@@ -8,6 +8,8 @@ type Outside = Pick<Platform, "network" | "clock" | "signal">;
 
 /** Milliseconds between two looks at a service: it may take its time to reload. */
 const INTERVAL = 200;
+/** Looks in a row: while nginx reloads, workers of both configurations accept connections for a moment. */
+const SIGHTINGS = 3;
 
 /**
  * Connects to a service until it serves a certificate, byte for byte, or time is up.
@@ -22,17 +24,18 @@ export async function confirmServed(
   const { clock, signal } = outside;
   const deadline = clock.monotonic() + timeout;
   let [answer, silence]: (string | undefined)[] = [];
-  for (;;) {
+  for (let sightings = 0; sightings < SIGHTINGS; await clock.sleep(INTERVAL)) {
     const left = Math.ceil(deadline - clock.monotonic());
     // what it served says more than that the last look came to nothing
-    if (left <= 0) return answer ?? silence ?? `${host}:${port} was not reached in time`;
+    if (left <= 0) return answer ?? silence ?? `${host}:${port} was not looked at often enough in time`;
     const seen = await look(host, port, left, outside);
     signal.throwIfAborted();
+    const isExpected = !(seen instanceof FleetsecError) && Buffer.compare(seen, expected) === 0;
+    sightings = isExpected ? sightings + 1 : 0;
     if (seen instanceof FleetsecError) silence = seen.message;
-    else if (Buffer.compare(seen, expected) === 0) return undefined;
-    else answer = `${host}:${port} serves ${serialOf(seen)}`;
-    await clock.sleep(INTERVAL);
+    else if (!isExpected) answer = `${host}:${port} serves ${serialOf(seen)}`;
   }
+  return undefined;
 }
 
 /** The certificate that a service presents, DER, or why there is none. */
