@@ -144,10 +144,19 @@ describeWithEngines(["openssl"], "RFC 3161 time-stamps of `openssl ts`", ({ open
       });
     });
 
-    test("TSR_INVALID: there is no checkpoint of its size", async () => {
-      expect(await workplace({ [SIZE + 1]: authority.token(text) }).verify(...trusted())).toMatchObject({
+    test.each([0, SIZE + 1])("TSR_INVALID: there is no checkpoint of its size (%i)", async (size) => {
+      expect(await workplace({ [size]: authority.token(text) }).verify(...trusted())).toMatchObject({
         exit: 1,
-        findings: [{ code: "TSR_INVALID", path: `fleetsec/tsr/${SIZE + 1}.tsr` }],
+        findings: [{ code: "TSR_INVALID", path: `fleetsec/tsr/${size}.tsr` }],
+      });
+    });
+
+    test("is not blamed where its checkpoint is missing", async () => {
+      const { cwd, verify } = workplace({ [SIZE - 1]: authority.token(text) });
+      rmSync(join(cwd, `log/fleetsec/checkpoint/${SIZE - 1}`));
+      expect(await verify(...trusted())).toMatchObject({
+        exit: 1,
+        findings: [{ code: "CHECKPOINT_MISSING" }],
       });
     });
 

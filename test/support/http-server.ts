@@ -19,6 +19,8 @@ export async function serveHttp(listener: RequestListener): Promise<TestServer> 
     response.on("error", () => {});
     listener(request, response);
   });
+  // connections that are kept must not be closed under a test on a busy machine
+  server.keepAliveTimeout = 120_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => {

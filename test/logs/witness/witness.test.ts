@@ -7,6 +7,7 @@ import { parseCheckpoint } from "../../../src/logs/checkpoint.ts";
 import { verifyConsistency } from "../../../src/logs/merkle-proof.ts";
 import { formatNote, parseNote } from "../../../src/logs/note.ts";
 import { cosignedMessage, formatVerifierKey, verifierKey } from "../../../src/logs/verifier-key.ts";
+import { formatKeyFile } from "../../../src/logs/key-file.ts";
 import { signerStatePath } from "../../../src/logs/layout.ts";
 import { systemPlatform } from "../../../src/platform/system.ts";
 import { runCli } from "../../support/cli.ts";
@@ -237,6 +238,37 @@ test("while a signer is at work, its checkpoint is left alone", async () => {
   });
   expect(read("checkpoint")).toBe(model.get("checkpoint")?.toString());
   expect(read("fleetsec/cosigned")).toContain("witness.example/a");
+});
+
+test("logs sign goes on from a cosigned checkpoint, which stays an anchor", async () => {
+  const { cwd, witness } = await workplace(
+    ({ note }, response) => void response.end(cosignature(note)),
+    new Map(),
+  );
+  const run = (...argv: string[]) =>
+    runCli([...argv, "--json"], {
+      cwd,
+      userState: join(cwd, "user"),
+      clock: { ...system.clock, now: () => NOW * 1000 },
+    });
+  writeFileSync(join(cwd, "log.key"), formatKeyFile(modelSigner().key, modelKey("fleet.internal/audit")), {
+    mode: 0o600,
+  });
+  const signing = async (lines: string) => {
+    writeFileSync(join(cwd, "in"), lines);
+    return run("logs", "sign", "--in", "in", "--store", "log", "--key", "log.key");
+  };
+  expect(await signing("one\n")).toMatchObject({ code: 0 });
+  expect(await witness()).toMatchObject({ exit: 0 });
+  expect(await signing("one\ntwo\n")).toMatchObject({ code: 0 });
+  const { code, stdout } = await run("verify-logs", "log", "--trust", "policy");
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    verdict: "intact",
+    log: { size: 2 },
+    anchors: [{ kind: "witnesses", size: 1, source: "a" }],
+    findings: [],
+  });
 });
 
 describe("nothing is sent", () => {
