@@ -8,7 +8,12 @@ export interface BrokenRule {
 
 /** What a schema cannot say. */
 export function brokenRules(config: Config): BrokenRule[] {
-  return [...pkiRules(config), ...issuerRules(config), ...routeRules(config.gateway.routes)];
+  return [
+    ...pkiRules(config),
+    ...issuerRules(config),
+    ...routeRules(config.gateway.routes),
+    ...expectationRules(config),
+  ];
 }
 
 function pkiRules(config: Config): BrokenRule[] {
@@ -60,6 +65,22 @@ function issuerRules({ pki }: Config): BrokenRule[] {
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Only a role that clients have can be expected to be served, or not to be. */
+function expectationRules({ pki, probe }: Config): BrokenRule[] {
+  return probe.expectations.flatMap(({ allowed, denied }, i) => {
+    const faults = (list: "allowed" | "denied", roles: readonly string[]) =>
+      roles.flatMap((role, k): BrokenRule[] => {
+        const at = ["probe", "expectations", i, list, k];
+        const known = Object.hasOwn(pki.roles, role) ? pki.roles[role] : undefined;
+        if (known?.usages.includes("client") !== true) {
+          return [{ at, message: `${role} is no role of pki.roles with usages: [client]` }];
+        }
+        return list === "denied" && allowed.includes(role) ? [{ at, message: `${role} is allowed too` }] : [];
+      });
+    return [...faults("allowed", allowed), ...faults("denied", denied)];
+  });
 }
 
 type Route = Config["gateway"]["routes"][number];

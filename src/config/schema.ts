@@ -214,6 +214,19 @@ const probe = z.strictObject({
   client_key: z.string().min(1).optional(),
   client_ca: z.string().min(1).optional().describe("CA to make forgeries from"),
   client_ca_key: z.string().min(1).optional(),
+  expectations: z
+    .array(
+      z.strictObject({
+        target: z.string().min(1),
+        allowed: z.array(name).max(100).default([]),
+        denied: z.array(name).max(100).default([]),
+      }),
+    )
+    .max(5000)
+    .default([])
+    .describe(
+      "which roles a target serves, and which it does not: each is tried with a certificate of that role",
+    ),
   identities: z
     .record(z.string().regex(/^[a-z0-9-]{1,64}$/, "not the name of an attack"), identityFiles)
     .default({})

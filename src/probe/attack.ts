@@ -41,6 +41,8 @@ export interface Attack {
   readonly takesIdentity: boolean;
   /** The versions on which it is run; null stands for no TLS at all. */
   readonly versions: readonly (TlsVersion | null)[];
+  /** What it presents depends on the target: nothing is shared with others behind the same listener. */
+  readonly perTarget?: true;
   plan(scene: Scene): Promise<Plan>;
 }
 
@@ -117,7 +119,7 @@ export interface WireClientOf {
 /** The clients to try, or why there is none. */
 export type Plan =
   | { readonly attempts: readonly Attempt[] }
-  | { readonly outcome: "not-run" | "not-applicable"; readonly reason: string };
+  | { readonly outcome: "not-run" | "not-applicable" | "inconclusive"; readonly reason: string };
 
 /** An attempt with an identity that has to be sent. */
 export function presenting(identity: Identity, kind: string, family?: KeyFamily): Attempt {

@@ -10,6 +10,7 @@ import { noCert } from "./attacks/no-cert.ts";
 import { noEku } from "./attacks/no-eku.ts";
 import { notYetValid } from "./attacks/not-yet-valid.ts";
 import { tls10, tls11 } from "./attacks/old-tls.ts";
+import { otherIdentity } from "./attacks/other-identity.ts";
 import { pathLength } from "./attacks/path-length.ts";
 import { otherAlpn } from "./attacks/other-alpn.ts";
 import { pathTricks } from "./attacks/path-tricks.ts";
@@ -54,6 +55,7 @@ export const attacks: readonly Attack[] = [
   unknownSni,
   oddSni,
   sniHostMismatch,
+  otherIdentity,
   headerSpoof,
   pathTricks,
   authoritySwitch,

@@ -9,7 +9,8 @@ import type { Judgement } from "./verdict.ts";
  * to one path.
  */
 export function isSettled({ plan, judged }: Pick<TriedAttack, "plan" | "judged">): boolean {
-  if (!("attempts" in plan)) return true;
+  // another target may be another matter, and costs nothing
+  if (!("attempts" in plan)) return false;
   return judged.length === plan.attempts.length && judged.every(inHandshake);
 }
 

@@ -22,6 +22,14 @@ export interface Target {
   readonly fields: readonly (readonly [name: string, value: string])[];
   /** What an HTTP request carries. */
   readonly body: { readonly type: string; readonly bytes: Uint8Array } | undefined;
+  /** Who else is to be served, and who is not. */
+  readonly expected?: readonly Expectation[];
+}
+
+/** That clients with a certificate of a role are served, or are not. */
+export interface Expectation {
+  readonly role: string;
+  readonly outcome: "allowed" | "denied";
 }
 
 /** Those that have a port of their own. */

@@ -75,7 +75,7 @@ export async function attackAll(
   const isAccepted = (met: Met) => judgeMet(met, controls, setting).outcome === "accepted";
   const all = await Promise.all(
     attacks.map(async (attack): Promise<MetAttack> => {
-      const before = lead?.find((one) => one.attack.id === attack.id);
+      const before = attack.perTarget === true ? undefined : lead?.find((one) => one.attack.id === attack.id);
       if (before !== undefined && isSettled(before))
         return { attack, plan: before.plan, met: [...before.judged] };
       const plan =
@@ -193,7 +193,7 @@ function waitedInVain({ trace }: Encounter): boolean {
 
 /** The clients that tried another endpoint of the listener; those that ask for something ask for it here. */
 async function planAgain(setup: RoundSetup, { attack, plan }: TriedAttack, scene: Scene): Promise<Plan> {
-  const asks = "attempts" in plan && plan.attempts.some(({ protocol }) => protocol !== undefined);
+  const asks = !("attempts" in plan) || plan.attempts.some(({ protocol }) => protocol !== undefined);
   return onceForEachKind(asks ? await planOf(setup, attack, scene) : plan);
 }
 

@@ -71,3 +71,18 @@ export const asOtherRequest: Revise = (judgement, { encounter, own, controls, ca
 function answersOf(encounters: readonly Encounter[]) {
   return encounters.flatMap(({ answer }) => answer ?? []);
 }
+
+/** Someone whom the service must know and turn away: it may also say that there is nothing to be had. */
+export const asDenied: Revise = (judgement, { encounter: { answer }, controls }) => {
+  const { outcome, layer } = judgement;
+  const granted = answersOf(controls.good).some(({ meaning }) => meaning === "granted");
+  if (outcome !== "inconclusive" || answer?.meaning !== "other" || !granted || !controls.sound)
+    return judgement;
+  return { outcome: "refused", layer, evidence: judgement.evidence };
+};
+
+/** Someone whom the service must serve: the control of those that it must not. */
+export const asAllowed: Revise = ({ outcome, layer, evidence }) =>
+  outcome === "accepted"
+    ? { outcome: "not-applicable", layer, evidence: "served, as it is to be" }
+    : { outcome: "inconclusive", layer, evidence: `is to be served: ${evidence}` };

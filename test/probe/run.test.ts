@@ -83,7 +83,7 @@ describe("https", () => {
       "tls11",
     ]);
     expect(withOutcome(endpoint, "not-run")).toEqual(
-      onBoth("revoked", "resume-cross-host", "sni-host-mismatch"),
+      onBoth("revoked", "resume-cross-host", "sni-host-mismatch", "other-identity"),
     );
     expect(endpoint.control).toEqual([
       { tls: "1.3", outcome: "accepted", evidence: "HTTP 200" },

@@ -81,6 +81,23 @@ export async function issueControl(
   return readIdentity(Buffer.from(issued.cert + issued.chain), issued.key, names);
 }
 
+/** Issues a valid client of one of the project's roles, as `issueControl` does. */
+export async function issueAs(
+  cli: Cli,
+  { authority, project }: DevCa,
+  name: string,
+  family: KeyFamily,
+): Promise<Identity | undefined> {
+  const role = project.role(name);
+  const keyType = KEY_TYPES[family];
+  if (keyType === undefined || !role.keyTypes.includes(keyType)) return undefined;
+  const ttl = Math.min(CONTROL_TTL, role.ttl);
+  const request = { name: "fleetsec-probe", role, keyType, ttl };
+  const issued = await issueEphemeral(cli.platform, authority, project.settings, request);
+  const names = { certificate: `the certificate of ${name}`, key: "its key" };
+  return readIdentity(Buffer.from(issued.cert + issued.chain), issued.key, names);
+}
+
 const KEY_TYPES: Readonly<Partial<Record<KeyFamily, KeyType>>> = {
   p256: "p256",
   p384: "p384",

@@ -17,7 +17,7 @@ import {
 import { type Identity, readIdentity } from "../../probe/identities/identity.ts";
 import type { ProbeRequest } from "../../probe/run.ts";
 import type { Cli } from "../command.ts";
-import { type DevCa, devSigningCa, issueControl, openDevCa } from "./dev-ca.ts";
+import { type DevCa, devSigningCa, issueAs, issueControl, openDevCa } from "./dev-ca.ts";
 import type { ProbeFlags } from "./flags.ts";
 
 /**
@@ -46,7 +46,7 @@ export async function identitiesFor(
   const ca = givenCa ?? (await devCaBehind(cli, material.client, devCa));
   const serverCas = givenCa === undefined || devCa === undefined ? [] : await unlocked(cli, devCa);
   return {
-    forgery: forgery({ ...parts, ...material, ca, serverCas }),
+    forgery: forgery({ ...parts, ...material, ...issueAsRole(cli, givenCa, ca, devCa), ca, serverCas }),
     supplied,
     serverCa: serverCaOf(cli, flags, devCa),
   };
@@ -67,6 +67,17 @@ async function issuedClient(
     cli.output.warn("there is no valid client to compare with: name one with --client-cert and --client-key");
   }
   return { client: await issue?.("p256"), reissue: issue };
+}
+
+/** Valid clients of the project's roles, where the valid client is of the same CA: those of another prove nothing. */
+function issueAsRole(
+  cli: Cli,
+  givenCa: SigningCa | undefined,
+  ca: SigningCa | undefined,
+  devCa: DevCa | undefined,
+): Pick<ForgeryMaterial, "issueAs"> {
+  if (givenCa !== undefined || ca === undefined || devCa === undefined) return {};
+  return { issueAs: (role, family) => issueAs(cli, devCa, role, family) };
 }
 
 /** The dev CA for forgeries, where it issued the valid client; those of another CA would prove nothing. */

@@ -9,7 +9,7 @@ import { isSafe } from "../../probe/methods.ts";
 import type { Expanded } from "../../probe/openapi/operations.ts";
 import type { Shard } from "../../probe/result.ts";
 import type { ProbeRequest } from "../../probe/run.ts";
-import { parseTarget, type Target } from "../../probe/target.ts";
+import { type Expectation, parseTarget, type Target } from "../../probe/target.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
 import { type ProbeFlags, withConfigured } from "./flags.ts";
@@ -91,7 +91,10 @@ function targetsOf(
 ): Expanded {
   const settings = project?.config.probe;
   const fromConfig = named.length === 0 && flags.openapi === undefined;
-  const texts = fromConfig ? (settings?.targets ?? []) : named;
+  const expectations = settings?.expectations ?? [];
+  const texts = fromConfig
+    ? [...(settings?.targets ?? []), ...expectations.map(({ target }) => target)]
+    : named;
   const listed = [...new Set(texts)].map(parseTarget);
   const unsafe = listed.find(({ method }) => !isSafe(method));
   if (unsafe !== undefined && flags.allowUnsafeMethods !== true && settings?.allow_unsafe_methods !== true) {
@@ -100,13 +103,26 @@ function targetsOf(
     });
   }
   const { targets, leftOut } = openApiTargets(cli, flags, project, fromConfig);
-  const all = [...listed, ...targets.filter(({ url }) => !texts.includes(url))];
+  const all = [...listed, ...targets.filter(({ url }) => !texts.includes(url))].map((target) => ({
+    ...target,
+    expected: expectations.filter((one) => one.target === target.url).flatMap(expectedIn),
+  }));
   if (all.length === 0) {
     throw new FleetsecError("usage", "there is nothing to probe", {
       hint: "name a target such as https://gateway.example:8443/, or set probe.targets in the configuration",
     });
   }
   return { targets: all, leftOut };
+}
+
+function expectedIn({
+  allowed,
+  denied,
+}: LoadedConfig["config"]["probe"]["expectations"][number]): Expectation[] {
+  return [
+    ...allowed.map((role) => ({ role, outcome: "allowed" as const })),
+    ...denied.map((role) => ({ role, outcome: "denied" as const })),
+  ];
 }
 
 function selectAttacks(wanted: readonly string[], unwanted: readonly string[]): Attack[] {

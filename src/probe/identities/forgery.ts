@@ -48,6 +48,8 @@ export interface ForgeryMaterial {
   readonly client: Identity | undefined;
   /** Gives a valid client in another key family, where one can be issued. */
   readonly reissue: ((family: KeyFamily) => Promise<Identity | undefined>) | undefined;
+  /** Gives a valid client of a role, where one can be issued; it has its own names. */
+  readonly issueAs?: (role: string, family: KeyFamily) => Promise<Identity | undefined>;
   /** The CA that issues valid clients, where we hold its key. */
   readonly ca: SigningCa | undefined;
   /** CAs whose keys we hold that may have issued the server's certificate. */
@@ -105,6 +107,8 @@ export interface Forgery {
   readonly control: Identity | undefined;
   /** A valid client in a key family that the server lists; the usual one where there is none. */
   controlIn(families: readonly KeyFamily[]): Promise<Identity | undefined>;
+  /** A valid client of a role; undefined where none can be issued. */
+  readonly member: (role: string, family: KeyFamily) => Promise<Identity | undefined>;
   /** The same client for the raw client; undefined where there is none. */
   wireClient(families: readonly KeyFamily[]): Promise<WireIdentity | undefined>;
   /** One key for each family, made when it is first needed. */
@@ -122,6 +126,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
   const { random, now, client } = material;
   const names = namesOf(client?.chain[0]);
   const reissued = new Map<KeyFamily, Promise<Identity | undefined>>();
+  const members = new Map<string, Promise<Identity | undefined>>();
   const wireClients = new Map<Identity, Promise<WireIdentity>>();
   const keys = new Map<string, Promise<ForgedKey>>();
   const keyNamed = (name: string, type: AnyKeyType) => {
@@ -203,6 +208,12 @@ export function forgery(material: ForgeryMaterial): Forgery {
     names,
     control: client,
     controlIn,
+    member(role, family) {
+      const name = JSON.stringify([role, family]);
+      const issued = members.get(name) ?? material.issueAs?.(role, family) ?? Promise.resolve(undefined);
+      members.set(name, issued);
+      return issued;
+    },
     async wireClient(families) {
       const valid = await controlIn(families);
       if (valid === undefined) return undefined;
