@@ -150,6 +150,28 @@ describe("cert rotate --watch", () => {
     expect(watching.hooks).toHaveLength(2);
   });
 
+  test("asked to end while it waits for a service, it rolls nothing back, and the next start goes on", async () => {
+    const watching = await startWatching(["a"]);
+    const [first] = watching.serials("a");
+    watching.jump(45 * MINUTE);
+    const asked = () => watching.hooks.length === 1;
+    expect(await watching.run(asked, { hook: true, confirm: true })).toEqual(TERMINATED);
+    const [, second] = watching.serials("a");
+    expect(inUse(watching, "a").serial).toBe(second);
+    expect(watching.events.map(({ action }) => action)).toEqual([
+      "rotation-started",
+      "certificate-renewed",
+      "hook-done",
+      "rotation-stopped",
+    ]);
+    // nobody serves it: now that there is time to see that, it is rolled back
+    const isBack = () => watching.events.some(({ action }) => action === "certificate-rolled-back");
+    await watching.run(isBack, { hook: true, confirm: true });
+    expect(watching.hooks).toHaveLength(3);
+    expect(watching.serials("a")).toHaveLength(2);
+    expect(inUse(watching, "a").serial).toBe(first);
+  });
+
   test("one that is issued or renewed by hand meanwhile is noticed", async () => {
     const watching = await startWatching(["a"]);
     const end = watching.now() + 50 * MINUTE;
