@@ -132,5 +132,6 @@ export async function openCa(cli: Cli, project: PkiProject, flags: PassphraseFla
     });
   }
   const { openAuthority } = await import("../pki/authority.ts");
-  return openAuthority(cli.platform.files, project.stateDirectory, passphraseSource(cli, flags));
+  const { files, tokens } = cli.platform;
+  return openAuthority(files, project.stateDirectory, passphraseSource(cli, flags), tokens);
 }

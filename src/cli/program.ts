@@ -1,10 +1,11 @@
 import { Command, CommanderError } from "commander";
 import { type ExitCode, exitCodeOf, FleetsecError } from "../errors.ts";
 import type { Platform, Terminal } from "../platform/platform.ts";
-import type { Action, Bind, CommandEntry, GlobalOptions } from "./command.ts";
+import type { Action, Bind, Cli, CommandEntry, GlobalOptions } from "./command.ts";
 import { commands } from "./commands.ts";
 import { joinExec } from "./exec-flag.ts";
 import { createOutput, reportError } from "./output.ts";
+import { askSecret, canPrompt } from "./prompt.ts";
 import { version } from "./version.ts";
 
 const UNSET = { json: false, quiet: false, verbose: false, color: true, input: true };
@@ -23,7 +24,7 @@ export async function run(
       const command = args.pop() as Command;
       const options = { ...UNSET, ...command.optsWithGlobals<Partial<GlobalOptions>>() };
       const platform = await load();
-      const cli = { platform, options, output: createOutput(platform, options) };
+      const cli = askingForPins({ platform, options, output: createOutput(platform, options) });
       exitCode = await action(cli, ...(args as unknown as A));
     };
   try {
@@ -34,6 +35,13 @@ export async function run(
   } catch (error) {
     return finish(argv, terminal, error);
   }
+}
+
+/** A token's PIN is asked for where a person is there and none was given. */
+function askingForPins(cli: Cli): Cli {
+  if (!canPrompt(cli)) return cli;
+  const tokens = cli.platform.tokens.asking(() => askSecret("PIN of the token"));
+  return { ...cli, platform: { ...cli.platform, tokens } };
 }
 
 /**

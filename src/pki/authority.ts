@@ -1,14 +1,15 @@
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
+import type { Tokens } from "../platform/pkcs11/tokens.ts";
 import { openInventory } from "./inventory.ts";
 import type { Registry } from "./issuers/issuer.ts";
-import { readPrivateKey } from "./key-file.ts";
-import { type KeyType, keySigner, type Signer } from "./keys.ts";
+import type { KeyType, Signer } from "./keys.ts";
 import { decodeSinglePem } from "./pem.ts";
 import type { IssuerIdentity } from "./profiles.ts";
 import { displayName } from "./verify/name.ts";
 import { type Certificate, parseCertificate } from "./verify/certificate.ts";
+import { openKey } from "./token-key.ts";
 import { MAX_PEM_BYTES, readSecret, type StateLayout, stateLayout } from "./state.ts";
 
 /** What a project's certificates have in common. Durations are in seconds. */
@@ -74,7 +75,12 @@ export const caFiles = {
  * Opens the CA in a state directory.
  * @throws FleetsecError `not-found` where there is none, `state` or `input` where it is damaged
  */
-export function openAuthority(files: Files, stateDirectory: string, passphrase: PassphraseSource): Authority {
+export function openAuthority(
+  files: Files,
+  stateDirectory: string,
+  passphrase: PassphraseSource,
+  tokens?: Tokens,
+): Authority {
   const layout = stateLayout(stateDirectory);
   const link = join(layout.authorities, "current");
   if (files.kind(link) === undefined) {
@@ -88,6 +94,13 @@ export function openAuthority(files: Files, stateDirectory: string, passphrase: 
   const current = trusted.find(({ number }) => String(number) === files.readLink(link));
   if (current === undefined) throw new FleetsecError("state", `${link} leads to no CA`);
   const signers = new Map<number, Promise<Signer>>();
+  const unlock = async (ca: CaGeneration, name: string, certificate: Certificate): Promise<Signer> => {
+    const path = join(layout.authorities, String(ca.number), name);
+    const sources = { tokens, passphrase: () => passphrase(ca.id) };
+    const { signer } = await openKey(readSecret(files, path), path, sources);
+    if (Buffer.compare(signer.spki, certificate.spki) === 0) return signer;
+    throw new FleetsecError("state", `${path} is not the key of the certificate beside it`);
+  };
   return {
     kind: "local",
     stateDirectory,
@@ -96,12 +109,11 @@ export function openAuthority(files: Files, stateDirectory: string, passphrase: 
     trusted,
     inventory: openInventory(files, layout.inventory),
     signer(ca = current) {
-      const known =
-        signers.get(ca.number) ?? unlock(files, layout, ca, passphrase, caFiles.issuingKey, ca.issuing);
+      const known = signers.get(ca.number) ?? unlock(ca, caFiles.issuingKey, ca.issuing);
       signers.set(ca.number, known);
       return known;
     },
-    rootSigner: (ca) => unlock(files, layout, ca, passphrase, caFiles.rootKey, ca.root),
+    rootSigner: (ca) => unlock(ca, caFiles.rootKey, ca.root),
   };
 }
 
@@ -168,22 +180,4 @@ function keyIdOf({ subjectKeyId, subject }: Certificate): Buffer {
     "input",
     `the CA certificate of ${displayName(subject)} has no subject key identifier`,
   );
-}
-
-async function unlock(
-  files: Files,
-  layout: StateLayout,
-  ca: CaGeneration,
-  passphrase: PassphraseSource,
-  name: string,
-  certificate: Certificate,
-): Promise<Signer> {
-  const path = join(layout.authorities, String(ca.number), name);
-  const pem = readSecret(files, path);
-  const encrypted = pem.startsWith("-----BEGIN ENCRYPTED");
-  const signer = keySigner(readPrivateKey(pem, path, encrypted ? await passphrase(ca.id) : undefined));
-  if (Buffer.compare(signer.spki, certificate.spki) !== 0) {
-    throw new FleetsecError("state", `${path} is not the key of the certificate beside it`);
-  }
-  return signer;
 }

@@ -4,6 +4,7 @@ import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles } from "./authority.ts";
 import { type CertificateStatus, listCertificates } from "./list.ts";
 import { MAX_PEM_BYTES } from "./state.ts";
+import { isTokenKey } from "./token-key.ts";
 import type { Certificate } from "./verify/certificate.ts";
 import { displayName } from "./verify/name.ts";
 import { MAX_CRL_FILE, readCrls } from "./verify/pem.ts";
@@ -24,8 +25,8 @@ export interface CaDescription {
   readonly generation: number;
   readonly root: CaSummary;
   readonly issuing: CaSummary;
-  /** Whether the issuing key is encrypted on disk. */
-  readonly keys: "encrypted" | "plain";
+  /** How the issuing key is kept: in a file, encrypted or not, or in a token. */
+  readonly keys: "encrypted" | "plain" | "token";
   readonly crl: {
     readonly number: number;
     readonly thisUpdate: string;
@@ -81,7 +82,9 @@ export function describeCrl(files: Files, authority: Authority, now: number): Ca
   };
 }
 
-function keyProtection(files: Files, { layout }: Authority, ca: CaGeneration): "encrypted" | "plain" {
+function keyProtection(files: Files, { layout }: Authority, ca: CaGeneration): CaDescription["keys"] {
   const path = join(layout.authorities, String(ca.number), caFiles.issuingKey);
-  return files.readText(path, MAX_PEM_BYTES).startsWith("-----BEGIN ENCRYPTED") ? "encrypted" : "plain";
+  const pem = files.readText(path, MAX_PEM_BYTES);
+  if (isTokenKey(pem)) return "token";
+  return pem.startsWith("-----BEGIN ENCRYPTED") ? "encrypted" : "plain";
 }

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { DirectoryEntry } from "../platform/files.ts";
+import { formatPkcs11Uri, parsePkcs11Uri } from "../platform/pkcs11/uri.ts";
 import {
   type Authority,
   caFiles,
@@ -13,11 +14,12 @@ import { buildCertificate } from "./certificate.ts";
 import { buildCrl } from "./crl.ts";
 import { createInventory, openInventory } from "./inventory.ts";
 import { encryptedKeyPem, privateKeyPem } from "./key-file.ts";
-import { generateKey, type KeyPair, keySigner } from "./keys.ts";
+import { generateKey, keySigner, type Signer } from "./keys.ts";
 import { encodePem } from "./pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames, rootProfile } from "./profiles.ts";
 import { publish } from "./publish.ts";
 import { type PkiPlatform, stateLayout } from "./state.ts";
+import { newTokenKey } from "./token-key.ts";
 import { type Certificate, parseCertificate } from "./verify/certificate.ts";
 import { isoTime } from "./verify/time.ts";
 
@@ -32,6 +34,8 @@ export interface CaRequest {
   readonly permitted: PermittedNames | undefined;
   /** Asked once, before anything is written; undefined leaves the keys unencrypted. */
   readonly passphrase: PassphraseSource | undefined;
+  /** The PKCS#11 URI of a token in which the keys are made; then there is no passphrase. */
+  readonly token?: string | undefined;
   /** Of the key derivation; lower only where a test needs many. */
   readonly iterations?: number;
 }
@@ -67,7 +71,7 @@ export async function initAuthority(platform: PkiPlatform, request: InitRequest)
     files.linkAtomic(join(building, "current"), String(number));
     publish(files, building);
     files.rename(building, layout.authorities);
-    return openAuthority(files, request.stateDirectory, made.passphrase);
+    return openAuthority(files, request.stateDirectory, made.passphrase, platform.tokens);
   });
 }
 
@@ -81,13 +85,16 @@ export interface MadeCa {
 
 /** Makes a root and an issuing CA with new keys, and a CRL of each; writes nothing but a passphrase. */
 export async function makeCa(
-  platform: Pick<PkiPlatform, "clock" | "random">,
+  platform: Pick<PkiPlatform, "clock" | "random" | "tokens">,
   request: CaRequest,
 ): Promise<MadeCa> {
   const { settings } = request;
   const now = platform.clock.now();
-  const [rootKeys, issuingKeys] = [await generateKey(settings.keyType), await generateKey(settings.keyType)];
-  const [rootSigner, issuingSigner] = [keySigner(rootKeys.privateKey), keySigner(issuingKeys.privateKey)];
+  const [rootKey, issuingKey] = [
+    await newCaKey(platform, request, "root"),
+    await newCaKey(platform, request, "issuing"),
+  ];
+  const [rootSigner, issuingSigner] = [rootKey.signer, issuingKey.signer];
   const common = { random: platform.random, now, organization: settings.organization };
   const root = parseCertificate(
     await buildCertificate(
@@ -118,7 +125,7 @@ export async function makeCa(
       issuingSigner,
     ),
   ] as const;
-  const { passphrase, keys } = await protect(platform, request, root, [rootKeys, issuingKeys]);
+  const { passphrase, keys } = await protect(request, root, [rootKey, issuingKey]);
   const file = (name: string, data: string, mode = 0o644): DirectoryEntry => ({ name, data, mode });
   return {
     passphrase,
@@ -133,22 +140,49 @@ export async function makeCa(
   };
 }
 
+/** A key of a CA, and how it is kept. */
+interface NewCaKey {
+  readonly signer: Signer;
+  /** PEM of the key, encrypted where there is a passphrase, or of its place in a token. */
+  stored(passphrase: string | undefined): Promise<string>;
+}
+
+async function newCaKey(
+  { random, tokens }: Pick<PkiPlatform, "random" | "tokens">,
+  { settings: { keyType }, token, iterations }: CaRequest,
+  kind: "root" | "issuing",
+): Promise<NewCaKey> {
+  if (token !== undefined) {
+    const { signer, pem } = await newTokenKey(tokens, labelled(token, kind), keyType);
+    return { signer, stored: () => Promise.resolve(pem) };
+  }
+  const { privateKey } = await generateKey(keyType);
+  const parts = { random, ...(iterations === undefined ? {} : { iterations }) };
+  return {
+    signer: keySigner(privateKey),
+    stored: async (passphrase) =>
+      passphrase === undefined ? privateKeyPem(privateKey) : encryptedKeyPem(privateKey, passphrase, parts),
+  };
+}
+
+/** Both keys of a CA are in one token, under the label of the URI and what they are for. */
+function labelled(token: string, kind: string): string {
+  const uri = parsePkcs11Uri(token);
+  return formatPkcs11Uri({ ...uri, object: `${uri.object ?? "fleetsec"}-${kind}` });
+}
+
 /** Both keys as PEM, and the passphrase that was asked for, so that it need not be asked for again. */
 async function protect(
-  platform: Pick<PkiPlatform, "random">,
-  { passphrase, iterations }: CaRequest,
+  { passphrase, token }: CaRequest,
   root: Certificate,
-  [rootKeys, issuingKeys]: readonly [KeyPair, KeyPair],
+  [rootKey, issuingKey]: readonly [NewCaKey, NewCaKey],
 ): Promise<{ keys: readonly [string, string]; passphrase: PassphraseSource }> {
-  if (passphrase === undefined) {
-    const keys = [privateKeyPem(rootKeys.privateKey), privateKeyPem(issuingKeys.privateKey)] as const;
-    return { keys, passphrase: () => Promise.reject(new Error("an unencrypted key has no passphrase")) };
-  }
-  const secret = await passphrase(root.subjectKeyId ?? "");
-  const parts = { random: platform.random, ...(iterations === undefined ? {} : { iterations }) };
-  const keys = [
-    await encryptedKeyPem(rootKeys.privateKey, secret, parts),
-    await encryptedKeyPem(issuingKeys.privateKey, secret, parts),
-  ] as const;
-  return { keys, passphrase: () => Promise.resolve(secret) };
+  const secret = token === undefined ? await passphrase?.(root.subjectKeyId ?? "") : undefined;
+  return {
+    keys: [await rootKey.stored(secret), await issuingKey.stored(secret)],
+    passphrase: () =>
+      secret === undefined
+        ? Promise.reject(new Error("a key that is not encrypted has no passphrase"))
+        : Promise.resolve(secret),
+  };
 }

@@ -17,11 +17,12 @@ import type { IssueRecord } from "./inventory-line.ts";
 import { certify, type Subject } from "./issuers/certify.ts";
 import { currentCa, type Issuer, type Registry } from "./issuers/issuer.ts";
 import { privateKeyPem } from "./key-file.ts";
-import { generateKey, type KeyType, keySigner, type Signer } from "./keys.ts";
+import { generateKey, type KeyType, keySigner } from "./keys.ts";
 import type { IssuedCertificate, SignedLeaf } from "./leaf.ts";
 import { type IssuePlan, type IssueRequest, planIssue } from "./plan.ts";
 import { keepFresh } from "./publish.ts";
 import type { PkiPlatform } from "./state.ts";
+import type { StoredKey } from "./token-key.ts";
 
 /** One whose files lie in a directory of its NAME. */
 export interface StoredCertificate extends IssuedCertificate {
@@ -36,13 +37,6 @@ export interface EphemeralCertificate extends IssuedCertificate {
   readonly key: string;
 }
 
-/** The private key of a leaf, wherever it is kept. */
-export interface LeafKey {
-  readonly signer: Signer;
-  /** PKCS #8 PEM. */
-  readonly pem: string;
-}
-
 /**
  * Issues a certificate with a new key and puts both under `directory`/NAME, or under the state's own
  * certificates.
@@ -52,10 +46,14 @@ export async function issue(
   platform: PkiPlatform,
   issuer: Issuer,
   settings: PkiSettings,
-  request: IssueRequest & { readonly directory?: string | undefined },
+  request: IssueRequest & {
+    readonly directory?: string | undefined;
+    /** A key that is there already, in a token; a new one in a file unless told. */
+    readonly key?: StoredKey | undefined;
+  },
 ): Promise<StoredCertificate> {
   const plan = planIssue(request, settings, currentCa(issuer), platform.clock.now());
-  const key = await newKey(plan.keyType);
+  const key = request.key ?? (await newKey(plan.keyType));
   const signed = await certify(platform, issuer, settings, plan, subjectOf(plan, key));
   const directory = join(request.directory ?? issuer.layout.certificates, plan.name);
   return store(platform, issuer, settings, signed, directory, key.pem);
@@ -82,13 +80,13 @@ export async function issueEphemeral(
   return { ...issued, key: key.pem };
 }
 
-export async function newKey(keyType: KeyType): Promise<LeafKey> {
+export async function newKey(keyType: KeyType): Promise<StoredKey> {
   const { privateKey } = await generateKey(keyType);
-  return { signer: keySigner(privateKey), pem: privateKeyPem(privateKey) };
+  return { signer: keySigner(privateKey), pem: privateKeyPem(privateKey), inFile: true };
 }
 
 /** A key that is at hand, to be certified as planned. */
-export function subjectOf({ name, names }: IssuePlan, { signer }: Pick<LeafKey, "signer">): Subject {
+export function subjectOf({ name, names }: IssuePlan, { signer }: Pick<StoredKey, "signer">): Subject {
   return { spki: signer.spki, csr: () => buildCsr({ commonName: name, names }, signer) };
 }
 

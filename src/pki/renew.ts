@@ -13,12 +13,11 @@ import type { IssueRecord } from "./inventory-line.ts";
 import { directoryOf, newKey, store, type StoredCertificate, subjectOf } from "./issue.ts";
 import { certify, type Subject } from "./issuers/certify.ts";
 import { currentCa, type Issuer, type Registry } from "./issuers/issuer.ts";
-import { privateKeyPem, readPrivateKey } from "./key-file.ts";
-import { keySigner, spkiOf } from "./keys.ts";
 import { type IssuePlan, type IssueRequest, planIssue } from "./plan.ts";
 import { BACKDATE } from "./profiles.ts";
 import { parseSan, type Role } from "./roles.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "./state.ts";
+import { openKey } from "./token-key.ts";
 import type { Certificate } from "./verify/certificate.ts";
 import { isoTime } from "./verify/time.ts";
 
@@ -70,7 +69,7 @@ export async function renew(
   refuseLate(current, settings, now);
   const plan = planIssue(planOf(request, issued), settings, currentCa(issuer), now);
   const directory = directoryOf(issuer, issued);
-  const { subject, key } = await subjectFor(files, request, issued, plan, directory);
+  const { subject, key } = await subjectFor(platform, request, issued, plan, directory);
   const signed = await certify(platform, issuer, settings, plan, subject);
   return { renewed: true, certificate: await store(platform, issuer, settings, signed, directory, key) };
 }
@@ -175,31 +174,41 @@ function planOf({ role }: RenewRequest, issued: IssueRecord): IssueRequest {
 
 /** Whose key the next certificate is for, and its PEM where it is kept here. */
 async function subjectFor(
-  files: Files,
+  { files, tokens }: PkiPlatform,
   { rekey }: RenewRequest,
   issued: IssueRecord,
   plan: IssuePlan,
   directory: string,
 ): Promise<{ subject: Subject; key: string | undefined }> {
   const paths = currentFiles(directory);
+  const certificate = readCertificateFile(files, paths.cert);
   if (files.kind(paths.key) === undefined) {
     if (rekey === true) throw notKeptHere(issued);
-    const { spki } = readCertificateFile(files, paths.cert);
+    const { spki } = certificate;
     return { subject: { spki, csr: () => Promise.reject(notKeptHere(issued)) }, key: undefined };
   }
+  const key = await openKey(readSecret(files, paths.key), paths.key, { tokens });
   if (rekey === true) {
+    if (!key.inFile) throw keptInToken(issued);
     const made = await newKey(plan.keyType);
     return { subject: subjectOf(plan, made), key: made.pem };
   }
-  const certificate = readCertificateFile(files, paths.cert);
-  const key = readPrivateKey(readSecret(files, paths.key), paths.key);
-  if (Buffer.compare(spkiOf(key), certificate.spki) !== 0) {
+  if (Buffer.compare(key.signer.spki, certificate.spki) !== 0) {
     throw new FleetsecError("state", `${paths.key} is not the key of the certificate beside it`);
   }
-  const pem = privateKeyPem(key);
+  const subject = subjectOf(plan, key);
+  if (!key.inFile) return { subject, key: key.pem };
   const chain = [paths.cert, paths.chain].map((path) => files.readText(path, MAX_PEM_BYTES)).join("");
-  const present = { certificate, chain, key: pem, issuer: issued.issuer };
-  return { subject: { ...subjectOf(plan, { signer: keySigner(key) }), present }, key: pem };
+  return {
+    subject: { ...subject, present: { certificate, chain, key: key.pem, issuer: issued.issuer } },
+    key: key.pem,
+  };
+}
+
+function keptInToken({ name }: IssueRecord): FleetsecError {
+  return new FleetsecError("refused", `the key of ${name} is kept in a token`, {
+    hint: "make another key there with fleetsec cert issue --key",
+  });
 }
 
 function notKeptHere({ name }: IssueRecord): FleetsecError {

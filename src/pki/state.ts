@@ -1,10 +1,10 @@
 import { dirname, join } from "node:path";
-import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import type { Platform } from "../platform/platform.ts";
+import { readSecretFile } from "../platform/secret-file.ts";
 
 /** What the PKI needs of the outside. */
-export type PkiPlatform = Pick<Platform, "clock" | "random" | "files" | "locks">;
+export type PkiPlatform = Pick<Platform, "clock" | "random" | "files" | "locks" | "tokens">;
 
 /** Where things lie below the state directory; docs/pki-state.md describes each. */
 export interface StateLayout {
@@ -58,12 +58,5 @@ export const MAX_PEM_BYTES = 1 << 20;
  * @throws FleetsecError `permission` where others can read it, and what reading throws
  */
 export function readSecret(files: Files, path: string): string {
-  // first, since it says what a path that is no file is
-  const text = files.readText(path, MAX_PEM_BYTES);
-  if ((files.stat(path).mode & 0o077) !== 0) {
-    throw new FleetsecError("permission", `${path} can be read or written by others`, {
-      hint: `run chmod 600 ${path}, and replace the secret if others may have read it`,
-    });
-  }
-  return text;
+  return readSecretFile(files, path, MAX_PEM_BYTES);
 }

@@ -2,6 +2,7 @@ import type { Exec } from "./exec.ts";
 import type { Files } from "./files.ts";
 import type { Locks } from "./lock.ts";
 import type { Network } from "./network.ts";
+import type { Tokens } from "./pkcs11/tokens.ts";
 import type { Threads } from "./threads.ts";
 
 export interface Clock {
@@ -38,6 +39,8 @@ export interface Platform {
   readonly locks: Locks;
   readonly exec: Exec;
   readonly network: Network;
+  /** Keys in HSMs and TPMs. */
+  readonly tokens: Tokens;
   readonly threads: Threads;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The current directory, absolute. */

@@ -7,7 +7,10 @@ import { systemExec } from "./exec.ts";
 import { systemFiles } from "./system-files.ts";
 import { systemLocks } from "./lock.ts";
 import { systemNetwork } from "./network.ts";
+import { lazyTokens } from "./pkcs11/lazy.ts";
+import type { TokenSettings } from "./pkcs11/tokens.ts";
 import type { Clock, Platform, Terminal } from "./platform.ts";
+import { readSecretFile } from "./secret-file.ts";
 import { systemTerminal } from "./terminal.ts";
 import { systemThreads } from "./threads.ts";
 
@@ -32,6 +35,7 @@ export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemT
     locks: systemLocks(clock),
     exec: systemExec(process.env),
     network: systemNetwork,
+    tokens: lazyTokens(tokenSettings(process.env)),
     threads: systemThreads(new URL("../worker.js", import.meta.url)),
     cwd: process.cwd(),
     userState: join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "fleetsec"),
@@ -63,4 +67,17 @@ export function interruption(): AbortSignal {
     });
   }
   return controller.signal;
+}
+
+/** Bytes. */
+const MAX_PIN = 4096;
+
+function tokenSettings(environment: NodeJS.ProcessEnv): TokenSettings {
+  const set = (name: string) => (environment[name] === "" ? undefined : environment[name]);
+  return {
+    pin: set("FLEETSEC_PIN"),
+    readPin: (path) => readSecretFile(systemFiles, path, MAX_PIN).replace(/\r?\n$/, ""),
+    library: set("FLEETSEC_PKCS11_MODULE"),
+    modules: set("FLEETSEC_MODULES"),
+  };
 }

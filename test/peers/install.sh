@@ -10,7 +10,8 @@ set -euo pipefail
 
 # One row for each engine: a new engine is a new row. Versions are pinned here, apt's by the distribution.
 #   group    core: always; extra: with --all
-#   part     who brings it: apt | pip | go | gonext (Go of its own) | module (a Go module's source) | npm | path (found, never installed)
+#   part     who brings it: apt | pip | go | gonext (Go of its own) | module (a Go module's source) | npm | native (a
+#            Node package that is compiled) | path (found, never installed)
 #   probe    the argument that makes it tell its version, or just run
 table() {
   cat <<END
@@ -46,6 +47,12 @@ core    python3     path   python3        --version -
 core    x/mod       module -              -         golang.org/x/mod@v0.42.0
 core    x/crypto    module -              -         golang.org/x/crypto@v0.57.0
 core    node24      npm    node           --version node-linux-$arch@24.21.0
+core    softhsm2    apt    softhsm2-util  --version softhsm2
+core    pkcs11-tool apt    pkcs11-tool    --help    opensc
+core    swtpm       apt    swtpm          --version swtpm
+core    tpm2-abrmd  apt    tpm2-abrmd     --version tpm2-abrmd libtss2-tcti-tabrmd0 dbus-bin dbus-daemon
+core    tpm2_ptool  apt    tpm2_ptool     --help    libtpm2-pkcs11-1 libtpm2-pkcs11-tools python3-tpm2-pkcs11-tools
+core    pkcs11js    native pkcs11js       -         pkcs11js@2.1.7
 extra   caddy       apt    caddy          version   caddy
 extra   apache2     apt    apache2        -v        apache2
 extra   stunnel     apt    stunnel4       -version  stunnel4
@@ -74,13 +81,14 @@ packages() { rows "$wanted" "$1" | cut -d' ' -f6- | tr ' ' '\n' | sort -u; }
 need() { command -v "$1" >/dev/null || { echo "no $1 on this machine"; return 1; }; }
 
 locate() { # PART BINARY PACKAGE
-  local found
+  local found=
   case $1 in
     apt | path) found=$(command -v "$2") ;;
     pip) found=$PEERS/venv/bin/$2 ;;
     go | gonext) found=$PEERS/bin/$2 ;;
     module) found=$(go env GOMODCACHE 2>/dev/null)/$3 ;;
     npm) found=$(readlink -f "$PEERS/npm/node_modules/.bin/$2") ;;
+    native) [[ ! -e $PEERS/native/node_modules/$2/build/Release ]] || found=$PEERS/native/node_modules/$2 ;;
   esac
   [[ -n $found && -x $found ]] && echo "$found"
 }
@@ -161,6 +169,12 @@ install_npm() {
   npm install --prefix "$PEERS/npm" --ignore-scripts --no-audit --no-fund "$@" 2>&1 | sed '/A complete log of this run/d'
 }
 
+install_native() {
+  need npm && need c++
+  mkdir -p "$PEERS/native"
+  npm install --prefix "$PEERS/native" --foreground-scripts --no-audit --no-fund "$@"
+}
+
 run_part() { # PART
   local part=$1 log=$PEERS/log/$1.log status=0 began=$SECONDS list
   mapfile -t list < <(packages "$part")
@@ -186,7 +200,7 @@ inspect() {
     { grep -F "$5: " "$log" || grep . "$log" || echo "its package came without it"; } 2>/dev/null | tail -n 1
     return 1
   fi
-  if [[ $part == module ]]; then
+  if [[ $part == module || $part == native ]]; then
     printf '%s\t%s\n' "$pin" "$path"
     return
   fi
@@ -251,7 +265,7 @@ exec 9>"$PEERS/lock"
 ! command -v flock >/dev/null || flock -n 9 || { echo "waiting for another install" >&2; flock 9; }
 
 # Side by side, the longest first, no more at a time than there are cores.
-for part in go gonext apt pip npm module; do
+for part in go gonext apt pip npm native module; do
   while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done
   run_part "$part" &
 done

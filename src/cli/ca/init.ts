@@ -17,6 +17,7 @@ export const define: Define = (command, bind) => {
         settings: project.settings,
         permitted: project.permitted,
         passphrase,
+        token: flags.token,
       });
       const description = describeCa(platform.files, authority, platform.clock.now());
       const stored = storedPassphrasePath(platform.userState, description.id);

@@ -5,6 +5,12 @@ import { escapeText } from "../../report/escape.ts";
 import { fields } from "../../report/fields.ts";
 import type { Cli } from "../command.ts";
 
+const KEYS: Readonly<Record<CaDescription["keys"], string>> = {
+  encrypted: "encrypted",
+  plain: "NOT encrypted: whoever copies the project has the CA",
+  token: "in a token, which they never leave",
+};
+
 /** A CA as a JSON document. */
 export function caDocument(schema: string, { layout }: Authority, description: CaDescription): object {
   return { schema, ...description, files: { bundle: layout.trustBundle, crl: layout.crl } };
@@ -19,7 +25,7 @@ export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, passp
     ["", `until ${root.notAfter}, SHA-256 ${root.fingerprint.slice(0, 16)}…`],
     ["issuing CA", escapeText(issuing.subject)],
     ["", `until ${issuing.notAfter}, SHA-256 ${issuing.fingerprint.slice(0, 16)}…`],
-    ["keys", ca.keys === "encrypted" ? "encrypted" : "NOT encrypted: whoever copies the project has the CA"],
+    ["keys", KEYS[ca.keys]],
     ...(passphraseFile === undefined ? [] : [["passphrase", escapeText(passphraseFile)] as const]),
     [
       "CRL",

@@ -8,17 +8,25 @@ import { askSecret, canPrompt } from "../prompt.ts";
 export interface ProtectionFlags extends PassphraseFlags {
   readonly yes?: boolean;
   readonly insecureDevKey?: boolean;
+  readonly token?: string;
 }
 
 /** Adds the flags of a command that makes a CA. */
 export function withProtection(command: Command): Command {
   return withPassphrase(command)
     .option("--yes", "ask nothing: a random passphrase is kept in the user's state directory")
-    .option("--insecure-dev-key", "leave the CA's keys unencrypted");
+    .option("--insecure-dev-key", "leave the CA's keys unencrypted")
+    .option("--token <uri>", "make the CA's keys in a token: pkcs11:token=…?module-path=…");
 }
 
-/** Where the passphrase of the new keys comes from; undefined leaves them unencrypted. */
+/** Where the passphrase of the new keys comes from; undefined where there is none. */
 export async function protection(cli: Cli, flags: ProtectionFlags): Promise<PassphraseSource | undefined> {
+  if (flags.token !== undefined) {
+    if (flags.passphraseFile === undefined && flags.insecureDevKey !== true) return undefined;
+    throw new FleetsecError("usage", "--token excludes --passphrase-file and --insecure-dev-key", {
+      hint: "a token's keys are protected by its PIN",
+    });
+  }
   if (flags.insecureDevKey === true) {
     if (flags.passphraseFile === undefined) return undefined;
     throw new FleetsecError("usage", "--insecure-dev-key and --passphrase-file exclude each other");

@@ -28,7 +28,7 @@ export const define: Define = (command, bind) => {
       const { beginRotation } = await import("../../pki/ca-rotation/begin.ts");
       const { project, reopen } = await opener(cli, flags);
       const { settings, permitted } = project;
-      const request = { settings, permitted, passphrase: await protection(cli, flags) };
+      const request = { settings, permitted, passphrase: await protection(cli, flags), token: flags.token };
       const made = await beginRotation(cli.platform, reopen, request);
       return report(cli, project, reopen(), made ? "made a new CA: both are trusted" : "completed phase 1");
     }),
@@ -103,7 +103,8 @@ async function opener(
   await openCa(cli, project, flags);
   const { openAuthority } = await import("../../pki/authority.ts");
   const passphrase = passphraseSource(cli, flags);
-  return { project, reopen: () => openAuthority(cli.platform.files, project.stateDirectory, passphrase) };
+  const { files, tokens } = cli.platform;
+  return { project, reopen: () => openAuthority(files, project.stateDirectory, passphrase, tokens) };
 }
 
 /** @param done what was done just now */

@@ -6,6 +6,7 @@ import type { KeyType } from "../../pki/keys.ts";
 import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { tokenKey } from "./token-key.ts";
 import { certificateMembers, certificateText, filesField, sansField } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -16,6 +17,7 @@ interface Flags extends PassphraseFlags {
   readonly san?: readonly string[];
   readonly keyType?: string;
   readonly out?: string;
+  readonly key?: string;
 }
 
 export const define: Define = (command, bind) => {
@@ -26,6 +28,7 @@ export const define: Define = (command, bind) => {
     .option("--ttl <duration>", "lifetime, e.g. 24h (default: the role's)")
     .option("--san <name>", "further name: dns:…, ip:… or uri:… (repeatable)", collect)
     .option("--key-type <type>", keyTypes.join(", "))
+    .option("--key <uri>", "key in a token, made where it is not there: pkcs11:token=…;object=…")
     .option("--out <dir>", "put NAME/current/… there (default: the state directory's certs)")
     .option("--report <format=path>", "with --from: what was issued, as json or csv (repeatable)", collect)
     .action(
@@ -53,7 +56,10 @@ export const define: Define = (command, bind) => {
           return writeCertificateManifest(cli, project, request);
         }
         const issuer = await openIssuer(cli, project, flags);
-        const issued = await issue(cli.platform, issuer, project.settings, request);
+        const issued = await issue(cli.platform, issuer, project.settings, {
+          ...request,
+          ...(flags.key === undefined ? {} : await tokenKey(cli, project, request, flags.key)),
+        });
         cli.output.result(
           { schema: "fleetsec.cert-issue/v1", ...certificateMembers(issued), files: issued.files },
           () =>
@@ -77,10 +83,14 @@ async function issueRoster(
   name: string | undefined,
   flags: Flags & { readonly from: string },
 ): Promise<void> {
-  if (name !== undefined || flags.san !== undefined) {
-    throw new FleetsecError("usage", "--from takes names from the roster: no NAME and no --san", {
-      hint: "write them into its columns name and sans",
-    });
+  if (name !== undefined || flags.san !== undefined || flags.key !== undefined) {
+    throw new FleetsecError(
+      "usage",
+      "--from takes names from the roster and makes keys: no NAME, no --san and no --key",
+      {
+        hint: "write them into its columns name and sans",
+      },
+    );
   }
   const { issueFromRoster } = await import("./issue-fleet.ts");
   await issueFromRoster(cli, flags, {

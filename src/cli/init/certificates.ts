@@ -32,7 +32,12 @@ export async function provideCa(
   const { stateLayout } = await import("../../pki/state.ts");
   const { openAuthority } = await import("../../pki/authority.ts");
   if (files.kind(stateLayout(project.stateDirectory).authorities) !== undefined) {
-    const authority = openAuthority(files, project.stateDirectory, passphraseSource(cli, flags));
+    const authority = openAuthority(
+      files,
+      project.stateDirectory,
+      passphraseSource(cli, flags),
+      cli.platform.tokens,
+    );
     return { authority, provided: { what: "CA", action: "kept" } };
   }
   const { initAuthority } = await import("../../pki/init-authority.ts");

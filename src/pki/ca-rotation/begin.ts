@@ -12,12 +12,13 @@ import {
 import { buildCertificate } from "../certificate.ts";
 import { buildCrl } from "../crl.ts";
 import { type CaRequest, FIRST_CRL, makeCa } from "../init-authority.ts";
-import { encryptedKeyPem, privateKeyPem } from "../key-file.ts";
-import { generateKey, keySigner } from "../keys.ts";
+import { newKey } from "../issue.ts";
+import { encryptedKeyPem, readPrivateKey } from "../key-file.ts";
 import { encodePem } from "../pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames } from "../profiles.ts";
 import { publish } from "../publish.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "../state.ts";
+import { isTokenKey, newKeyBeside } from "../token-key.ts";
 import { parseCertificate } from "../verify/certificate.ts";
 import { isoTime } from "../verify/time.ts";
 import { writeRecord } from "./record.ts";
@@ -112,7 +113,7 @@ export async function rotateIntermediate(
 }
 
 async function makeIntermediate(
-  { clock, random, files }: PkiPlatform,
+  { clock, random, files, tokens }: PkiPlatform,
   authority: Authority,
   { root, number: before, id }: CaGeneration,
   crlNumber: number,
@@ -129,8 +130,14 @@ async function makeIntermediate(
     );
   }
   const rootSigner = await authority.rootSigner(authority.current);
-  const { privateKey } = await generateKey(settings.keyType);
-  const signer = keySigner(privateKey);
+  const directory = join(authority.layout.authorities, String(before));
+  const rootKey = readSecret(files, join(directory, caFiles.rootKey));
+  const issuingPath = join(directory, caFiles.issuingKey);
+  const issuingKey = readSecret(files, issuingPath);
+  const made = isTokenKey(issuingKey)
+    ? await newKeyBeside(tokens, issuingKey, issuingPath, settings.keyType)
+    : await newKey(settings.keyType);
+  const { signer } = made;
   const common = { random, now, organization: settings.organization, ttl: settings.issuingTtl };
   const profile = issuingProfile({ ...common, spki: signer.spki, issuer: identityOf(root), permitted });
   const issuing = parseCertificate(await buildCertificate(profile, rootSigner), "issuing certificate");
@@ -138,12 +145,10 @@ async function makeIntermediate(
   const rootCrl = { ...crl, number: crlNumber, issuer: identityOf(root), nextUpdate: issuing.notAfter };
   const nextUpdate = now + settings.crlTtl * 1000;
   const issuingCrl = { ...crl, number: FIRST_CRL, issuer: identityOf(issuing), nextUpdate };
-  const directory = join(authority.layout.authorities, String(before));
-  const rootKey = readSecret(files, join(directory, caFiles.rootKey));
-  const isEncrypted = rootKey.startsWith("-----BEGIN ENCRYPTED");
+  const isEncrypted = made.inFile && rootKey.startsWith("-----BEGIN ENCRYPTED");
   const key = isEncrypted
-    ? await encryptedKeyPem(privateKey, await passphrase(id), { random })
-    : privateKeyPem(privateKey);
+    ? await encryptedKeyPem(readPrivateKey(made.pem, issuingPath), await passphrase(id), { random })
+    : made.pem;
   const file = (name: string, data: string, mode = 0o644): DirectoryEntry => ({ name, data, mode });
   return [
     file(caFiles.rootCertificate, files.readText(join(directory, caFiles.rootCertificate), MAX_PEM_BYTES)),

@@ -1,0 +1,305 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { createPublicKey, verify } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemTokens, type Tokens } from "../../src/platform/pkcs11/tokens.ts";
+import { testProject, type TestProject } from "../support/project.ts";
+import { schemaErrors } from "../support/schema.ts";
+import { describeWithEngines } from "./engines.ts";
+import { freePorts } from "./process.ts";
+
+const SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so";
+const PIN = "246810";
+const TOKEN = "pkcs11:token=fleet";
+const edge = (name: string) => ["cert", "issue", name, "--role", "fleet-edge"];
+
+describeWithEngines(
+  ["pkcs11js", "softhsm2", "pkcs11-tool"],
+  "SoftHSM2",
+  ({ pkcs11js, softhsm2, "pkcs11-tool": tool }) => {
+    const directory = mkdtempSync(join(tmpdir(), "fleetsec-test-"));
+    const settings = {
+      pin: PIN as string | undefined,
+      readPin: (path: string) => readFileSync(path, "utf8").trim(),
+      library: SOFTHSM,
+      modules: modulesOf(pkcs11js.path),
+    };
+    let tokens: Tokens;
+
+    beforeAll(() => {
+      mkdirSync(join(directory, "tokens"));
+      const conf = join(directory, "softhsm2.conf");
+      writeFileSync(
+        conf,
+        `directories.tokendir = ${join(directory, "tokens")}\nobjectstore.backend = file\nlog.level = ERROR\n`,
+      );
+      // the library reads it when it is initialised
+      process.env["SOFTHSM2_CONF"] = conf;
+      for (const label of ["fleet", "other"]) {
+        const args = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "13579"];
+        execFileSync(softhsm2.path, args, { stdio: "pipe" });
+      }
+      tokens = systemTokens(settings);
+    });
+
+    afterAll(() => {
+      delete process.env["SOFTHSM2_CONF"];
+      rmSync(directory, { recursive: true, force: true });
+    });
+
+    const inToken = (project: TestProject) => (argv: readonly string[]) => project.json(argv, { tokens });
+
+    test("keeps the keys of a CA and of its certificates: issue, renew, revoke, CRL", async () => {
+      const project = testProject();
+      const run = inToken(project);
+      const made = await run(["ca", "init", "--token", `${TOKEN};object=acme`]);
+      expect([made.code, made.document.message, schemaErrors(made.document)]).toEqual([0, undefined, []]);
+      expect(made.document.keys).toBe("token");
+      const issued = await run([...edge("truck-1"), "--key", `${TOKEN};object=truck-1`]);
+      expect([issued.code, issued.document.message]).toEqual([0, undefined]);
+      const { files } = issued.document;
+      expect(opensslVerifies(project, files)).toBe(true);
+      const before = readFileSync(files.key, "utf8");
+      expect(before).toMatch(/^-----BEGIN PKCS#11 PROVIDER URI-----\n/);
+      const renewed = await run(["cert", "renew", "truck-1", "--force"]);
+      expect([renewed.code, renewed.document.renewed]).toEqual([0, true]);
+      expect(readFileSync(files.key, "utf8")).toBe(before);
+      expect(opensslVerifies(project, files)).toBe(true);
+      const rotated = await run(["ca", "rotate", "intermediate"]);
+      expect([rotated.code, rotated.document.message]).toEqual([0, undefined]);
+      expect((await run(["cert", "renew", "truck-1", "--force"])).code).toBe(0);
+      expect(opensslVerifies(project, files)).toBe(true);
+      const revoked = await run(["cert", "revoke", "truck-1"]);
+      expect(revoked.code).toBe(0);
+      const crl = join(project.directory, ".fleetsec/ca/crl.pem");
+      const text = execFileSync("openssl", ["crl", "-in", crl, "-noout", "-text"], { encoding: "utf8" });
+      expect(text).toContain(renewed.document.serial);
+      expect(revoked.document.revoked).toHaveLength(3);
+      // the keys are nowhere but in the token: not one of ours, and not one at all
+      const control = await run([...edge("truck-2")]);
+      const holding = project.files().filter((path) => readFileSync(path, "latin1").includes("PRIVATE KEY"));
+      const own = dirname(realpathSync(control.document.files.key));
+      expect(holding.sort()).toEqual([join(own, "bundle.pem"), join(own, "key.pem")]);
+    });
+
+    test.each(["p384", "ed25519", "rsa3072"] as const)("makes and uses a key of type %s", async (type) => {
+      const project = testProject((config) => config.replace("pki:\n", `pki:\n  key_type: ${type}\n`));
+      const run = inToken(project);
+      expect((await run(["ca", "init", "--token", `${TOKEN};object=ca-${type}`])).code).toBe(0);
+      const issued = await run([...edge("truck-1"), "--key", `${TOKEN};object=leaf-${type}`]);
+      expect([issued.code, issued.document.message]).toEqual([0, undefined]);
+      expect(opensslVerifies(project, issued.document.files)).toBe(true);
+    });
+
+    test("signs a hundred times at once, each time rightly", async () => {
+      for (const type of ["p256", "rsa3072"] as const) {
+        const key = await tokens.generate(`${TOKEN};object=busy-${type}`, type);
+        const again = await tokens.open(key.uri);
+        expect(again.spki).toEqual(key.spki);
+        const publicKey = createPublicKey({ key: Buffer.from(key.spki), format: "der", type: "spki" });
+        const data = Array.from({ length: 100 }, (_, i) => Buffer.from(`message ${i}`));
+        const signatures = await Promise.all(
+          data.map((message, i) => (i % 2 === 0 ? key : again).sign(message, "sha256")),
+        );
+        const right = signatures.map((signature, i) =>
+          verify("sha256", data[i] ?? Buffer.alloc(0), publicKey, signature),
+        );
+        expect(right).toEqual(data.map(() => true));
+      }
+    });
+
+    test("gives out no private key: it is sensitive and cannot be extracted", async () => {
+      const { uri } = await tokens.generate(`${TOKEN};object=secret`, "p256");
+      expect(uri).toContain("object=secret");
+      const listed = execFileSync(
+        tool.path,
+        ["--module", SOFTHSM, "--token-label", "fleet", "--login", "--pin", PIN, "--list-objects"],
+        { encoding: "utf8" },
+      );
+      const ours = listed.split("Private Key Object").find((object) => /label: +secret\n/.test(object));
+      expect(ours).toContain("never extractable");
+    });
+
+    describe("says what is wrong, and writes nothing:", () => {
+      const wrong: readonly (readonly [title: string, uri: string, exit: number, code: string])[] = [
+        ["no token of that label", "pkcs11:token=nobody;object=x", 2, "not-found"],
+        ["several tokens", "pkcs11:object=x", 2, "not-found"],
+        ["no such key, and no label to make one by", "pkcs11:token=fleet;id=%01", 2, "not-found"],
+        ["a library that is none", `${TOKEN};object=x?module-path=/bin/true`, 3, "engine"],
+        ["a PIN in the arguments", `${TOKEN};object=x?pin-value=1`, 2, "usage"],
+      ];
+      test.each(wrong)("%s", async (_title, uri, exit, code) => {
+        const project = testProject();
+        await project.run(["ca", "init", "--insecure-dev-key"]);
+        const control = await inToken(project)([...edge("truck-0"), "--key", `${TOKEN};object=control`]);
+        expect(control.code).toBe(0);
+        const ended = await project.attempt([...edge("truck-1"), "--key", uri], { tokens });
+        expect(ended).toMatchObject({ exit, code, changed: false });
+        expect(ended.text).not.toMatch(/undefined|pin-value=1/);
+      });
+
+      test("two keys of one label", async () => {
+        for (let i = 0; i < 2; i += 1) await tokens.generate(`${TOKEN};object=twin`, "p256");
+        await expect(tokens.open(`${TOKEN};object=twin`)).rejects.toMatchObject({ code: "usage" });
+      });
+
+      test("a wrong PIN, and none", async () => {
+        const other = "pkcs11:token=other;object=x";
+        const wrongPin = systemTokens({ ...settings, pin: "000000" });
+        await expect(wrongPin.generate(other, "p256")).rejects.toMatchObject({ code: "passphrase" });
+        const none = systemTokens({ ...settings, pin: undefined });
+        await expect(none.generate(other, "p256")).rejects.toMatchObject({ code: "passphrase" });
+        const asked = none.asking(() => Promise.resolve(PIN));
+        expect((await asked.generate(other, "p256")).uri).toContain("token=other");
+      });
+
+      test("the package is not installed", async () => {
+        const missing = systemTokens({ ...settings, modules: undefined, library: "/usr/lib/other.so" });
+        await expect(missing.open(TOKEN)).rejects.toMatchObject({
+          code: "engine",
+          message: expect.stringContaining("pkcs11js"),
+          hint: expect.stringContaining("npm install pkcs11js"),
+        });
+      });
+
+      test("a role that allows no such key makes none", async () => {
+        const project = testProject((config) =>
+          config.replace("usages: [client]\n", "usages: [client]\n      key_types: [p384]\n"),
+        );
+        await project.run(["ca", "init", "--insecure-dev-key"]);
+        const argv = [...edge("truck-1"), "--key-type", "p256", "--key", `${TOKEN};object=unwanted`];
+        expect(await project.attempt(argv, { tokens })).toMatchObject({ exit: 2, code: "refused" });
+        await expect(tokens.open(`${TOKEN};object=unwanted`)).rejects.toMatchObject({ code: "not-found" });
+      });
+    });
+  },
+);
+
+describeWithEngines(
+  ["pkcs11js", "swtpm", "tpm2-abrmd", "tpm2_ptool"],
+  "a TPM",
+  ({ pkcs11js, swtpm, "tpm2-abrmd": broker, tpm2_ptool: ptool }) => {
+    test("keeps the keys of a CA and of a certificate, through the built program", async () => {
+      const port = await adjacentPorts();
+      const project = testProject();
+      const script = join(project.directory, "tpm.sh");
+      writeFileSync(script, TPM_SCRIPT);
+      chmodSync(script, 0o700);
+      const { status, stdout, stderr } = spawnSync("dbus-run-session", ["--", "bash", script], {
+        cwd: project.directory,
+        encoding: "utf8",
+        timeout: 120_000,
+        env: {
+          ...process.env,
+          SWTPM: swtpm.path,
+          ABRMD: broker.path,
+          PTOOL: ptool.path,
+          PORT: String(port),
+          CONTROL: String(port + 1),
+          FLEETSEC: fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url)),
+          FLEETSEC_PIN: PIN,
+          FLEETSEC_MODULES: modulesOf(pkcs11js.path),
+          FLEETSEC_PKCS11_MODULE: tpmLibrary(),
+        },
+      });
+      expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
+      const documents = stdout
+        .split("\n")
+        .filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line) as { schema: string; keys?: string });
+      expect(documents.map(({ schema }) => schema)).toEqual([
+        "fleetsec.ca-init/v1",
+        "fleetsec.cert-issue/v1",
+        "fleetsec.cert-renew/v1",
+        "fleetsec.cert-verify/v1",
+        "fleetsec.cert-revoke/v1",
+      ]);
+      expect(documents[0]?.keys).toBe("token");
+      const holding = project.files().filter((path) => readFileSync(path, "latin1").includes("PRIVATE KEY"));
+      expect(holding).toEqual([]);
+    }, 150_000);
+  },
+);
+
+/** A software TPM with a broker (without it the TPM runs out of contexts), and the tour in it. */
+const TPM_SCRIPT = `set -euo pipefail
+mkdir tpm store
+"$SWTPM" socket --tpm2 --tpmstate dir=tpm --server "type=tcp,port=$PORT" --ctrl "type=tcp,port=$CONTROL" \\
+  --flags not-need-init,startup-clear >swtpm.log 2>&1 &
+tpm=$!
+trap 'kill "$tpm"' EXIT
+wait_for() { # PID COMMAND...
+  local pid=$1 tries=300
+  shift
+  until "$@" >/dev/null 2>&1; do
+    kill -0 "$pid" && ((tries-- > 0)) || { cat ./*.log >&2; exit 1; }
+    sleep 0.1
+  done
+}
+# it takes one client, which must not be a test of whether it listens
+wait_for "$tpm" grep -q ":$(printf %04X "$CONTROL") 00000000:0000 0A" /proc/net/tcp
+"$ABRMD" --session --allow-root --tcti="swtpm:host=127.0.0.1,port=$PORT" >abrmd.log 2>&1 &
+broker=$!
+trap 'kill "$broker" "$tpm"' EXIT
+wait_for "$broker" dbus-send --session --print-reply --dest=org.freedesktop.DBus / \\
+  org.freedesktop.DBus.GetNameOwner string:com.intel.tss2.Tabrmd
+export TPM2TOOLS_TCTI=tabrmd:bus_type=session TPM2_PKCS11_TCTI=tabrmd:bus_type=session TPM2_PKCS11_STORE="$PWD/store"
+"$PTOOL" init --path store
+"$PTOOL" addtoken --pid 1 --sopin 13579 --userpin "$FLEETSEC_PIN" --label fleet --path store
+fleetsec() { node "$FLEETSEC" --json "$@" | node -e 'console.log(JSON.stringify(JSON.parse(fs.readFileSync(0))))'; }
+fleetsec ca init --token "pkcs11:token=fleet"
+fleetsec cert issue truck-1 --role fleet-edge --key "pkcs11:token=fleet;object=truck-1"
+fleetsec cert renew truck-1 --force
+fleetsec cert verify .fleetsec/certs/truck-1/current/cert.pem
+fleetsec cert revoke truck-1
+`;
+
+/** The first of two free ports side by side: the TPM's client takes the second for its control channel. */
+async function adjacentPorts(): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    const [port = 0] = await freePorts(1);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port + 1, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+  throw new Error("no two free ports side by side");
+}
+
+/** Debian's place for it has the machine's architecture in it. */
+function tpmLibrary(): string {
+  const candidates = readdirSync("/usr/lib").map((name) => `/usr/lib/${name}/pkcs11/libtpm2_pkcs11.so`);
+  return candidates.find((path) => existsSync(path)) ?? "no libtpm2_pkcs11.so below /usr/lib";
+}
+
+/** The directory that has `node_modules`. */
+function modulesOf(packagePath: string): string {
+  return dirname(dirname(packagePath));
+}
+
+function opensslVerifies(
+  project: TestProject,
+  files: { readonly cert: string; readonly chain: string },
+): boolean {
+  const bundle = join(project.directory, ".fleetsec/ca/bundle.pem");
+  const args = ["verify", "-x509_strict", "-CAfile", bundle, "-untrusted", files.chain, files.cert];
+  return spawnSync("openssl", args, { encoding: "utf8" }).status === 0;
+}
