@@ -1,6 +1,6 @@
 import { FleetsecError } from "../errors.ts";
 import type { Terminal } from "../platform/platform.ts";
-import { escapeText } from "../report/escape.ts";
+import { escapeText, withoutWorkflowCommands } from "../report/escape.ts";
 import type { GlobalOptions } from "./command.ts";
 
 /** stdout is the result, stderr is everything else. */
@@ -26,6 +26,8 @@ export function createOutput(terminal: Terminal, options: GlobalOptions): Output
   const { stdout, stderr, env } = terminal;
   const colorOf = (isTTY: boolean) =>
     options.color && isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+  // what a server or a log says must not steer the job that shows it
+  const safe = env["GITHUB_ACTIONS"] === "true" ? withoutWorkflowCommands : (text: string) => text;
   let statusShown = false;
   const clearStatus = () => {
     if (statusShown) stderr.write("\r\u001b[K");
@@ -39,16 +41,17 @@ export function createOutput(terminal: Terminal, options: GlobalOptions): Output
     columns: stdout.columns,
     result(document, text) {
       clearStatus();
-      if (options.json) stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-      else stdout.write(withNewline(text()));
+      // in JSON, #\u0023 is the same text
+      if (options.json) stdout.write(`${JSON.stringify(document, null, 2).replaceAll("##[", "#\\u0023[")}\n`);
+      else stdout.write(withNewline(safe(text())));
     },
     note(text) {
       clearStatus();
-      if (!options.quiet) stderr.write(withNewline(text));
+      if (!options.quiet) stderr.write(withNewline(safe(text)));
     },
     warn(text) {
       clearStatus();
-      stderr.write(withNewline(`fleetsec: warning: ${text}`));
+      stderr.write(withNewline(safe(`fleetsec: warning: ${text}`)));
     },
     progress(text) {
       if (!stderr.isTTY || options.quiet || options.json) return;

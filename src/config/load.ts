@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import { parseYaml } from "../yaml.ts";
+import { issueMessage } from "./issue.ts";
 import { type BrokenRule, brokenRules } from "./rules.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -65,7 +66,7 @@ export function parseForm<T>(text: string, path: string, { schema, rules, hint }
   // a warning is a tag that nobody defined
   const faults = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
     line: lineAt(pos[0]),
-    message,
+    message: `${message.slice(0, 1).toLowerCase()}${message.slice(1)}`,
   }));
   faults.push(...poisonedKeys(document, lineAt));
   if (faults.length > 0) throw problems(path, hint, faults);
@@ -125,7 +126,7 @@ function issueProblems(
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => locate([...issue.path, key], "unknown key", document, lineAt));
   }
-  return [locate(issue.path, issue.message, document, lineAt)];
+  return [locate(issue.path, issueMessage(issue), document, lineAt)];
 }
 
 function locate(

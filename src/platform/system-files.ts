@@ -296,8 +296,15 @@ export function makeDirectories(path: string, mode: number): string | undefined 
   try {
     fs.mkdirSync(path, { mode });
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // what is above it is there by now
+    if (code === "ENOENT") {
+      throw new FleetsecError("permission", `${path} cannot be created: its file system takes no directory`, {
+        cause: error,
+      });
+    }
     // another process was faster
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (code !== "EEXIST") throw error;
   }
   return first ?? path;
 }

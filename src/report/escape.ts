@@ -14,3 +14,11 @@ export function escapeText(text: string, options: { newlines?: boolean } = {}): 
 // the two noncharacters that XML forbids.
 // eslint-disable-next-line no-control-regex
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffe\uffff]|\p{Cf}|\p{Cs}/gu;
+
+/**
+ * Text for a log that GitHub Actions reads line by line: nothing in it is a workflow command, whether
+ * `::name::` at the beginning of a line or `##[name]` anywhere.
+ */
+export function withoutWorkflowCommands(text: string): string {
+  return text.replace(/^([^\S\n]*):(?=:)/gm, "$1\\u{3a}").replaceAll("##[", "#\\u{23}[");
+}

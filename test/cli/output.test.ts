@@ -36,6 +36,23 @@ describe("output", () => {
     expect(JSON.parse(json.written.stdout)).toEqual({ a: 1 });
   });
 
+  test("on GitHub no line is a workflow command, and JSON stays the same document", () => {
+    const hostile = "::error::x\n  ::add-mask::y\nfine :: here\nz ##[error]w";
+    const job = terminal(false, { GITHUB_ACTIONS: "true" });
+    const output = createOutput(job.platform, options);
+    output.result({}, () => hostile);
+    output.note(hostile);
+    const shown = "\\u{3a}:error::x\n  \\u{3a}:add-mask::y\nfine :: here\nz #\\u{23}[error]w\n";
+    expect(job.written).toEqual({ stdout: shown, stderr: shown });
+    const json = terminal(false, { GITHUB_ACTIONS: "true" });
+    createOutput(json.platform, { ...options, json: true }).result({ hostile }, () => "");
+    expect(json.written.stdout).not.toContain("##[");
+    expect(JSON.parse(json.written.stdout)).toEqual({ hostile });
+    const elsewhere = terminal(false);
+    createOutput(elsewhere.platform, options).note(hostile);
+    expect(elsewhere.written.stderr).toBe(`${hostile}\n`);
+  });
+
   test("notes are silent with --quiet, warnings are not", () => {
     const { platform, written } = terminal(false);
     const output = createOutput(platform, { ...options, quiet: true });

@@ -266,6 +266,60 @@ probe:
     expect(document).toMatchObject({ interrupted: true, ok: false });
   });
 
+  test("a baseline lets a bypass pass, and warns of what it no longer needs", async () => {
+    const given = files();
+    const target = `https://localhost:${await server(false)}/`;
+    const probe = (...argv: string[]) =>
+      runCli(["probe", target, ...flagsFor(given), "--attack", "no-cert", "plaintext", ...argv], {
+        cwd: given.directory,
+      });
+    const path = join(given.directory, "new.yaml");
+    expect((await probe("--write-baseline", "new.yaml")).code).toBe(1);
+    const empty = readFileSync(path, "utf8");
+    expect(empty.match(/attack: no-cert/g)).toHaveLength(2);
+    expect((await probe("--baseline", "new.yaml")).code).toBe(2);
+    expect((await probe("--write-baseline", "new.yaml")).code).toBe(2);
+    expect(readFileSync(path, "utf8")).toBe(empty);
+    const mended = `  - {attack: plaintext, target: "${target}", expires: 9999-12-31, reason: once}\n`;
+    writeFileSync(path, `${empty.replaceAll('reason: ""', "reason: moves in January")}${mended}`);
+    const held = await probe("--baseline", "new.yaml", "--json");
+    expect(held.stderr).toContain(`entry for plaintext at ${target} is not needed any more`);
+    const document = JSON.parse(held.stdout) as object;
+    expect(isValid(document) ? [] : isValid.errors).toEqual([]);
+    expect({ code: held.code, document }).toMatchObject({
+      code: 0,
+      document: { ok: true, endpoints: [{ verdict: "bypassed" }] },
+    });
+    writeFileSync(
+      path,
+      readFileSync(path, "utf8").replaceAll(/expires: .*?(?=\n|,)/g, "expires: 2020-01-01"),
+    );
+    const expired = await probe("--baseline", "new.yaml");
+    expect(expired.code).toBe(1);
+    expect(expired.stderr).toContain("expired on 2020-01-01");
+  });
+
+  test("shards probe each target once, and report merge joins them", async () => {
+    const given = files();
+    const ports = [await server(true), await server(true), await server(false)];
+    const targets = ports.map((port) => `https://localhost:${port}/`);
+    const probe = (shard: string) =>
+      runCli(
+        [
+          ...["probe", ...targets, ...flagsFor(given), "--attack", "no-cert"],
+          ...["--shard", shard, "--report", `json=${shard.slice(0, 1)}.json`],
+        ],
+        { cwd: given.directory },
+      );
+    expect((await probe("1/2")).code).toBe(0);
+    expect((await probe("2/2")).code).toBe(1);
+    const merged = await runCli(["report", "merge", "1.json", "2.json", "--json"], { cwd: given.directory });
+    const document = JSON.parse(merged.stdout) as { endpoints: { target: string }[] };
+    expect(merged.code).toBe(1);
+    expect(document.endpoints.map(({ target }) => target)).toEqual(targets);
+    for (const shard of ["0/2", "3/2", "4/4", "1", "1/0", "x"]) expect((await probe(shard)).code).toBe(2);
+  });
+
   test("--list names every attack", async () => {
     const text = await runCli(["probe", "--list"], { cwd: scratch() });
     expect(text.code).toBe(0);

@@ -37,6 +37,31 @@ describe("parseConfig", () => {
     expect(parseConfig(text, "f").pki.roles["fleet-edge"]).toMatchObject({ ttl: 86_400, max_ttl: 259_200 });
   });
 
+  test.each([
+    ["name: 7", "name: must be text"],
+    ["domain: {}", "domain: must be text"],
+    ["pki: {roles: {e: {usages: [clent]}}}", "pki.roles.e.usages.0: must be one of client, server"],
+    ["pki: {roles: {e: {usages: []}}}", "pki.roles.e.usages: must have at least 1 item"],
+    ["pki: {roles: {E: {usages: [client]}}}", "pki.roles.E: not a name that can stand here: use 1-63 of"],
+    ["pki: {crl_url: nothing}", "pki.crl_url: not a URL"],
+    ["gateway: {max_body: 1.5}", "gateway.max_body: must be a whole number"],
+    ["gateway: {max_body: 1}", "gateway.max_body: must be at least 1024"],
+    ["gateway: {crl: maybe}", "gateway.crl: must be true or false"],
+    ["gateway: {kinds: nginx}", "gateway.kinds: must be a list"],
+    ["gateway: {upstream: 5}", "gateway.upstream: must be text, or a list"],
+    ["probe: {concurrency: 99}", "probe.concurrency: must be at most 64"],
+    ['logs: {store: ""}', "logs.store: must have at least 1 character"],
+    ["probe: 3", "probe: must be a mapping"],
+    ["probe: {timeout: 1s, timeout: 2s}", "line 4: map keys must be unique"],
+  ])("%s: the problem is told in our own words", (text, expected) => {
+    const lines = minimal.split("\n").filter((line) => line.split(":")[0] !== text.split(":")[0]);
+    expect(problemsOf(`${lines.join("\n")}${text}\n`).join("\n")).toContain(expected);
+  });
+
+  test("a key that is missing is said to be", () => {
+    expect(problemsOf("version: 1\nname: acme\n")).toEqual(["line 1: domain: is missing"]);
+  });
+
   test("reports every problem at once, each with line and path", () => {
     const problems = problemsOf(`version: 2
 name: Acme!
