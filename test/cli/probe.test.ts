@@ -303,11 +303,18 @@ probe:
     const given = files();
     const ports = [await server(true), await server(true), await server(false)];
     const targets = ports.map((port) => `https://localhost:${port}/`);
+    const only = ["--attack", "no-cert"];
     const probe = (shard: string) =>
       runCli(
         [
-          ...["probe", ...targets, ...flagsFor(given), "--attack", "no-cert"],
-          ...["--shard", shard, "--report", `json=${shard.slice(0, 1)}.json`],
+          "probe",
+          ...targets,
+          ...flagsFor(given),
+          ...only,
+          "--shard",
+          shard,
+          "--report",
+          `json=${shard[0]}.json`,
         ],
         { cwd: given.directory },
       );
