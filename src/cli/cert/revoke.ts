@@ -1,18 +1,22 @@
 import { FleetsecError } from "../../errors.ts";
 import type { RevocationReason } from "../../pki/inventory-line.ts";
+import { escapeText } from "../../report/escape.ts";
 import { shown } from "../ca/output.ts";
-import type { Define } from "../command.ts";
+import type { Cli, Define } from "../command.ts";
+import { execWords } from "../exec-flag.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 
 interface Flags extends PassphraseFlags {
   readonly reason: string;
+  readonly exec?: string;
 }
 
 export const define: Define = (command, bind) => {
   withPassphrase(command)
     .argument("<name|serial>", "a name, for all its certificates, or one serial number")
     .option("--reason <reason>", "why, as RFC 5280 names it, e.g. keyCompromise", "unspecified")
+    .option("--exec <cmd arg ...>", "then run this, to reload what reads the CRL; no shell")
     .action(
       bind(async (cli, target: string, flags: Flags) => {
         const project = requirePki(cli);
@@ -28,8 +32,21 @@ export const define: Define = (command, bind) => {
           reason: record?.reason,
         }));
         const crl = issuer.layout.crl;
+        const fault = flags.exec === undefined ? undefined : await reload(cli, execWords(flags.exec), crl);
+        const reloaded = flags.exec === undefined ? {} : { reloaded: fault === undefined };
+        if (fault !== undefined) {
+          cli.output.warn(
+            `the revocation stands, but what reads the CRL was not reloaded: ${escapeText(fault)}`,
+          );
+        }
         cli.output.result(
-          { schema: "fleetsec.cert-revoke/v1", revoked: listed, changed: revoked.length > 0, crl },
+          {
+            schema: "fleetsec.cert-revoke/v1",
+            revoked: listed,
+            changed: revoked.length > 0,
+            crl,
+            ...reloaded,
+          },
           () =>
             [
               ...revoked.map(({ issued }) => `revoked ${issued.name} ${issued.serial} (${request.reason})`),
@@ -37,13 +54,32 @@ export const define: Define = (command, bind) => {
                 ({ issued, revoked: record }) =>
                   `was revoked at ${record?.at}: ${issued.name} ${issued.serial} (${record?.reason})`,
               ),
-              revoked.length > 0 ? `CRL: ${shown(cli, crl)}; reload what reads it` : "nothing was changed",
+              revoked.length > 0 ? crlText(shown(cli, crl), flags.exec) : "nothing was changed",
             ].join("\n"),
         );
-        return 0;
+        return fault === undefined ? 0 : 3;
       }),
     );
 };
+
+function crlText(path: string, exec: string | undefined): string {
+  return exec === undefined ? `CRL: ${path}; reload what reads it` : `CRL: ${path}`;
+}
+
+/** Runs it whether or not anything was changed: the reload of an earlier run may have failed. */
+async function reload(
+  { platform }: Cli,
+  command: readonly [string, ...string[]],
+  crl: string,
+): Promise<string | undefined> {
+  const { runProgram } = await import("../../pki/rotate/hook.ts");
+  try {
+    return await runProgram(platform, command, platform.cwd, { CRL_FILE: crl });
+  } catch (error) {
+    if (error instanceof FleetsecError) return error.message;
+    throw error;
+  }
+}
 
 /** `keyCompromise`, as OpenSSL writes it, or `key-compromise`. */
 function reasonFlag(text: string, reasons: readonly RevocationReason[]): RevocationReason {

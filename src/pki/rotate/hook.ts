@@ -32,8 +32,9 @@ export async function runHook(
   }
 }
 
-async function runProgram(
-  { exec }: Outside,
+/** @returns why it failed, or undefined where it did not. @throws FleetsecError `engine` where it cannot be run */
+export async function runProgram(
+  { exec }: Pick<Outside, "exec">,
   [program, ...args]: readonly [string, ...string[]],
   cwd: string,
   env: Readonly<Record<string, string>>,
