@@ -23,6 +23,8 @@ export interface IssueRecord {
   readonly at: string;
   readonly name: string;
   readonly serial: string;
+  /** SHA-256 of the certificate's DER, in hex; older versions did not write it. */
+  readonly sha256?: string;
   readonly role: string;
   readonly notBefore: string;
   readonly notAfter: string;

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Authority, PkiSettings } from "./authority.ts";
 import { buildCertificate, formatSerial } from "./certificate.ts";
 import type { IssueRecord } from "./inventory-line.ts";
@@ -73,6 +74,7 @@ export async function signLeaf(
       at: isoTime(now),
       name,
       serial,
+      sha256: hash("sha256", der),
       role: role.name,
       notBefore: isoTime(notBefore),
       notAfter: isoTime(notAfter),

@@ -61,5 +61,7 @@ const HINTS: Partial<Record<ReasonCode, string>> = {
   "no-path": "name missing intermediates with --untrusted, or another root with --ca",
   "no-crl": "name a CRL by the certificate's issuer with --crl",
   "stale-crl": "get a new CRL; fleetsec ca crl makes one",
+  "not-logged": "the CA did not record it, or not yet: sign its inventory; else treat the CA's key as stolen",
+  "log-not-verified": "run fleetsec verify-logs on the log of issuance",
   "unusable-crl": "get a complete CRL from the certificate's issuer",
 };

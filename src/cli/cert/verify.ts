@@ -6,9 +6,10 @@ import type { FileVerdict, FilesRequest } from "../../pki/verify/verify-files.ts
 import type { Cli, Define } from "../command.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "../reports.ts";
 import { version } from "../version.ts";
+import { demandLogged, type TransparencyFlags } from "./transparency.ts";
 import { projectTrust } from "./trust.ts";
 
-interface Flags extends ReportFlags {
+interface Flags extends ReportFlags, TransparencyFlags {
   readonly purpose?: string;
   readonly name?: string;
   readonly at?: string;
@@ -26,6 +27,12 @@ export const define: Define = (command, bind) => {
     .option("--untrusted <file>", "intermediates (repeatable)", collect)
     .option("--crl <file>", "CRLs: the certificate must be on none (repeatable)", collect)
     .option("--at <time>", "judge as of this time, e.g. 2026-03-01T12:00:00Z (default: now)")
+    .option(
+      "--transparency <store>",
+      "the signed log of the CA's inventory must have the certificate's issue",
+    )
+    .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
+    .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
     .action(
       bind(async (cli, paths: readonly string[], flags: Flags) => {
         const { verifyFiles } = await import("../../pki/verify/verify-files.ts");
@@ -35,10 +42,11 @@ export const define: Define = (command, bind) => {
         const request = await requestOf(cli, paths, flags);
         const { isoTime } = await import("../../pki/verify/time.ts");
         // what the user wrote names the file better than where it lies
-        const verdicts = verifyFiles(request, cli.platform.files).map((verdict, i) => ({
+        const judged = verifyFiles(request, cli.platform.files).map((verdict, i) => ({
           ...verdict,
           file: paths[i] ?? verdict.file,
         }));
+        const verdicts = await demandLogged(cli, judged, flags);
         const result = { at: isoTime(request.at), purpose: request.purpose, name: flags.name, verdicts };
         const findings = {
           document: certVerifyDocument(result),

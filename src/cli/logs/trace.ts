@@ -1,10 +1,9 @@
-import { join, resolve } from "node:path";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
 import type { TraceQuery } from "../../logs/trace/query.ts";
 import { traceEvents } from "../../logs/trace/trace.ts";
 import { traceDocument, traceText } from "../../report/logs-trace.ts";
 import type { Cli } from "../command.ts";
-import { trustFlag } from "../trust-flag.ts";
+import { readingParts, readingRequest } from "../verified-log-request.ts";
 import { storeOf } from "./store.ts";
 
 export interface TraceFlags {
@@ -17,28 +16,10 @@ export interface TraceFlags {
 }
 
 export async function trace(cli: Cli, flags: TraceFlags): Promise<ExitCode> {
-  const { platform, output } = cli;
+  const { output } = cli;
   const query = queryOf(flags);
-  const request = {
-    store: storeOf(cli, flags.store),
-    leaves: "batches" as const,
-    trust: await trustFlag(cli, flags.trust),
-    anchors: [],
-    state:
-      flags.state === undefined
-        ? join(platform.userState, "verified-logs")
-        : resolve(platform.cwd, flags.state),
-    since: undefined,
-    until: undefined,
-    maxAge: undefined,
-    // the bytes of a batch up to the root are what counts here
-    deepUpTo: 0,
-    threads: { count: 1, from: 0 },
-    allowUnanchored: true,
-  };
-  const progress = (done: number, total: number) =>
-    output.progress(`verifying: ${(done / 1e6).toFixed(0)} of ${(total / 1e6).toFixed(0)} MB`);
-  const result = await traceEvents(query, request, { ...platform, progress });
+  const request = await readingRequest(cli, { ...flags, store: storeOf(cli, flags.store) });
+  const result = await traceEvents(query, request, readingParts(cli));
   output.result(traceDocument(query, result), () => traceText(result, output.columns));
   const { verdict } = result.verification;
   if (verdict === "altered") return 1;

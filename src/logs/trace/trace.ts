@@ -1,11 +1,9 @@
-import type { BatchLeaf } from "../leaf.ts";
 import type { Event } from "../lint/event.ts";
-import { paceOf } from "../verify/pace.ts";
-import { storeReader } from "../verify/store.ts";
 import type { Verification, VerifyRequest } from "../verify/verification.ts";
-import { verifyLog, type VerifyParts } from "../verify/verify.ts";
+import type { VerifyParts } from "../verify/verify.ts";
 import { matches, needleOf, type TraceQuery } from "./query.ts";
-import { eventsIn, type TracedEvent } from "./verified-events.ts";
+import type { TracedEvent } from "./verified-events.ts";
+import { openVerified } from "./verified-log.ts";
 
 export interface TraceResult {
   readonly verification: Verification;
@@ -31,28 +29,10 @@ export async function traceEvents(
   request: VerifyRequest,
   parts: VerifyParts,
 ): Promise<TraceResult> {
-  const leaves: BatchLeaf[] = [];
-  const verification = await verifyLog(request, { ...parts, onIntact: (leaf) => leaves.push(leaf) });
-  const intact = new Set(leaves.map(({ seq }) => seq));
-  const size = verification.log?.size ?? 0;
-  const excluded = new Set<number>();
-  for (let seq = 0; seq < size; seq += 1) if (!intact.has(seq)) excluded.add(seq);
-  const reader = storeReader(parts.files, request.store);
-  const pace = paceOf(parts.clock, parts.signal);
-
-  const collect = async (needles: readonly string[], wanted: (event: Event) => boolean) => {
-    const found: TracedEvent[] = [];
+  const log = await openVerified(request, parts);
+  const collect = async (needles: readonly string[], wanted: (event: Event) => boolean) =>
     // one needle can be looked for in the bytes; for several, every record is read
-    const needle = Buffer.from(needles.length === 1 ? (needles[0] ?? "") : "");
-    for (const leaf of leaves) {
-      await pace();
-      const events = await eventsIn(reader, leaf, needle, wanted, pace);
-      if (events === undefined) excluded.add(leaf.seq);
-      else found.push(...events.slice(0, MAX_EVENTS + 1 - found.length));
-      if (found.length > MAX_EVENTS) break;
-    }
-    return found;
-  };
+    log.find(needles.length === 1 ? (needles[0] ?? "") : "", wanted, MAX_EVENTS + 1);
 
   const own = await collect([needleOf(query)], (event) => matches(query, event));
   const ids = new Set(own.flatMap(({ event }) => requestOf(event) ?? []));
@@ -61,10 +41,10 @@ export async function traceEvents(
     ? await collect([...ids], (event) => ids.has(requestOf(event) ?? "") || matches(query, event))
     : own;
   return {
-    verification,
+    verification: log.verification,
     events: related.slice(0, MAX_EVENTS).sort(byTime),
     truncated: related.length > MAX_EVENTS || (!("requestId" in query) && ids.size > MAX_REQUESTS),
-    excluded: [...excluded].sort((a, b) => a - b),
+    excluded: [...log.excluded].sort((a, b) => a - b),
   };
 }
 

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { IssuePlan } from "../plan.ts";
 import type { SignedLeaf } from "../leaf.ts";
 import { encodePem } from "../pem.ts";
@@ -38,6 +39,7 @@ export async function askService(
       at: isoTime(answered),
       name,
       serial: leaf.serial,
+      sha256: hash("sha256", leaf.der),
       role: role.name,
       notBefore: isoTime(leaf.notBefore),
       notAfter: isoTime(leaf.notAfter),

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { type Authority, type CaGeneration, identityOf, type PkiSettings } from "../authority.ts";
 import { buildCertificate, formatSerial } from "../certificate.ts";
 import type { IssueRecord } from "../inventory-line.ts";
@@ -119,9 +120,10 @@ async function makeDelegate(
     organization: settings.organization,
     issuer: identityOf(issuer),
   });
+  const certificate = await buildCertificate(spec, issuerKey);
   return {
     signer,
-    certificate: await buildCertificate(spec, issuerKey),
+    certificate,
     madeAt: now,
     notAfter: spec.notAfter,
     record: {
@@ -129,6 +131,7 @@ async function makeDelegate(
       at: isoTime(now),
       name: OCSP_RESPONDER,
       serial: formatSerial(spec.serial),
+      sha256: hash("sha256", certificate),
       role: OCSP_RESPONDER,
       notBefore: isoTime(spec.notBefore),
       notAfter: isoTime(spec.notAfter),

@@ -32,7 +32,11 @@ export type ReasonCode =
   | "missing-extension"
   | "inconsistent-extensions"
   | "extended-key-usage"
-  | "name-mismatch";
+  | "name-mismatch"
+  /** The signed log of issuance does not have it. */
+  | "not-logged"
+  /** That log is not to be believed, or could not be read. */
+  | "log-not-verified";
 
 export interface Reason {
   readonly code: ReasonCode;
@@ -50,6 +54,7 @@ export function isFinding(code: ReasonCode): boolean {
     case "no-crl":
     case "stale-crl":
     case "unusable-crl":
+    case "log-not-verified":
       return false;
     default:
       return true;

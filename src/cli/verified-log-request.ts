@@ -1,0 +1,35 @@
+import { join, resolve } from "node:path";
+import type { VerifyRequest } from "../logs/verify/verification.ts";
+import type { VerifyParts } from "../logs/verify/verify.ts";
+import type { Cli } from "./command.ts";
+import { trustFlag } from "./trust-flag.ts";
+
+/** A verification whose purpose is to read the log: its batches' bytes, up to a signed root. */
+export async function readingRequest(
+  cli: Cli,
+  { store, trust, state }: { readonly store: string; readonly trust?: string; readonly state?: string },
+): Promise<VerifyRequest> {
+  const { userState, cwd } = cli.platform;
+  return {
+    store,
+    leaves: "batches",
+    trust: await trustFlag(cli, trust),
+    anchors: [],
+    state: state === undefined ? join(userState, "verified-logs") : resolve(cwd, state),
+    since: undefined,
+    until: undefined,
+    maxAge: undefined,
+    deepUpTo: 0,
+    threads: { count: 1, from: 0 },
+    allowUnanchored: true,
+  };
+}
+
+/** What it works with. */
+export function readingParts({ platform, output }: Cli): VerifyParts {
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+  return {
+    ...platform,
+    progress: (done, total) => output.progress(`verifying: ${megabytes(done)} of ${megabytes(total)} MB`),
+  };
+}

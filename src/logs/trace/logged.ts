@@ -1,0 +1,35 @@
+import type { Verification, VerifyRequest } from "../verify/verification.ts";
+import type { VerifyParts } from "../verify/verify.ts";
+import { openVerified } from "./verified-log.ts";
+
+/** What a log of issuance says of certificates. */
+export interface LoggedCertificates {
+  readonly verification: Verification;
+  /** Those of the fingerprints asked for whose issue a verified batch records. */
+  readonly logged: ReadonlySet<string>;
+}
+
+/** Certificates that can be asked for at once. */
+const MAX_FOUND = 10_000;
+
+/**
+ * Looks for the issue of certificates in the signed log of a CA's inventory. A serial number would not
+ * do: whoever has the CA's key can give a certificate any.
+ * @param fingerprints SHA-256 of the certificates' DER, in lower-case hex
+ */
+export async function loggedCertificates(
+  fingerprints: readonly string[],
+  request: VerifyRequest,
+  parts: VerifyParts,
+): Promise<LoggedCertificates> {
+  const log = await openVerified(request, parts);
+  const [only = ""] = fingerprints;
+  const left = new Set<unknown>(fingerprints);
+  const events = await log.find(
+    fingerprints.length === 1 ? only : "",
+    (event) => event["op"] === "issue" && left.has(event["sha256"]),
+    MAX_FOUND,
+  );
+  const logged = new Set(events.map(({ event }) => event["sha256"] as string));
+  return { verification: log.verification, logged };
+}

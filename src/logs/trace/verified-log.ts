@@ -1,0 +1,46 @@
+import type { BatchLeaf } from "../leaf.ts";
+import type { Event } from "../lint/event.ts";
+import { paceOf } from "../verify/pace.ts";
+import { storeReader } from "../verify/store.ts";
+import type { Verification, VerifyRequest } from "../verify/verification.ts";
+import { verifyLog, type VerifyParts } from "../verify/verify.ts";
+import { eventsIn, type TracedEvent } from "./verified-events.ts";
+
+/** A log that was verified, and whose verified batches can be searched. */
+export interface VerifiedLog {
+  readonly verification: Verification;
+  /** Batches that are not verified, or have changed since: nothing of them is found. */
+  readonly excluded: ReadonlySet<number>;
+  /**
+   * The first `limit` events that are wanted, in the order of the log.
+   * @param needle that their records contain as it is, or with escapes
+   */
+  find(needle: string, wanted: (event: Event) => boolean, limit: number): Promise<TracedEvent[]>;
+}
+
+/** @throws FleetsecError where the store cannot be read at all */
+export async function openVerified(request: VerifyRequest, parts: VerifyParts): Promise<VerifiedLog> {
+  const leaves: BatchLeaf[] = [];
+  const verification = await verifyLog(request, { ...parts, onIntact: (leaf) => leaves.push(leaf) });
+  const intact = new Set(leaves.map(({ seq }) => seq));
+  const size = verification.log?.size ?? 0;
+  const excluded = new Set<number>();
+  for (let seq = 0; seq < size; seq += 1) if (!intact.has(seq)) excluded.add(seq);
+  const reader = storeReader(parts.files, request.store);
+  const pace = paceOf(parts.clock, parts.signal);
+  return {
+    verification,
+    excluded,
+    async find(needle, wanted, limit) {
+      const found: TracedEvent[] = [];
+      for (const leaf of leaves) {
+        await pace();
+        const events = await eventsIn(reader, leaf, Buffer.from(needle), wanted, pace);
+        if (events === undefined) excluded.add(leaf.seq);
+        else found.push(...events.slice(0, limit - found.length));
+        if (found.length >= limit) break;
+      }
+      return found;
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { testProject } from "../support/project.ts";
+import { schemaErrors } from "../support/schema.ts";
+
+/** A project with a CA whose inventory is signed into a log of its own. */
+async function project() {
+  const made = testProject();
+  const run = async (argv: string) => made.run(argv.split(" "));
+  const ok = async (argv: string) => expect({ argv, ...(await run(argv)) }).toMatchObject({ code: 0 });
+  await ok("ca init --insecure-dev-key");
+  await ok("logs keygen --origin fleet.internal/issuance --out keys");
+  const issue = async (name: string) => {
+    await ok(`cert issue ${name} --role tms-connector`);
+    return `.fleetsec/certs/${name}/current/cert.pem`;
+  };
+  const sign = async () =>
+    ok("logs sign --in .fleetsec/inventory.jsonl --store issuance --key keys/issuance.key --max-records 1");
+  const verify = async (...files: string[]) => {
+    const argv = `cert verify ${files.join(" ")} --transparency issuance --trust keys/issuance.pub --state state --json`;
+    const { code, stdout } = await run(argv);
+    const document = JSON.parse(stdout) as { certificates: { reasons: { code: string }[] }[] };
+    expect(schemaErrors(document)).toEqual([]);
+    return {
+      code,
+      reasons: document.certificates.map(({ reasons }) => reasons.map((reason) => reason.code)),
+    };
+  };
+  return { ...made, run, issue, sign, verify };
+}
+
+test("a certificate must be in the signed log of the inventory, whether issued, renewed or signed", async () => {
+  const { issue, sign, verify, run } = await project();
+  const a = await issue("a");
+  await sign();
+  const b = await issue("b");
+  expect(await verify(a)).toEqual({ code: 0, reasons: [[]] });
+  expect(await verify(a, b)).toEqual({ code: 1, reasons: [[], ["not-logged"]] });
+  await sign();
+  expect(await verify(a, b)).toEqual({ code: 0, reasons: [[], []] });
+  expect(await run("cert renew a --force")).toMatchObject({ code: 0 });
+  expect(await verify(a)).toEqual({ code: 1, reasons: [["not-logged"]] });
+  expect(await run("cert revoke b")).toMatchObject({ code: 0 });
+  await sign();
+  expect(await verify(a)).toEqual({ code: 0, reasons: [[]] });
+  expect(await run("verify-logs issuance --trust keys/issuance.pub --state state")).toMatchObject({
+    code: 0,
+  });
+});
+
+test("another certificate with a serial number that is logged is not logged", async () => {
+  const { directory, issue, sign, verify } = await project();
+  const a = await issue("a");
+  // what a thief of the CA's key would do: the log has the serial, of another certificate
+  const path = join(directory, ".fleetsec/inventory.jsonl");
+  const inventory = readFileSync(path, "utf8");
+  expect(inventory).toMatch(/"sha256":"[0-9a-f]{64}"/);
+  writeFileSync(path, inventory.replaceAll(/"sha256":"[0-9a-f]{8}/g, '"sha256":"00000000'));
+  await sign();
+  expect(await verify(a)).toEqual({ code: 1, reasons: [["not-logged"]] });
+});
+
+test("an altered log proves what is intact of it, and nothing else", async () => {
+  const { directory, issue, sign, verify } = await project();
+  const [a, b] = [await issue("a"), await issue("b")];
+  await sign();
+  const path = (seq: number) => join(directory, `issuance/fleetsec/batch/00${seq}.jsonl`);
+  const batches = [0, 1, 2, 3, 4].filter((seq) => {
+    try {
+      return readFileSync(path(seq), "utf8").includes('"name":"b"');
+    } catch {
+      return false;
+    }
+  });
+  expect(batches).toHaveLength(1);
+  const altered = path(batches[0] ?? 0);
+  writeFileSync(altered, readFileSync(altered, "utf8").replace('"name":"b"', '"name":"c"'));
+  expect(await verify(a, b)).toEqual({ code: 3, reasons: [[], ["log-not-verified"]] });
+});
+
+test("--transparency wants a store and a trust file", async () => {
+  const { issue, sign, run } = await project();
+  const a = await issue("a");
+  await sign();
+  expect(await run(`cert verify ${a} --transparency issuance`)).toMatchObject({ code: 2 });
+  expect(await run(`cert verify ${a} --trust keys/issuance.pub`)).toMatchObject({ code: 2 });
+  expect(
+    (await run(`cert verify ${a} --transparency none --trust keys/issuance.pub --state state`)).code,
+  ).not.toBe(0);
+});
