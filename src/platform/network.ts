@@ -1,11 +1,11 @@
 import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import type { ConnectionOptions, TLSSocket } from "node:tls";
+import type { ConnectionOptions, SecureContext, SecureContextOptions, TLSSocket } from "node:tls";
 import { FleetsecError } from "../errors.ts";
 import { nodeTls } from "./builtins.ts";
 import { type HttpAnswer, type HttpRequest, httpRequest } from "./http.ts";
 
-export type { ConnectionOptions, Socket, TLSSocket };
+export type { ConnectionOptions, SecureContext, Socket, TLSSocket };
 
 export interface Address {
   readonly address: string;
@@ -21,6 +21,8 @@ export interface Network {
   lookup(host: string): Promise<readonly Address[]>;
   /** Starts a TCP connection to an IP address; what becomes of it is in the socket's events. */
   connect(address: string, port: number): Socket;
+  /** What connections with the same keys, trust and versions can share: it is costly to make. */
+  secureContext(options: SecureContextOptions): SecureContext;
   /** Starts TLS over a stream. */
   startTls(options: ConnectionOptions): TLSSocket;
   /** Asks a service. @throws FleetsecError `unreachable` where no whole answer came */
@@ -51,6 +53,7 @@ export const systemNetwork: Network = {
   },
   // noDelay: a client's flight must not wait for the acknowledgement of the one before
   connect: (address, port) => connectTcp({ host: address, port, noDelay: true, allowHalfOpen: true }),
+  secureContext: (options) => nodeTls().createSecureContext(options),
   startTls: (options) => nodeTls().connect(options),
   request: httpRequest,
   get rootCertificates() {

@@ -99,6 +99,8 @@ function withoutPreamble(trace: Trace, { isPreamble }: Protocol): Trace {
     : trace;
 }
 
+const NONE: readonly string[] = [];
+
 function tlsDial(
   { target, protocol, serverCa }: Endpoint,
   client: Client & { readonly version: TlsVersion },
@@ -112,7 +114,7 @@ function tlsDial(
     serverName,
     alpn: protocol.alpn,
     identity,
-    serverCa: control ? serverCa : [],
+    serverCa: control ? serverCa : NONE,
     wire: wireOf(client, serverName, protocol.alpn, outside),
     ciphers: hello.ciphers,
     psk: hello.psk,

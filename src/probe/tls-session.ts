@@ -1,4 +1,4 @@
-import type { ConnectionOptions, Network, TLSSocket } from "../platform/network.ts";
+import type { ConnectionOptions, Network, SecureContext, TLSSocket } from "../platform/network.ts";
 import type { TlsDial } from "./exchange.ts";
 import { newSession, type Session } from "./session.ts";
 import type { Tap } from "./tap.ts";
@@ -24,7 +24,7 @@ export function tlsSession(network: Network, wire: Tap, dial: TlsDial, changed: 
   };
   let socket: TLSSocket;
   try {
-    socket = network.startTls(optionsFor(wire, dial));
+    socket = network.startTls(optionsFor(network, wire, dial));
   } catch (error) {
     // the library refuses the identity, or the version
     return Object.assign(session, {
@@ -55,24 +55,44 @@ export function tlsSession(network: Network, wire: Tap, dial: TlsDial, changed: 
   return Object.assign(session, { write: (bytes: Uint8Array) => void socket.write(bytes) });
 }
 
-function optionsFor(wire: Tap, dial: TlsDial): ConnectionOptions {
-  const version = NODE_VERSIONS[dial.version];
+function optionsFor(network: Network, wire: Tap, dial: TlsDial): ConnectionOptions {
   const { psk, session } = dial;
   return {
     socket: wire.stream,
     host: dial.host,
     servername: dial.serverName,
-    minVersion: version,
-    maxVersion: version,
-    ciphers: dial.ciphers ?? CIPHERS,
-    ca: [...dial.serverCa],
+    secureContext: contextFor(network, dial),
     // judged by us, after the handshake: an untrusted server is still asked what it accepts
     rejectUnauthorized: false,
     ...(session === undefined ? {} : { session: Buffer.from(session) }),
     ...(psk === undefined ? {} : { pskCallback: () => ({ identity: psk.identity, psk: psk.key }) }),
     ...(dial.alpn.length === 0 ? {} : { ALPNProtocols: [...dial.alpn] }),
-    ...(dial.identity === undefined ? {} : { cert: dial.identity.certificates, key: dial.identity.key }),
   };
+}
+
+const NOBODY = {};
+const contexts = new WeakMap<readonly string[], WeakMap<object, Map<string, SecureContext>>>();
+
+/** Parsing keys and a trust store costs more than a handshake: a run has few of them, and many connections. */
+function contextFor(
+  network: Network,
+  { version, ciphers = CIPHERS, serverCa, identity }: TlsDial,
+): SecureContext {
+  const trusting = contexts.get(serverCa) ?? new WeakMap<object, Map<string, SecureContext>>();
+  contexts.set(serverCa, trusting);
+  const owned = trusting.get(identity ?? NOBODY) ?? new Map<string, SecureContext>();
+  trusting.set(identity ?? NOBODY, owned);
+  const made = owned.get(version + ciphers);
+  if (made !== undefined) return made;
+  const context = network.secureContext({
+    minVersion: NODE_VERSIONS[version],
+    maxVersion: NODE_VERSIONS[version],
+    ciphers,
+    ca: [...serverCa],
+    ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
+  });
+  owned.set(version + ciphers, context);
+  return context;
 }
 
 const NODE_VERSIONS = {

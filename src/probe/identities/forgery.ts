@@ -193,8 +193,8 @@ export function forgery(material: ForgeryMaterial): Forgery {
     );
     return { certificate, name, keyId: id, signer, chain: [certificate, ...(issuer?.chain ?? [])] };
   };
+  const own = client && familyOf(client);
   const controlIn = async (families: readonly KeyFamily[]) => {
-    const own = client && familyOf(client);
     const [family] = families;
     if (own === undefined || family === undefined || families.includes(own)) return client;
     const other = reissued.get(family) ?? material.reissue?.(family);
