@@ -17,6 +17,7 @@ export const define: Define = (command, bind) => {
     .argument("[target...]", "what to probe")
     .option("--attack <id...>", "run only these attacks (see --list)")
     .option("--skip <id...>", "leave these attacks out")
+    .option("--require <id...>", "attacks whose acceptance fails the run, though it is only reported")
     .option("--list", "list the attacks, and probe nothing")
     .option(
       "--server-ca <file>",
@@ -40,6 +41,7 @@ export const define: Define = (command, bind) => {
     .option("--canary <text>", "text that only an accepted client sees")
     .option("--timeout <seconds>", "longest wait for each step of a connection")
     .option("--concurrency <n>", "connections at one time (default: 8)")
+    .option("--delay <seconds>", "least time from one connection to the next (default: 0)")
     .option("--shard <i/n>", "probe the i-th of n parts of the targets; report merge joins the results")
     .option("--baseline <file>", "findings that are accepted for a time (see docs/probe.md)")
     .option("--write-baseline <file>", "write a new baseline that accepts the findings of this run")

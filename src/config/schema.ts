@@ -207,6 +207,11 @@ const probe = z.strictObject({
   allow_unsafe_methods: z.boolean().default(false).describe("ask with POST, PUT, PATCH and DELETE too"),
   timeout: duration.optional(),
   concurrency: z.int().min(1).max(64).optional(),
+  delay: z.number().min(0).max(60).optional().describe("least seconds from one connection to the next"),
+  require: z
+    .array(z.string().regex(/^[a-z0-9-]{1,64}$/, "not the name of an attack"))
+    .default([])
+    .describe("attacks that are only reported otherwise, and fail the run here, e.g. weak-key"),
   canary: z.string().min(1).optional().describe("text that only an accepted client sees"),
   baseline: z.string().min(1).optional().describe("file of findings that are accepted for a time"),
   server_ca: z.string().min(1).optional().describe("what servers' certificates come from"),

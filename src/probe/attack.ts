@@ -1,6 +1,6 @@
 import type { Certificate } from "../pki/verify/certificate.ts";
-import type { Meet } from "./endpoint.ts";
 import type { Presented } from "./evidence.ts";
+import type { Resumable } from "./exchange.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { KeyFamily } from "./key-family.ts";
@@ -68,7 +68,8 @@ export interface Scene {
 export interface Other {
   readonly target: Target;
   readonly address: string;
-  readonly meet: Meet;
+  /** A session that it gives to a client without a certificate, each one once; undefined where it gives none. */
+  session(version: TlsVersion): Promise<Resumable | undefined>;
 }
 
 /** One client to try. */
@@ -104,11 +105,8 @@ export interface HelloChanges {
   readonly psk?: { readonly identity: string; readonly key: Uint8Array };
 }
 
-/** The client that is given a session, and where: at the endpoint that is attacked, unless told. */
-export interface Before {
-  readonly identity: Identity | undefined;
-  readonly at?: Other;
-}
+/** Who is given the session: a client of the same endpoint, or one without a certificate elsewhere. */
+export type Before = { readonly identity: Identity | undefined } | { readonly at: Other };
 
 /** What the raw client sends, and whose certificate it has. */
 export interface WireClientOf {

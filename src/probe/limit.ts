@@ -1,3 +1,5 @@
+import type { Clock } from "../platform/platform.ts";
+
 /** Runs tasks, at most `most` of them at a time, in the order in which they came. */
 export type Limit = <T>(task: () => Promise<T>) => Promise<T>;
 
@@ -16,4 +18,25 @@ export function limit(most: number): Limit {
       else next();
     }
   };
+}
+
+/**
+ * The same, with a pause: no task starts sooner than that after the one before, whatever their number.
+ * @param ms milliseconds; 0 for none
+ */
+export function spaced(
+  limited: Limit,
+  ms: number,
+  clock: Pick<Clock, "monotonic" | "sleep">,
+  signal: AbortSignal,
+): Limit {
+  if (ms === 0) return limited;
+  let next = clock.monotonic();
+  return async (task) =>
+    limited(async () => {
+      const wait = next - clock.monotonic();
+      next += wait > 0 ? ms : ms - wait;
+      if (wait > 0) await clock.sleep(wait, AbortSignal.any([signal]));
+      return task();
+    });
 }

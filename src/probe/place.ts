@@ -1,10 +1,14 @@
 import { FleetsecError } from "../errors.ts";
 import type { Address } from "../platform/network.ts";
+import type { Other } from "./attack.ts";
 import type { Outside } from "./client.ts";
 import { type Endpoint, type Meet, meeting } from "./endpoint.ts";
+import { serverAlert } from "./evidence.ts";
+import type { Resumable } from "./exchange.ts";
 import type { Limit } from "./limit.ts";
 import { protocolFor } from "./protocols.ts";
 import { hostPort, type Target } from "./target.ts";
+import type { TlsVersion } from "./wire/versions.ts";
 
 /** A target at one of its addresses, and the way to it. */
 export interface Place {
@@ -61,12 +65,33 @@ function counted(meet: Meet, target: string, onProgress: OnProgress): Meet {
 }
 
 /** The places of one listener: all that tells them apart is what is asked after the handshake. */
-export function byListener(places: readonly Place[]): Place[][] {
-  const listeners = new Map<string, Place[]>();
+export function byListener(places: readonly Place[]): [Place, ...Place[]][] {
+  const listeners = new Map<string, [Place, ...Place[]]>();
   for (const place of places) {
     const { target, address, protocol } = place.endpoint;
     const key = JSON.stringify([address, target.port, target.host, target.scheme, protocol.alpn]);
-    listeners.set(key, [...(listeners.get(key) ?? []), place]);
+    const known = listeners.get(key);
+    if (known === undefined) listeners.set(key, [place]);
+    else known.push(place);
   }
   return [...listeners.values()];
+}
+
+/** Sessions that a client without a certificate is given, each handed out once: some servers take them once. */
+export function sessionsFrom(meet: Meet): Other["session"] {
+  const pools = new Map<TlsVersion, Resumable[]>();
+  const givesNone = new Set<TlsVersion>();
+  return async (version) => {
+    const pool = pools.get(version) ?? [];
+    pools.set(version, pool);
+    const kept = pool.pop();
+    if (kept !== undefined || givesNone.has(version)) return kept;
+    const { trace } = await meet({ version, identity: undefined, control: false, like: undefined });
+    const [session, ...more] = trace.sessions;
+    pool.push(...more);
+    // one that was merely cut off may give some to the next client
+    if (session === undefined && (serverAlert(trace) !== undefined || trace.established))
+      givesNone.add(version);
+    return session;
+  };
 }

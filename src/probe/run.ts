@@ -4,10 +4,10 @@ import type { Outside } from "./client.ts";
 import { conclude } from "./conclude.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
-import { limit } from "./limit.ts";
+import { limit, spaced } from "./limit.ts";
 import { type Tried, tryListener } from "./listener.ts";
 import type { LeftOut } from "./openapi/operations.ts";
-import { byListener, type OnProgress, type Place, placesOf, type Reach } from "./place.ts";
+import { byListener, type OnProgress, type Place, placesOf, type Reach, sessionsFrom } from "./place.ts";
 import type { EndpointResult, ProbeResult, UnreachableAddress, Verdict } from "./result.ts";
 import type { Target } from "./target.ts";
 
@@ -23,6 +23,8 @@ export interface ProbeRequest extends Reach {
   readonly supplied: ReadonlyMap<string, Identity>;
   /** Connections at one time. */
   readonly concurrency: number;
+  /** Milliseconds from one connection's start to the next one's, at least. */
+  readonly delay: number;
 }
 
 /**
@@ -34,14 +36,20 @@ export async function probe(
   outside: Outside,
   onProgress: OnProgress,
 ): Promise<ProbeResult> {
-  const limited = limit(request.concurrency);
+  const limited = spaced(limit(request.concurrency), request.delay, outside.clock, outside.signal);
   const places = await Promise.all(
     request.targets.map((target) => placesOf(target, request, outside, limited, onProgress)),
   );
-  const listeners = byListener(places.flat());
+  const listeners = byListener(places.flat()).map((listener) => ({ listener, other: otherOf(listener) }));
   const trial = { ...request, signal: outside.signal };
   const tried = await Promise.all(
-    listeners.map((listener) => tryListener(trial, listener, othersThan(listener, listeners))),
+    listeners.map(({ listener, other }) =>
+      tryListener(
+        trial,
+        listener,
+        listeners.map((one) => one.other).filter((one) => one !== other),
+      ),
+    ),
   );
   const byPlace = new Map(tried.flat().map((one) => [one.place, one]));
   const found = request.targets.map((target, i) =>
@@ -68,15 +76,10 @@ export async function probe(
   };
 }
 
-/** One place of each listener but this. */
-function othersThan(listener: readonly Place[], all: readonly (readonly Place[])[]): Other[] {
-  return all
-    .filter((other) => other !== listener)
-    .flatMap(([place]) =>
-      place === undefined
-        ? []
-        : [{ target: place.endpoint.target, address: place.endpoint.address, meet: place.meet }],
-    );
+/** A listener as the others see it, by way of its first place. */
+function otherOf([place]: readonly [Place, ...Place[]]): Other {
+  const { endpoint, meet } = place;
+  return { target: endpoint.target, address: endpoint.address, session: sessionsFrom(meet) };
 }
 
 interface TargetResult {

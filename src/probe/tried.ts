@@ -111,6 +111,8 @@ function saysForBoth({ attempt, encounter: { trace } }: Met, other: Attempt): bo
   return isAlike && offers !== undefined && offers === other.protocol?.alpn.join();
 }
 
+const NO_SESSION = "no session was given to resume";
+
 /** Makes an attempt's connection, and before it the one whose session it resumes. */
 async function meetOne(
   { meet }: RoundSetup,
@@ -122,11 +124,16 @@ async function meetOne(
   const client = { version, identity, control: false, like: first.trace, protocol, opening, port };
   const attack = { ...client, wire, hello };
   if (resumes === undefined) return { attempt, encounter: await meet(attack) };
+  if ("at" in resumes) {
+    const borrowed = version === null ? undefined : await resumes.at.session(version);
+    return borrowed === undefined
+      ? { attempt, encounter: first, unmade: NO_SESSION }
+      : { attempt, encounter: await meet({ ...attack, session: borrowed }) };
+  }
   const owner = wire && { attempt: withoutCertificate, identity: undefined };
-  const meetBefore = resumes.at?.meet ?? meet;
-  const before = await meetBefore({ ...client, identity: resumes.identity, wire: owner });
+  const before = await meet({ ...client, identity: resumes.identity, wire: owner });
   const session = before.trace.sessions.at(-1);
-  if (session === undefined) return { attempt, encounter: before, unmade: "no session was given to resume" };
+  if (session === undefined) return { attempt, encounter: before, unmade: NO_SESSION };
   return { attempt, encounter: await meet({ ...attack, session }) };
 }
 
@@ -164,7 +171,7 @@ function judgeAsControl(
   setting: Setting,
 ): Judgement {
   // where not even that connection could be made, its own judgement says so
-  const elsewhere = attempt.resumes?.at !== undefined;
+  const elsewhere = attempt.resumes !== undefined && "at" in attempt.resumes;
   if (unmade !== undefined && (elsewhere || encounter.trace.seen.version === setting.version)) {
     return { outcome: "not-applicable", layer: "tls", evidence: unmade };
   }

@@ -53,6 +53,16 @@ function server(rejectUnauthorized: boolean): Promise<number> {
 }
 
 describe("probe", () => {
+  test("what is only reported fails the run where the user requires its refusal", async () => {
+    const given = files();
+    const ca = ["--client-ca", given.ca, "--client-ca-key", given.caKey];
+    const url = `https://localhost:${await server(true)}/`;
+    const args = ["probe", url, ...flagsFor(given), ...ca, "--attack", "no-cert", "no-eku"];
+    expect((await runCli([...args, "--delay", "0.01"], { cwd: given.directory })).code).toBe(0);
+    const required = await runCli([...args, "--require", "no-eku"], { cwd: given.directory });
+    expect([required.code, required.stdout.includes("✗ no-eku was accepted")]).toEqual([1, true]);
+  });
+
   test("an enforced endpoint ends with 0, in text of 80 columns and in JSON by its schema", async () => {
     const given = files();
     const args = ["probe", `https://localhost:${await server(true)}/`, ...flagsFor(given)];
@@ -354,6 +364,9 @@ describe("bad input is refused before the first connection", () => {
     ["a timeout of zero", [TARGET, "--timeout", "0"], "usage", /--timeout/],
     ["a timeout that is none", [TARGET, "--timeout", "soon"], "usage", /--timeout/],
     ["too much concurrency", [TARGET, "--concurrency", "65"], "usage", /--concurrency/],
+    ["too much delay", [TARGET, "--delay", "61"], "usage", /--delay/],
+    ["a delay that is none", [TARGET, "--delay", "-1"], "usage", /--delay/],
+    ["an unknown attack to require", [TARGET, "--require", "week-key"], "usage", /no attack week-key/],
     ["an address that is none", [TARGET, "--resolve", "localhost:443:nowhere"], "usage", /--resolve/],
     ["an empty canary", [TARGET, "--canary", ""], "usage", /--canary/],
     ["an identity without a key", [TARGET, "--identity", "expired=client.pem"], "usage", /--identity/],

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { limit } from "../../src/probe/limit.ts";
+import { limit, spaced } from "../../src/probe/limit.ts";
 
 test("no more run at a time than allowed, in the order in which they came, and a failure frees its place", async () => {
   const limited = limit(3);
@@ -20,4 +20,26 @@ test("no more run at a time than allowed, in the order in which they came, and a
   expect(most).toBe(3);
   expect(started).toEqual(Array.from({ length: 20 }, (_, i) => i));
   expect(results.filter(({ status }) => status === "rejected")).toHaveLength(1);
+});
+
+test("a pause keeps starts apart, however many may run at a time", async () => {
+  let now = 0;
+  const slept: number[] = [];
+  const clock = {
+    monotonic: () => now,
+    sleep: async (ms: number) => {
+      slept.push(ms);
+    },
+  };
+  const limited = spaced(limit(3), 200, clock, new AbortController().signal);
+  const results = await Promise.all([1, 2, 3].map((i) => limited(async () => i)));
+  expect([results, slept]).toEqual([
+    [1, 2, 3],
+    [200, 400],
+  ]);
+  now = 10_000;
+  await limited(async () => 4);
+  await limited(async () => 5);
+  // time that has passed in between is no credit for later
+  expect(slept).toEqual([200, 400, 200]);
 });

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseCertificate } from "../../src/pki/verify/certificate.ts";
@@ -519,33 +518,6 @@ describe("what cannot be established", () => {
 });
 
 describe("stability", () => {
-  test("random resets and delays change no verdict", async () => {
-    const resetting = async (inner: number) =>
-      tcpServer((socket) => {
-        if (Math.random() < 0.2) {
-          socket.resetAndDestroy();
-          return;
-        }
-        const through = connect(inner, "127.0.0.1");
-        for (const one of [socket, through]) one.on("error", () => {});
-        let sent = Promise.resolve();
-        socket.on("data", (bytes) => {
-          sent = sent.then(() => delay(Math.random() * 20)).then(() => void through.write(bytes));
-        });
-        through.pipe(socket);
-        socket.on("close", () => through.destroy());
-      });
-    const enforcedPort = await resetting(await httpsServer(strict(), hello));
-    const bypassedPort = await resetting(await httpsServer(lax(), hello));
-    for (let round = 0; round < 2; round += 1) {
-      const [enforced, bypassed] = await Promise.all([
-        probed(world, `https://localhost:${enforcedPort}/`, { attacks: ESSENTIAL() }),
-        probed(world, `https://localhost:${bypassedPort}/`, { attacks: ESSENTIAL() }),
-      ]);
-      expect([enforced.verdict, bypassed.verdict]).toEqual(["enforced", "bypassed"]);
-    }
-  });
-
   test("a server that serves one client at a time is judged all the same", async () => {
     const inner = await httpsServer(strict(), hello);
     let last = Promise.resolve();

@@ -22,6 +22,8 @@ export interface ProbeFlags extends PassphraseFlags, ReportFlags, BaselineFlags 
   readonly canary?: string;
   readonly timeout?: string;
   readonly concurrency?: string;
+  readonly delay?: string;
+  readonly require?: readonly string[];
   readonly shard?: string;
 }
 

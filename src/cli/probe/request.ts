@@ -34,9 +34,10 @@ export async function probeRequest(
   const settings = project?.config.probe;
   const { targets: fromAttack, ids: wanted } = splitIds(flags.attack);
   const { targets: fromSkip, ids: unwanted } = splitIds(flags.skip);
-  const named = [...args, ...fromAttack, ...fromSkip];
+  const { targets: fromRequire, ids: required } = splitIds(flags.require);
+  const named = [...args, ...fromAttack, ...fromSkip, ...fromRequire];
   const { targets, leftOut } = targetsOf(cli, named, flags, project);
-  const attacks = selectAttacks(wanted, unwanted);
+  const attacks = requiring(selectAttacks(wanted, unwanted), [...(settings?.require ?? []), ...required]);
   const timeout = flags.timeout === undefined ? settings?.timeout : secondsOf(flags.timeout);
   const concurrency = flags.concurrency === undefined ? settings?.concurrency : countOf(flags.concurrency);
   const shard = shardOf(flags.shard, targets);
@@ -49,6 +50,7 @@ export async function probeRequest(
     canary: canaryOf(flags.canary) ?? settings?.canary,
     timeout: timeout === undefined ? undefined : timeout * 1000,
     concurrency: concurrency ?? DEFAULT_CONCURRENCY,
+    delay: 1000 * (flags.delay === undefined ? (settings?.delay ?? 0) : delayOf(flags.delay)),
   };
   return { request, shard };
 }
@@ -135,6 +137,14 @@ function selectAttacks(wanted: readonly string[], unwanted: readonly string[]): 
   throw new FleetsecError("usage", "no attack is left to run", { hint: "skip fewer attacks" });
 }
 
+/** Attacks that are only reported become a part of the verdict where the user says so. */
+function requiring(selected: readonly Attack[], ids: readonly string[]): Attack[] {
+  const required = new Set(ids.map((id) => attackNamed(id).id));
+  return selected.map((attack) =>
+    attack.weight === "reported" && required.has(attack.id) ? { ...attack, weight: "required" } : attack,
+  );
+}
+
 /** As curl writes it: HOST:PORT:ADDRESS, an IPv6 address with or without brackets. */
 function addressesOf(texts: readonly string[]): Map<string, Address[]> {
   const addresses = new Map<string, Address[]>();
@@ -158,6 +168,14 @@ function secondsOf(text: string): number {
   if (seconds >= 0.1 && seconds <= 600) return seconds;
   throw new FleetsecError("usage", `--timeout is not a number of seconds: ${text}`, {
     hint: "give 0.1 to 600 seconds, such as --timeout 5",
+  });
+}
+
+function delayOf(text: string): number {
+  const seconds = /^\d{1,2}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds <= 60) return seconds;
+  throw new FleetsecError("usage", `--delay is not a number of seconds: ${text}`, {
+    hint: "give 0 to 60 seconds, such as --delay 0.2 for five connections a second at most",
   });
 }
 

@@ -22,8 +22,6 @@ export const resumeCrossHost: Attack = {
           reason: "needs another host or port among the targets, to bring a session from",
         }
       : {
-          attempts: others.map((at) =>
-            inSessionOf({ identity: undefined, at }, `from ${hostPort(at.target)} at ${at.address}`),
-          ),
+          attempts: others.map((at) => inSessionOf({ at }, `from ${hostPort(at.target)} at ${at.address}`)),
         },
 };

@@ -84,6 +84,7 @@ export function requestFor(of: World, url: string, changes: Partial<ProbeRequest
     canary: undefined,
     timeout: undefined,
     concurrency: 8,
+    delay: 0,
     ...changes,
   };
 }

@@ -1,0 +1,93 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import type { TlsOptions, TLSSocket } from "node:tls";
+import { beforeAll, expect, test } from "vitest";
+import { newWorld, probed, selected, withOutcome, type World } from "./support/probing.ts";
+import { httpsServer, tcpServer } from "./support/servers.ts";
+
+/** `FLEETSEC_SOAK=1`: the whole battery, a hundred times, with the delays of a bad mobile network. */
+const soak = process.env["FLEETSEC_SOAK"] === "1";
+const ROUNDS = soak ? 100 : 2;
+const MAX_DELAY = soak ? 200 : 20;
+const RESETS = 0.15;
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+/** Passes connections on, each piece after a while; resets some at once, and some half-way. */
+async function badNetwork(inner: number): Promise<number> {
+  return tcpServer((socket) => {
+    const fate = Math.random();
+    if (fate < RESETS / 2) {
+      socket.resetAndDestroy();
+      return;
+    }
+    const through = connect(inner, "127.0.0.1");
+    for (const one of [socket, through]) one.on("error", () => {});
+    let before = Promise.resolve();
+    const later = (what: () => void) => {
+      before = before.then(() => delay(Math.random() * MAX_DELAY)).then(what);
+    };
+    socket.on("data", (bytes) => later(() => void through.write(bytes)));
+    through.on("data", (bytes) =>
+      later(() => {
+        if (fate < RESETS) socket.resetAndDestroy();
+        else socket.write(bytes);
+      }),
+    );
+    through.on("end", () => later(() => void socket.end()));
+    socket.on("close", () => through.destroy());
+  });
+}
+
+const options = (): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  sigalgs: "ecdsa_secp256r1_sha256",
+});
+const hello = (_: IncomingMessage, response: ServerResponse) => void response.end("hello");
+
+test(
+  "resets and delays change no verdict, and no finding",
+  { timeout: soak ? 7_200_000 : 120_000 },
+  async () => {
+    const resumable = (request: IncomingMessage, response: ServerResponse) => {
+      response.writeHead((request.socket as TLSSocket).authorized ? 200 : 403).end("hello");
+    };
+    const lax = { ...options(), rejectUnauthorized: false };
+    const ports = {
+      strict: await badNetwork(await httpsServer({ ...options(), rejectUnauthorized: true }, hello)),
+      open: await badNetwork(await httpsServer(lax, hello)),
+      resumable: await badNetwork(await httpsServer(lax, resumable)),
+    };
+    const some = [
+      "no-cert",
+      "self-signed",
+      "wrong-ca",
+      "resume-no-cert",
+      "stolen-certificate",
+      "bad-finished",
+    ];
+    const changes = soak ? {} : { attacks: selected(...some) };
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [strict, open, resumed] = await Promise.all(
+        [ports.strict, ports.open, ports.resumable].map((port) =>
+          probed(world, `https://localhost:${port}/`, changes),
+        ),
+      );
+      if (strict === undefined || open === undefined || resumed === undefined) throw new Error("no endpoint");
+      expect(strict.reasons).toEqual([]);
+      expect([strict.verdict, open.verdict, resumed.verdict]).toEqual(["enforced", "bypassed", "bypassed"]);
+      expect(withOutcome(open, "accepted")).toEqual(
+        expect.arrayContaining(["no-cert@1.3", "no-cert@1.2", "self-signed@1.3", "wrong-ca@1.2"]),
+      );
+      expect(withOutcome(resumed, "accepted")).toContain("resume-no-cert@1.3");
+      expect(withOutcome(resumed, "accepted")).not.toContain("no-cert@1.3");
+    }
+  },
+);
