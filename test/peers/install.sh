@@ -172,6 +172,10 @@ install_npm() {
 install_native() {
   need npm && need c++
   mkdir -p "$PEERS/native"
+  # Node's headers are taken from this machine where they are on it, and not fetched.
+  local prefix
+  prefix=$(node -p 'require("path").resolve(process.execPath, "../..")')
+  [[ ! -e $prefix/include/node/node.h ]] || export npm_config_nodedir=$prefix
   npm install --prefix "$PEERS/native" --foreground-scripts --no-audit --no-fund "$@"
 }
 
