@@ -8,7 +8,7 @@ import { matchAuthority } from "./fixes.ts";
  */
 export const authoritySwitch: Attack = {
   id: "authority-switch",
-  title: "no certificate, the request for another name than the handshake",
+  title: "no certificate, another Host",
   reference: "RFC 9113 section 9.1.2, CVE-2025-23048",
   meaning: "whoever names another virtual host in the request is served without a certificate",
   fix: matchAuthority,

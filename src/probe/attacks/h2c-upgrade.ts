@@ -9,7 +9,7 @@ import { dropUpgrade } from "./fixes.ts";
  */
 export const h2cUpgradeAttack: Attack = {
   id: "h2c-upgrade",
-  title: "no certificate, an upgrade to HTTP/2 without TLS",
+  title: "no certificate, upgraded to h2c",
   reference: "RFC 7540 section 3.2, CWE-444",
   meaning: "a connection that is upgraded to HTTP/2 is served without a certificate",
   fix: dropUpgrade,

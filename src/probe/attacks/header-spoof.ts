@@ -44,7 +44,7 @@ type Fields = Readonly<Record<string, string>>;
 
 export const headerSpoof: Attack = {
   id: "header-spoof",
-  title: "no certificate, but header fields that speak of one",
+  title: "header fields in place of one",
   reference: "RFC 9440 section 4",
   meaning: "whoever writes what a gateway would write is taken for a client with a certificate",
   fix: ignoreHeaders,

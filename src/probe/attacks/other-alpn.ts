@@ -11,7 +11,7 @@ import { verifyClients } from "./fixes.ts";
  */
 export const otherAlpn: Attack = {
   id: "other-alpn",
-  title: "no certificate or a self-signed one, over the other version of HTTP",
+  title: "over the other version of HTTP",
   reference: "RFC 7301 section 3.2",
   meaning: "certificates are demanded on one version of HTTP, and not on the other",
   fix: verifyClients,

@@ -7,7 +7,7 @@ import { asAllowed, asDenied } from "../variant.ts";
 /** Valid certificates of roles that must not use the target; those that may are the control. */
 export const otherIdentity: Attack = {
   id: "other-identity",
-  title: "a valid certificate of a role that must not be served here",
+  title: "of a role that must not be served",
   reference: "OWASP API5:2023, RFC 6749 section 10.3",
   meaning: "whoever has any valid certificate is served: who it is makes no difference",
   fix: {

@@ -30,7 +30,7 @@ const METHODS = ["HEAD", "FLEETSEC"];
  */
 export const pathTricks: Attack = {
   id: "path-tricks",
-  title: "no certificate, the path or method written otherwise",
+  title: "no certificate, odd paths and methods",
   reference: "CWE-436, RFC 3986 section 6.2.2",
   meaning: "certificates are demanded for one spelling of the path, and another one leads to the same",
   fix: normalizePaths,

@@ -30,7 +30,7 @@ const DIALECTS: readonly (readonly [kind: string, opening: Opening])[] = [
 
 export const starttls: Attack = {
   id: "starttls",
-  title: "no certificate, after an upgrade to TLS in the words of another protocol",
+  title: "no certificate, after STARTTLS",
   reference: "RFC 8314 section 3, CVE-2011-0411",
   meaning: "TLS that begins by an upgrade demands no certificate, or none is needed before it",
   fix: modernTls,

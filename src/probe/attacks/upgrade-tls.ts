@@ -4,7 +4,7 @@ import { modernTls } from "./fixes.ts";
 
 export const upgradeTls: Attack = {
   id: "upgrade-tls",
-  title: "no certificate, after an upgrade from HTTP to TLS",
+  title: "no certificate, after Upgrade: TLS",
   reference: "RFC 2817 section 3",
   meaning: "TLS that begins by an upgrade from HTTP demands no certificate",
   fix: modernTls,
