@@ -3,8 +3,11 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: "test/peers/skipped.ts",
-    testTimeout: 30_000,
+    globalSetup: ["test/support/surroundings.ts", "test/peers/skipped.ts"],
+    // how long something takes is no test's business: a busy machine is slow, and only what hangs fails
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     maxWorkers: 2,
     coverage: {
       provider: "v8",

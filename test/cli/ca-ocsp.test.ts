@@ -20,7 +20,7 @@ async function started(project: TestProject, flags: readonly string[] = []) {
     signal: controller.signal,
     onStderr: (text) => (stderr += text),
   });
-  await expect.poll(() => stderr, { timeout: 20_000 }).toContain("listening on");
+  await expect.poll(() => stderr).toContain("listening on");
   const url = /http:\S+/.exec(stderr)?.[0] ?? "";
   return {
     url,

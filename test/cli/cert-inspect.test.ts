@@ -246,10 +246,10 @@ describe("cert inspect HOST:PORT", () => {
   const unreachable = { code: 3, document: { code: "unreachable" } };
 
   test("a dead port cannot be established, exit 3", async () => {
-    const server = createTcpServer();
-    const endpoint = await listen(server);
-    await new Promise<void>((resolve) => server.close(() => resolve()));
-    expect(await inspect([endpoint], { network })).toMatchObject(unreachable);
+    // the port is kept from others; nobody listens there under another address
+    const endpoint = await listen(createTcpServer());
+    const lookup = async () => [{ address: "127.0.0.2", family: 4 as const }];
+    expect(await inspect([endpoint], { network: { ...network, lookup } })).toMatchObject(unreachable);
   });
 
   test.each<[string, (socket: Socket) => void]>([
@@ -269,9 +269,11 @@ describe("cert inspect HOST:PORT", () => {
       socket.on("error", () => {}).resume();
     });
     const endpoint = await listen(server);
-    const started = performance.now();
-    expect(await inspect([endpoint, "--timeout", "0.2"], { network })).toMatchObject(unreachable);
-    expect(performance.now() - started).toBeLessThan(5000);
+    const message = `${endpoint} did not answer within 0.2 s`;
+    expect(await inspect([endpoint, "--timeout", "0.2"], { network })).toMatchObject({
+      code: 3,
+      document: { code: "unreachable", message },
+    });
   });
 
   test("nor can a name that does not resolve", async () => {

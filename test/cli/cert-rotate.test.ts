@@ -12,6 +12,7 @@ import type { CliResult } from "../support/cli.ts";
 import { movablePlatform } from "../support/pki.ts";
 import { testProject, type TestProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
+import { scratch } from "../support/scratch.ts";
 
 const HOUR = 3_600_000;
 
@@ -288,11 +289,12 @@ describe("cert rotate", () => {
     const { exec, calls, signals } = fakeExec();
     const key = current(project, "key.pem");
     writeFileSync(join(project.directory, "nginx.pid"), "4711");
-    const gone = await project.json(["cert", "rotate", "gateway", "--force"], { exec, cwd: "/tmp" });
+    const elsewhere = scratch();
+    const gone = await project.json(["cert", "rotate", "gateway", "--force"], { exec, cwd: elsewhere });
     expect(gone.code).toBe(2);
     const config = join(project.directory, "fleetsec.yaml");
     const argv = ["--config", config, "cert", "rotate", "gateway", "--force"];
-    const { document } = await project.json(argv, { exec, cwd: "/tmp" });
+    const { document } = await project.json(argv, { exec, cwd: elsewhere });
     expect(document.certificates[0].reason).toContain(join(project.directory, "run/nginx.pid"));
     expect(calls[0]).toMatchObject({ command: ["nginx", "-s", "reload"], cwd: project.directory });
     expect(current(project, "key.pem")).not.toBe(key);

@@ -58,9 +58,7 @@ describe("fleetsec gateway", () => {
       signal: controller.signal,
       onStderr: (text) => (live.stderr += text),
     });
-    await expect
-      .poll(() => live.stderr, { timeout: 5_000 })
-      .toMatch(/listening on https:\/\/127\.0\.0\.1:\d+\//);
+    await expect.poll(() => live.stderr).toMatch(/listening on https:\/\/127\.0\.0\.1:\d+\//);
     const port = Number(/:(\d+)\//.exec(live.stderr)?.[1]);
     const reply = await get(cwd, port);
     expect(reply.status).toBe(200);
@@ -71,17 +69,15 @@ describe("fleetsec gateway", () => {
       "authorization",
     ]);
     expect(await runCli(["cert", "renew", "gateway", "--force"], { cwd })).toMatchObject({ code: 0 });
-    await expect.poll(() => live.stderr, { timeout: 5_000 }).toContain("certificates reloaded");
+    await expect.poll(() => live.stderr).toContain("certificates reloaded");
     expect((await get(cwd, port)).status).toBe(200);
     expect(await runCli(["cert", "revoke", "tms"], { cwd })).toMatchObject({ code: 0 });
     await expect
-      .poll(
-        () =>
-          get(cwd, port).then(
-            () => "served",
-            () => "refused",
-          ),
-        { timeout: 5_000 },
+      .poll(() =>
+        get(cwd, port).then(
+          () => "served",
+          () => "refused",
+        ),
       )
       .toBe("refused");
     controller.abort(new FleetsecError("terminated", "terminated"));
@@ -109,7 +105,7 @@ describe("fleetsec gateway", () => {
         onStderr: (text) => (live.stderr += text),
       },
     );
-    await expect.poll(() => live.stderr, { timeout: 5_000 }).toContain("listening on");
+    await expect.poll(() => live.stderr).toContain("listening on");
     const port = Number(/:(\d+)\//.exec(live.stderr)?.[1]);
     rmSync(join(cwd, "logs"), { recursive: true });
     expect(

@@ -100,10 +100,12 @@ test("also where the log has grown, and removed the partial tiles of that size",
 });
 
 test("also from a server that is busy now and then, and compresses", async () => {
-  let n = 0;
+  const asked = new Map<string | undefined, number>();
   const { url } = await serving(model, (request, response) => {
-    n += 1;
-    if (n % 2 === 0) response.writeHead(n % 3 === 0 ? 503 : 429).end();
+    // each path is given at the third request, whatever else is asked for meanwhile
+    const before = asked.get(request.url) ?? 0;
+    asked.set(request.url, (before + 1) % 3);
+    if (before < 2) response.writeHead(before === 0 ? 503 : 429).end();
     else {
       const data = model.get((request.url ?? "").slice("/log/".length)) ?? "";
       response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(data));

@@ -100,7 +100,7 @@ describe("cert renew", () => {
 
   test(
     "of the built program, killed at any moment from its start to its end",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const { project, check } = await projectOf(["a"]);
       const renew = [path("../../bin/fleetsec.js"), "cert", "renew", "a", "--force", "--rekey"];
@@ -118,7 +118,7 @@ describe("cert renew", () => {
   );
 });
 
-test("eight processes at once lose no record and repeat no serial", { timeout: 120_000 }, async () => {
+test("eight processes at once lose no record and repeat no serial", { timeout: 180_000 }, async () => {
   const { project, state } = await projectOf(NAMES);
   const repeat = (times: number, ...argv: string[]) =>
     start(project.directory, [path("repeat.mjs"), String(times), ...argv]);

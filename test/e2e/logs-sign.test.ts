@@ -149,7 +149,8 @@ describe("logs sign", () => {
           });
           const roots = new Map<string, string>();
           let [lines, killed] = [0, 0];
-          for (let i = 0; i < KILLS; i += 1) {
+          // on a busy machine a run may end before we see that it has begun
+          for (let i = 0; i < KILLS || killed <= KILLS / 2; i += 1) {
             const events = Array.from({ length: 60 }, (_, n) => `${JSON.stringify(eventOf(lines + n))}\n`);
             appendFileSync(join(directory, "a.log"), events.join(""));
             lines += events.length;
@@ -158,7 +159,6 @@ describe("logs sign", () => {
             if (code === null) killed += 1;
             watchRoots(directory, roots);
           }
-          expect(killed).toBeGreaterThan(KILLS / 2);
 
           expect(await run(directory, sign)).toMatchObject({ code: 0, stderr: "" });
           watchRoots(directory, roots);

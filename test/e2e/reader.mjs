@@ -36,16 +36,23 @@ const looks = {
   },
 };
 
-process.stdout.write("\n");
-while (!stdin.ended) {
+function look() {
   try {
     looks[mode]();
-    seen.reads += 1;
+    return true;
   } catch (error) {
     // a generation is kept for 10 s after it was replaced; who is slower has to begin anew
     if (error.code !== "ENOENT") throw error;
     seen.missing += 1;
+    return false;
   }
-  await setTimeout(Number(pause));
+}
+
+// the first look comes before a line is printed, and the last after standard input has ended
+for (let isLast = false, isSeen = false; !(isLast && isSeen); await setTimeout(Number(pause))) {
+  isLast = stdin.ended;
+  isSeen = look();
+  if (isSeen && seen.reads === 0) process.stdout.write("\n");
+  if (isSeen) seen.reads += 1;
 }
 process.stdout.write(`${JSON.stringify(seen)}\n`);

@@ -24,7 +24,7 @@ describe("docs/check-chain.sh", () => {
   // 257: more than one bundle
   test.each([1, 5, 257])(
     "accepts %i batches, and prints the digest to publish",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (count) => {
       const batches = batchesOf(count);
       const last = createHash("sha256")

@@ -73,7 +73,7 @@ describeWithEngines(["actionlint", "check-jsonschema"], "CI templates", (engines
 
   test.each(["github", "gitlab"] as const)(
     "the %s job starts the gateway, probes it and leaves its reports",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async (service) => {
       const directory = scratch();
       const [port = 0] = await freePorts(1);

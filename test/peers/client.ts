@@ -34,7 +34,7 @@ export function ask(options: Ask): Promise<Answer> {
         method: options.method ?? "GET",
         path: options.path ?? "/healthz",
         agent: false,
-        timeout: 10_000,
+        timeout: 60_000,
         headers: { host: options.serverName ?? "gateway.fleet.internal", ...options.headers },
         ...options.client,
         ...(options.version === undefined

@@ -27,7 +27,7 @@ describeWithEngines(["chromium"], "HTML reports in Chromium", ({ chromium }) => 
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchChromium(chromium.path);
-  }, 120_000);
+  }, 180_000);
   afterAll(() => browser.close());
 
   const written = (report: Report, change = (page: string) => page) => {
@@ -38,7 +38,7 @@ describeWithEngines(["chromium"], "HTML reports in Chromium", ({ chromium }) => 
 
   test.each(pages)(
     "%s: axe finds no fault, light and wide, dark and narrow",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async (_name, report) => {
       const file = written(report);
       expect(await axeFaults(browser, file, { scheme: "light", width: 1100 })).toEqual([]);
@@ -57,14 +57,14 @@ describeWithEngines(["chromium"], "HTML reports in Chromium", ({ chromium }) => 
     });
   });
 
-  test("axe would find one", { timeout: 120_000 }, async () => {
+  test("axe would find one", { timeout: 180_000 }, async () => {
     const file = written(probe, (page) => page.replace('<html lang="en">', "<html>"));
     expect(await axeFaults(browser, file, { scheme: "light", width: 1100 })).toHaveLength(1);
   });
 
   test.each(pages)(
     "%s: asks for nothing but itself, and nothing is cut off at 400 px",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async (_name, report) => {
       const file = written(report);
       const viewer = await browser.newContext({ viewport: { width: 400, height: 900 } });
@@ -86,7 +86,7 @@ describeWithEngines(["chromium"], "HTML reports in Chromium", ({ chromium }) => 
 
   test(
     "evidence opens with a click without JavaScript, and is all there in print",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const file = written(probe);
       const viewing = { scheme: "light", width: 1100 } as const;

@@ -45,7 +45,7 @@ describeWithEngines(["step-ca"], "step-ca", ({ "step-ca": stepCa }) => {
       port,
       env: { STEPPATH: home },
     });
-  }, 120_000);
+  }, 180_000);
 
   afterAll(async () => {
     await server?.stop();

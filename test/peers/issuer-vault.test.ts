@@ -32,7 +32,7 @@ describeWithEngines(["bao"], "OpenBao", ({ bao }) => {
     tokens.ended = await token("fleetsec-fleet-edge");
     await vault.ask("auth/token/revoke", { token: tokens.ended });
     tokens.other = await token("fleetsec-gateway");
-  }, 120_000);
+  }, 180_000);
 
   afterAll(async () => {
     await vault.stop();

@@ -19,7 +19,7 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)
   let buckets = 0;
   beforeAll(async () => {
     server = await startS3(versitygw.path, directory);
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await server.stop();
     rmSync(directory, { recursive: true });

@@ -42,7 +42,7 @@ describeWithEngines(["go"], "Go's note and tlog", ({ go }) => {
     sizes.push(await sign("--max-records", "50000"));
     writeFileSync(join(directory, "audit.log"), lines.join(""));
     sizes.push(await sign());
-  }, 120_000);
+  }, 180_000);
 
   describe("proofs", () => {
     const checker = join(directory, "proofverify");

@@ -99,7 +99,7 @@ describeWithEngines(
       append(0, 200);
       copyFileSync(join(log, "checkpoint"), join(directory, "older"));
       append(200, 300);
-    }, 60_000);
+    }, 180_000);
 
     test("is intact, and continues its older checkpoint", async () => {
       expect(await verify(...source, "--anchor", "older")).toMatchObject({

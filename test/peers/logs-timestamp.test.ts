@@ -29,7 +29,7 @@ describeWithEngines(["openssl"], "RFC 3161 time-stamps of `openssl ts`", ({ open
     authority = timestampAuthority(openssl.path, directory);
     model = await modelStore(batchesOf(SIZE, 2));
     text = Buffer.from(parseNote(model.get("checkpoint") ?? Buffer.of()).text);
-  }, 60_000);
+  }, 180_000);
 
   /** A copy of the model, with tokens. */
   function workplace(tokens: Readonly<Record<number, Uint8Array>> = {}) {

@@ -162,7 +162,7 @@ async function responseFile(keyType: KeyType, which: "good" | "revoked" | "unkno
 describeWithEngines(["lint_ocsp", "pkilint"], "pkilint", ({ lint_ocsp, pkilint: lint }) => {
   test.each(KEY_TYPES)(
     "has nothing against the answers of a CA of type %s",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async (keyType) => {
       for (const which of ["good", "revoked", "unknown"] as const) {
         const path = await responseFile(keyType, which);
@@ -171,7 +171,7 @@ describeWithEngines(["lint_ocsp", "pkilint"], "pkilint", ({ lint_ocsp, pkilint: 
     },
   );
 
-  test("has nothing against the responder's certificate", { timeout: 60_000 }, async () => {
+  test("has nothing against the responder's certificate", { timeout: 180_000 }, async () => {
     const { authority, responder } = await serving("p256");
     const { der } = await responder.respond(encodeRequest([encodeCertId(authority.current.issuing, "01")]));
     const path = join(directory, "signer.pem");

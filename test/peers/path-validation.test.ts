@@ -50,7 +50,7 @@ describeWithEngines(["openssl", "go", "certtool"], "path validation by others", 
       cwd,
       env: { ...process.env, GOFLAGS: "-mod=mod" },
     });
-  }, 120_000);
+  }, 180_000);
 
   /** Go's verdicts, all by one process. */
   function goAccepts(paths: readonly Path[]): boolean[] {
@@ -129,7 +129,7 @@ describeWithEngines(["openssl", "go", "certtool"], "path validation by others", 
     expect(differing.map(({ name }) => name).sort()).toEqual(Object.keys(explanations).sort());
     const versions = `OpenSSL ${engines.openssl.version}, Go ${engines.go.version} and GnuTLS ${engines.certtool.version}`;
     await expect(page(rows, versions)).toMatchFileSnapshot("../../docs/verify-agreement.md");
-  }, 120_000);
+  }, 180_000);
 
   test("accepts nothing that OpenSSL refuses: 100 paths of up to three oddities each", async () => {
     const named = [...(await oddities(NOW)).entries()];
@@ -152,7 +152,7 @@ describeWithEngines(["openssl", "go", "certtool"], "path validation by others", 
     expect(lax).toEqual([]);
     // both verdicts occur, or the comparison would be empty
     expect(new Set(verdicts.map(({ fleetsec }) => fleetsec))).toEqual(new Set([true, false]));
-  }, 120_000);
+  }, 180_000);
 });
 
 /** Accepted here and refused by OpenSSL, and so by most gateways. */

@@ -301,7 +301,7 @@ describeWithEngines(["pkilint", "lint_crl"], "pkilint", (engines) => {
 
   test.each(KEY_TYPES)(
     "has nothing against the CRLs of a CA of type %s",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (keyType) => {
       const { authority } = caOf(keyType);
       for (const [type, name] of [

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 const attacks = ["no-cert", "self-signed", "wrong-ca", "expired"].map(attackNamed);
-const LONG = { timeout: 60_000 };
+const LONG = { timeout: 180_000 };
 
 function serverFiles() {
   const directory = scratch();

@@ -27,7 +27,7 @@ describeWithEngines(["nginx", "envoy", "opa"], "probe of a scaffolded gateway", 
     };
   }
 
-  test.each(["nginx", "envoy"] as const)("%s is enforced", { timeout: 90_000 }, async (kind) => {
+  test.each(["nginx", "envoy"] as const)("%s is enforced", { timeout: 180_000 }, async (kind) => {
     expect(await probed(kind)).toEqual({ code: 0, verdict: "enforced", reasons: [], accepted: [] });
   });
 
@@ -53,12 +53,12 @@ describeWithEngines(["nginx", "envoy", "opa"], "probe of a scaffolded gateway", 
     }
   }
 
-  test("Envoy without require_client_certificate still has its policy", { timeout: 90_000 }, async () => {
+  test("Envoy without require_client_certificate still has its policy", { timeout: 180_000 }, async () => {
     const found = await probed("envoy", (directory) => loosen(directory, () => true));
     expect(found).toMatchObject({ code: 0, verdict: "enforced" });
   });
 
-  test("without the policy too, it is bypassed by who has no certificate", { timeout: 90_000 }, async () => {
+  test("without the policy too, it is bypassed by who has no certificate", { timeout: 180_000 }, async () => {
     const found = await probed("envoy", (directory) =>
       loosen(directory, ({ name }) => !name.includes("ext_authz")),
     );

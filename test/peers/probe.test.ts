@@ -79,7 +79,7 @@ http {
   /** One key family is listed: the others are tried on the strict server. */
   const P256 = "ssl_conf_command ClientSignatureAlgorithms ECDSA+SHA256;";
 
-  test("ssl_verify_client on is enforced, in every key family", { timeout: 60_000 }, async () => {
+  test("ssl_verify_client on is enforced, in every key family", { timeout: 180_000 }, async () => {
     const port = await nginx("ssl_verify_client on;");
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.reasons).toEqual([]);
@@ -107,7 +107,7 @@ http {
       onBoth("self-signed", "wrong-ca", "twin-ca"),
     ],
     ["no TLS 1.3", "ssl_verify_client optional; ssl_protocols TLSv1.2;", undefined, ["no-cert@1.2"]],
-  ])("%s is bypassed", { timeout: 60_000 }, async (_name, directives, location, accepted) => {
+  ])("%s is bypassed", { timeout: 180_000 }, async (_name, directives, location, accepted) => {
     const port = await nginx(`${directives} ${P256}`, location);
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.verdict).toBe("bypassed");
@@ -117,14 +117,14 @@ http {
   test.each([
     ["TLS 1.2 only", "ssl_protocols TLSv1.2;"],
     ["TLS 1.3 only", "ssl_protocols TLSv1.3;"],
-  ])("%s is enforced", { timeout: 60_000 }, async (_name, directives) => {
+  ])("%s is enforced", { timeout: 180_000 }, async (_name, directives) => {
     const port = await nginx(`ssl_verify_client on; ${directives} ${P256}`);
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.verdict).toBe("enforced");
     expect(withOutcome(endpoint, "accepted").filter((id) => !IMPLIED.test(id))).toEqual([]);
   });
 
-  test("a check in the application, by the verified name, is enforced", { timeout: 60_000 }, async () => {
+  test("a check in the application, by the verified name, is enforced", { timeout: 180_000 }, async () => {
     const check = 'if ($ssl_client_verify != SUCCESS) { return 403; } return 200 "welcome\\n";';
     const port = await nginx(`ssl_verify_client optional_no_ca; ${P256}`, check);
     const endpoint = await probed(world, `https://localhost:${port}/`);
@@ -134,7 +134,7 @@ http {
 
   test(
     "RSA-only client signatures do not hide what a forgery in RSA finds",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const rsa = "ssl_conf_command ClientSignatureAlgorithms rsa_pss_rsae_sha256:RSA+SHA256;";
       const check = 'if ($ssl_client_verify = NONE) { return 403; } return 200 "welcome\\n";';
@@ -149,7 +149,7 @@ http {
 
   test(
     "error_page 495 496 =200 answers attackers with 200: a canary tells",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const trick = 'error_page 495 496 =200 /login; location = /login { return 200 "please log in\\n"; }';
       const port = await nginx(`ssl_verify_client on; ${P256} ${trick}`);
@@ -218,7 +218,7 @@ describeWithEngines(["envoy"], "Envoy", (engines) => {
     validation_context: { trusted_ca: { filename: ca } },
   });
 
-  test("require_client_certificate is enforced", { timeout: 60_000 }, async () => {
+  test("require_client_certificate is enforced", { timeout: 180_000 }, async () => {
     const port = await envoy((files) => ({
       require_client_certificate: true,
       common_tls_context: common(files),
@@ -231,7 +231,7 @@ describeWithEngines(["envoy"], "Envoy", (engines) => {
     );
   });
 
-  test("without it, clients without a certificate are served", { timeout: 60_000 }, async () => {
+  test("without it, clients without a certificate are served", { timeout: 180_000 }, async () => {
     const port = await envoy((files) => ({ common_tls_context: common(files) }));
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.verdict).toBe("bypassed");
@@ -241,7 +241,7 @@ describeWithEngines(["envoy"], "Envoy", (engines) => {
 
   test(
     "without a validation context nobody is asked, and everybody served",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const port = await envoy((files) => {
         const { validation_context: _dropped, ...context } = common(files);
@@ -271,7 +271,7 @@ describeWithEngines(["openssl"], "openssl s_server", (engines) => {
   test.each([
     ["https", "-www"],
     ["tls", "-rev"],
-  ])("-Verify 1 accepts any certificate (%s)", { timeout: 60_000 }, async (scheme, mode) => {
+  ])("-Verify 1 accepts any certificate (%s)", { timeout: 180_000 }, async (scheme, mode) => {
     const port = await sServer("-Verify", "1", mode, ...P256);
     const endpoint = await probed(world, `${scheme}://localhost:${port}`);
     expect(endpoint.verdict).toBe("bypassed");
@@ -284,7 +284,7 @@ describeWithEngines(["openssl"], "openssl s_server", (engines) => {
   test.each([
     ["https", "-www"],
     ["tls", "-rev"],
-  ])("-verify_return_error is enforced (%s)", { timeout: 60_000 }, async (scheme, mode) => {
+  ])("-verify_return_error is enforced (%s)", { timeout: 180_000 }, async (scheme, mode) => {
     const port = await sServer("-Verify", "1", "-verify_return_error", mode, ...P256);
     const endpoint = await probed(world, `${scheme}://localhost:${port}`);
     expect(endpoint.reasons).toEqual([]);
@@ -292,7 +292,7 @@ describeWithEngines(["openssl"], "openssl s_server", (engines) => {
     expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("no-cert", ...FORGED)));
   });
 
-  test("-verify 1 serves clients without a certificate too", { timeout: 60_000 }, async () => {
+  test("-verify 1 serves clients without a certificate too", { timeout: 180_000 }, async () => {
     const port = await sServer("-verify", "1", "-verify_return_error", "-www", ...P256);
     const endpoint = await probed(world, `https://localhost:${port}`);
     expect(endpoint.verdict).toBe("bypassed");

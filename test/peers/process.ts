@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** An engine that a test runs; it is ended by its own handle. */
@@ -11,7 +12,8 @@ export interface EngineProcess {
   stop(): Promise<void>;
 }
 
-const PATIENCE = 15_000;
+/** Milliseconds for a start or an end, on a machine with much else to do. */
+const PATIENCE = 60_000;
 
 /** Starts a program and waits until it listens on `port` of the loopback. */
 export async function startProcess(
@@ -37,7 +39,7 @@ export async function startProcess(
   const closed = once(child, "close");
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
-    const late = setTimeout(() => child.kill("SIGKILL"), 5_000);
+    const late = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
     await closed;
     clearTimeout(late);
   };
@@ -64,17 +66,33 @@ function accepts(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** Ports of the loopback that were free a moment ago: engines cannot be told to take any. */
+/**
+ * Ports below those that the system gives to clients and to servers that take any (from 32768 on
+ * Linux): nobody is given one between our look and an engine's start.
+ */
+const PORTS = { first: 16_384, count: 16_384 };
+/** Each worker has its own among them, and begins anywhere. */
+const WORKERS = 16;
+const worker = Number(process.env["VITEST_POOL_ID"] ?? 0) % WORKERS;
+let turn = randomInt(PORTS.count / WORKERS);
+
+/** Free ports of the loopback, none of them twice in a while: engines cannot be told to take any. */
 export async function freePorts(count: number, host = "127.0.0.1"): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      server.listen(0, host);
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports: number[] = [];
+  while (ports.length < count) {
+    turn = (turn + 1) % (PORTS.count / WORKERS);
+    const port = PORTS.first + turn * WORKERS + worker;
+    if (await isFree(port, host)) ports.push(port);
+  }
   return ports;
+}
+
+function isFree(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" ? resolve(false) : reject(error),
+    );
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
 }

@@ -85,7 +85,7 @@ describeWithEngines(["haproxy"], "a quoted value", ({ haproxy }) => {
     );
     writeFileSync(
       join(directory, "haproxy.cfg"),
-      `defaults\n  mode http\n  timeout client 5s\n  timeout server 5s\n  timeout connect 5s\nfrontend f\n  bind 127.0.0.1:${port}\n${rules.join("\n")}\n`,
+      `defaults\n  mode http\n  timeout client 60s\n  timeout server 60s\n  timeout connect 60s\nfrontend f\n  bind 127.0.0.1:${port}\n${rules.join("\n")}\n`,
     );
     const engine = await startProcess(haproxy.path, ["-db", "-f", "haproxy.cfg"], { cwd: directory, port });
     try {

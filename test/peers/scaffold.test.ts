@@ -15,7 +15,7 @@ import { type GatewayProject, gatewayProject, type RunningGateway, startGateway 
 
 const OURS = ["x-forwarded-client-cert", "x-client-subject", "x-client-serial"];
 /** Engines write their logs and notice changes in their own time. */
-const PATIENCE = { timeout: 15_000, interval: 50 };
+const PATIENCE = { timeout: 60_000, interval: 50 };
 const FORGED = "CN=admin,OU=carrier_dispatch";
 
 describeWithEngines(["nginx", "envoy", "haproxy", "opa"], "scaffolded gateway", (engines) => {
@@ -464,7 +464,7 @@ describeWithEngines(
   "scaffolded gateway on IPv6 with an RSA key and two upstreams",
   (engines) => {
     // an RSA key takes its time on a busy machine
-    test.each(["nginx", "envoy", "haproxy"] as const)("%s", { timeout: 60_000 }, async (kind) => {
+    test.each(["nginx", "envoy", "haproxy"] as const)("%s", { timeout: 180_000 }, async (kind) => {
       const project = await gatewayProject(scratch(), {
         host: "::1",
         backends: 2,

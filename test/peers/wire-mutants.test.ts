@@ -101,7 +101,7 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
       ]);
       expect(withOutcome(endpoint, "inconclusive")).toEqual([]);
     }
-  }, 120_000);
+  }, 180_000);
 });
 
 const accepted = (endpoint: EndpointResult) => withOutcome(endpoint, "accepted").sort();

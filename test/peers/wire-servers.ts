@@ -92,9 +92,9 @@ export function startHaproxy(program: string, files: ServerFiles): Promise<Stric
       config,
       `defaults
   mode http
-  timeout client 10s
-  timeout server 10s
-  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+  timeout connect 60s
 frontend strict
   bind 127.0.0.1:${port} ${strict} curves X25519:P-256:P-384
   http-request return status 200 content-type text/plain lf-string "CN=%[ssl_c_s_dn(cn)]"

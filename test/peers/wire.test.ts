@@ -55,7 +55,7 @@ function conforms({ start, request, answer, lacks = [], tickets, more }: Peer): 
     for (const keyType of keyTypes) clients[keyType] = await leaf(keyType, "client");
     const leaves = [await leaf("p256", "server"), await leaf("rsa2048", "server")];
     server = await start(serverFiles(directory, ca.pem, leaves));
-  }, 60_000);
+  }, 180_000);
 
   afterAll(async () => {
     await server?.process.stop();
@@ -134,7 +134,7 @@ function conforms({ start, request, answer, lacks = [], tickets, more }: Peer): 
         }
       }
       expect(passed).toEqual([]);
-    }, 60_000);
+    }, 180_000);
 
     test("the session is resumed", async () => {
       const identity = wireIdentity(clients.p256);

@@ -5,6 +5,7 @@ import { encryptedKeyPem, privateKeyPem, readPrivateKey } from "../../src/pki/ke
 import { generateKey, spkiOf } from "../../src/pki/keys.ts";
 import { oids } from "../../src/pki/oids.ts";
 import { encodePem } from "../../src/pki/pem.ts";
+import { cpuStopwatch } from "../support/cpu.ts";
 
 const random = (length: number) => randomBytes(length);
 const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -63,9 +64,9 @@ describe("encrypted keys", () => {
     ],
     ["an unknown derivation", sequence(oid("1.2.3"), sequence(salt))],
   ])("%s is refused before it costs anything", (_, derivation) => {
-    const start = performance.now();
+    const spent = cpuStopwatch();
     expect(() => readPrivateKey(protectedBy(derivation), "k", "p")).toThrow(failsWith("input"));
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(spent()).toBeLessThan(500);
   });
 
   test("an algorithm other than PBES2 is refused", () => {

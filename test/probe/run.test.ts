@@ -417,9 +417,13 @@ describe("tls", () => {
   test("a port that serves everybody without TLS too is bypassed by plaintext", async () => {
     const inner = await tlsServer(strict(), (socket) => socket.write("220 fleet gateway\r\n"));
     const port = await tcpServer((socket) => {
-      const timer = setTimeout(() => socket.write("220 fleet gateway\r\n"), 100);
+      const greeting = new AbortController();
+      outside.clock.sleep(100, greeting.signal).then(
+        () => socket.write("220 fleet gateway\r\n"),
+        () => {},
+      );
       socket.once("data", (first) => {
-        clearTimeout(timer);
+        greeting.abort();
         const through = connect(inner, "127.0.0.1");
         through.on("error", () => {});
         through.write(first);

@@ -1,6 +1,7 @@
 import { run } from "../../src/cli/program.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { systemPlatform } from "../../src/platform/system.ts";
+import { patientClock } from "./patient-clock.ts";
 
 export interface CliResult {
   readonly code: number;
@@ -16,6 +17,7 @@ export interface CliOptions extends Partial<Omit<Platform, "stdin" | "stdout" | 
 }
 
 const system = systemPlatform(new AbortController().signal);
+const clock = patientClock(system.clock);
 
 /** Runs a command line in this process, over the real file system, with everything else as given. */
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
@@ -31,6 +33,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   });
   const platform: Platform = {
     ...system,
+    clock,
     ...overrides,
     stdin: stdinOf(stdin ?? ""),
     stdout: sink("stdout"),

@@ -114,7 +114,7 @@ describe("records", () => {
     expect(readdirSync(directory)).toEqual(["a.log"]);
   });
 
-  test("that are endless cost no memory", { timeout: 60_000 }, async () => {
+  test("that are endless cost no memory", { timeout: 180_000 }, async () => {
     const directory = scratch();
     let chunks = 0;
     const endless = {
@@ -139,7 +139,7 @@ describe("records", () => {
 });
 
 describe("batches", () => {
-  test("hold no more than 64 MiB", { timeout: 60_000 }, async () => {
+  test("hold no more than 64 MiB", { timeout: 180_000 }, async () => {
     const directory = scratch();
     const line = Buffer.alloc(1 << 20, "a");
     line[line.length - 1] = 0x0a;

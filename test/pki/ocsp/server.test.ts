@@ -30,7 +30,7 @@ async function serving(answer: Partial<OcspAnswer> = { cache }, path = "/") {
   );
   onTestFinished(() => server.close());
   const send = async (options: { method?: string; path?: string; headers?: object }, body?: Uint8Array) => {
-    const outgoing = httpRequest({ port: server.port, ...options } as object);
+    const outgoing = httpRequest({ host: "127.0.0.1", port: server.port, ...options } as object);
     outgoing.end(body);
     const [response] = (await once(outgoing, "response")) as [IncomingMessage];
     let text = "";
@@ -118,7 +118,7 @@ describe("OCSP over HTTP", () => {
 
   test("a client that goes away in the middle of a body leaves it serving", async () => {
     const { server, asked, send } = await serving();
-    const socket = connect(server.port);
+    const socket = connect(server.port, "127.0.0.1");
     await once(socket, "connect");
     socket.write(
       "POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/ocsp-request\r\ncontent-length: 9\r\n\r\n30",

@@ -282,7 +282,7 @@ describe("starttls", () => {
     ["says nothing", () => {}],
     ["floods", (socket: Socket) => void socket.write(Buffer.alloc(2_000_000, 0x32))],
     ["agrees by half", (socket: Socket) => void socket.write("220 mail\r\n250 ok\r\n")],
-  ])("a server that %s is no bypass", { timeout: 60_000 }, async (_what, otherwise) => {
+  ])("a server that %s is no bypass", { timeout: 180_000 }, async (_what, otherwise) => {
     const port = await sniffingServer(strict(), always, otherwise);
     const endpoint = await probed(world, `https://localhost:${port}/`, {
       ...selected("starttls"),

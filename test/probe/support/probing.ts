@@ -14,10 +14,16 @@ import type { EndpointResult, ProbeResult } from "../../../src/probe/result.ts";
 import { probe, type ProbeRequest } from "../../../src/probe/run.ts";
 import { parseTarget } from "../../../src/probe/target.ts";
 import { wireAttacks } from "../../../src/probe/wire/attacks.ts";
+import { patientClock } from "../../support/patient-clock.ts";
 import { type TestCa, testCa, type TestLeaf, testLeaf } from "./certificates.ts";
 
 const { network, clock, random } = systemPlatform(new AbortController().signal);
-export const outside: Outside = { network, clock, random, signal: new AbortController().signal };
+export const outside: Outside = {
+  network,
+  clock: patientClock(clock),
+  random,
+  signal: new AbortController().signal,
+};
 
 /** A root, an intermediate, a server's and a client's certificate. */
 export interface World {

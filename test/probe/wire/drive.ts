@@ -13,9 +13,10 @@ import {
   type WireIdentity,
   type WireVersion,
 } from "../../../src/probe/wire/settings.ts";
+import { patientClock } from "../../support/patient-clock.ts";
 import type { TestCa, TestLeaf } from "../support/certificates.ts";
 
-const { clock } = systemPlatform(new AbortController().signal);
+const clock = patientClock(systemPlatform(new AbortController().signal).clock);
 
 export const versions = ["1.3", "1.2"] as const satisfies readonly WireVersion[];
 
@@ -65,7 +66,7 @@ export interface Drive {
 export async function drive(
   to: number | Socket | Duplex,
   chosen: Settings,
-  { request = "ping", settle = 5, until = (received) => received.length > 0, ms = 3000 }: DriveOptions = {},
+  { request = "ping", settle = 5, until = (received) => received.length > 0, ms = 30_000 }: DriveOptions = {},
 ): Promise<Drive> {
   const events = watch(clock, new AbortController().signal);
   const socket =

@@ -55,6 +55,9 @@ const servers: readonly [string, string | undefined, (socket: Socket) => void][]
   ],
 ];
 
+/** Milliseconds in which a busy machine comes to anything. */
+const LONG = 60_000;
+
 describe.each(versions)("TLS %s: a server that", (version) => {
   test.each(servers)("%s", async (_, fault, behave) => {
     const port = await tcpServer((socket) => {
@@ -66,8 +69,8 @@ describe.each(versions)("TLS %s: a server that", (version) => {
       client: wire,
       received,
       seen,
-    } = await drive(port, client(version), { ms: fault === undefined ? 300 : 3000 });
-    expect(performance.now() - began).toBeLessThan(3000);
+    } = await drive(port, client(version), { ms: fault === undefined ? 300 : LONG });
+    expect(performance.now() - began).toBeLessThan(LONG);
     expect([received, wire.ready, seen.version]).toEqual(["", false, undefined]);
     expect(wire.fault).toBe(fault);
     expect(wire.events.length).toBeLessThanOrEqual(4096);
