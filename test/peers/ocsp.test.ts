@@ -182,7 +182,8 @@ describeWithEngines(["lint_ocsp", "pkilint"], "pkilint", ({ lint_ocsp, pkilint: 
 
   test("finds fault with a response whose update comes before it was made", async () => {
     const good = readFileSync(await responseFile("p256", "good"));
-    const at = good.lastIndexOf(Buffer.from("180f", "hex"));
+    const at = good.lastIndexOf(Buffer.from("\x18\x0f20"));
+    expect(at).toBeGreaterThan(0);
     // nextUpdate in the year 1026
     writeFileSync(join(directory, "faulty.resp"), Uint8Array.from(good).with(at + 2, 0x31));
     expect(await pkilint(lint_ocsp.path, ["lint", join(directory, "faulty.resp")])).not.toEqual([]);

@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 /** Issues once through a service that is what the listener makes of it. */
-async function issueFrom(listener: RequestListener, root?: string): Promise<Attempt> {
+async function issueFrom(listener: RequestListener, root?: string, timeout = "60s"): Promise<Attempt> {
   const server = createServer(listener);
   servers.push(server);
   server.listen(0, "127.0.0.1");
@@ -39,7 +39,7 @@ async function issueFrom(listener: RequestListener, root?: string): Promise<Atte
     withIssuer([
       "issuer: vault",
       "trust_anchor: root.pem",
-      `vault: {address: "http://127.0.0.1:${port}", timeout: 2s}`,
+      `vault: {address: "http://127.0.0.1:${port}", timeout: ${timeout}}`,
     ])(),
   );
   writeFileSync(join(project.directory, "root.pem"), root ?? (await authority()).certificate);
@@ -176,7 +176,6 @@ describe("a service that", () => {
     ["answers with something else", "issuer", answering(200, '{"data":{"certificate":"none"}}')],
     ["answers with null", "issuer", answering(200, "null")],
     ["answers without end", "unreachable", chatty],
-    ["does not answer", "unreachable", () => {}],
     ["hangs up", "unreachable", (request) => request.socket.destroy()],
     [
       "stops in the middle",
@@ -191,6 +190,12 @@ describe("a service that", () => {
     const ended = await issueFrom(listener);
     expect(ended).toMatchObject({ exit: 3, code, changed: false });
     expect(ended.text).not.toMatch(/undefined|secret-of-the-test/);
+  });
+
+  test("does not answer in time is said to, and nothing is written", async () => {
+    const ended = await issueFrom(() => {}, undefined, "1s");
+    expect(ended).toMatchObject({ exit: 3, code: "unreachable", changed: false });
+    expect(ended.text).toContain("did not answer within 1 s");
   });
 
   test("says a lot has its words cut to length", async () => {
