@@ -21,7 +21,9 @@ beforeAll(async () => {
  * Passes connections on, each piece after a while; resets some at once, and some half-way. The first of
  * a round is always reset: from then on the probe tries ten times, and ten resets in a row do not happen.
  */
-async function badNetwork(inner: number): Promise<{ readonly port: number; beginRound(): void }> {
+async function badNetwork(
+  inner: number,
+): Promise<{ readonly port: number; readonly beginRound: () => void }> {
   let isFirst = false;
   const port = await tcpServer((socket) => {
     const fate = isFirst ? 0 : Math.random();
