@@ -26,8 +26,11 @@ export interface TlsRecord {
 }
 
 export interface RecordSplitter {
-  /** Takes what arrived and gives the records that are now complete. @throws DecodeError */
-  push(bytes: Uint8Array): TlsRecord[];
+  /**
+   * Takes what arrived and gives the records that are now complete, one by one: those before a bad
+   * one count, however the bytes were cut on their way. Iterating throws a DecodeError at a bad one.
+   */
+  push(bytes: Uint8Array): Iterable<TlsRecord>;
 }
 
 /** Cuts a byte stream into records; holds at most one unfinished record and what came with it. */
@@ -41,12 +44,13 @@ export function recordSplitter(): RecordSplitter {
       whole && { type: whole[0] ?? 0, header: whole.subarray(0, HEADER), fragment: whole.subarray(HEADER) }
     );
   };
+  function* complete() {
+    for (let record = next(); record !== undefined; record = next()) yield record;
+  }
   return {
     push(bytes) {
       pending.push(bytes);
-      const records: TlsRecord[] = [];
-      for (let record = next(); record !== undefined; record = next()) records.push(record);
-      return records;
+      return complete();
     },
   };
 }

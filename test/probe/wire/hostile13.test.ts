@@ -236,13 +236,17 @@ describe("a server that breaks the handshake is refused with an alert, and gets 
         const { client: wire } = run({
           bytes(right) {
             const made = Buffer.concat([...cuts.map(([from, to]) => right.subarray(from, to)), garbage]);
-            intact = made.subarray(0, right.length).equals(right);
+            const read = Buffer.from(made.subarray(0, right.length));
+            // the minor version of an unprotected record means nothing (RFC 8446, section 5.1)
+            if (read.length > 2) read[2] = right[2] ?? 0;
+            intact = read.equals(right);
             return made;
           },
         });
         expect(wire.ready).toBe(intact);
       }),
-      { numRuns: 40 },
+      // the whole flight, and behind it what is no record: each record counts when it is there
+      { numRuns: 40, examples: [[[[0, 900]], Uint8Array.of(22, 0, 0, 61, 122)]] },
     );
   });
 
