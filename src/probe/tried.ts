@@ -73,6 +73,11 @@ export async function attackAll(
     return withOwnControl(setup, scene, met, { ...controls, sound: true }, setting);
   };
   const isAccepted = (met: Met) => judgeMet(met, controls, setting).outcome === "accepted";
+  // whoever is served is answered here, and this one was neither answered nor turned away
+  const isUnanswered = (met: Met) =>
+    first.answer !== undefined &&
+    met.encounter.trace.end === "open" &&
+    judgeMet(met, controls, setting).outcome === "inconclusive";
   const all = await Promise.all(
     attacks.map(async (attack): Promise<MetAttack> => {
       const before = attack.perTarget === true ? undefined : lead?.find((one) => one.attack.id === attack.id);
@@ -96,7 +101,7 @@ export async function attackAll(
       return { attack, plan: attempts === undefined || !("attempts" in plan) ? plan : { attempts }, met };
     }),
   );
-  await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAttempt));
+  await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAttempt, isUnanswered));
   return all;
 }
 
@@ -178,18 +183,25 @@ function judgeAsControl(
   return judgeAttempt(encounter, attempt.presented, controls, setting);
 }
 
+/** How many may stay unanswered before it is plain that they did not wait for each other. */
+const MAX_UNANSWERED = 6;
+
 /** A server that serves one client at a time lets the others wait: those are tried again, one by one. */
 async function repeatAlone(
   all: readonly MetAttack[],
   meetAttempt: (attempt: Attempt) => Promise<Met>,
+  isUnanswered: (met: Met) => boolean,
 ): Promise<void> {
+  let unanswered = 0;
   for (const { met } of all) {
     for (const [i, one] of met.entries()) {
-      if (!waitedInVain(one.encounter)) continue;
+      if (!waitedInVain(one.encounter) && !isUnanswered(one)) continue;
       const again = await meetAttempt(one.attempt);
       met[i] = again;
       // it is not the others that it waited for
       if (waitedInVain(again.encounter)) return;
+      if (isUnanswered(again)) unanswered += 1;
+      if (unanswered >= MAX_UNANSWERED) return;
     }
   }
 }

@@ -545,6 +545,40 @@ describe("stability", () => {
   });
 });
 
+describe("a server that is too busy to answer", () => {
+  /** Leaves the first requests of clients without a valid certificate unanswered. */
+  const busy = async (options: TlsOptions, count: number) => {
+    const left = { unanswered: 0 };
+    const port = await httpsServer(options, (request, response) => {
+      if (!isAuthorized(request) && left.unanswered < count) left.unanswered += 1;
+      else response.end("hello");
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, {
+      attacks: ESSENTIAL(),
+      timeout: 2000,
+    });
+    return { endpoint, unanswered: left.unanswered };
+  };
+
+  test("is asked again, by each client alone: an open one is found", async () => {
+    const { endpoint, unanswered } = await busy(lax({ minVersion: "TLSv1.3" }), 3);
+    expect(unanswered).toBe(3);
+    expect(withOutcome(endpoint, "accepted")).toEqual(["no-cert@1.3", "self-signed@1.3", "wrong-ca@1.3"]);
+  });
+
+  test("is asked once more and no oftener, and silence proves nothing", async () => {
+    const { endpoint, unanswered } = await busy(lax({ minVersion: "TLSv1.3" }), 1000);
+    expect(endpoint.verdict).toBe("inconclusive");
+    // wrong-ca comes with its chain and without
+    expect(unanswered).toBe(8);
+  });
+
+  test("and one that demands certificates is enforced", async () => {
+    const { endpoint, unanswered } = await busy(strict({ minVersion: "TLSv1.3" }), 1000);
+    expect([endpoint.verdict, unanswered]).toEqual(["enforced", 0]);
+  });
+});
+
 describe("addresses", () => {
   const network = (addresses: readonly string[]) => ({
     ...outside,
