@@ -62,6 +62,8 @@ export function systemExec(environment: NodeJS.ProcessEnv): Exec {
         timeout: options.timeout ?? 60_000,
         maxBuffer: options.maxOutput ?? 1 << 20,
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        // execa's own clean-up would raise a signal sent to us again, and end us before a command has stopped in order
+        cleanup: false,
         extendEnv: false,
         env: { ...inherited, ...options.env },
         encoding: options.encoding ?? "utf8",

@@ -67,3 +67,22 @@ test(
     }
   },
 );
+
+test("a hook that runs when SIGTERM comes is waited for", { timeout: 180_000 }, async () => {
+  const project = testProject();
+  await project.run(["ca", "init", "--insecure-dev-key"]);
+  const issue = ["cert", "issue", "a", "--role", "fleet-edge", "--ttl", "4s"];
+  expect((await project.run(issue)).code).toBe(0);
+  // the hook itself sends the signal: it runs for certain when that comes
+  const hook = ["sh", "-c", 'kill -TERM "$PPID"; echo "$CERT_NAME" >> told'];
+  const rotating = start(project.directory, [bin, "cert", "rotate", "--watch", "--exec", ...hook]);
+  onTestFinished(() => void rotating.child.kill("SIGKILL"));
+  const { code, stderr } = await rotating.ended;
+  expect({ code, stderr }).toMatchObject({ code: 143 });
+  expect(stderr).toContain('"action":"hook-done"');
+  expect(stderr).toContain('"action":"rotation-stopped"');
+  expect(readFileSync(join(project.directory, "told"), "utf8")).toBe("a\n");
+  const rotation = join(project.directory, ".fleetsec/rotation/a");
+  expect(existsSync(join(rotation, "intent.json"))).toBe(false);
+  expect(readdirSync(join(rotation, "lock"))).toEqual([]);
+});
