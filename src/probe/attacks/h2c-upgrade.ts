@@ -19,6 +19,9 @@ export const h2cUpgradeAttack: Attack = {
   async plan({ protocol, version }) {
     if (protocol.http === undefined)
       return { outcome: "not-applicable", reason: "the service speaks no HTTP" };
+    if (version !== null && !protocol.alpn.includes("http/1.1")) {
+      return { outcome: "not-applicable", reason: "the target is asked over HTTP/2, which has no upgrade" };
+    }
     const { request } = protocol.http;
     if (version !== null) return { attempts: [asking(h2cUpgrade(request), "within TLS")] };
     const plain = withoutIdentity("no-tls");
