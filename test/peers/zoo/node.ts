@@ -1,0 +1,54 @@
+import type { IncomingMessage } from "node:http";
+import { createServer, type ServerOptions } from "node:https";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { lax, type Member, strict } from "./zoo.ts";
+
+/** An HTTPS server of this process; `admits` is the application's own check. */
+function node(options: ServerOptions, admits: (socket: TLSSocket) => boolean = () => true): Member["start"] {
+  return async (_program, { world }) => {
+    const { pem, keyPem } = world.server;
+    const tls = { cert: pem, key: keyPem, ca: [world.root.pem], requestCert: true, ...options };
+    const server = createServer(tls, (request: IncomingMessage, response) => {
+      const admitted = admits(request.socket as TLSSocket);
+      response.writeHead(admitted ? 200 : 403).end(admitted ? "welcome to the fleet" : "no");
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return {
+      port: (server.address() as AddressInfo).port,
+      stop: async () => {
+        server.closeAllConnections();
+        server.close();
+        await once(server, "close");
+      },
+    };
+  };
+}
+
+export const nodes: readonly Member[] = [
+  ...strict("Node", "https", {
+    "`requestCert`, `rejectUnauthorized`": node({ rejectUnauthorized: true }),
+    "the same, TLS 1.2 alone": node({ rejectUnauthorized: true, maxVersion: "TLSv1.2" }),
+    // on TLS 1.3 Node takes a resumed session for an authorised one; here it does not
+    "`rejectUnauthorized: false`, and a check of `socket.authorized`, TLS 1.2 alone": node(
+      { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
+      ({ authorized }) => authorized,
+    ),
+  }),
+  ...lax("Node", "https", {
+    "`rejectUnauthorized: false`": [
+      ["no-cert", "self-signed", "wrong-ca", "twin-ca", "expired"],
+      node({ rejectUnauthorized: false }),
+    ],
+    "`rejectUnauthorized: false`, and a check of `socket.authorized`": [
+      ["resume-no-cert"],
+      node({ rejectUnauthorized: false }, ({ authorized }) => authorized),
+    ],
+    "`rejectUnauthorized: false`, and a check that there is a certificate": [
+      ["self-signed", "wrong-ca", "twin-ca"],
+      node({ rejectUnauthorized: false }, (socket) => Object.keys(socket.getPeerCertificate()).length > 0),
+    ],
+  }),
+];
