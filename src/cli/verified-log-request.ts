@@ -3,6 +3,7 @@ import type { VerifyRequest } from "../logs/verify/verification.ts";
 import type { VerifyParts } from "../logs/verify/verify.ts";
 import type { Cli } from "./command.ts";
 import { trustFlag } from "./trust-flag.ts";
+import { refuseOutputsWithin } from "./verify-logs/within-store.ts";
 
 /** A verification whose purpose is to read the log: its batches' bytes, up to a signed root. */
 export async function readingRequest(
@@ -10,6 +11,7 @@ export async function readingRequest(
   { store, trust, state }: { readonly store: string; readonly trust?: string; readonly state?: string },
 ): Promise<VerifyRequest> {
   const { userState, cwd } = cli.platform;
+  refuseOutputsWithin(cli, store, [["--state", state]]);
   return {
     store,
     leaves: "batches",

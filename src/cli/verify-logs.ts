@@ -54,12 +54,14 @@ export const define: Define = (command, bind) => {
       bind(async (cli, store: string | undefined, flags: VerifyFlags) => {
         const { verifyLog } = await import("../logs/verify/verify.ts");
         const { readAnchorFlags } = await import("./verify-logs/anchor-flags.ts");
+        const { refuseOutputsWithin } = await import("./verify-logs/within-store.ts");
         const { atLog, logSourceOf } = await import("./verify-logs/log-source.ts");
         const { verifyLogsDocument, verifyLogsText } = await import("../report/verify-logs.ts");
         const { platform, output } = cli;
+        const source = await logSourceOf(cli, store, flags);
+        if ("directory" in source) refuseOutputsWithin(cli, source.directory, outputsOf(flags));
         const reports = wantedReports(cli, flags);
         const request = await requestOf(cli, flags);
-        const source = await logSourceOf(cli, store, flags);
         const anchors = await readAnchorFlags(cli, source, flags.anchor ?? [], request.trust);
         const result = await atLog(cli, source, request.trust, (directory) =>
           verifyLog(
@@ -91,6 +93,12 @@ export const define: Define = (command, bind) => {
       }),
     );
 };
+
+/** Every path that is written to. */
+function outputsOf({ state, report = [] }: VerifyFlags): (readonly [string, string | undefined])[] {
+  const reports = report.map((text) => ["--report", text.slice(text.indexOf("=") + 1)] as const);
+  return [["--state", state], ...reports];
+}
 
 function exitCodeOf({ ok, verdict }: Verification): ExitCode {
   if (ok) return 0;

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { RequestListener } from "node:http";
 import { beforeAll, describe, expect, test } from "vitest";
 import { systemPlatform } from "../../src/platform/system.ts";
@@ -155,6 +155,8 @@ describe("nothing is published", () => {
     ["to no place", []],
     ["to an unknown kind of place", ["--to", "ftp://example.org/"]],
     ["into the store", ["--to", "newer/anchors"]],
+    ["into the store, where nothing is yet", ["--to", "newer/new/dir"]],
+    ["into the store, through a symlink below", ["--to", "linked"]],
     ["with a password in the arguments", ["--to", "https://me:secret@example.org/"]],
     ["to no repository's form", ["--to", "git:repo#a..b"]],
     ["to a repository at a URL", ["--to", "git:https://example.org/repo"]],
@@ -166,9 +168,13 @@ describe("nothing is published", () => {
   ])("%s", async (_what, flags) => {
     const cwd = scratch();
     mkdirSync(join(cwd, "newer/anchors"), { recursive: true });
+    mkdirSync(dirname(join(cwd, "linked", MODEL_NAME)), { recursive: true });
+    symlinkSync(join(cwd, "newer/anchors"), join(cwd, "linked", MODEL_NAME));
     const { anchor } = anchoringIn(cwd, logs, { env: {} });
     expect(await anchor("newer", ...flags)).toMatchObject({ exit: 2, code: "usage" });
     expect(existsSync(join(cwd, "kept"))).toBe(false);
+    expect(existsSync(join(cwd, "newer/new"))).toBe(false);
+    expect(readdirSync(join(cwd, "newer/anchors"))).toEqual([]);
   });
 
   test("that no trusted key signed", async () => {

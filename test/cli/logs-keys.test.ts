@@ -206,6 +206,10 @@ describe("logs rotate-key", () => {
       await run("logs rotate-key --store store --key next/audit.key --new-key old/audit.key"),
     ).toMatchObject({ code: 2 });
     expect(await run("logs rotate-key --store store --new-key next/audit.key")).toMatchObject({ code: 2 });
+    const same = await run("logs rotate-key --store store --key old/audit.key --new-key old/audit.key");
+    expect(same).toMatchObject({ code: 2 });
+    expect(same.stderr).toContain("the same keys");
+    expect(await run(rotate)).toMatchObject({ code: 0 });
   });
 
   test("a line that looks like a change of keys stops nobody", async () => {

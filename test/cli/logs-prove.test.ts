@@ -52,6 +52,19 @@ describe("logs prove and verify-proof", () => {
     expect(stdout).not.toContain("\u001b");
   });
 
+  test("--out: replaces no file, and nothing of the store", async () => {
+    const cwd = workplace();
+    const inside = await prove(cwd, "--record", "1:3", "--out", "log/fleetsec/batch/001.jsonl");
+    expect(inside).toMatchObject({ code: 2 });
+    expect(inside.stderr).toContain("--out lies within the store");
+    expect(readFileSync(join(cwd, "log/fleetsec/batch/001.jsonl"))).toEqual(
+      model.get("fleetsec/batch/001.jsonl"),
+    );
+    const outside = ["--record", "1:3", "--out", "proof"];
+    expect(await prove(cwd, ...outside)).toMatchObject({ code: 0 });
+    expect(await prove(cwd, ...outside)).toMatchObject({ code: 2 });
+  });
+
   test("--request-id: one record, or each of several into a directory", async () => {
     const cwd = workplace();
     const id = eventOf(9)["request_id"] as string;

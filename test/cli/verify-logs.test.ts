@@ -1,9 +1,11 @@
 import {
   cpSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   writeFileSync,
   symlinkSync,
 } from "node:fs";
@@ -196,6 +198,48 @@ describe("flags", () => {
       expect((await run("log", "--trust", "log.pub", "--anchor", anchor)).code).toBe(2);
     },
   );
+
+  test.each<[string, (cwd: string) => void]>([
+    ["a symlink", (cwd) => symlinkSync("../log/checkpoint", join(cwd, "kept/x"))],
+    [
+      "a symlink to a symlink",
+      (cwd) => {
+        symlinkSync("log", join(cwd, "other"));
+        symlinkSync("../other/checkpoint", join(cwd, "kept/x"));
+      },
+    ],
+    ["a hard link", (cwd) => linkSync(join(cwd, "log/checkpoint"), join(cwd, "kept/x"))],
+    ["the store itself", (cwd) => renameSync(join(cwd, "log"), join(cwd, "kept/log"))],
+  ])("--anchor: a directory does not take it from the store by %s", async (_what, make) => {
+    const { run, cwd } = workplace();
+    mkdirSync(join(cwd, "kept"));
+    cpSync(join(cwd, "log/checkpoint"), join(cwd, "copy"));
+    symlinkSync("../copy", join(cwd, "kept/copy"));
+    expect((await run("log", "--trust", "log.pub", "--anchor", "kept")).code).toBe(0);
+    make(cwd);
+    const store = existsSync(join(cwd, "log")) ? "log" : "kept/log";
+    const { code, stderr } = await run(store, "--trust", "log.pub", "--anchor", "kept");
+    expect(code).toBe(2);
+    expect(stderr).toContain("lies within the store that it is to anchor");
+  });
+
+  test.each([
+    ["--report", "json=log/checkpoint"],
+    ["--report", "json=link"],
+    ["--state", "log/state/new"],
+  ])("%s %s: nothing is written into the store", async (...flags) => {
+    const { run, cwd } = workplace();
+    symlinkSync("log/new", join(cwd, "link"));
+    const before = readdirSync(join(cwd, "log"), { recursive: true });
+    const { code, stderr } = await run("log", "--trust", "log.pub", "--allow-unanchored", ...flags);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${flags[0]} lies within the store`);
+    expect(readdirSync(join(cwd, "log"), { recursive: true })).toEqual(before);
+    expect(readFileSync(join(cwd, "log/checkpoint"))).toEqual(model.get("checkpoint"));
+    const elsewhere = flags.map((flag) => flag.replace(/log\/|link/, "out-"));
+    mkdirSync(join(cwd, "out-state"));
+    expect((await run("log", "--trust", "log.pub", "--allow-unanchored", ...elsewhere)).code).toBe(0);
+  });
 
   test("--anchor: a directory, and several", async () => {
     const { run, cwd } = workplace();

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { durationFlag } from "../../duration.ts";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
+import { checkpointName } from "../../logs/anchor/name.ts";
 import { openPlace } from "../../logs/anchor/open.ts";
 import { type PlaceOutcome, publishCheckpoint, readNewest } from "../../logs/anchor/publish.ts";
 import type { AnchorPlace } from "../../logs/anchor/place.ts";
@@ -40,6 +42,11 @@ export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
   const store = await storeDirectory(cli, flags.store);
   for (const source of sources) refuseInside(platform.files, { directory: store }, source);
   const checkpoint = readNewest(platform.files, store, await trustFlag(cli, flags.trust));
+  for (const source of sources) {
+    if (source.kind !== "path") continue;
+    const path = join(source.path, checkpointName(checkpoint));
+    refuseInside(platform.files, { directory: store }, { ...source, path });
+  }
   const places: Pick<AnchorPlace, "source" | "publish">[] = [];
   for (const source of sources) places.push(await openPlace(source, platform, retention));
   if (tsa !== undefined) places.push(tokenPlace(store, tsa, platform));

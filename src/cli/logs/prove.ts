@@ -13,6 +13,7 @@ import { storeReader } from "../../logs/verify/store.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
+import { refuseOutputsWithin } from "../verify-logs/within-store.ts";
 
 export interface ProveFlags {
   readonly store?: string;
@@ -34,7 +35,9 @@ export async function prove(cli: Cli, flags: ProveFlags): Promise<ExitCode> {
       hint: "fleetsec logs prove --record 41:17 --out record.tlog-proof",
     });
   }
-  const reader = storeReader(files, storeOf(cli, flags.store));
+  const store = storeOf(cli, flags.store);
+  refuseOutputsWithin(cli, store, [["--out", flags.out]]);
+  const reader = storeReader(files, store);
   const log = openLog(reader, paceOf(clock, signal), sizeFlag(flags.size, "--size"));
   if (flags.from !== undefined) {
     return writeOne(cli, flags.out, proveConsistency(log, sizeFlag(flags.from, "--from") ?? 0), log);
@@ -70,11 +73,14 @@ async function writeAll(
       hint: "name a directory that is there with --out, for a proof of each",
     });
   }
+  const pathOf = ({ seq, line }: RecordPlace) => join(resolve(cwd, out), `${seq}-${line}.tlog-proof`);
+  const taken = places.map(pathOf).find((path) => files.kind(path) !== undefined);
+  if (taken !== undefined) throw new FleetsecError("exists", `${taken} exists already`);
   const written: { readonly path: string; readonly bytes: number }[] = [];
   for (const place of places) {
-    const path = join(resolve(cwd, out), `${place.seq}-${place.line}.tlog-proof`);
+    const path = pathOf(place);
     const proof = await proveRecord(log, place);
-    files.write(path, proof, { mode: 0o640 });
+    files.write(path, proof, { mode: 0o640, exclusive: true });
     written.push({ path, bytes: proof.length });
   }
   return report(cli, log, written);
@@ -88,7 +94,7 @@ function writeOne(cli: Cli, out: string | undefined, proof: Buffer, log: Provabl
     return 0;
   }
   const path = resolve(cwd, out);
-  files.write(path, proof, { mode: 0o640 });
+  files.write(path, proof, { mode: 0o640, exclusive: true });
   return report(cli, log, [{ path, bytes: proof.length }]);
 }
 

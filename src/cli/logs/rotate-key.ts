@@ -1,4 +1,4 @@
-import type { ExitCode } from "../../errors.ts";
+import { type ExitCode, FleetsecError } from "../../errors.ts";
 import { rotateKey as changeKey, type RotateKeyResult } from "../../logs/sign/rotate-key.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
@@ -18,6 +18,13 @@ export async function rotateKey(cli: Cli, flags: RotateKeyFlags): Promise<ExitCo
     [...previous, ...next.filter(({ key }) => !previous.some((other) => other.key.keyId === key.keyId))],
     "--new-key",
   );
+  const before = new Set(previous.map(({ key }) => key.keyId));
+  const after = new Set(next.map(({ key }) => key.keyId));
+  if (before.size === after.size && [...after].every((id) => before.has(id))) {
+    throw new FleetsecError("usage", "--key and --new-key name the same keys", {
+      hint: "make a new one with fleetsec logs keygen",
+    });
+  }
   const result = await changeKey({ store: storeOf(cli, flags.store), previous, next }, cli.platform);
   cli.output.result({ schema: "fleetsec.logs-rotate-key/v1", ...result }, () => textOf(result));
   return 0;

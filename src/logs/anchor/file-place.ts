@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import type { Files } from "../../platform/files.ts";
+import type { FileKind, Files } from "../../platform/files.ts";
 import { MAX_NOTE_SIZE } from "../note.ts";
 import { checkpointName } from "./name.ts";
 import { isPresent } from "./conflict.ts";
@@ -40,23 +40,27 @@ export function filePlace(files: Files, source: string, path: string): AnchorPla
 interface AnchorFile {
   readonly source: string;
   readonly path: string;
+  /** Without following a symlink. */
+  readonly kind: FileKind | undefined;
 }
 
-function* filesAt(files: Files, source: string, path: string): Generator<AnchorFile> {
+/** The files that an anchor is read from. @throws FleetsecError `input` for more than MAX_ANCHORS */
+export function* filesAt(files: Files, source: string, path: string): Generator<AnchorFile> {
   let count = 0;
-  const below = function* (at: AnchorFile): Generator<AnchorFile> {
+  const below = function* (at: Pick<AnchorFile, "source" | "path">): Generator<AnchorFile> {
     for (const { name, kind } of files.entries(at.path)) {
       count += 1;
       if (count > MAX_ANCHORS) {
         throw new FleetsecError("input", `the anchor ${source} holds more than ${MAX_ANCHORS} files`);
       }
-      const next = { source: join(at.source, name), path: join(at.path, name) };
+      const next = { source: join(at.source, name), path: join(at.path, name), kind };
       // a directory that git or a person keeps has hidden files of its own
       if (name.startsWith(".")) continue;
       if (kind === "directory") yield* below(next);
       else yield next;
     }
   };
-  if (files.kind(path) === "directory") yield* below({ source, path });
-  else yield { source, path };
+  const kind = files.kind(path);
+  if (kind === "directory") yield* below({ source, path });
+  else yield { source, path, kind };
 }
