@@ -46,8 +46,10 @@ describeWithEngines(["go"], "Go's note and tlog", ({ go }) => {
 
   describe("proofs", () => {
     const checker = join(directory, "proofverify");
-    const prove = (...flags: string[]) =>
-      runCli(["logs", "prove", "--store", "store", "--out", "proof", ...flags], { cwd: directory });
+    const prove = (...flags: string[]) => {
+      rmSync(join(directory, "proof"), { force: true });
+      return runCli(["logs", "prove", "--store", "store", "--out", "proof", ...flags], { cwd: directory });
+    };
     const check = (...files: string[]) => {
       const argv = [key, ...files.map((file) => join(directory, file))];
       const { status, stdout, stderr } = spawnSync(checker, argv, { encoding: "utf8" });
