@@ -83,28 +83,49 @@ const MAX_FINDINGS = 10_000;
 
 export interface Findings {
   add(finding: Finding): void;
-  /** In the order of the codes, then of place. */
+  /** In the order of the codes, then of place: the first 10,000 of them, whenever they were added. */
   list(): Finding[];
   /** How many there were of each code, those not kept included. */
   counts(): Partial<Record<FindingCode, number>>;
-  /** How many were counted only. */
-  omitted(): number;
 }
 
 export function collectFindings(): Findings {
-  const kept: Finding[] = [];
+  let kept: Finding[] = [];
   const counts: Partial<Record<FindingCode, number>> = {};
-  let omitted = 0;
   return {
     add(finding) {
       counts[finding.code] = (counts[finding.code] ?? 0) + 1;
-      if (kept.length < MAX_FINDINGS) kept.push(finding);
-      else omitted += 1;
+      kept.push(finding);
+      if (kept.length >= 2 * MAX_FINDINGS) kept = firstOf(kept);
     },
-    list: () => kept.toSorted(byPlace),
+    list: () => firstOf(kept),
     counts: () => counts,
-    omitted: () => omitted,
   };
+}
+
+function firstOf(findings: readonly Finding[]): Finding[] {
+  return findings.toSorted(byPlace).slice(0, MAX_FINDINGS);
+}
+
+interface Found {
+  readonly findings: readonly Finding[];
+  readonly counts: Readonly<Partial<Record<FindingCode, number>>>;
+}
+
+/** What several collectors found, as if one had: where two stand at one place, the earlier list is first. */
+export function joinFindings(lists: readonly Found[]): Found & {
+  /** How many were counted only. */
+  readonly omitted: number;
+} {
+  const findings = firstOf(lists.flatMap((one) => one.findings));
+  const counts: Partial<Record<FindingCode, number>> = {};
+  let total = 0;
+  for (const code of FINDING_CODES) {
+    const sum = lists.reduce((all, one) => all + (one.counts[code] ?? 0), 0);
+    if (sum > 0) counts[code] = sum;
+    total += sum;
+  }
+  return { findings, counts, omitted: total - findings.length };
 }
 
 function byPlace(a: Finding, b: Finding): number {

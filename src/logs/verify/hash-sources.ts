@@ -5,20 +5,26 @@ import { buildUpwards, emptyHashTree, type HashTree, setHash } from "./hash-tree
 import type { Inventory } from "./inventory.ts";
 import type { Pace } from "./pace.ts";
 import type { StoreReader } from "./store.ts";
+import type { BatchRange } from "./verification.ts";
 
 /** What the entry bundles say the tree is. */
 export interface BundleHashes {
   readonly tree: HashTree;
-  /** Records in all batches, and their bytes, by the leaves. */
+  /** Records in all batches, by the leaves. */
   readonly records: number;
+  /** Bytes of the batches that are to be read, by the leaves. */
   readonly bytes: number;
 }
 
-/** The hashes of the leaves in the store's bundles, and of the levels above them. */
+/**
+ * The hashes of the leaves in the store's bundles, and of the levels above them.
+ * @param range the batches that are to be read
+ */
 export async function hashesFromBundles(
   reader: StoreReader,
   inventory: Inventory,
   size: number,
+  range: BatchRange,
   pace: Pace,
 ): Promise<BundleHashes> {
   const tree = emptyHashTree();
@@ -28,10 +34,11 @@ export async function hashesFromBundles(
     const file = bundleFileOf(inventory, index, size);
     const entries = file === undefined ? [] : (readBundle(reader, file.path)?.entries ?? []);
     for (const [slot, entry] of entries.slice(0, tileWidth(0, index, size)).entries()) {
-      setHash(tree, 0, index * TILE_WIDTH + slot, leafHash(entry));
+      const seq = index * TILE_WIDTH + slot;
+      setHash(tree, 0, seq, leafHash(entry));
       const said = leafIn(entry);
       records += said?.records ?? 0;
-      bytes += said?.bytes ?? 0;
+      if (range.from <= seq && seq < range.to) bytes += said?.bytes ?? 0;
     }
   }
   buildUpwards(tree);

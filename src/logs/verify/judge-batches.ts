@@ -15,11 +15,16 @@ import type { Pace } from "./pace.ts";
 import { hashOfFile, readRecords } from "./read-records.ts";
 import type { StoreReader } from "./store.ts";
 import { collectTimeline, type Timeline } from "./timeline.ts";
-import type { VerifyRequest } from "./verification.ts";
+import type { BatchRange, VerifyRequest } from "./verification.ts";
 
 export interface BatchesSource {
-  readonly request: Pick<VerifyRequest, "since" | "until" | "maxAge">;
+  readonly request: Pick<VerifyRequest, "range" | "since" | "until" | "maxAge">;
   readonly reader: StoreReader;
+  /** The batches to read; the leaves are all judged. */
+  readonly range: BatchRange;
+  /** What is said of the bytes of those batches, and the reader of these. */
+  readonly batchFindings: Findings;
+  readonly batchReader: StoreReader;
   readonly inventory: Inventory;
   readonly size: number;
   readonly proved: HashTree;
@@ -53,7 +58,12 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
   const chain = judgeChain(source.findings, source.request.maxAge);
   const checked = { batches: 0, records: 0, bytes: 0, skipped: 0 };
   const present = new Set(source.inventory.batches);
-  const batchesOf = lookUpBatches(source);
+  const batchSource = {
+    reader: source.batchReader,
+    findings: source.batchFindings,
+    pace: source.pace,
+    batchesOf: lookUpBatches(source),
+  };
   const timeline = collectTimeline(source.size);
   let done = 0;
   const underway: {
@@ -67,7 +77,7 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
     const { leaf, digest, proved } = oldest;
     source.progress(done);
     done += leaf.bytes;
-    const { intact } = await judgeBatch({ ...source, batchesOf }, leaf, await digest);
+    const { intact } = await judgeBatch(batchSource, leaf, await digest);
     if (!intact) return;
     if (proved) source.onIntact?.(leaf);
     checked.batches += 1;
@@ -76,10 +86,10 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
   };
   for await (const leaf of judgeLeaves(source)) {
     const said = chain.next(leaf);
-    const skipped = said !== undefined && !isWithin(said, source.request);
+    const skipped = said !== undefined && !isAsked(leaf.seq, said, source.request);
     const isThere = present.has(leaf.seq);
     timeline.add(leaf.seq, said, isThere ? (skipped ? "skipped" : "present") : "missing");
-    if (!isThere) continue;
+    if (!isThere || !isIn(source.range, leaf.seq)) continue;
     if (skipped) {
       checked.skipped += 1;
       continue;
@@ -108,8 +118,17 @@ export async function judgeRecords(source: BatchesSource): Promise<BatchTotals> 
   return { checked, newest: undefined, timeline: collectTimeline(0).timeline() };
 }
 
-function isWithin({ from, to }: BatchLeaf, { since, until }: BatchesSource["request"]): boolean {
+function isAsked(
+  seq: number,
+  { from, to }: BatchLeaf,
+  { range, since, until }: BatchesSource["request"],
+): boolean {
+  if (range !== undefined && !isIn(range, seq)) return false;
   return (since === undefined || to >= since) && (until === undefined || from <= until);
+}
+
+function isIn({ from, to }: BatchRange, seq: number): boolean {
+  return from <= seq && seq < to;
 }
 
 /** Batches and sidecars that are missing, and those that no leaf stands for. */
@@ -151,7 +170,7 @@ function reportFiles({ inventory, size, findings }: BatchesSource): void {
  * has the signed hash, the batch is intact and only the leaf was altered.
  */
 async function rebuildLeaf(
-  { reader, pace }: BatchesSource,
+  { batchReader: reader, pace }: BatchesSource,
   { seq, signed }: StoredLeaf,
   said: BatchLeaf | undefined,
 ): Promise<BatchLeaf | undefined> {

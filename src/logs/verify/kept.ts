@@ -8,6 +8,7 @@ import { MAX_NOTE_SIZE } from "../note.ts";
 import { getHash, type HashTree } from "./hash-tree.ts";
 import { openCheckpoint, type SignedCheckpoint } from "./signed-checkpoint.ts";
 import type { Trust } from "./trust.ts";
+import type { BatchRange } from "./verification.ts";
 
 /**
  * The auditor's memory: per origin the last checkpoint that was verified, as ssh keeps known hosts.
@@ -68,14 +69,14 @@ function readLeaves(
   return leaves.length === size * HASH_SIZE && rootOf(leaves).equals(root) ? leaves : undefined;
 }
 
-/** The leaf hashes to be kept with a checkpoint, where they are not too many. */
-export function keptLeavesOf(tree: HashTree, size: number): Buffer | undefined {
+/** The hashes of some leaves of a tree, to be kept with its checkpoint, where they are not too many. */
+export function keptLeavesOf(tree: HashTree, size: number, { from, to }: BatchRange): Buffer | undefined {
   if (size > MAX_KEPT_LEAVES) return undefined;
-  const leaves = Buffer.alloc(size * HASH_SIZE);
-  for (let i = 0; i < size; i++) {
+  const leaves = Buffer.alloc((to - from) * HASH_SIZE);
+  for (let i = from; i < to; i++) {
     const hash = getHash(tree, 0, i);
     if (hash === undefined) return undefined;
-    leaves.set(hash, i * HASH_SIZE);
+    leaves.set(hash, (i - from) * HASH_SIZE);
   }
   return leaves;
 }

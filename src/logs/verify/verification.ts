@@ -5,6 +5,12 @@ import type { SignatureType } from "../verifier-key.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Trust } from "./trust.ts";
 
+/** Batches from one on to before another, which may be Infinity. */
+export interface BatchRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What is asked of a verification. Paths are absolute, times in seconds since the epoch. */
 export interface VerifyRequest {
   readonly store: string;
@@ -21,6 +27,8 @@ export interface VerifyRequest {
   readonly timestampAuthorities?: readonly Certificate[] | undefined;
   /** Where the auditor's checkpoints are kept. */
   readonly state: string;
+  /** Only batches in this range have their records read; undefined for all. */
+  readonly range?: BatchRange | undefined;
   /** Only batches that were open within these times have their records read. */
   readonly since: number | undefined;
   readonly until: number | undefined;
@@ -64,7 +72,7 @@ export interface Verification {
     readonly batches: number;
     readonly records: number;
     readonly bytes: number;
-    /** Batches outside the time window, whose records were not read. */
+    /** Batches outside the window that was asked for, whose records were not read. */
     readonly skipped: number;
     /** Whether the trees over the records and the sidecars were recomputed. */
     readonly deep: boolean;

@@ -1,0 +1,323 @@
+import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
+import type { Clock } from "../../platform/platform.ts";
+import type { Threads } from "../../platform/threads.ts";
+import type { BatchLeaf } from "../leaf.ts";
+import type { Anchor } from "./anchors.ts";
+import { type ChosenTree, chooseTree } from "./choose-tree.ts";
+import { type BatchDigest, batchDigester, type DigestBatch, type DigestTask } from "./digest-batch.ts";
+import type { Examination, Unread, WholeFacts } from "./examination.ts";
+import { collectFindings, type Findings } from "./finding.ts";
+import { hashesFromBundles, hashesFromTiles } from "./hash-sources.ts";
+import { emptyHashTree, type HashTree } from "./hash-tree.ts";
+import { type History, readHistory } from "./history.ts";
+import { type Inventory, takeInventory } from "./inventory.ts";
+import { type BatchTotals, judgeBatches, judgeRecords } from "./judge-batches.ts";
+import { judgeHistory } from "./judge-history.ts";
+import { judgeRotations } from "./judge-rotations.ts";
+import { judgeTiles } from "./judge-tiles.ts";
+import { judgeTokens } from "./judge-tokens.ts";
+import { type Kept, keptLeavesOf, readKept } from "./kept.ts";
+import { type Pace, paceOf } from "./pace.ts";
+import { type Part, rangeOf } from "./part.ts";
+import { type Proof, proveHashes } from "./prove.ts";
+import { type StoreReader, storeReader } from "./store.ts";
+import type { BatchRange, VerifyRequest } from "./verification.ts";
+
+export interface ExamineParts {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly threads: Threads;
+  /** Told now and then how many bytes of batches are done, and how many there are. */
+  readonly progress: (done: number, total: number) => void;
+  /** Told of each batch that is verified: its bytes up to a signed root. */
+  readonly onIntact?: (leaf: BatchLeaf) => void;
+}
+
+/** What was found, and what conclusions are drawn with. */
+export interface Examined {
+  readonly examination: Examination;
+  /** The checkpoints that were verified on the way. */
+  readonly history: Pick<History, "current" | "cosigned">;
+  /** What the auditor kept of an earlier verification, which the store was held to. */
+  readonly kept: Kept | undefined;
+}
+
+/**
+ * Looks at all there is in a store, and of the batches at those of one part, or at all.
+ * @throws FleetsecError where the store or the state cannot be read at all
+ */
+export async function examine(
+  request: VerifyRequest,
+  part: Part | undefined,
+  parts: ExamineParts,
+): Promise<Examined> {
+  const findings = collectFindings();
+  for (const finding of request.anchorFindings ?? []) findings.add(finding);
+  const reader = storeReader(parts.files, request.store);
+  const pace = paceOf(parts.clock, parts.signal);
+  const ours = request.leaves === "batches";
+  const inventory = await takeInventory(parts.files, request.store, ours, findings, pace);
+  if (isEmpty(inventory)) return examineNothing(request, parts, findings);
+  const history = await readHistory(reader, inventory, request.trust, ours, findings, pace);
+  const origin = history.origin ?? soleOrigin(request);
+  const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
+  const anchors = [...(kept === undefined ? [] : [anchorOf(kept)]), ...anchorsOf(request, origin)];
+  const chosen = chooseTree(inventory, history, anchors, findings);
+  const range = rangeOf(part, chosen.size);
+  const context = {
+    request,
+    parts,
+    findings,
+    reader,
+    pace,
+    inventory,
+    history,
+    kept,
+    anchors,
+    chosen,
+    range,
+  };
+  return { examination: await look(context), history, kept };
+}
+
+interface Context {
+  readonly request: VerifyRequest;
+  readonly parts: ExamineParts;
+  readonly findings: Findings;
+  readonly reader: StoreReader;
+  readonly pace: Pace;
+  readonly inventory: Inventory;
+  readonly history: History;
+  readonly kept: Kept | undefined;
+  readonly anchors: readonly Anchor[];
+  readonly chosen: ChosenTree;
+  readonly range: BatchRange;
+}
+
+async function look(context: Context): Promise<Examination> {
+  const { request, parts, findings, reader, pace, inventory, history, kept, anchors, chosen, range } =
+    context;
+  const { size } = chosen;
+  const ours = request.leaves === "batches";
+  // where a checkpoint is not to be believed, that is the finding
+  const unread = !ours && inventory.checkpoint && history.current === undefined;
+  if (size === 0 && !unread) findings.add({ code: "LOG_EMPTY", detail: "the log has no batch" });
+  const bundles = await hashesFromBundles(reader, inventory, size, range, pace);
+  const { proof, root } = await prove(context, bundles.tree);
+  const established = proof?.established;
+  const reference = proof?.established === true ? proof.proved : bundles.tree;
+  const proved = proof?.proved ?? emptyHashTree();
+  await judgeTiles({ reader, inventory, size, ours, proved, bundles: bundles.tree, findings, pace });
+  const held = judgeHistory({
+    reader,
+    history,
+    anchors,
+    keptLeaves: kept?.leaves,
+    size,
+    tree: reference,
+    established,
+    findings,
+  });
+  if (ours) judgeRotations({ reader, history, trust: request.trust, size, findings });
+  const deep = bundles.records <= request.deepUpTo;
+  const batchReader = storeReader(parts.files, request.store);
+  const batchFindings = collectFindings();
+  const totals = await readBatches(context, {
+    batchReader,
+    batchFindings,
+    proved,
+    deep,
+    bytes: bundles.bytes,
+  });
+  const tokens = await judgeTokens({
+    reader,
+    inventory,
+    history,
+    authorities: request.timestampAuthorities,
+    size,
+    established,
+    findings,
+    pace,
+  });
+  const { origin } = history;
+  return {
+    range,
+    whole: {
+      log: origin === undefined || root === undefined ? undefined : { origin, size, root },
+      size,
+      established,
+      deep,
+      newest: totals.newest,
+      anchors: largestOf(held),
+      tokens: tokens.anchors,
+      unestablished: tokens.unestablished,
+      timeline: totals.timeline,
+      findings: findings.list(),
+      counts: findings.counts(),
+    },
+    batches: { ...totals.checked, findings: batchFindings.list(), counts: batchFindings.counts() },
+    leaves: keptLeavesOf(reference, size, range),
+    unread: unreadBy(reader, batchReader),
+  };
+}
+
+interface BatchSettings {
+  readonly batchReader: StoreReader;
+  readonly batchFindings: Findings;
+  readonly proved: HashTree;
+  readonly deep: boolean;
+  /** Of all batches that are to be read. */
+  readonly bytes: number;
+}
+
+async function readBatches(context: Context, settings: BatchSettings): Promise<BatchTotals> {
+  const { request, parts, findings, reader, pace, inventory, chosen, range } = context;
+  const { digest, abreast, close } = digesting(context, settings.batchReader, settings.bytes);
+  const source = {
+    request,
+    reader,
+    inventory,
+    size: chosen.size,
+    range,
+    findings,
+    pace,
+    ...settings,
+    digest,
+    abreast,
+    progress: (done: number) => parts.progress(done, settings.bytes),
+    onIntact: parts.onIntact,
+  };
+  try {
+    return await (request.leaves === "batches" ? judgeBatches(source) : judgeRecords(source));
+  } finally {
+    await close();
+  }
+}
+
+/** How batches are digested, and how many at once: on other threads where that is faster. */
+function digesting({ request, parts, pace }: Context, reader: StoreReader, bytes: number) {
+  const { count, from } = request.threads;
+  const here = batchDigester(reader, pace);
+  if (count < 2 || bytes < from) return { digest: here, abreast: 1, close: () => Promise.resolve() };
+  const pool = parts.threads.pool("digest-batch", count);
+  const digest: DigestBatch = async (question) => {
+    const task: DigestTask = { store: request.store, question };
+    const answer = (await pool.run(task)) as BatchDigest | undefined;
+    // what a thread cannot read is asked for again here: this reader remembers why
+    return answer ?? here(question);
+  };
+  return { digest, abreast: 2 * count, close: () => pool.close() };
+}
+
+function isEmpty({
+  checkpoint,
+  checkpoints,
+  tiles,
+  bundles,
+  batches,
+  sidecars,
+  irregular,
+}: Inventory): boolean {
+  const numbers = checkpoints.length + tiles.size + bundles.full.size + bundles.partial.size;
+  return !checkpoint && numbers + batches.length + sidecars.length + irregular.size === 0;
+}
+
+/** A store without a file of the format. An empty log is never intact. */
+function examineNothing(request: VerifyRequest, { files }: ExamineParts, findings: Findings): Examined {
+  findings.add({ code: "LOG_EMPTY", detail: "the store holds nothing of a log" });
+  const origin = soleOrigin(request);
+  const kept = origin === undefined ? undefined : readKept(files, request.state, origin, request.trust);
+  const anchored = [...(kept === undefined ? [] : [kept.checkpoint]), ...anchorsOf(request, origin)];
+  const to = anchored.reduce((most, { size }) => Math.max(most, size), 0);
+  if (to > 0) {
+    findings.add({
+      code: "TAIL_TRUNCATED",
+      seq: 0,
+      from: 0,
+      to,
+      detail: `leaves 0 to ${to - 1} are gone; the log signed them`,
+    });
+  }
+  const whole: WholeFacts = {
+    log: undefined,
+    size: 0,
+    established: undefined,
+    deep: true,
+    newest: undefined,
+    anchors: [],
+    tokens: [],
+    unestablished: [],
+    timeline: { spans: [], pauses: [] },
+    findings: findings.list(),
+    counts: findings.counts(),
+  };
+  const examination: Examination = {
+    range: { from: 0, to: 0 },
+    whole,
+    batches: { batches: 0, records: 0, bytes: 0, skipped: 0, findings: [], counts: {} },
+    leaves: undefined,
+    unread: { files: [], more: 0 },
+  };
+  return { examination, history: { current: undefined, cosigned: undefined }, kept };
+}
+
+/** The log that the trust file names, where it names one only. */
+function soleOrigin({ trust }: VerifyRequest): string | undefined {
+  const names = new Set(trust.logs.map(({ name }) => name));
+  return names.size === 1 ? [...names][0] : undefined;
+}
+
+function anchorOf({ checkpoint, path }: Kept): Anchor {
+  const { origin, size, root, note } = checkpoint;
+  return { kind: "kept", source: path, origin, size, root, note: () => note };
+}
+
+function anchorsOf({ anchors }: VerifyRequest, origin: string | undefined): readonly Anchor[] {
+  const own = anchors.filter((anchor) => anchor.origin === origin);
+  if (own.length > 0 || anchors.length === 0) return own;
+  throw new FleetsecError("input", "none of the anchors is a checkpoint of this log", {
+    hint: "name a checkpoint of the log that is verified",
+  });
+}
+
+/** The hashes that a signed root proves. Tiles are asked only where the bundles do not make the root. */
+async function prove(
+  { reader, inventory, chosen, pace }: Context,
+  bundles: HashTree,
+): Promise<{ readonly proof?: Proof; readonly root?: Uint8Array }> {
+  const { size, roots } = chosen;
+  for (const root of roots) {
+    const proof = proveHashes(root, size, [bundles]);
+    if (proof.established) return { proof, root };
+  }
+  const [root] = roots;
+  if (root === undefined) return {};
+  const tiles = await hashesFromTiles(reader, inventory, size, false, pace);
+  const older = await hashesFromTiles(reader, inventory, size, true, pace);
+  for (const other of roots) {
+    const proof = proveHashes(other, size, [bundles, tiles, older]);
+    if (proof.established) return { proof, root: other };
+  }
+  return { proof: { established: false, proved: emptyHashTree() }, root };
+}
+
+/** The largest of the anchors that hold, of each kind. */
+function largestOf(held: readonly Anchor[]): WholeFacts["anchors"] {
+  return (["kept", "file"] as const).flatMap((kind) => {
+    const same = held.filter((anchor) => anchor.kind === kind);
+    if (same.length === 0) return [];
+    const { size, source } = same.reduce((most, anchor) => (anchor.size > most.size ? anchor : most));
+    return [{ kind, size, source }];
+  });
+}
+
+/** Unreadable files that are told one by one. */
+const MAX_UNREAD = 10_000;
+
+function unreadBy(...readers: readonly StoreReader[]): Unread {
+  const all = new Map(readers.flatMap(({ unreadable }) => [...unreadable]));
+  const files = [...all].slice(0, MAX_UNREAD).map(([path, why]) => ({ path, why }));
+  return { files, more: all.size - files.length };
+}
