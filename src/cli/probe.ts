@@ -38,6 +38,12 @@ export const define: Define = (command, bind) => {
     .option("--base-url <url>", "where that API is: https://HOST:PORT or h2://HOST:PORT")
     .option("--allow-unsafe-methods", "also ask with POST, PUT, PATCH and DELETE, which may change something")
     .option("--resolve <host:port:address>", "probe that address for a target (repeatable)", collect)
+    .option(
+      "--servername <[host:port:]name>",
+      "ask TLS for that name and hold the server to it, in place of the target's host (repeatable)",
+      collect,
+    )
+    .option("--sibling-port <[host:port:]port>", "probe that port of the host too (repeatable)", collect)
     .option("--canary <text>", "text that only an accepted client sees")
     .option("--timeout <seconds>", "longest wait for each step of a connection")
     .option("--concurrency <n>", "connections at one time (default: 8)")

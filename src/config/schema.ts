@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import { z } from "zod";
 import { certManager, issuerKinds, stepCa, vault } from "./issuers.ts";
 import { duration, name } from "./scalars.ts";
@@ -197,8 +197,29 @@ const policy = z.strictObject({
 
 const identityFiles = z.strictObject({ cert: z.string().min(1), key: z.string().min(1) });
 
+const host = z.strictObject({
+  addresses: z
+    .array(z.string().refine((text) => isIP(text) !== 0, "not an IP address"))
+    .max(64)
+    .default([])
+    .describe("probed in place of those that the name resolves to"),
+  server_name: dnsName
+    .refine((text) => isIP(text) === 0, "an address is no server name")
+    .optional()
+    .describe("what TLS asks for and the certificate must hold, in place of the host"),
+  sibling_ports: z
+    .array(z.int().min(1).max(65_535))
+    .max(64)
+    .default([])
+    .describe("other ports of the host, each probed like the target"),
+});
+
 const probe = z.strictObject({
   targets: z.array(z.string().min(1)).default([]),
+  hosts: z
+    .record(hostPort, host)
+    .default({})
+    .describe("what holds for all targets of a HOST:PORT, as their URLs name it"),
   openapi: z
     .array(z.strictObject({ file: z.string().min(1), base_url: z.string().min(1) }))
     .max(100)

@@ -1,5 +1,5 @@
 import type { Attack, Attempt } from "./attack.ts";
-import type { AttackResult, ControlResult, EndpointResult } from "./result.ts";
+import { type AttackResult, type ControlResult, type EndpointResult, NOT_SELECTED } from "./result.ts";
 import type { Round } from "./round.ts";
 import type { TriedAttack } from "./tried.ts";
 import { type Judgement, looksRefused } from "./verdict.ts";
@@ -7,7 +7,7 @@ import type { TlsVersion } from "./wire/versions.ts";
 
 /** What the rounds on one endpoint add up to. */
 export function conclude(
-  where: { readonly target: string; readonly address: string },
+  where: Pick<EndpointResult, "target" | "address" | "serverName" | "siblingOf">,
   selected: readonly Attack[],
   leftOut: readonly Attack[],
   rounds: readonly Round[],
@@ -15,7 +15,7 @@ export function conclude(
 ): EndpointResult {
   const attacks = [
     ...selected.flatMap((attack) => attack.versions.map((version) => resultOf(attack, version, rounds))),
-    ...leftOut.map((attack) => notRun(attack, null, "not selected")),
+    ...leftOut.map((attack) => notRun(attack, null, NOT_SELECTED)),
   ];
   const { verdict, reasons, doubts } = judgeEndpoint(selected, attacks, rounds, interrupted);
   return { ...where, verdict, reasons, doubts, control: rounds.flatMap(controlResult), attacks };

@@ -110,7 +110,7 @@ function tlsDial(
   const serverName = hello.serverName ?? serverNameOf(target);
   return {
     version,
-    host: target.host,
+    host: target.serverName ?? target.host,
     serverName,
     alpn: protocol.alpn,
     identity,
@@ -155,6 +155,6 @@ function waitFor(like: Trace | undefined, protocol: Protocol, timeout: number): 
 }
 
 /** RFC 6066 section 3 allows no addresses. */
-export function serverNameOf({ host }: Target): string {
-  return /^[\d.]+$|:/.test(host) ? "" : host;
+export function serverNameOf({ host, serverName = host }: Target): string {
+  return /^[\d.]+$|:/.test(serverName) ? "" : serverName;
 }

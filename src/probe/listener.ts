@@ -50,6 +50,22 @@ export async function tryListener(
   return [...tried, ...rest];
 }
 
+/**
+ * Tries a place without TLS whose TLS served no valid client: what acceptance looks like is known from
+ * the target that it is another port of.
+ * @param like a round there, with sound controls
+ */
+export async function tryWithoutTls(
+  trial: Trial,
+  { place, rounds, interrupted }: Tried,
+  like: Round,
+): Promise<Tried> {
+  const attacks = trial.attacks.filter(({ versions }) => versions.includes(null));
+  if (interrupted || attacks.length === 0) return { place, rounds, interrupted };
+  const plain = await plainRound({ ...trial, ...place, others: [] }, attacks, like);
+  return { place, rounds: [...rounds, plain], interrupted: !plain.complete };
+}
+
 async function tryPlace(
   { attacks, forgery, supplied, signal }: Trial,
   place: Place,

@@ -91,10 +91,10 @@ function missingShards(parts: readonly NamedResult[]): Shard[] {
   ];
 }
 
-/** A shard holds its own targets, all of them and no other. */
+/** A shard holds its own targets, with their sibling ports, all of them and no other. */
 function checkShard(name: string, endpoints: readonly EndpointResult[], shard: Shard): void {
   const own = new Set(partOf(shard.targets, shard));
-  const found = new Set(endpoints.map(({ target }) => target));
+  const found = new Set(endpoints.map(({ target, siblingOf = target }) => siblingOf));
   if (
     shard.index <= shard.count &&
     own.size === found.size &&

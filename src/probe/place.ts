@@ -69,7 +69,8 @@ export function byListener(places: readonly Place[]): [Place, ...Place[]][] {
   const listeners = new Map<string, [Place, ...Place[]]>();
   for (const place of places) {
     const { target, address, protocol } = place.endpoint;
-    const key = JSON.stringify([address, target.port, target.host, target.scheme, protocol.alpn]);
+    const { port, host, serverName, scheme } = target;
+    const key = JSON.stringify([address, port, host, serverName, scheme, protocol.alpn]);
     const known = listeners.get(key);
     if (known === undefined) listeners.set(key, [place]);
     else known.push(place);

@@ -30,10 +30,17 @@ export interface AttackResult {
   readonly tolerated?: { readonly expires: string; readonly reason: string };
 }
 
+/** Why an attack was not run that the user left out. */
+export const NOT_SELECTED = "not selected";
+
 /** One target at one of its addresses. */
 export interface EndpointResult {
   readonly target: string;
   readonly address: string;
+  /** The name that was asked for and that its certificate had to hold, where that is not the target's host. */
+  readonly serverName?: string;
+  /** The target that this is another port of. */
+  readonly siblingOf?: string;
   readonly verdict: Verdict;
   /** Why the verdict is not better, one sentence each. */
   readonly reasons: readonly string[];
@@ -43,10 +50,12 @@ export interface EndpointResult {
   readonly attacks: readonly AttackResult[];
 }
 
-/** An address that refuses TCP while another one of the same name answers. */
+/** Refuses TCP: an address, while another one of the same name answers, or a sibling port. */
 export interface UnreachableAddress {
   readonly target: string;
   readonly address: string;
+  /** The target that this is another port of. */
+  readonly siblingOf?: string;
   readonly reason: string;
 }
 

@@ -5,7 +5,7 @@ import { conclude } from "./conclude.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { limit, spaced } from "./limit.ts";
-import { type Tried, tryListener } from "./listener.ts";
+import { type Trial, type Tried, tryListener, tryWithoutTls } from "./listener.ts";
 import type { LeftOut } from "./openapi/operations.ts";
 import { byListener, type OnProgress, type Place, placesOf, type Reach, sessionsFrom } from "./place.ts";
 import type { EndpointResult, ProbeResult, UnreachableAddress, Verdict } from "./result.ts";
@@ -51,7 +51,8 @@ export async function probe(
       ),
     ),
   );
-  const byPlace = new Map(tried.flat().map((one) => [one.place, one]));
+  const complete = await withPlainSiblings(trial, tried.flat());
+  const byPlace = new Map(complete.map((one) => [one.place, one]));
   const found = request.targets.map((target, i) =>
     resultOf(
       request,
@@ -76,6 +77,20 @@ export async function probe(
   };
 }
 
+/** A sibling port without TLS may serve everybody what its target serves to valid clients. */
+async function withPlainSiblings(trial: Trial, tried: readonly Tried[]): Promise<Tried[]> {
+  const soundOf = ({ rounds }: Tried) => rounds.find(({ controls }) => controls.sound);
+  return Promise.all(
+    tried.map(async (one) => {
+      const { siblingOf } = one.place.endpoint.target;
+      if (siblingOf === undefined || refusesTcp(one) || soundOf(one) !== undefined) return one;
+      const mains = tried.filter(({ place }) => place.endpoint.target.url === siblingOf);
+      const like = mains.map(soundOf).find((round) => round !== undefined);
+      return like === undefined ? one : tryWithoutTls(trial, one, like);
+    }),
+  );
+}
+
 /** A listener as the others see it, by way of its first place. */
 function otherOf([place]: readonly [Place, ...Place[]]): Other {
   const { endpoint, meet } = place;
@@ -90,28 +105,32 @@ interface TargetResult {
 /** @param tried each address of the target's name */
 function resultOf(request: ProbeRequest, target: Target, tried: readonly Tried[]): TargetResult {
   const others = battery.filter(({ id }) => request.attacks.every((attack) => attack.id !== id));
+  const { siblingOf, serverName } = target;
+  const where = (address: string) => ({
+    target: target.url,
+    address,
+    ...(serverName === undefined ? {} : { serverName }),
+    ...(siblingOf === undefined ? {} : { siblingOf }),
+  });
   if (tried.length === 0) {
-    const nowhere = conclude({ target: target.url, address: target.host }, request.attacks, others, []);
+    const nowhere = conclude(where(target.host), request.attacks, others, []);
     const reasons = [`${target.host} does not resolve`];
     return { endpoints: [{ ...nowhere, reasons, doubts: reasons }], unreachable: [] };
   }
   const refusing = tried.filter(refusesTcp);
-  const isUnreachable = (one: Tried) => refusing.length < tried.length && refusing.includes(one);
+  // nobody was promised at a sibling port
+  const mayRefuse = siblingOf !== undefined || refusing.length < tried.length;
+  const isUnreachable = (one: Tried) => mayRefuse && refusing.includes(one);
   return {
     endpoints: tried
       .filter((one) => !isUnreachable(one))
       .map(({ place: { endpoint }, rounds, interrupted }) =>
-        conclude(
-          { target: target.url, address: endpoint.address },
-          request.attacks,
-          others,
-          rounds,
-          interrupted,
-        ),
+        conclude(where(endpoint.address), request.attacks, others, rounds, interrupted),
       ),
     unreachable: tried.filter(isUnreachable).map(({ place: { endpoint }, rounds }) => ({
       target: target.url,
       address: endpoint.address,
+      ...(siblingOf === undefined ? {} : { siblingOf }),
       reason: rounds[0]?.first?.trace.error ?? "",
     })),
   };

@@ -22,6 +22,10 @@ export interface Target {
   readonly fields: readonly (readonly [name: string, value: string])[];
   /** What an HTTP request carries. */
   readonly body: { readonly type: string; readonly bytes: Uint8Array } | undefined;
+  /** The name that TLS asks for and that the server's certificate must hold, where that is not the host. */
+  readonly serverName?: string;
+  /** The URL of the target that this is another port of. */
+  readonly siblingOf?: string;
   /** Who else is to be served, and who is not. */
   readonly expected?: readonly Expectation[];
 }
@@ -68,6 +72,14 @@ export function parseTarget(text: string): Target {
     fields: [],
     body: undefined,
   };
+}
+
+/** The same at another port of the host, which may serve whom the first one does not. */
+export function atPort(target: Target, port: number): Target {
+  const { url } = target;
+  // the port is the last part of the authority; a method may stand before the URL
+  const moved = url.replace(/(:\/\/(?:\[[^\]/?]*\]|[^:/?]*))(?::\d{1,5})?/, `$1:${port}`);
+  return { ...target, url: moved, port, siblingOf: url };
 }
 
 function pathOf(text: string, scheme: Scheme, path: string): string {

@@ -5,9 +5,11 @@ import {
   type ProbeResult,
   type Shard,
   standingOf,
+  type UnreachableAddress,
 } from "../probe/result.ts";
 import { probeBody } from "./html/probe.ts";
 import { probeDocument } from "./probe-document.ts";
+import { whereOf } from "./probe-where.ts";
 import type { Check, Outcome, Place, Report, Rule } from "./report.ts";
 
 export interface ProbeReportContext {
@@ -31,7 +33,10 @@ export function probeReport(
     document: probeDocument(result),
     rules: rulesOf(result),
     checks: [
-      ...result.endpoints.flatMap((endpoint) => endpointChecks(endpoint, placeOf?.(endpoint.target))),
+      ...result.endpoints.flatMap((endpoint) =>
+        endpointChecks(endpoint, placeOf?.(endpoint.siblingOf ?? endpoint.target)),
+      ),
+      ...result.unreachable.map(unreachableCheck),
       ...(result.leftOut ?? []).map(leftOutCheck),
       ...(result.interrupted ? [INTERRUPTED] : []),
       ...(result.endpoints.length === 0 ? [NOTHING] : []),
@@ -89,6 +94,17 @@ const NOTHING: Check = {
   key: ["nothing"],
 };
 
+function unreachableCheck(one: UnreachableAddress): Check {
+  const { target, address, reason } = one;
+  return {
+    ...INTERRUPTED,
+    outcome: "not-run",
+    subject: `${target} ${whereOf(one)}`,
+    evidence: `it refuses connections (${reason})`,
+    key: ["unreachable", target, address],
+  };
+}
+
 function leftOutCheck({ target, reason }: { readonly target: string; readonly reason: string }): Check {
   return { ...INTERRUPTED, outcome: "not-run", subject: target, evidence: reason, key: [target] };
 }
@@ -114,11 +130,11 @@ function rulesOf({ endpoints }: ProbeResult): Rule[] {
 }
 
 function endpointChecks(endpoint: EndpointResult, place: Place | undefined): Check[] {
-  const { target, address, verdict, control, attacks, doubts } = endpoint;
+  const { target, verdict, control, attacks, doubts } = endpoint;
   const check = (rule: string, tls: string | null, outcome: Outcome, evidence: string): Check => ({
     rule,
     outcome,
-    subject: `${target} at ${address}`,
+    subject: `${target} ${whereOf(endpoint)}`,
     variant: tls === null ? "" : `TLS ${tls}`,
     evidence,
     place: place ?? { path: target.replace(/^[A-Z]+ /, "") },

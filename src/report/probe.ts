@@ -2,12 +2,14 @@ import {
   type AttackResult,
   type EndpointResult,
   isBypass,
+  NOT_SELECTED,
   type ProbeResult,
   type Verdict,
 } from "../probe/result.ts";
 import { escapeText } from "./escape.ts";
 import { gatheredDoubts } from "./probe-doubts.ts";
 import { probeMatrix } from "./probe-matrix.ts";
+import { whereOf } from "./probe-where.ts";
 import type { Style } from "./style.ts";
 import { wrap } from "./wrap.ts";
 
@@ -26,7 +28,7 @@ export function probeText(result: ProbeResult, options: ProbeTextOptions): strin
 function endpointText(endpoint: EndpointResult, options: ProbeTextOptions): string {
   const { style, columns } = options;
   return [
-    style.strong(`${escapeText(endpoint.target)} at ${escapeText(endpoint.address)}`),
+    style.strong(hanging("", escapeText(`${endpoint.target} ${whereOf(endpoint)}`), columns)),
     probeMatrix(endpoint, options),
     ...findings(endpoint, options),
     ...doubtful(endpoint, options),
@@ -94,11 +96,17 @@ function notRun({ attacks }: EndpointResult, columns: number): string[] {
   return [
     "",
     ...groups.map(([reason, results]) => {
-      const ids = [...new Set(results.map(({ id }) => id))].join(", ");
-      return hanging("· ", `not run: ${ids}: ${escapeText(reason)}`, columns);
+      const ids = [...new Set(results.map(({ id }) => id))];
+      // whoever left so many out does not ask for their names
+      const isObvious = reason === NOT_SELECTED && ids.length > MAX_UNSELECTED;
+      const named = isObvious ? `${ids.length} attacks` : ids.join(", ");
+      return hanging("· ", `not run: ${named}: ${escapeText(reason)}`, columns);
     }),
   ];
 }
+
+/** Attacks that the user left out are named up to this number. */
+const MAX_UNSELECTED = 5;
 
 function verdictLine(endpoint: EndpointResult, { style, columns }: ProbeTextOptions): string {
   const { verdict, attacks } = endpoint;
@@ -137,12 +145,8 @@ function summaryText(
     coloured(verdict, `${summary[verdict]} ${verdict}`, style),
   );
   return [
-    ...unreachable.map(({ target, address, reason }) =>
-      hanging(
-        "· ",
-        `${escapeText(target)} refuses connections at ${escapeText(address)} (${escapeText(reason)})`,
-        columns,
-      ),
+    ...unreachable.map((one) =>
+      hanging("· ", escapeText(`${one.target} refuses connections ${whereOf(one)} (${one.reason})`), columns),
     ),
     ...leftOut.map(({ target, reason }) =>
       hanging("· ", `not probed: ${escapeText(target)}: ${escapeText(reason)}`, columns),

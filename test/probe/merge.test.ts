@@ -57,6 +57,20 @@ describe("joining results", () => {
     expect(standingOf(whole)).toBe("passed");
   });
 
+  test("a sibling port stays with its target", () => {
+    const [one, two] = shards(2);
+    if (one === undefined || two === undefined) throw new Error("too few");
+    const sibling = (siblingOf: string) => ({
+      ...one,
+      endpoints: [
+        ...one.endpoints,
+        { ...endpointResult([attackResult()], { target: "https://a.example:2/" }), siblingOf },
+      ],
+    });
+    expect(merge(sibling("https://a.example/"), two).summary.enforced).toBe(4);
+    expect(refusal(sibling("https://b.example/"), two)).toMatch(/does not hold/);
+  });
+
   test("a shard that is missing leaves it unestablished, and is named with its targets", () => {
     const [one, , three] = shards(3);
     if (one === undefined || three === undefined) throw new Error("too few");

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
-import { hostPort, parseTarget, type Target } from "../../src/probe/target.ts";
+import { atPort, hostPort, parseTarget, type Target } from "../../src/probe/target.ts";
 
 /** A usage error is an answer; anything else that is thrown is not. */
 function attempt(text: string): Target | undefined {
@@ -89,6 +89,17 @@ describe("a target", () => {
       );
     });
     expect(() => fc.assert(property)).not.toThrow();
+  });
+
+  test.each([
+    ["https://gateway.example:8443/a:1/b", "https://gateway.example:9443/a:1/b"],
+    ["https://gateway.example", "https://gateway.example:9443"],
+    ["https://gateway.example?x=:1", "https://gateway.example:9443?x=:1"],
+    ["HEAD h2://[::1]:8443/", "HEAD h2://[::1]:9443/"],
+    ["mqtts://[::1]", "mqtts://[::1]:9443"],
+  ])("%s at another port", (text, url) => {
+    const target = parseTarget(text);
+    expect(atPort(target, 9443)).toEqual({ ...parseTarget(url), siblingOf: text });
   });
 
   test("an IPv6 address stands in brackets", () => {

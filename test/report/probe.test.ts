@@ -1,6 +1,11 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
-import type { AttackResult, EndpointResult, ProbeResult } from "../../src/probe/result.ts";
+import {
+  type AttackResult,
+  type EndpointResult,
+  NOT_SELECTED,
+  type ProbeResult,
+} from "../../src/probe/result.ts";
 import { probeText } from "../../src/report/probe.ts";
 import { styleFor } from "../../src/report/style.ts";
 
@@ -52,6 +57,29 @@ describe("the terminal report", () => {
     for (const word of ["✓ refused", "✗ ACCEPTED", "– n/a", "? unclear", "· not run"])
       expect(text).toContain(word);
     expect(stripVTControlCharacters(probeText(result, { ...plain, style: styleFor(true) }))).toBe(text);
+  });
+
+  test.each([
+    [5, "· not run: left-0, left-1, left-2, left-3, left-4: not selected"],
+    [6, "· not run: 6 attacks: not selected"],
+  ])("of %i attacks that were left out it says what is worth reading", (count, line) => {
+    const left = Array.from({ length: count }, (_, i) =>
+      attack({ id: `left-${i}`, outcome: "not-run", evidence: NOT_SELECTED }),
+    );
+    const text = probeText(resultOf("enforced", [attack({}), ...left]), plain);
+    expect(text.split("\n")).toContain(line);
+  });
+
+  test("an endpoint says what it was called in TLS, and which port it is beside", () => {
+    const { endpoints, ...rest } = resultOf("enforced", [attack({})]);
+    const siblingOf = "https://gateway.example:8443/";
+    const named = endpoints.map((one) => ({ ...one, serverName: "fleet.internal", siblingOf }));
+    const unreachable = [{ target: "https://b.example/", address: "::1", siblingOf, reason: "ECONNREFUSED" }];
+    const text = probeText({ ...rest, endpoints: named, unreachable }, { ...plain, columns: 200 });
+    expect(text).toContain(
+      "https://gateway.example/ at 192.0.2.1 as fleet.internal, a sibling port of https://gateway.example:8443/",
+    );
+    expect(text).toContain("· https://b.example/ refuses connections at ::1, a sibling port of https://gate");
   });
 
   test.each([40, 80, 120])("no line is longer than %i columns", (columns) => {

@@ -16,6 +16,8 @@ export interface ProbeFlags extends PassphraseFlags, ReportFlags, BaselineFlags 
   readonly clientCaKey?: string | undefined;
   readonly identity?: readonly string[];
   readonly resolve?: readonly string[];
+  readonly servername?: readonly string[];
+  readonly siblingPort?: readonly string[];
   readonly openapi?: string;
   readonly baseUrl?: string;
   readonly allowUnsafeMethods?: true;

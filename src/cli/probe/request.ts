@@ -1,7 +1,5 @@
-import { isIP } from "node:net";
 import { FleetsecError } from "../../errors.ts";
 import type { LoadedConfig } from "../../config/load.ts";
-import type { Address } from "../../platform/network.ts";
 import type { Attack } from "../../probe/attack.ts";
 import { attackNamed, attacks as battery } from "../../probe/attacks.ts";
 import { partOf } from "../../probe/merge.ts";
@@ -13,6 +11,7 @@ import { type Expectation, parseTarget, type Target } from "../../probe/target.t
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
 import { type ProbeFlags, withConfigured } from "./flags.ts";
+import { placedTargets, withSiblings } from "./hosts.ts";
 import { identitiesFor } from "./identities.ts";
 import { openApiTargets } from "./openapi.ts";
 
@@ -36,17 +35,19 @@ export async function probeRequest(
   const { targets: fromSkip, ids: unwanted } = splitIds(flags.skip);
   const { targets: fromRequire, ids: required } = splitIds(flags.require);
   const named = [...args, ...fromAttack, ...fromSkip, ...fromRequire];
-  const { targets, leftOut } = targetsOf(cli, named, flags, project);
+  const { targets: listed, leftOut } = targetsOf(cli, named, flags, project);
+  const isConfigured = named.length === 0 && flags.openapi === undefined;
+  const placed = placedTargets(listed, flags, project, isConfigured);
   const attacks = requiring(selectAttacks(wanted, unwanted), [...(settings?.require ?? []), ...required]);
   const timeout = flags.timeout === undefined ? settings?.timeout : secondsOf(flags.timeout);
   const concurrency = flags.concurrency === undefined ? settings?.concurrency : countOf(flags.concurrency);
-  const shard = shardOf(flags.shard, targets);
+  const shard = shardOf(flags.shard, placed.targets);
+  const part = shard === undefined ? placed.targets : partOf(placed.targets, shard);
   const request = {
-    targets: shard === undefined ? targets : partOf(targets, shard),
+    ...withSiblings({ ...placed, targets: part }, flags, project),
     leftOut,
     attacks,
     ...(await identitiesFor(cli, withConfigured(flags, project))),
-    addresses: addressesOf(flags.resolve ?? []),
     canary: canaryOf(flags.canary) ?? settings?.canary,
     timeout: timeout === undefined ? undefined : timeout * 1000,
     concurrency: concurrency ?? DEFAULT_CONCURRENCY,
@@ -143,24 +144,6 @@ function requiring(selected: readonly Attack[], ids: readonly string[]): Attack[
   return selected.map((attack) =>
     attack.weight === "reported" && required.has(attack.id) ? { ...attack, weight: "required" } : attack,
   );
-}
-
-/** As curl writes it: HOST:PORT:ADDRESS, an IPv6 address with or without brackets. */
-function addressesOf(texts: readonly string[]): Map<string, Address[]> {
-  const addresses = new Map<string, Address[]>();
-  for (const text of texts) {
-    const [, host, address] =
-      /^([A-Za-z0-9._-]{1,253}:\d{1,5}):\[?([0-9A-Fa-f:.]{2,45})\]?$/.exec(text) ?? [];
-    const family = isIP(address ?? "");
-    if (host === undefined || address === undefined || family === 0) {
-      throw new FleetsecError("usage", `--resolve is not HOST:PORT:ADDRESS: ${text}`, {
-        hint: "write it as --resolve gateway.example:8443:127.0.0.1",
-      });
-    }
-    const key = host.toLowerCase();
-    addresses.set(key, [...(addresses.get(key) ?? []), { address, family: family === 6 ? 6 : 4 }]);
-  }
-  return addresses;
 }
 
 function secondsOf(text: string): number {

@@ -1,4 +1,5 @@
 import { type Attack, withHello } from "../attack.ts";
+import { serverNameOf } from "../endpoint.ts";
 import { hostPort } from "../target.ts";
 import { everyName } from "./fixes.ts";
 
@@ -16,15 +17,16 @@ export const sniHostMismatch = serverName({
   title: "no certificate, asking TLS for another target's name",
   reference: "RFC 6066 section 3, RFC 9110 section 7.4",
   meaning: "the name in the ClientHello decides on the certificate, the one in the request on the service",
-  async plan({ target, address, others }) {
+  async plan({ target, address, serverName: own, others }) {
     const neighbours = others.filter(
-      (other) =>
-        other.address === address && other.target.port === target.port && other.target.host !== target.host,
+      (other) => other.address === address && other.target.port === target.port,
     );
-    if (neighbours.length === 0) {
+    const names = [...new Set(neighbours.map((other) => serverNameOf(other.target)))].filter(
+      (name) => name !== own && name !== "",
+    );
+    if (names.length === 0) {
       return { outcome: "not-run", reason: "needs a target of another name at the same address and port" };
     }
-    const names = [...new Set(neighbours.map((other) => other.target.host))];
     return { attempts: names.map((name) => withHello({ serverName: name }, `as ${name}`)) };
   },
 });

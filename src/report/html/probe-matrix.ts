@@ -1,5 +1,6 @@
 import type { AttackResult, EndpointResult, Verdict } from "../../probe/result.ts";
 import { type Markup, markup } from "../markup.ts";
+import { whereOf } from "../probe-where.ts";
 import { chip } from "./parts.ts";
 
 /** Every endpoint with its verdict, and the way to its section. */
@@ -10,9 +11,9 @@ export function endpointList(endpoints: readonly EndpointResult[]): Markup {
 <tbody>
 ${endpoints.map(
   (
-    { target, address, verdict },
+    endpoint,
     i,
-  ) => markup`<tr><td><a href="#endpoint-${i + 1}">${i + 1}</a></td><td>${verdictChip(verdict)}</td><th scope="row"><span class="mono">${target}</span> <span class="soft">at ${address}</span></th></tr>
+  ) => markup`<tr><td><a href="#endpoint-${i + 1}">${i + 1}</a></td><td>${verdictChip(endpoint.verdict)}</td><th scope="row"><span class="mono">${endpoint.target}</span> <span class="soft">${whereOf(endpoint)}</span></th></tr>
 `,
 )}</tbody></table></div>
 `;

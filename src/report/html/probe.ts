@@ -8,6 +8,7 @@ import {
 } from "../../probe/result.ts";
 import { type Markup, markup } from "../markup.ts";
 import { gatheredDoubts } from "../probe-doubts.ts";
+import { whereOf } from "../probe-where.ts";
 import { chip, figures, fixList, referenceLink } from "./parts.ts";
 import { attackMatrix, endpointList, outcomeChip, verdictChip } from "./probe-matrix.ts";
 
@@ -30,11 +31,7 @@ export function probeBody(result: ProbeResult): Markup {
   }<h2>${endpoints.length === 1 ? "The endpoint" : "Endpoints"}</h2>
 <p class="soft">Open an attack for what was seen, what it means and what to change.</p>
 ${endpoints.map(endpointSection)}${unreachable.map(
-    ({
-      target,
-      address,
-      reason,
-    }) => markup`<p class="soft">${target} refuses connections at ${address} (${reason}).</p>
+    (one) => markup`<p class="soft">${one.target} refuses connections ${whereOf(one)} (${one.reason}).</p>
 `,
   )}${leftOut.map(
     ({ target, reason }) => markup`<p class="soft">Not probed: ${target}: ${reason}.</p>
@@ -88,7 +85,7 @@ function placeItem(found: readonly Bypass[]): Markup {
   if (first === undefined) return markup``;
   const versions = found.flatMap(({ attack: { tls } }) => (tls === null ? [] : `TLS ${tls}`));
   const on = versions.length === 0 ? "" : ` on ${versions.join(" and ")}`;
-  return markup`<li><span class="mono">${first.endpoint.target}</span> at ${first.endpoint.address}${on}: ${first.attack.evidence}</li>`;
+  return markup`<li><span class="mono">${first.endpoint.target}</span> ${whereOf(first.endpoint)}${on}: ${first.attack.evidence}</li>`;
 }
 
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, readonly T[]> {
@@ -110,7 +107,7 @@ ${missing.map(
 `,
 )}${doubtful.map(
     (endpoint) => markup`<article class="card unsure">
-<h3>${endpoint.target} at ${endpoint.address}</h3>
+<h3>${endpoint.target} ${whereOf(endpoint)}</h3>
 <ul>${gatheredDoubts(endpoint.doubts).map((doubt) => markup`<li>${doubt}</li>`)}</ul>
 </article>
 `,
@@ -157,13 +154,13 @@ function named(id: string, tls: string | null): Markup {
 }
 
 function endpointSection(endpoint: EndpointResult, index: number): Markup {
-  const { target, address, verdict, control, attacks } = endpoint;
+  const { target, verdict, control, attacks } = endpoint;
   const ids = [...new Set(attacks.map(({ id }) => id))];
   const left = ids.filter((id) => attacks.every((one) => one.id !== id || one.outcome === "not-run"));
   const run = ids.filter((id) => !left.includes(id));
   return markup`<section class="endpoint" id="endpoint-${index + 1}">
 <h3>${verdictChip(verdict)} <span class="mono">${target}</span></h3>
-<p class="soft">at ${address}</p>
+<p class="soft">${whereOf(endpoint)}</p>
 <div class="attacks">
 <div class="row head"><span>attack</span><span>TLS 1.3</span><span>TLS 1.2</span></div>
 <div class="row control"><span class="name">a valid client</span>${controlCell(control, "1.3")}${controlCell(control, "1.2")}</div>
