@@ -114,6 +114,19 @@ describe("logs prove and verify-proof", () => {
     expect(stdout).toContain("NOT PROVED");
   });
 
+  test("a proof that is cut short ends with 1", async () => {
+    const cwd = workplace();
+    await prove(cwd, "--record", "1:3", "--out", "proof");
+    const whole = readFileSync(join(cwd, "proof"));
+    expect((await verify(cwd, "proof")).code).toBe(0);
+    writeFileSync(join(cwd, "proof"), whole.subarray(0, 200));
+    const { code, stdout } = await verify(cwd, "proof", "--json");
+    expect(code).toBe(1);
+    const document = JSON.parse(stdout) as unknown;
+    expect(schemaErrors(document)).toEqual([]);
+    expect(document).toMatchObject({ ok: false, findings: [{ code: "PROOF_MALFORMED" }] });
+  });
+
   test("bad input ends with 2, and nothing is written", async () => {
     const cwd = workplace(change(model, "fleetsec/batch/001.jsonl", (bytes) => bytes.subarray(9)));
     const before = readdirSync(cwd);

@@ -13,8 +13,11 @@ export interface ConsistencyFile {
   readonly checkpoint: Uint8Array;
 }
 
+/** What such a file begins with. */
+export const CONSISTENCY = "old ";
+
 export function formatConsistency({ old, proof, checkpoint }: ConsistencyFile): Buffer {
-  return Buffer.concat([Buffer.from(`old ${old}\n${formatHashes(proof)}\n`), checkpoint]);
+  return Buffer.concat([Buffer.from(`${CONSISTENCY}${old}\n${formatHashes(proof)}\n`), checkpoint]);
 }
 
 /** @throws FleetsecError `input` on anything that is not exactly that; the checkpoint is not looked at */

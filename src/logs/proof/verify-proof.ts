@@ -1,5 +1,5 @@
 import { FleetsecError } from "../../errors.ts";
-import { parseCheckpoint } from "../checkpoint.ts";
+import { type Checkpoint, parseCheckpoint } from "../checkpoint.ts";
 import { parseLeaf } from "../leaf.ts";
 import { leafHash } from "../merkle.ts";
 import { verifyConsistency, verifyInclusion } from "../merkle-proof.ts";
@@ -7,7 +7,7 @@ import { collectFindings } from "../verify/finding.ts";
 import { judgeWitnesses } from "../verify/judge-witnesses.ts";
 import { type NoteFault, openCheckpoint, type SignedCheckpoint } from "../verify/signed-checkpoint.ts";
 import type { Trust } from "../verify/trust.ts";
-import { parseConsistency } from "./consistency-file.ts";
+import { CONSISTENCY, parseConsistency } from "./consistency-file.ts";
 import { malformedProof } from "./hash-lines.ts";
 import { parseOpening } from "./record-opening.ts";
 import { parseTlogProof, TLOG_PROOF } from "./tlog-proof.ts";
@@ -17,6 +17,8 @@ export const MAX_PROOF_SIZE = 4 << 20;
 
 export type ProofFaultCode =
   | NoteFault["code"]
+  /** It begins as a proof, and goes on as none. */
+  | "PROOF_MALFORMED"
   | "QUORUM_UNMET"
   | "TIME_ANOMALY"
   /** The record is not what the batch's leaf commits to, at that place. */
@@ -63,20 +65,39 @@ export interface ProofRequest {
 }
 
 /**
- * Verifies a proof file with nothing but the keys that the auditor trusts.
- * @throws FleetsecError `input` on a file that is no proof, `usage` where the older checkpoint is
- *   missing, or is given for a proof that needs none
+ * Verifies a proof file with nothing but the keys that the auditor trusts. A file that begins as a
+ * proof and goes on as none is a proof of nothing.
+ * @throws FleetsecError `input` on a file that does not begin as a proof, `usage` where the older
+ *   checkpoint is missing, or is given for a proof that needs none
  */
 export function verifyProof({ proof, trust, old, now }: ProofRequest): ProofVerdict {
-  if (proof.subarray(0, TLOG_PROOF.length).toString("latin1") === TLOG_PROOF) {
+  const begins = (text: string) => proof.subarray(0, text.length).toString("latin1") === text;
+  if (begins(TLOG_PROOF)) {
     if (old !== undefined) {
       throw new FleetsecError("usage", "an inclusion proof has no older checkpoint", {
         hint: "leave out --old",
       });
     }
-    return verifyRecordProof(proof, trust, now);
+    return unlessMalformed("inclusion", () => verifyRecordProof(proof, trust, now));
   }
-  return verifyConsistencyFile(proof, trust, old, now);
+  if (!begins(CONSISTENCY)) throw malformedProof("it begins like none");
+  if (old === undefined) {
+    throw new FleetsecError("usage", "a consistency proof is about an older checkpoint, and none is given", {
+      hint: "name the older signed checkpoint with --old",
+    });
+  }
+  const older = judgeCheckpoint(old, trust, now);
+  return unlessMalformed("consistency", () => verifyConsistencyFile(proof, trust, older, now));
+}
+
+function unlessMalformed(kind: ProofVerdict["kind"], judge: () => ProofVerdict): ProofVerdict {
+  try {
+    return judge();
+  } catch (error) {
+    if (!(error instanceof FleetsecError) || error.code !== "input") throw error;
+    const findings: ProofFault[] = [{ code: "PROOF_MALFORMED", detail: error.message }];
+    return { ok: false, kind, findings, log: undefined, witnesses: [] };
+  }
 }
 
 function verifyRecordProof(bytes: Buffer, trust: Trust, now: number): ProofVerdict {
@@ -125,17 +146,11 @@ function verifyRecordProof(bytes: Buffer, trust: Trust, now: number): ProofVerdi
 function verifyConsistencyFile(
   bytes: Buffer,
   trust: Trust,
-  oldNote: Buffer | undefined,
+  older: JudgedCheckpoint,
   now: number,
 ): ProofVerdict {
   const { old: size, proof, checkpoint } = parseConsistency(bytes);
-  if (oldNote === undefined) {
-    throw new FleetsecError("usage", "a consistency proof is about an older checkpoint, and none is given", {
-      hint: `name the checkpoint of size ${size} with --old`,
-    });
-  }
   const newer = judgeCheckpoint(checkpoint, trust, now);
-  const older = judgeCheckpoint(oldNote, trust, now);
   const findings = [...newer.findings, ...older.findings.filter(({ code }) => code !== "QUORUM_UNMET")];
   const [before, after] = [older.checkpoint, newer.checkpoint];
   const consistent =
@@ -158,8 +173,14 @@ function verifyConsistencyFile(
   };
 }
 
-/** The checkpoint's own faults, and what it says. */
-function judgeCheckpoint(bytes: Uint8Array, trust: Trust, now: number) {
+interface JudgedCheckpoint {
+  readonly findings: readonly ProofFault[];
+  readonly checkpoint: Checkpoint;
+  readonly witnesses: readonly string[];
+}
+
+/** The checkpoint's own faults, and what it says. @throws FleetsecError `input` where it is none */
+function judgeCheckpoint(bytes: Uint8Array, trust: Trust, now: number): JudgedCheckpoint {
   const opened = openCheckpoint(bytes, trust);
   if ("code" in opened) {
     if (opened.code === "NOTE_MALFORMED") throw malformedProof(opened.detail);

@@ -214,20 +214,26 @@ describe("formats", () => {
     );
   });
 
-  test("anything else is refused as input", () => {
+  test("what begins as a proof and goes on as none proves nothing", () => {
     const texts = [
-      "",
       "c2sp.org/tlog-proof@v1",
       "c2sp.org/tlog-proof@v1\nindex 01\n\n",
       "c2sp.org/tlog-proof@v1\nextra\nindex 1\n\n",
       "c2sp.org/tlog-proof@v1\nextra A\nindex 1\n\n",
       "c2sp.org/tlog-proof@v1\nindex 1\nAAAA\n\n",
       `c2sp.org/tlog-proof@v1\nindex 1\n${`${"A".repeat(43)}=\n`.repeat(65)}\n`,
-      "old 1",
-      "old x\n\n",
-      "c2sp.org/tlog-proof@v2\nindex 1\n\n",
     ];
-    for (const text of texts) expect(() => verify(Buffer.from(text))).toThrow(FleetsecError);
+    const codes = (text: string, old?: Buffer) =>
+      verify(Buffer.from(text), old).findings.map(({ code }) => code);
+    for (const text of texts) expect(codes(text)).toEqual(["PROOF_MALFORMED"]);
+    const old = store.get("fleetsec/checkpoint/3");
+    for (const text of ["old 1", "old x\n\n"]) expect(codes(text, old)).toEqual(["PROOF_MALFORMED"]);
+  });
+
+  test("what does not begin as a proof is refused as input", () => {
+    for (const text of ["", "junk", "c2sp.org/tlog-proof@v2\nindex 1\n\n"]) {
+      expect(() => verify(Buffer.from(text))).toThrow(FleetsecError);
+    }
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(isProved(Buffer.from(bytes))).toBe(false);
