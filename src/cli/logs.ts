@@ -21,6 +21,7 @@ export const define: Define = (command, bind) => {
     .option("--type <type>", "ed25519 or p256; public and witnessed logs need ed25519", "ed25519")
     .option("--out <dir>", "the directory for both files", ".")
     .option("--encrypt", "encrypt the private key with a passphrase")
+    .option("--token <uri>", "make the key in a token: pkcs11:token=…?module-path=…; NAME.key then names it")
     .option("--passphrase-file <file>", "that passphrase (also FLEETSEC_PASSPHRASE; else it is asked for)")
     .action(bind(async (cli, flags: KeygenFlags) => (await import("./logs/keygen.ts")).keygen(cli, flags)));
   command
@@ -31,7 +32,8 @@ export const define: Define = (command, bind) => {
     )
     .requiredOption("--in <path...>", "log files, directories of log files, or - for standard input")
     .option("--store <dir>", "where the signed log is kept (default: logs.store)")
-    .option("--key <file...>", "the log's private key; a second one signs as well")
+    .option("--key <key...>", "the log's private key, a file or pkcs11:…; a second one signs as well")
+    .option("--origin <origin>", "the log's name, for --key pkcs11:… (default: logs.origin, or DOMAIN/audit)")
     .option(
       "--signer-cmd <cmd arg ...>",
       "a command that signs: text on stdin, signature on stdout; no shell",
@@ -51,8 +53,12 @@ export const define: Define = (command, bind) => {
     .command("rotate-key")
     .description("Change a log's keys: the old and the new one sign a checkpoint that says so.")
     .option("--store <dir>", "where the signed log is kept (default: logs.store)")
-    .option("--key <file...>", "every key that signs until now")
-    .requiredOption("--new-key <file...>", "every key that signs from now on")
+    .option("--key <key...>", "every key that signs until now, a file or pkcs11:…")
+    .requiredOption("--new-key <key...>", "every key that signs from now on")
+    .option(
+      "--origin <origin>",
+      "the log's name, for keys by pkcs11:… (default: logs.origin, or DOMAIN/audit)",
+    )
     .option("--signer-cmd <cmd arg ...>", "a command that signs with a key of until now; no shell")
     .option("--signer-pub <file>", "the public key of that command")
     .option("--passphrase-file <file>", "passphrase of encrypted keys (also FLEETSEC_PASSPHRASE)")

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { FleetsecError } from "../errors.ts";
-import type { Files } from "../platform/files.ts";
+import type { Files, OpenFile } from "../platform/files.ts";
 import { parseBase64 } from "./base64.ts";
 import { type LogSigner, localSigner } from "./signer.ts";
 import { formatVerifierKey, parseVerifierKey, type VerifierKey, verifierKey } from "./verifier-key.ts";
@@ -9,7 +9,7 @@ import { formatVerifierKey, parseVerifierKey, type VerifierKey, verifierKey } fr
  * Private keys of logs, as files. Ed25519: the one line that Go's `sumdb/note` calls a signer key,
  * `PRIVATE+KEY+NAME+KEYID+BASE64(01 || seed)`. P-256, for which there is no such form: a line
  * `name: NAME`, then PKCS #8 PEM, which OpenSSL reads as it stands. A key of either type that is
- * encrypted has that second form.
+ * encrypted has that second form, and so has one that stays in a token: PEM of its PKCS#11 URI.
  */
 export type LogKeyType = "ed25519" | "p256";
 
@@ -33,9 +33,31 @@ export function verifierKeyOf(name: string, type: LogKeyType, privateKey: KeyObj
   return verifierKey(name, type, createPublicKey(privateKey));
 }
 
-/** What the file of an encrypted private key holds. @param pem encrypted PKCS #8 */
-export function formatEncryptedKeyFile(name: string, pem: string): string {
+/** What the file of a private key holds that is not there as it is. @param pem encrypted PKCS #8, or of a URI */
+export function formatNamedPem(name: string, pem: string): string {
   return `name: ${name}\n${pem}`;
+}
+
+const NAMED_URI =
+  /^name: ([^\n]{1,255})\n(-----BEGIN PKCS#11 PROVIDER URI-----\n[^-]+-----END PKCS#11 PROVIDER URI-----\n?)$/;
+
+/**
+ * The log's name, and the PEM that names its key in a token; undefined for a file of another form.
+ * @throws FleetsecError `not-found`, `permission`, `input`
+ */
+export function readTokenKeyFile(files: Files, path: string): { name: string; pem: string } | undefined {
+  const [, name, pem] = NAMED_URI.exec(files.readText(path, MAX_KEY_FILE)) ?? [];
+  return name === undefined || pem === undefined ? undefined : { name, pem };
+}
+
+/** Longer than what stands before a key in any file that OpenSSL or we write. */
+const HEAD = 4096;
+const PRIVATE_KEY = /^(?:-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----|PRIVATE\+KEY\+)/m;
+
+/** Whether a file begins like one that holds a private key, of a log or of anything else. */
+export function holdsPrivateKey(file: Pick<OpenFile, "read">): boolean {
+  const head = Buffer.alloc(HEAD);
+  return PRIVATE_KEY.test(head.toString("latin1", 0, file.read(head, 0)));
 }
 
 /** What a private key's file holds. */

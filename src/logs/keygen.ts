@@ -1,15 +1,8 @@
-import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
-import {
-  formatEncryptedKeyFile,
-  formatKeyFile,
-  generateLogKey,
-  type LogKeyType,
-  verifierKeyOf,
-} from "./key-file.ts";
-import { formatVerifierKey } from "./verifier-key.ts";
+import { formatKeyFile, generateLogKey, type LogKeyType, verifierKeyOf } from "./key-file.ts";
+import { formatVerifierKey, type VerifierKey } from "./verifier-key.ts";
 
 export interface KeygenRequest {
   /** The log's name: the key's name and the first line of every checkpoint. */
@@ -19,11 +12,11 @@ export interface KeygenRequest {
   readonly out: string;
 }
 
-/** A private key, and what is kept of it. */
-export interface SealedKey {
-  readonly privateKey: KeyObject;
-  /** Encrypted PKCS #8. */
-  readonly pem: string;
+/** A new key, and what is written of its private half. */
+export interface NewKey {
+  readonly key: VerifierKey;
+  /** What the `.key` file holds. */
+  readonly content: string;
 }
 
 export interface KeygenResult {
@@ -39,21 +32,21 @@ const MAX_ORIGIN = 255;
 
 /**
  * Makes a log's key pair: `NAME.key`, for its owner alone, and `NAME.pub`.
- * @param sealed a new key that is to be kept encrypted
+ * @param make makes the private key, once it is known that its files can be
  * @throws FleetsecError `usage` on an origin that is none, `exists` where one of the files is there:
  *   a log's key is never overwritten
  */
-export function generateKeyFiles(request: KeygenRequest, files: Files, sealed?: SealedKey): KeygenResult {
-  const { origin, type, out } = request;
+export async function generateKeyFiles(
+  { origin, type, out }: KeygenRequest,
+  files: Files,
+  make: (name: string) => Promise<NewKey> = async () => newKeyFile(origin, type),
+): Promise<KeygenResult> {
   checkOrigin(origin);
-  const privateKey = sealed?.privateKey ?? generateLogKey(type);
-  const key = verifierKeyOf(origin, type, privateKey);
-  const verifierKey = formatVerifierKey(key);
   const name = fileName(origin);
   const paths = { key: join(out, `${name}.key`), pub: join(out, `${name}.pub`) };
   for (const path of [paths.key, paths.pub]) if (files.kind(path) !== undefined) throw taken(path);
-  const content =
-    sealed === undefined ? formatKeyFile(key, privateKey) : formatEncryptedKeyFile(origin, sealed.pem);
+  const { key, content } = await make(name);
+  const verifierKey = formatVerifierKey(key);
   files.makeDirectory(out);
   files.write(paths.key, content, { mode: 0o600, exclusive: true });
   try {
@@ -64,6 +57,12 @@ export function generateKeyFiles(request: KeygenRequest, files: Files, sealed?: 
     throw error;
   }
   return { origin, type, verifierKey, files: paths };
+}
+
+function newKeyFile(origin: string, type: LogKeyType): NewKey {
+  const privateKey = generateLogKey(type);
+  const key = verifierKeyOf(origin, type, privateKey);
+  return { key, content: formatKeyFile(key, privateKey) };
 }
 
 /** @throws FleetsecError `usage` */

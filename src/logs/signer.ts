@@ -1,7 +1,7 @@
-import { type KeyObject, sign } from "node:crypto";
+import { createPublicKey, type KeyObject, sign } from "node:crypto";
 import { FleetsecError } from "../errors.ts";
 import { formatNote, type NoteSignature } from "./note.ts";
-import { type VerifierKey, verifySignature } from "./verifier-key.ts";
+import { type VerifierKey, verifierKey, verifySignature } from "./verifier-key.ts";
 
 /**
  * A key that signs a log's checkpoints. The private key may be in this process, in an HSM or behind
@@ -18,6 +18,27 @@ export function localSigner(key: VerifierKey, privateKey: KeyObject): LogSigner 
   return {
     key,
     sign: async (text) => sign(key.type === "p256" ? "sha256" : null, Buffer.from(text), privateKey),
+  };
+}
+
+/** A private key that stays where it is: in an HSM or a TPM. */
+export interface RemoteKey {
+  /** The public key as DER SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array;
+  /** Ed25519 over the data itself, or ECDSA over their SHA-256, in DER. */
+  readonly sign: (data: Uint8Array, hash: "sha256") => Promise<Uint8Array>;
+}
+
+/**
+ * A signer whose private key is in a token.
+ * @throws FleetsecError `input` on a key that is neither Ed25519 nor P-256
+ */
+export function remoteSigner(name: string, { spki, sign: signRemotely }: RemoteKey): LogSigner {
+  const publicKey = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
+  const type = publicKey.asymmetricKeyType === "ed25519" ? "ed25519" : "p256";
+  return {
+    key: verifierKey(name, type, publicKey),
+    sign: async (text) => signRemotely(Buffer.from(text), "sha256"),
   };
 }
 

@@ -174,6 +174,27 @@ describe("logs sign", () => {
     expect(readdirSync(directory)).toEqual(["a.log", "keys", "link"]);
   });
 
+  test.each([
+    ["another log's", "PRIVATE+KEY+other.example/log+"],
+    ["a P-256 log's", "name: other.example/log\n-----BEGIN PRIVATE KEY-----\n"],
+    ["a certificate's", "-----BEGIN EC PRIVATE KEY-----\n"],
+    [
+      "an encrypted one with its attributes",
+      "Bag Attributes\n    friendlyName: x\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n",
+    ],
+  ])("is refused where it would publish another private key: %s", async (_, text) => {
+    const { directory, run } = await project();
+    writeFileSync(join(directory, "b.log"), text);
+    expect(await run(...sign, "--in", "a.log", "--store", "control")).toMatchObject({ code: 0 });
+    const { code, stdout } = await run(...sign, "--in", "a.log", "b.log", "--json");
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ code: "refused" });
+    expect(existsSync(join(directory, "store"))).toBe(false);
+    // what merely speaks of one is a record like any other
+    writeFileSync(join(directory, "b.log"), `{"reason":"${text.split("\n")[0]}"}\n`);
+    expect(await run(...sign, "--in", "a.log", "b.log")).toMatchObject({ code: 0 });
+  });
+
   test("is refused with a key that others can read", async () => {
     const { directory, run } = await project();
     chmodSync(join(directory, "keys", "audit.key"), 0o644);

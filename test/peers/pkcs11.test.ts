@@ -105,6 +105,49 @@ describeWithEngines(
       expect(opensslVerifies(project, issued.document.files)).toBe(true);
     });
 
+    test.each(["p256", "ed25519"] as const)("keeps the key of a log, of type %s", async (type) => {
+      const project = testProject();
+      const run = async (argv: string) => {
+        const ended = await project.run(argv.split(" "), { tokens });
+        expect({ argv, ...ended }).toMatchObject({ code: 0, stderr: "" });
+      };
+      const log = (line: number) =>
+        writeFileSync(join(project.directory, "a.log"), `{"line":${line}}\n`, { flag: "a" });
+      log(1);
+      const uri = `${TOKEN};object=log-${type}`;
+      await run(`logs keygen --type ${type} --out keys --token ${uri}`);
+      const key = readFileSync(join(project.directory, "keys/audit.key"), "utf8");
+      expect(key).toMatch(/^name: fleet\.internal\/audit\n-----BEGIN PKCS#11 PROVIDER URI-----\n/);
+      const sign = "logs sign --in a.log --store log";
+      await run(`${sign} --key keys/audit.key`);
+      // by its URI, the log's name is the project's
+      log(2);
+      await run(`${sign} --key ${uri}`);
+      await run("logs keygen --out next");
+      await run(`logs rotate-key --store log --key ${uri} --new-key next/audit.key`);
+      const pub = (name: string) => readFileSync(join(project.directory, name, "audit.pub"), "utf8").trim();
+      writeFileSync(join(project.directory, "trust"), `${pub("keys")} 1-3\n${pub("next")} 3-\n`);
+      await run("verify-logs log --trust trust --allow-unanchored");
+      const elsewhere = await project.attempt([...sign.split(" "), "--key", uri, "--origin", "other/log"], {
+        tokens,
+      });
+      expect(elsewhere).toMatchObject({ exit: 2, changed: false });
+    });
+
+    test("makes no key where the log's files are there, nor of another kind", async () => {
+      const project = testProject();
+      const keygen = (...more: string[]) =>
+        project.attempt(["logs", "keygen", "--token", `${TOKEN};object=spare`, ...more], { tokens });
+      expect((await keygen("--encrypt")).exit).toBe(2);
+      writeFileSync(join(project.directory, "audit.pub"), "mine");
+      expect(await keygen()).toMatchObject({ exit: 2, code: "exists", changed: false });
+      await expect(tokens.open(`${TOKEN};object=spare`)).rejects.toMatchObject({ code: "not-found" });
+      await tokens.generate(`${TOKEN};object=rsa`, "rsa3072");
+      writeFileSync(join(project.directory, "a.log"), "{}\n");
+      const sign = ["logs", "sign", "--in", "a.log", "--store", "log", "--key", `${TOKEN};object=rsa`];
+      expect(await project.attempt(sign, { tokens })).toMatchObject({ exit: 2, changed: false });
+    });
+
     test("signs a hundred times at once, each time rightly", async () => {
       for (const type of ["p256", "rsa3072"] as const) {
         const key = await tokens.generate(`${TOKEN};object=busy-${type}`, type);
@@ -227,6 +270,9 @@ describeWithEngines(
         "fleetsec.cert-renew/v1",
         "fleetsec.cert-verify/v1",
         "fleetsec.cert-revoke/v1",
+        "fleetsec.logs-keygen/v1",
+        "fleetsec.logs-sign/v1",
+        "fleetsec.verify-logs/v1",
       ]);
       expect(documents[0]?.keys).toBe("token");
       const holding = project.files().filter((path) => readFileSync(path, "latin1").includes("PRIVATE KEY"));
@@ -266,6 +312,10 @@ fleetsec cert issue truck-1 --role fleet-edge --key "pkcs11:token=fleet;object=t
 fleetsec cert renew truck-1 --force
 fleetsec cert verify .fleetsec/certs/truck-1/current/cert.pem
 fleetsec cert revoke truck-1
+echo '{"event":1}' >a.log
+fleetsec logs keygen --type p256 --token "pkcs11:token=fleet"
+fleetsec logs sign --in a.log --store log --key audit.key
+fleetsec verify-logs log --trust audit.pub --allow-unanchored
 `;
 
 /** The first of two free ports side by side: the TPM's client takes the second for its control channel. */

@@ -1,18 +1,19 @@
 import { resolve } from "node:path";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
-import { generateLogKey, type LogKeyType } from "../../logs/key-file.ts";
-import { generateKeyFiles } from "../../logs/keygen.ts";
+import type { LogKeyType } from "../../logs/key-file.ts";
+import { generateKeyFiles, type KeygenRequest, type NewKey } from "../../logs/keygen.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
 import type { PassphraseFlags } from "../pki-project.ts";
-import { findProject } from "../project.ts";
-import { sealKey } from "./signers.ts";
+import { projectOrigin } from "./origin.ts";
+import { newTokenKey, sealedKey } from "./new-key.ts";
 
 export interface KeygenFlags extends PassphraseFlags {
   readonly origin?: string;
   readonly type: string;
   readonly out: string;
   readonly encrypt?: true;
+  readonly token?: string;
 }
 
 const TYPES: readonly LogKeyType[] = ["ed25519", "p256"];
@@ -27,11 +28,7 @@ export async function keygen(cli: Cli, flags: KeygenFlags): Promise<ExitCode> {
   }
   const out = resolve(platform.cwd, flags.out);
   const request = { origin: flags.origin ?? projectOrigin(cli), type, out };
-  if (flags.passphraseFile !== undefined && flags.encrypt !== true) {
-    throw new FleetsecError("usage", "--passphrase-file is for --encrypt");
-  }
-  const sealed = flags.encrypt === true ? await sealKey(cli, generateLogKey(type), flags) : undefined;
-  const result = generateKeyFiles(request, platform.files, sealed);
+  const result = await generateKeyFiles(request, platform.files, makerOf(cli, request, flags));
   output.result({ schema: "fleetsec.logs-keygen/v1", ...result }, () =>
     [
       `private key   ${escapeText(result.files.key)}`,
@@ -42,11 +39,22 @@ export async function keygen(cli: Cli, flags: KeygenFlags): Promise<ExitCode> {
   return 0;
 }
 
-/** @throws FleetsecError `usage` where there is no project */
-function projectOrigin(cli: Cli): string {
-  const { logs, domain } = findProject(cli)?.config ?? {};
-  if (domain !== undefined) return logs?.origin ?? `${domain}/audit`;
-  throw new FleetsecError("usage", "there is no --origin, and no fleetsec.yaml that names one", {
-    hint: "name the log with --origin, e.g. fleet.internal/audit",
-  });
+/** How the private key is made and kept; undefined for a file that holds it as it is. */
+function makerOf(
+  cli: Cli,
+  { origin, type }: KeygenRequest,
+  { encrypt, token, ...flags }: KeygenFlags,
+): ((name: string) => Promise<NewKey>) | undefined {
+  if (flags.passphraseFile !== undefined && encrypt !== true) {
+    throw new FleetsecError("usage", "--passphrase-file is for --encrypt");
+  }
+  if (token === undefined) {
+    return encrypt === true ? () => sealedKey(cli, origin, type, flags) : undefined;
+  }
+  if (encrypt === true) {
+    throw new FleetsecError("usage", "--token and --encrypt exclude each other", {
+      hint: "a token's keys are protected by its PIN",
+    });
+  }
+  return (name) => newTokenKey(cli, token, name, origin, type);
 }

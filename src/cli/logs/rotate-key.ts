@@ -2,7 +2,7 @@ import { type ExitCode, FleetsecError } from "../../errors.ts";
 import { rotateKey as changeKey, type RotateKeyResult } from "../../logs/sign/rotate-key.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
-import { ofOneLog, readKeyFiles, readSigners, type SignerFlags } from "./signers.ts";
+import { ofOneLog, openKeys, readSigners, type SignerFlags } from "./signers.ts";
 import { storeOf } from "./store.ts";
 
 export interface RotateKeyFlags extends SignerFlags {
@@ -12,7 +12,7 @@ export interface RotateKeyFlags extends SignerFlags {
 
 export async function rotateKey(cli: Cli, flags: RotateKeyFlags): Promise<ExitCode> {
   const previous = await readSigners(cli, flags);
-  const next = ofOneLog(await readKeyFiles(cli, flags.newKey, flags), "--new-key");
+  const next = ofOneLog(await openKeys(cli, flags.newKey, flags), "--new-key");
   // a key of another log would be refused by every auditor
   ofOneLog(
     [...previous, ...next.filter(({ key }) => !previous.some((other) => other.key.keyId === key.keyId))],

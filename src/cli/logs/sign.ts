@@ -6,7 +6,7 @@ import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
 import { storeOf } from "./store.ts";
-import { readSigners, type SignerFlags } from "./signers.ts";
+import { keyFilesOf, readSigners, type SignerFlags } from "./signers.ts";
 
 export interface SignFlags extends SignerFlags {
   readonly in: readonly string[];
@@ -24,7 +24,6 @@ const DEFAULT_MAX_RECORDS = 100_000;
 export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   const { platform, output } = cli;
   const absolute = (path: string) => resolve(platform.cwd, path);
-  const keyFiles = (flags.key ?? []).map(absolute);
   const follow = flags.follow === true;
   if (flags.heartbeat === true && !follow) {
     throw new FleetsecError("usage", "--heartbeat is for --follow: it signs while nothing comes");
@@ -33,7 +32,7 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   const request = {
     ...limitsOf(cli, flags),
     follow,
-    keyFiles,
+    keyFiles: keyFilesOf(cli, flags.key),
     inputs: flags.in.map((path) => (path === "-" ? path : absolute(path))),
     newInput: flags.newInput === true,
   };

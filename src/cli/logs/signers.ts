@@ -1,17 +1,24 @@
-import type { KeyObject } from "node:crypto";
 import { resolve } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import { isEncryptedKeyFile, parsePublicKeys, readKeyFile, type Unlock } from "../../logs/key-file.ts";
-import type { SealedKey } from "../../logs/keygen.ts";
-import type { LogSigner } from "../../logs/signer.ts";
+import {
+  isEncryptedKeyFile,
+  parsePublicKeys,
+  readKeyFile,
+  readTokenKeyFile,
+  type Unlock,
+} from "../../logs/key-file.ts";
+import { type LogSigner, remoteSigner } from "../../logs/signer.ts";
 import type { Cli } from "../command.ts";
 import { execWords } from "../exec-flag.ts";
 import { givenPassphrase, type PassphraseFlags } from "../pki-project.ts";
 import { askSecret, canPrompt } from "../prompt.ts";
+import { projectOrigin } from "./origin.ts";
 
 /** Where a log's keys are. */
 export interface SignerFlags extends PassphraseFlags {
   readonly key?: readonly string[];
+  /** The log's name, for keys that are named by a PKCS#11 URI. */
+  readonly origin?: string;
   readonly signerCmd?: string;
   readonly signerPub?: string;
 }
@@ -19,13 +26,13 @@ export interface SignerFlags extends PassphraseFlags {
 export type Signers = readonly [LogSigner, ...LogSigner[]];
 
 /**
- * The signers of one log that the flags name: files first, then the command.
+ * The signers of one log that the flags name: keys first, then the command.
  * @throws FleetsecError `usage` where there is none, or where they are not different keys of one log
  */
 export async function readSigners(cli: Cli, flags: SignerFlags): Promise<Signers> {
-  const inFiles = await readKeyFiles(cli, flags.key ?? [], flags);
+  const own = await openKeys(cli, flags.key ?? [], flags);
   const behindCommand = await commandSigners(cli, flags);
-  return ofOneLog([...inFiles, ...behindCommand], "--key");
+  return ofOneLog([...own, ...behindCommand], "--key");
 }
 
 /** @param flag that names the keys, for messages */
@@ -44,17 +51,45 @@ export function ofOneLog(signers: readonly LogSigner[], flag: string): Signers {
   });
 }
 
-/** Reads private keys' files; asks for the passphrase once where one of them is encrypted. */
-export async function readKeyFiles(
+/**
+ * Opens private keys, in files or by their PKCS#11 URIs; asks for the passphrase once where one of
+ * them is encrypted.
+ */
+export async function openKeys(
   cli: Cli,
-  paths: readonly string[],
-  flags: PassphraseFlags,
+  keys: readonly string[],
+  flags: PassphraseFlags & Pick<SignerFlags, "origin">,
 ): Promise<LogSigner[]> {
-  const { files, cwd } = cli.platform;
-  const absolute = paths.map((path) => resolve(cwd, path));
-  const encrypted = absolute.some((path) => isEncryptedKeyFile(files, path));
-  const unlock = encrypted ? await unlocker(cli, flags) : undefined;
-  return absolute.map((path) => readKeyFile(files, path, unlock));
+  const { files, cwd, tokens } = cli.platform;
+  const signers: LogSigner[] = [];
+  let unlock: Unlock | undefined;
+  for (const key of keys) {
+    if (isTokenUri(key)) {
+      const { storedTokenKey } = await import("../../pki/token-key.ts");
+      const { signer } = storedTokenKey(await tokens.open(key));
+      signers.push(remoteSigner(flags.origin ?? projectOrigin(cli), signer));
+      continue;
+    }
+    const path = resolve(cwd, key);
+    const inToken = readTokenKeyFile(files, path);
+    if (inToken !== undefined) {
+      const { openKey } = await import("../../pki/token-key.ts");
+      signers.push(remoteSigner(inToken.name, (await openKey(inToken.pem, path, { tokens })).signer));
+      continue;
+    }
+    if (isEncryptedKeyFile(files, path)) unlock ??= await unlocker(cli, flags);
+    signers.push(readKeyFile(files, path, unlock));
+  }
+  return signers;
+}
+
+/** Those of the keys that are files, as absolute paths. */
+export function keyFilesOf({ platform: { cwd } }: Cli, keys: readonly string[] = []): string[] {
+  return keys.filter((key) => !isTokenUri(key)).map((path) => resolve(cwd, path));
+}
+
+function isTokenUri(key: string): boolean {
+  return key.startsWith("pkcs11:");
 }
 
 async function unlocker(cli: Cli, flags: PassphraseFlags): Promise<Unlock> {
@@ -68,27 +103,6 @@ async function askPassphrase(cli: Cli): Promise<string> {
   throw new FleetsecError("passphrase", "the log's key is encrypted and there is no passphrase for it", {
     hint: "set FLEETSEC_PASSPHRASE, or name a file with --passphrase-file",
   });
-}
-
-/** Encrypts a new key with a passphrase that is given, or asked for twice. */
-export async function sealKey(cli: Cli, privateKey: KeyObject, flags: PassphraseFlags): Promise<SealedKey> {
-  const [{ encryptedKeyPem }, { checkNewPassphrase }] = await Promise.all([
-    import("../../pki/key-file.ts"),
-    import("../../pki/passphrase.ts"),
-  ]);
-  const passphrase = checkNewPassphrase((await givenPassphrase(cli, flags)) ?? (await newPassphrase(cli)));
-  return { privateKey, pem: await encryptedKeyPem(privateKey, passphrase, cli.platform) };
-}
-
-async function newPassphrase(cli: Cli): Promise<string> {
-  if (!canPrompt(cli)) {
-    throw new FleetsecError("passphrase", "there is no passphrase to encrypt the key with", {
-      hint: "set FLEETSEC_PASSPHRASE, or name a file with --passphrase-file",
-    });
-  }
-  const chosen = await askSecret("Passphrase for the log's key");
-  if ((await askSecret("The same again")) === chosen) return chosen;
-  throw new FleetsecError("usage", "the two passphrases differ");
 }
 
 /** The key behind `--signer-cmd`, whose public half is in `--signer-pub`. */

@@ -1,6 +1,7 @@
 import { FleetsecError } from "../../errors.ts";
 import type { Files, OpenFile } from "../../platform/files.ts";
 import type { Platform } from "../../platform/platform.ts";
+import { holdsPrivateKey } from "../key-file.ts";
 import { expandInputs } from "./expand.ts";
 import { holdLog } from "./hold.ts";
 import { beginning, lineInput, positionAt } from "./lines.ts";
@@ -81,12 +82,13 @@ export async function signLogs(request: SignRequest, parts: SignParts): Promise<
   }
 }
 
-/** Opens files to be signed. @throws FleetsecError `refused` on one of the private keys */
+/** Opens files to be signed. @throws FleetsecError `refused` on a private key: the log's, or any other */
 function logOpener(files: Files, keyFiles: readonly string[]): (path: string) => OpenFile {
   const keys = new Set(keyFiles.map((path) => fileId(files, path)));
   return (path) => {
     const file = files.open(path, { follow: true });
-    if (!keys.has(file.id)) return file;
+    // a key in a token has a file that holds none
+    if (!keys.has(file.id) && !holdsPrivateKey(file)) return file;
     file.close();
     throw publishesKey(path);
   };
@@ -100,7 +102,7 @@ function fileId(files: Files, path: string): string {
 }
 
 function publishesKey(path: string): FleetsecError {
-  return new FleetsecError("refused", `${path} is the log's private key: signing it would publish it`, {
+  return new FleetsecError("refused", `${path} is a private key: signing it would publish it`, {
     hint: "name the log files, or keep the key in another directory",
   });
 }
