@@ -1,5 +1,5 @@
-import type { OpenFile } from "../platform/files.ts";
 import { NEWLINE } from "./records.ts";
+import type { StoredFile } from "./verify/store.ts";
 
 /** A record that was found in a batch file. */
 export interface FoundRecord {
@@ -15,16 +15,16 @@ const BLOCK = 1 << 16;
  * The records of a batch file that contain `needle`, in order. A record longer than `maxRecord` bytes
  * is passed over, and counted in what is returned: it may have contained it.
  */
-export function* recordsWith(
-  file: OpenFile,
+export async function* recordsWith(
+  file: StoredFile,
   needle: Buffer,
   maxRecord: number,
-): Generator<FoundRecord, { readonly tooLong: number }> {
+): AsyncGenerator<FoundRecord, { readonly tooLong: number }> {
   const buffer = Buffer.allocUnsafe(maxRecord + BLOCK);
   let [position, held, line, tooLong] = [0, 0, 0, 0];
   let skipping = false;
   for (;;) {
-    const read = file.read(buffer.subarray(held, held + BLOCK), position);
+    const read = await file.read(buffer.subarray(held, held + BLOCK), position);
     position += read;
     const end = held + read;
     let start = 0;

@@ -1,6 +1,6 @@
 import { growingTree, HASH_SIZE, rootOf } from "./merkle.ts";
 import type { RangeRoot } from "./merkle-proof.ts";
-import { type Tile, TILE_WIDTH, tileWidth } from "./tiles.ts";
+import { type Tile, tilePath, TILE_WIDTH, tileWidth } from "./tiles.ts";
 
 const TILE_HEIGHT = Math.log2(TILE_WIDTH);
 
@@ -34,4 +34,25 @@ export function rangeRoots(size: number, readTile: (tile: Tile) => Uint8Array): 
     }
     return tree.root();
   };
+}
+
+/**
+ * What `ask` makes of roots over ranges of leaves, where tiles take time to be read: `ask` is called
+ * with blank hashes first, to see which tiles it needs, and must need the same whatever those hold.
+ */
+export async function withRangeRoots<T>(
+  size: number,
+  readTile: (tile: Tile) => Promise<Uint8Array>,
+  ask: (rootOf: RangeRoot) => T,
+): Promise<T> {
+  const needed: Tile[] = [];
+  ask(
+    rangeRoots(size, (tile) => {
+      needed.push(tile);
+      return new Uint8Array(tile.width * HASH_SIZE);
+    }),
+  );
+  const read = await Promise.all(needed.map(async (tile) => [tilePath(tile), await readTile(tile)] as const));
+  const tiles = new Map(read);
+  return ask(rangeRoots(size, (tile) => tiles.get(tilePath(tile)) as Uint8Array));
 }

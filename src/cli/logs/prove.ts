@@ -9,7 +9,7 @@ import {
   type RecordPlace,
 } from "../../logs/proof/prove.ts";
 import { paceOf } from "../../logs/verify/pace.ts";
-import { storeReader } from "../../logs/verify/store.ts";
+import { directoryReader } from "../../logs/verify/store.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
@@ -37,10 +37,10 @@ export async function prove(cli: Cli, flags: ProveFlags): Promise<ExitCode> {
   }
   const store = storeOf(cli, flags.store);
   refuseOutputsWithin(cli, store, [["--out", flags.out]]);
-  const reader = storeReader(files, store);
-  const log = openLog(reader, paceOf(clock, signal), sizeFlag(flags.size, "--size"));
+  const reader = directoryReader(files, store);
+  const log = await openLog(reader, paceOf(clock, signal), sizeFlag(flags.size, "--size"));
   if (flags.from !== undefined) {
-    return writeOne(cli, flags.out, proveConsistency(log, sizeFlag(flags.from, "--from") ?? 0), log);
+    return writeOne(cli, flags.out, await proveConsistency(log, sizeFlag(flags.from, "--from") ?? 0), log);
   }
   if (flags.record !== undefined) {
     return writeOne(cli, flags.out, await proveRecord(log, placeFlag(flags.record)), log);

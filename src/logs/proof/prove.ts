@@ -12,7 +12,7 @@ import {
 } from "../merkle-proof.ts";
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
 import { recordsWith } from "../search.ts";
-import { rangeRoots } from "../store-tree.ts";
+import { withRangeRoots } from "../store-tree.ts";
 import { bundlePath, parseBundle, type Tile, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
 import { MAX_BUNDLE } from "../verify/bundle.ts";
 import type { Pace } from "../verify/pace.ts";
@@ -39,7 +39,8 @@ export interface ProvableLog extends Checkpoint {
   readonly note: Buffer;
   /** The newest one's size: that of the tree that the tiles are of. */
   readonly newest: number;
-  readonly rootOf: RangeRoot;
+  /** What `ask` makes of the roots over its leaves. */
+  readonly roots: <T>(ask: (rootOf: RangeRoot) => T) => Promise<T>;
 }
 
 /**
@@ -47,23 +48,32 @@ export interface ProvableLog extends Checkpoint {
  * verifies the proof does that.
  * @throws FleetsecError `not-found`, `input`
  */
-export function openLog(reader: StoreReader, pace: Pace, size?: number): ProvableLog {
-  const newest = readCheckpoint(reader, CHECKPOINT);
-  const at = size === undefined ? newest : readCheckpoint(reader, checkpointPath(size));
+export async function openLog(reader: StoreReader, pace: Pace, size?: number): Promise<ProvableLog> {
+  const newest = await readCheckpoint(reader, CHECKPOINT);
+  const at = size === undefined ? newest : await readCheckpoint(reader, checkpointPath(size));
   if (at.size > newest.size) throw damaged(`checkpoint ${at.size} is beyond the newest one`);
-  const readTile = (tile: Tile) => {
-    const hashes = reader.read(tilePath(tile), TILE_WIDTH * HASH_SIZE);
+  const readTile = async (tile: Tile) => {
+    const hashes = await reader.read(tilePath(tile), TILE_WIDTH * HASH_SIZE);
     if (hashes?.length !== tile.width * HASH_SIZE) throw damaged(`${tilePath(tile)} is not there, or short`);
     return hashes;
   };
-  return { ...at, reader, pace, newest: newest.size, rootOf: rangeRoots(newest.size, readTile) };
+  return {
+    ...at,
+    reader,
+    pace,
+    newest: newest.size,
+    roots: (ask) => withRangeRoots(newest.size, readTile, ask),
+  };
 }
 
-function readCheckpoint(reader: StoreReader, path: string): Checkpoint & { readonly note: Buffer } {
-  const note = reader.read(path, MAX_NOTE_SIZE);
+async function readCheckpoint(
+  reader: StoreReader,
+  path: string,
+): Promise<Checkpoint & { readonly note: Buffer }> {
+  const note = await reader.read(path, MAX_NOTE_SIZE);
   if (note === undefined) {
     throw new FleetsecError("not-found", `the log has no ${path}`, {
-      hint: "name the directory that logs sign --store was given, and a size at which it signed a checkpoint",
+      hint: "name the store that logs sign --store was given, and a size at which it signed a checkpoint",
     });
   }
   return { ...parseCheckpoint(parseNote(note).text), note };
@@ -81,14 +91,14 @@ export async function proveRecord(log: ProvableLog, { seq, line }: RecordPlace):
       `the log has no batch ${seq}: it has ${log.size} at that checkpoint`,
     );
   }
-  const entry = readEntry(log, seq);
+  const entry = await readEntry(log, seq);
   const leaf = parseLeaf(entry);
   if (line < 1 || line > leaf.records) {
     throw new FleetsecError("not-found", `batch ${seq} has no record ${line}: it has ${leaf.records}`);
   }
   const { record, hashes } = await readRecord(log, leaf, line);
   const inner = inclusionProof(line - 1, leaf.records, (from, to) => rootOf(hashes, from, to));
-  const path = inclusionProof(seq, log.size, log.rootOf);
+  const path = await log.roots((over) => inclusionProof(seq, log.size, over));
   if (!verifyInclusion(line - 1, leaf.records, inner, leafHash(record), leaf.root)) {
     throw damaged(`${batchPath(seq)} is not what its leaf says`);
   }
@@ -99,11 +109,11 @@ export async function proveRecord(log: ProvableLog, { seq, line }: RecordPlace):
   return formatTlogProof({ extra, index: seq, path, checkpoint: log.note });
 }
 
-function readEntry({ reader, newest }: ProvableLog, seq: number): Uint8Array {
+async function readEntry({ reader, newest }: ProvableLog, seq: number): Promise<Uint8Array> {
   const index = Math.floor(seq / TILE_WIDTH);
   const width = tileWidth(0, index, newest);
   const path = bundlePath(index, width);
-  const bundle = reader.read(path, MAX_BUNDLE);
+  const bundle = await reader.read(path, MAX_BUNDLE);
   const entry = bundle === undefined ? undefined : parseBundle(bundle, width)[seq % TILE_WIDTH];
   if (entry === undefined) throw damaged(`${path} is not there`);
   return entry;
@@ -120,7 +130,7 @@ async function readRecord({ reader, pace }: ProvableLog, leaf: BatchLeaf, line: 
     // a newline ends it, but for the last one of an input
     const record = Buffer.allocUnsafe(stop - start - 1);
     if (record.length > MAX_RECORD) throw damaged(`record ${line} of ${path} is longer than a record can be`);
-    file.read(record, start);
+    await file.read(record, start);
     return { record, hashes };
   });
   if (found === undefined) throw damaged(`${path} is not there`);
@@ -131,12 +141,15 @@ async function readRecord({ reader, pace }: ProvableLog, leaf: BatchLeaf, line: 
  * The file that proves that the log at its checkpoint extends what it was at size `old`.
  * @throws FleetsecError `usage` where that is not smaller, `input` where the store is damaged
  */
-export function proveConsistency(log: ProvableLog, old: number): Buffer {
+export async function proveConsistency(log: ProvableLog, old: number): Promise<Buffer> {
   if (old < 1 || old > log.size) {
     throw new FleetsecError("usage", `${old} is no size from 1 to ${log.size}`);
   }
-  const proof = consistencyProof(old, log.size, log.rootOf);
-  if (!verifyConsistency(old, log.size, proof, log.rootOf(0, old), log.root)) {
+  const { proof, oldRoot } = await log.roots((over) => ({
+    proof: consistencyProof(old, log.size, over),
+    oldRoot: over(0, old),
+  }));
+  if (!verifyConsistency(old, log.size, proof, oldRoot, log.root)) {
     throw damaged("its tiles do not make the root of the checkpoint");
   }
   return formatConsistency({ old, proof, checkpoint: log.note });
@@ -152,7 +165,7 @@ export async function findRequest(log: ProvableLog, requestId: string, max: numb
   const places: RecordPlace[] = [];
   for (let seq = 0; seq < log.size && places.length < max; seq += 1) {
     const searched = await log.reader.withFile(batchPath(seq), async (file) => {
-      for (const { line, bytes } of recordsWith(file, needle, MAX_RECORD)) {
+      for await (const { line, bytes } of recordsWith(file, needle, MAX_RECORD)) {
         await log.pace();
         if (requestIdOf(bytes) === requestId && places.length < max) places.push({ seq, line });
       }

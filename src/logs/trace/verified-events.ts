@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
-import type { OpenFile } from "../../platform/files.ts";
 import { batchPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import { type Event, lintRecord } from "../lint/event.ts";
 import { recordsWith } from "../search.ts";
 import { MAX_RECORD } from "../sign/lines.ts";
 import type { Pace } from "../verify/pace.ts";
-import type { StoreReader } from "../verify/store.ts";
+import type { StoredFile, StoreReader } from "../verify/store.ts";
 
 /** An event of a verified batch. */
 export interface TracedEvent {
@@ -37,7 +36,7 @@ export async function eventsIn(
     const hash = createHash("sha256");
     const events: TracedEvent[] = [];
     let seen = 0;
-    for (const { line, bytes } of recordsWith(hashed(file, leaf.bytes, hash), ALL, MAX_RECORD)) {
+    for await (const { line, bytes } of recordsWith(hashed(file, leaf.bytes, hash), ALL, MAX_RECORD)) {
       seen += 1;
       if (seen % 10_000 === 0) await pace();
       if (!bytes.includes(needle) && !bytes.includes(BACKSLASH)) continue;
@@ -49,11 +48,11 @@ export async function eventsIn(
 }
 
 /** The first `length` bytes of a file that is read from its beginning on, and their hash. */
-function hashed(file: OpenFile, length: number, hash: ReturnType<typeof createHash>): OpenFile {
+function hashed(file: StoredFile, length: number, hash: ReturnType<typeof createHash>): StoredFile {
   return {
     ...file,
-    read(into, position) {
-      const read = file.read(
+    async read(into, position) {
+      const read = await file.read(
         into.subarray(0, Math.max(0, Math.min(into.length, length - position))),
         position,
       );

@@ -1,7 +1,7 @@
 import type { BatchLeaf } from "../leaf.ts";
 import type { Event } from "../lint/event.ts";
 import { paceOf } from "../verify/pace.ts";
-import { storeReader } from "../verify/store.ts";
+import { directoryReader } from "../verify/store.ts";
 import type { Verification, VerifyRequest } from "../verify/verification.ts";
 import { verifyLog, type VerifyParts } from "../verify/verify.ts";
 import { eventsIn, type TracedEvent } from "./verified-events.ts";
@@ -26,7 +26,8 @@ export async function openVerified(request: VerifyRequest, parts: VerifyParts): 
   const size = verification.log?.size ?? 0;
   const excluded = new Set<number>();
   for (let seq = 0; seq < size; seq += 1) if (!intact.has(seq)) excluded.add(seq);
-  const reader = storeReader(parts.files, request.store);
+  const { store } = request;
+  const reader = typeof store === "string" ? directoryReader(parts.files, store) : store;
   const pace = paceOf(parts.clock, parts.signal);
   return {
     verification,

@@ -1,7 +1,7 @@
-import type { OpenFile } from "../../platform/files.ts";
 import { batchPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import type { Findings } from "./finding.ts";
+import type { StoredFile } from "./store.ts";
 
 /** How much of what follows a batch is looked at. */
 const MAX_TAIL = 1 << 20;
@@ -14,15 +14,15 @@ const MAX_INSERTED = 1000;
 export async function judgeTail(
   { findings }: { readonly findings: Findings },
   leaf: BatchLeaf,
-  file: OpenFile,
+  file: StoredFile,
 ): Promise<void> {
   const { seq, bytes, records } = leaf;
   const path = batchPath(seq);
   const tail = Buffer.allocUnsafe(Math.min(MAX_TAIL, file.size - bytes));
-  const length = file.read(tail, bytes);
+  const length = await file.read(tail, bytes);
   let at = 0;
   let line = records + 1;
-  const lines = endsWithNewline(file, bytes) ? recordsIn(tail.subarray(0, length)) : [];
+  const lines = (await endsWithNewline(file, bytes)) ? recordsIn(tail.subarray(0, length)) : [];
   for (const end of lines.slice(0, MAX_INSERTED)) {
     findings.add({
       code: "RECORD_INSERTED",
@@ -45,9 +45,9 @@ export async function judgeTail(
   });
 }
 
-function endsWithNewline(file: OpenFile, bytes: number): boolean {
+async function endsWithNewline(file: StoredFile, bytes: number): Promise<boolean> {
   const last = Buffer.alloc(1);
-  return bytes === 0 || (file.read(last, bytes - 1) === 1 && last[0] === 0x0a);
+  return bytes === 0 || ((await file.read(last, bytes - 1)) === 1 && last[0] === 0x0a);
 }
 
 /** Where each record ends that the bytes begin with: lines that are JSON objects. */

@@ -1,8 +1,9 @@
 import { HASH_SIZE, leafHash } from "../merkle.ts";
 import { bundlePath, encodeBundle, TILE_WIDTH, tileWidth } from "../tiles.ts";
 import type { Edit } from "./align.ts";
-import { type Bundle, MAX_BUNDLE, splitBundle } from "./bundle.ts";
+import { type Bundle, BUNDLES_ABREAST, MAX_BUNDLE, splitBundle } from "./bundle.ts";
 import type { Findings } from "./finding.ts";
+import { inOrder } from "./in-order.ts";
 import type { LeafSource } from "./leaf-source.ts";
 
 /** Surplus entries of a bundle that are reported one by one. */
@@ -105,20 +106,23 @@ export function reportBundle(
 }
 
 /** Every other partial bundle of the block must hold the same leaves, from the first on. */
-export function comparePartialBundles(
+export async function comparePartialBundles(
   { reader, inventory, findings, size }: LeafSource,
   index: number,
   judged: number,
   leaves: readonly (Buffer | undefined)[],
   signed: Buffer,
-): void {
+): Promise<void> {
   const known = leaves.includes(undefined) ? undefined : encodeBundle(leaves as Buffer[]);
   const ends = known === undefined ? [] : endsOf(leaves as Buffer[]);
-  for (const width of inventory.bundles.partial.get(index) ?? []) {
-    if (width === judged || width > tileWidth(0, index, size)) continue;
+  const widths = (inventory.bundles.partial.get(index) ?? []).filter(
+    (width) => width !== judged && width <= tileWidth(0, index, size),
+  );
+  const abreast = Math.min(reader.abreast, BUNDLES_ABREAST);
+  const read = inOrder(widths, abreast, (width) => reader.read(bundlePath(index, width), MAX_BUNDLE));
+  for await (const [width, bytes] of read) {
     const path = bundlePath(index, width);
     const end = ends[width - 1];
-    const bytes = reader.read(path, MAX_BUNDLE);
     if (bytes === undefined) continue;
     if (known !== undefined && end !== undefined && bytes.equals(known.subarray(0, end))) continue;
     const { entries, offsets, end: parsed } = splitBundle(bytes);

@@ -1,6 +1,7 @@
 import { FleetsecError } from "../../errors.ts";
 import { type BatchLeaf, parseLeaf } from "../leaf.ts";
 import { bundlePath, levelSize, MAX_ENTRY, TILE_WIDTH, tileWidth } from "../tiles.ts";
+import { inOrder } from "./in-order.ts";
 import type { Inventory } from "./inventory.ts";
 import type { StoreReader } from "./store.ts";
 
@@ -50,12 +51,14 @@ export function splitBundleAtHeaders(bytes: Buffer, header: string): Bundle {
   return { bytes, entries, offsets: starts.map((start) => start - 2), end: bytes.length };
 }
 
+export interface BundleFile {
+  readonly path: string;
+  readonly width: number;
+  readonly exact: boolean;
+}
+
 /** The file that holds a block's entries in a tree of `size` leaves, or the best that is left of it. */
-export function bundleFileOf(
-  inventory: Inventory,
-  index: number,
-  size: number,
-): { readonly path: string; readonly width: number; readonly exact: boolean } | undefined {
+export function bundleFileOf(inventory: Inventory, index: number, size: number): BundleFile | undefined {
   const width = tileWidth(0, index, size);
   const { full, partial } = inventory.bundles;
   const widths = [...(partial.get(index) ?? []), ...(full.has(index) ? [TILE_WIDTH] : [])];
@@ -65,14 +68,35 @@ export function bundleFileOf(
 }
 
 /** Indexes of the blocks of which the store has any bundle, within a tree of `size` leaves; ascending. */
-export function bundleIndexes(inventory: Inventory, size: number): number[] {
+function bundleIndexes(inventory: Inventory, size: number): number[] {
   const { full, partial } = inventory.bundles;
   const blocks = Math.ceil(levelSize(0, size) / TILE_WIDTH);
   return [...new Set([...full, ...partial.keys()])].filter((index) => index < blocks).sort((a, b) => a - b);
 }
 
-export function readBundle(reader: StoreReader, path: string): Bundle | undefined {
-  const bytes = reader.read(path, MAX_BUNDLE);
+/** Bundles that are read at once, at most: each takes 16 MB where it is made to. */
+export const BUNDLES_ABREAST = 4;
+
+/** Every block of which the store has any bundle, in order, with what can be read of it. */
+export async function* bundlesIn(
+  reader: StoreReader,
+  inventory: Inventory,
+  size: number,
+): AsyncGenerator<{
+  readonly index: number;
+  readonly file: BundleFile | undefined;
+  readonly bundle: Bundle | undefined;
+}> {
+  const width = Math.min(reader.abreast, BUNDLES_ABREAST);
+  const read = inOrder(bundleIndexes(inventory, size), width, async (index) => {
+    const file = bundleFileOf(inventory, index, size);
+    return { file, bundle: file === undefined ? undefined : await readBundle(reader, file.path) };
+  });
+  for await (const [index, found] of read) yield { index, ...found };
+}
+
+export async function readBundle(reader: StoreReader, path: string): Promise<Bundle | undefined> {
+  const bytes = await reader.read(path, MAX_BUNDLE);
   return bytes === undefined ? undefined : splitBundle(bytes);
 }
 

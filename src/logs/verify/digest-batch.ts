@@ -5,7 +5,7 @@ import { HASH_SIZE, rootOf } from "../merkle.ts";
 import { firstDifference } from "./bundle-findings.ts";
 import type { Pace } from "./pace.ts";
 import { CHUNK, hashOfFile, readRecords } from "./read-records.ts";
-import { type StoreReader, storeReader } from "./store.ts";
+import { directoryReader, type StoreReader } from "./store.ts";
 
 /** A batch to digest, as its leaf says it is. Plain data: it goes to another thread. */
 export interface BatchQuestion extends Pick<BatchLeaf, "seq" | "bytes" | "records" | "sha256"> {
@@ -36,7 +36,7 @@ export function batchDigester(reader: StoreReader, pace: Pace): DigestBatch {
       const room = Math.min(CHUNK, Math.max(1, bytes));
       if (chunk.length < room) chunk = Buffer.allocUnsafe(room);
       const { sha256 } = await hashOfFile(file, bytes, pace, chunk);
-      const size = reader.size(hashesPath(seq));
+      const size = await reader.size(hashesPath(seq));
       const plain = {
         size: file.size,
         sha256,
@@ -44,7 +44,7 @@ export function batchDigester(reader: StoreReader, pace: Pace): DigestBatch {
       };
       if (!deep || sha256 !== signed) return plain;
       const { hashes } = await readRecords(file, bytes, records + 1, pace);
-      const sidecar = reader.read(hashesPath(seq), hashes.length);
+      const sidecar = await reader.read(hashesPath(seq), hashes.length);
       return {
         ...plain,
         records: { count: hashes.length / HASH_SIZE, root: rootOf(hashes) },
@@ -66,7 +66,8 @@ export interface DigestTask {
 export function digestTask(files: Files): (task: DigestTask) => Promise<BatchDigest | undefined> {
   const digesters = new Map<string, DigestBatch>();
   return ({ store, question }) => {
-    const digest = digesters.get(store) ?? batchDigester(storeReader(files, store), () => Promise.resolve());
+    const digest =
+      digesters.get(store) ?? batchDigester(directoryReader(files, store), () => Promise.resolve());
     digesters.set(store, digest);
     return digest(question);
   };

@@ -21,7 +21,7 @@ import { type Kept, keptLeavesOf, readKept } from "./kept.ts";
 import { type Pace, paceOf } from "./pace.ts";
 import { type Part, rangeOf } from "./part.ts";
 import { type Proof, proveHashes } from "./prove.ts";
-import { type StoreReader, storeReader } from "./store.ts";
+import { directoryReader, type StoreReader } from "./store.ts";
 import type { BatchRange, VerifyRequest } from "./verification.ts";
 
 export interface ExamineParts {
@@ -55,10 +55,10 @@ export async function examine(
 ): Promise<Examined> {
   const findings = collectFindings();
   for (const finding of request.anchorFindings ?? []) findings.add(finding);
-  const reader = storeReader(parts.files, request.store);
+  const reader = readerOf(request, parts);
   const pace = paceOf(parts.clock, parts.signal);
   const ours = request.leaves === "batches";
-  const inventory = await takeInventory(parts.files, request.store, ours, findings, pace);
+  const inventory = await takeInventory(reader, ours, findings, pace);
   if (isEmpty(inventory)) return examineNothing(request, parts, findings);
   const history = await readHistory(reader, inventory, request.trust, ours, findings, pace);
   const origin = history.origin ?? soleOrigin(request);
@@ -80,6 +80,10 @@ export async function examine(
     range,
   };
   return { examination: await look(context), history, kept };
+}
+
+function readerOf({ store }: VerifyRequest, { files }: ExamineParts): StoreReader {
+  return typeof store === "string" ? directoryReader(files, store) : store;
 }
 
 interface Context {
@@ -110,7 +114,7 @@ async function look(context: Context): Promise<Examination> {
   const reference = proof?.established === true ? proof.proved : bundles.tree;
   const proved = proof?.proved ?? emptyHashTree();
   await judgeTiles({ reader, inventory, size, ours, proved, bundles: bundles.tree, findings, pace });
-  const held = judgeHistory({
+  const held = await judgeHistory({
     reader,
     history,
     anchors,
@@ -120,9 +124,9 @@ async function look(context: Context): Promise<Examination> {
     established,
     findings,
   });
-  if (ours) judgeRotations({ reader, history, trust: request.trust, size, findings });
+  if (ours) await judgeRotations({ reader, history, trust: request.trust, size, findings });
   const deep = bundles.records <= request.deepUpTo;
-  const batchReader = storeReader(parts.files, request.store);
+  const batchReader = readerOf(request, parts);
   const batchFindings = collectFindings();
   const totals = await readBatches(context, {
     batchReader,
@@ -198,12 +202,18 @@ async function readBatches(context: Context, settings: BatchSettings): Promise<B
 
 /** How batches are digested, and how many at once: on other threads where that is faster. */
 function digesting({ request, parts, pace }: Context, reader: StoreReader, bytes: number) {
+  const { store } = request;
+  if (typeof store !== "string") {
+    // a digester for each batch: one works on one at a time
+    const digest: DigestBatch = (question) => batchDigester(reader, pace)(question);
+    return { digest, abreast: reader.abreast, close: () => Promise.resolve() };
+  }
   const { count, from } = request.threads;
   const here = batchDigester(reader, pace);
   if (count < 2 || bytes < from) return { digest: here, abreast: 1, close: () => Promise.resolve() };
   const pool = parts.threads.pool("digest-batch", count);
   const digest: DigestBatch = async (question) => {
-    const task: DigestTask = { store: request.store, question };
+    const task: DigestTask = { store, question };
     const answer = (await pool.run(task)) as BatchDigest | undefined;
     // what a thread cannot read is asked for again here: this reader remembers why
     return answer ?? here(question);

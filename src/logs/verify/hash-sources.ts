@@ -1,7 +1,8 @@
 import { HASH_SIZE, leafHash } from "../merkle.ts";
-import { levelSize, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
-import { bundleFileOf, bundleIndexes, leafIn, readBundle } from "./bundle.ts";
+import { levelSize, type Tile, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
+import { bundlesIn, leafIn } from "./bundle.ts";
 import { buildUpwards, emptyHashTree, type HashTree, setHash } from "./hash-tree.ts";
+import { inOrder } from "./in-order.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Pace } from "./pace.ts";
 import type { StoreReader } from "./store.ts";
@@ -29,10 +30,9 @@ export async function hashesFromBundles(
 ): Promise<BundleHashes> {
   const tree = emptyHashTree();
   let [records, bytes] = [0, 0];
-  for (const index of bundleIndexes(inventory, size)) {
+  for await (const { index, bundle } of bundlesIn(reader, inventory, size)) {
     await pace();
-    const file = bundleFileOf(inventory, index, size);
-    const entries = file === undefined ? [] : (readBundle(reader, file.path)?.entries ?? []);
+    const entries = bundle?.entries ?? [];
     for (const [slot, entry] of entries.slice(0, tileWidth(0, index, size)).entries()) {
       const seq = index * TILE_WIDTH + slot;
       setHash(tree, 0, seq, leafHash(entry));
@@ -54,20 +54,27 @@ export async function hashesFromTiles(
   pace: Pace,
 ): Promise<HashTree> {
   const tree = emptyHashTree();
-  for (const [level, { full, partial }] of inventory.tiles) {
+  const tiles = chosenTiles(inventory, size, older);
+  const read = inOrder(tiles, reader.abreast, (tile) => reader.read(tilePath(tile), TILE_WIDTH * HASH_SIZE));
+  for await (const [{ level, index, width }, hashes] of read) {
+    await pace();
+    if (hashes === undefined) continue;
+    for (let slot = 0; slot < width && (slot + 1) * HASH_SIZE <= hashes.length; slot++) {
+      const hash = hashes.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE);
+      setHash(tree, level, index * TILE_WIDTH + slot, hash);
+    }
+  }
+  return tree;
+}
+
+function* chosenTiles({ tiles }: Inventory, size: number, older: boolean): Generator<Tile> {
+  for (const [level, { full, partial }] of tiles) {
     for (const index of new Set([...full, ...partial.keys()])) {
-      await pace();
       const newest = tileWidth(level, index, size);
       const widths = [...(partial.get(index) ?? []), ...(full.has(index) ? [TILE_WIDTH] : [])];
       const width = older ? Math.max(...widths.filter((w) => w < newest)) : newest;
       if (!widths.includes(width) || width > levelSize(level, size) - index * TILE_WIDTH) continue;
-      const hashes = reader.read(tilePath({ level, index, width }), TILE_WIDTH * HASH_SIZE);
-      if (hashes === undefined) continue;
-      for (let slot = 0; slot < width && (slot + 1) * HASH_SIZE <= hashes.length; slot++) {
-        const hash = hashes.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE);
-        setHash(tree, level, index * TILE_WIDTH + slot, hash);
-      }
+      yield { level, index, width };
     }
   }
-  return tree;
 }

@@ -3,6 +3,7 @@ import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
 import type { VerifierKey } from "../verifier-key.ts";
 import type { Findings } from "./finding.ts";
 import { gapsIn, reportGaps } from "./gaps.ts";
+import { inOrder } from "./in-order.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Pace } from "./pace.ts";
 import { openCheckpoint, outOfRangeText, type SignedCheckpoint } from "./signed-checkpoint.ts";
@@ -44,8 +45,8 @@ export async function readHistory(
   pace: Pace,
 ): Promise<History> {
   let current: SignedCheckpoint | undefined;
-  const open = (path: string): SignedCheckpoint | undefined => {
-    const bytes = reader.read(path, MAX_NOTE_SIZE);
+  const read = (path: string) => reader.read(path, MAX_NOTE_SIZE);
+  const open = (path: string, bytes: Buffer | undefined): SignedCheckpoint | undefined => {
     if (bytes === undefined) return undefined;
     if (current !== undefined && bytes.equals(Buffer.from(current.note))) return current;
     const opened = openCheckpoint(bytes, trust);
@@ -62,13 +63,14 @@ export async function readHistory(
   if (!inventory.checkpoint && !inventory.irregular.has(CHECKPOINT)) {
     findings.add({ code: "CHECKPOINT_MISSING", path: CHECKPOINT, detail: "it is missing" });
   }
-  current = inventory.checkpoint ? open(CHECKPOINT) : undefined;
+  current = inventory.checkpoint ? open(CHECKPOINT, await read(CHECKPOINT)) : undefined;
   let origin = current?.origin;
   const stored: StoredCheckpoint[] = [];
-  for (const size of inventory.checkpoints) {
+  const notes = inOrder(inventory.checkpoints, reader.abreast, (size) => read(checkpointPath(size)));
+  for await (const [size, bytes] of notes) {
     await pace();
     const path = checkpointPath(size);
-    const checkpoint = open(path);
+    const checkpoint = open(path, bytes);
     if (checkpoint === undefined) continue;
     origin ??= checkpoint.origin;
     if (checkpoint.origin !== origin) {
@@ -91,7 +93,7 @@ export async function readHistory(
     if (current !== undefined && checkpoint.size === current.size)
       compare(current, checkpoint, path, findings);
   }
-  const cosigned = inventory.cosigned ? open(COSIGNED) : undefined;
+  const cosigned = inventory.cosigned ? open(COSIGNED, await read(COSIGNED)) : undefined;
   origin ??= cosigned?.origin;
   if (cosigned !== undefined) judgeCosigned(cosigned, origin, current, stored, findings);
   stored.sort((a, b) => a.size - b.size);

@@ -1,10 +1,10 @@
-import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import type { FileKind, Files } from "../../platform/files.ts";
+import type { FileKind } from "../../platform/files.ts";
 import { parseStorePath } from "../layout.ts";
 import { TILE_WIDTH } from "../tiles.ts";
 import type { Findings } from "./finding.ts";
 import type { Pace } from "./pace.ts";
+import type { StoreReader } from "./store.ts";
 
 /** Tiles of one level, or entry bundles, by index. */
 export interface TileFiles {
@@ -38,38 +38,32 @@ const FOREIGN = /^(checkpoint|tile)($|\/)/;
 const MAX_IRREGULAR = 10_000;
 
 /**
- * Lists a store. Symlinks are not followed; whatever the format does not name, and whatever is no
- * regular file, is UNEXPECTED_FILE.
+ * Lists a store. Whatever the format does not name, and whatever is no regular file, is
+ * UNEXPECTED_FILE.
  * @param ours whether it is a store of ours; of another program's, only what tlog-tiles names is looked at
  * @throws FleetsecError where the store itself cannot be read, or has more than 50 million files
  */
 export async function takeInventory(
-  files: Files,
-  store: string,
+  reader: Pick<StoreReader, "list" | "name">,
   ours: boolean,
   findings: Findings,
   pace: Pace,
 ): Promise<Inventory> {
   const found = emptyInventory();
   let names = 0;
-  const visit = async (folder: string): Promise<void> => {
-    const folders: string[] = [];
-    for (const { name, kind } of files.entries(join(store, folder))) {
-      names += 1;
-      if (names > MAX_FILES) {
-        throw new FleetsecError("input", `${store} holds more than ${MAX_FILES} files`, {
-          hint: "check that this is a log's store",
-        });
-      }
-      if (names % 1024 === 0) await pace();
-      const path = folder === "" ? name : `${folder}/${name}`;
-      if (!ours && !FOREIGN.test(path)) continue;
-      if (kind === "directory" && FOLDERS.test(path)) folders.push(path);
-      else place(found, path, kind, findings);
+  const visit = (path: string, kind: FileKind): boolean => {
+    names += 1;
+    if (names > MAX_FILES) {
+      throw new FleetsecError("input", `${reader.name} holds more than ${MAX_FILES} files`, {
+        hint: "check that this is a log's store",
+      });
     }
-    for (const path of folders) await visit(path);
+    if (!ours && !FOREIGN.test(path)) return false;
+    if (kind === "directory" && FOLDERS.test(path)) return true;
+    place(found, path, kind, findings);
+    return false;
   };
-  await visit("");
+  await reader.list(visit, pace);
   for (const numbers of [found.checkpoints, found.tokens, found.batches, found.sidecars]) {
     numbers.sort((a, b) => a - b);
   }

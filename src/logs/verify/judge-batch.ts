@@ -1,4 +1,3 @@
-import type { OpenFile } from "../../platform/files.ts";
 import { batchPath, hashesPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import { HASH_SIZE, rootOf } from "../merkle.ts";
@@ -7,7 +6,7 @@ import type { Findings } from "./finding.ts";
 import { locateRecords, MAX_LOCATED } from "./locate-records.ts";
 import type { Pace } from "./pace.ts";
 import { hashOfFile } from "./read-records.ts";
-import type { StoreReader } from "./store.ts";
+import type { StoredFile, StoreReader } from "./store.ts";
 import { judgeTail } from "./batch-tail.ts";
 
 export interface BatchSource {
@@ -93,14 +92,14 @@ function judgeSidecar(
 async function judgeAltered(
   source: BatchSource,
   leaf: BatchLeaf,
-  file: OpenFile,
+  file: StoredFile,
   sha256: string,
 ): Promise<void> {
   const { findings, reader } = source;
   const { seq } = leaf;
   const path = batchPath(seq);
   const other = await batchIn(source, file);
-  const sidecar = reader.read(hashesPath(seq), leaf.records * HASH_SIZE);
+  const sidecar = await reader.read(hashesPath(seq), leaf.records * HASH_SIZE);
   const usable = sidecar?.length === leaf.records * HASH_SIZE && rootOf(sidecar).equals(leaf.root);
   if (sidecar !== undefined && !usable) {
     findings.add({
@@ -139,7 +138,7 @@ async function judgeAltered(
 }
 
 /** The leaf whose batch the file holds, where it holds one. */
-async function batchIn({ batchesOf, pace }: BatchSource, file: OpenFile): Promise<number | undefined> {
+async function batchIn({ batchesOf, pace }: BatchSource, file: StoredFile): Promise<number | undefined> {
   const batches = await batchesOf(file.size);
   if (batches.size === 0) return undefined;
   return batches.get((await hashOfFile(file, file.size, pace)).sha256);

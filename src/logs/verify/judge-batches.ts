@@ -1,7 +1,7 @@
 import { batchPath, hashesPath } from "../layout.ts";
 import { type BatchLeaf, formatLeaf } from "../leaf.ts";
 import { leafHash, rootOf } from "../merkle.ts";
-import { bundleIndexes, bundleFileOf, leafIn, readBundle } from "./bundle.ts";
+import { bundlesIn, leafIn } from "./bundle.ts";
 import type { DigestBatch } from "./digest-batch.ts";
 import type { Findings } from "./finding.ts";
 import { gapsIn, reportGaps } from "./gaps.ts";
@@ -201,10 +201,9 @@ async function readBatchIndex({
   pace,
 }: BatchesSource): Promise<Map<number, Map<string, number>>> {
   const index = new Map<number, Map<string, number>>();
-  for (const block of bundleIndexes(inventory, size)) {
+  for await (const { bundle } of bundlesIn(reader, inventory, size)) {
     await pace();
-    const file = bundleFileOf(inventory, block, size);
-    for (const entry of file === undefined ? [] : (readBundle(reader, file.path)?.entries ?? [])) {
+    for (const entry of bundle?.entries ?? []) {
       const leaf = leafIn(entry);
       if (leaf === undefined || leaf.seq >= size) continue;
       const batches = index.get(leaf.bytes) ?? new Map<string, number>();

@@ -25,7 +25,7 @@ export interface HistorySource {
  * Every checkpoint that the log ever signed must be a beginning of this tree.
  * @returns the anchors of which that was established
  */
-export function judgeHistory(source: HistorySource): Anchor[] {
+export async function judgeHistory(source: HistorySource): Promise<Anchor[]> {
   const { history, anchors, size, tree } = source;
   const sizes = [...new Set([...history.stored, ...anchors].map((one) => one.size))]
     .filter((at) => at <= size)
@@ -36,11 +36,13 @@ export function judgeHistory(source: HistorySource): Anchor[] {
   reportStored(source, holds);
   const byAnchors = differingLeaf(source, holds, anchors);
   const storedOf = bySize(history);
-  return anchors.filter((anchor) => {
+  const held: Anchor[] = [];
+  for (const anchor of anchors) {
     const stored = storedOf.get(anchor.size) ?? [];
-    reportEquivocationWith(source, anchor, stored);
-    return anchor.size > 0 && judgeAnchor(source, anchor, holds(anchor), stored, byAnchors);
-  });
+    await reportEquivocationWith(source, anchor, stored);
+    if (anchor.size > 0 && judgeAnchor(source, anchor, holds(anchor), stored, byAnchors)) held.push(anchor);
+  }
+  return held;
 }
 
 type Holds = (one: { readonly size: number; readonly root: Uint8Array }) => boolean | undefined;
@@ -146,14 +148,14 @@ function bySize({ current, stored }: History): Map<number, SignedRoot[]> {
 }
 
 /** Reports where the store has a signed checkpoint of the anchor's size with another root. */
-function reportEquivocationWith(
+async function reportEquivocationWith(
   { reader, findings }: HistorySource,
   anchor: Anchor,
   stored: readonly SignedRoot[],
-): void {
+): Promise<void> {
   // where the store has the anchor's root too, it contradicts itself, which is reported
   const other = stored.some((one) => sameRoot(one, anchor)) ? undefined : stored[0];
-  const note = other === undefined ? undefined : reader.read(other.path, MAX_NOTE_SIZE);
+  const note = other === undefined ? undefined : await reader.read(other.path, MAX_NOTE_SIZE);
   if (other === undefined || note === undefined) return;
   reportEquivocation(findings, anchor.size, other.path, note.toString("utf8"), anchor.source, anchor.note());
 }

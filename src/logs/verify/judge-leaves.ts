@@ -2,25 +2,27 @@ import { HASH_SIZE, leafHash } from "../merkle.ts";
 import { LEAF_HEADER } from "../leaf.ts";
 import { bundlePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
 import { align, type Edit, placesAfter } from "./align.ts";
-import { type Bundle, bundleFileOf, bundleIndexes, readBundle, splitBundleAtHeaders } from "./bundle.ts";
+import { type Bundle, type BundleFile, bundlesIn, readBundle, splitBundleAtHeaders } from "./bundle.ts";
 import { comparePartialBundles, reportBundle } from "./bundle-findings.ts";
 import { getHash, knownTile } from "./hash-tree.ts";
 import type { LeafSource, StoredLeaf } from "./leaf-source.ts";
 
 /** The leaves of the store in order, without those that are not there. Reports what bundles got wrong. */
 export async function* judgeLeaves(source: LeafSource): AsyncGenerator<StoredLeaf> {
-  const { inventory, size, pace } = source;
-  for (const index of bundleIndexes(inventory, size)) {
+  const { reader, inventory, size, pace } = source;
+  for await (const { index, file, bundle } of bundlesIn(reader, inventory, size)) {
     await pace();
-    yield* judgeBundle(source, index);
+    if (file !== undefined && bundle !== undefined) yield* judgeBundle(source, index, file, bundle);
   }
 }
 
-function* judgeBundle(source: LeafSource, index: number): Generator<StoredLeaf> {
-  const { reader, inventory, size, proved } = source;
-  const file = bundleFileOf(inventory, index, size);
-  const read = file === undefined ? undefined : readBundle(reader, file.path);
-  if (file === undefined || read === undefined) return;
+async function* judgeBundle(
+  source: LeafSource,
+  index: number,
+  file: BundleFile,
+  read: Bundle,
+): AsyncGenerator<StoredLeaf> {
+  const { size, proved } = source;
   const width = Math.min(file.width, tileWidth(0, index, size));
   const signed = knownTile(proved, 0, index, width);
   const first = index * TILE_WIDTH;
@@ -41,12 +43,12 @@ function* judgeBundle(source: LeafSource, index: number): Generator<StoredLeaf> 
     const place = places[slot] ?? -1;
     const stored = place < 0 ? undefined : bundle.entries[place];
     const intact = stored !== undefined && !kept.has(slot);
-    const recovered = intact ? stored : recover(source, index, slot, hash);
+    const recovered = intact ? stored : await recover(source, index, slot, hash);
     leaves.push(recovered);
     if (recovered !== undefined) yield { seq: first + slot, bytes: recovered, state: "proved", signed: hash };
     else if (stored !== undefined) yield { seq: first + slot, bytes: stored, state: "altered", signed: hash };
   }
-  comparePartialBundles(source, index, file.width, leaves, signed);
+  await comparePartialBundles(source, index, file.width, leaves, signed);
 }
 
 /** A root is proved, but neither bundle nor tile, nor any mixture that was tried, leads up to it here. */
@@ -109,11 +111,16 @@ function alignEntries(bundle: Bundle, signed: Buffer): Edit[] {
 }
 
 /** The leaf with that hash from another partial bundle of the block. */
-function recover(source: LeafSource, index: number, slot: number, hash: Buffer): Buffer | undefined {
+async function recover(
+  source: LeafSource,
+  index: number,
+  slot: number,
+  hash: Buffer,
+): Promise<Buffer | undefined> {
   const { reader, inventory } = source;
   for (const width of inventory.bundles.partial.get(index) ?? []) {
     if (width <= slot) continue;
-    const entry = readBundle(reader, bundlePath(index, width))?.entries[slot];
+    const entry = (await readBundle(reader, bundlePath(index, width)))?.entries[slot];
     if (entry !== undefined && leafHash(entry).equals(hash)) return entry;
   }
   return undefined;

@@ -27,7 +27,7 @@ type Signers = ReadonlyMap<number, readonly VerifierKey[]>;
  * Every change of the log's keys, by the trust file and by the checkpoints, must be one that the key
  * before agreed to: both sign one checkpoint, over a leaf that says so.
  */
-export function judgeRotations(source: RotationSource): void {
+export async function judgeRotations(source: RotationSource): Promise<void> {
   const signers: Signers = new Map(source.history.stored.map(({ size, keys }) => [size, keys]));
   const handovers = [...trustedHandovers(source), ...seenHandovers(signers)];
   const judged = new Set<string>();
@@ -35,7 +35,7 @@ export function judgeRotations(source: RotationSource): void {
     const name = `${handover.size} ${handover.key.keyId}`;
     if (judged.has(name)) continue;
     judged.add(name);
-    const fault = handoverFault(source, signers, handover);
+    const fault = await handoverFault(source, signers, handover);
     if (fault === undefined) continue;
     source.findings.add({
       code: "KEY_ROTATION_INVALID",
@@ -68,11 +68,11 @@ function seenHandovers(signers: Signers): Handover[] {
   return handovers;
 }
 
-function handoverFault(
+async function handoverFault(
   source: RotationSource,
   signers: Signers,
   { size, key }: Handover,
-): string | undefined {
+): Promise<string | undefined> {
   const signed = signers.get(size);
   if (signed === undefined) return "the checkpoint that both keys sign is not there, or not to be believed";
   if (!includes(signed, key)) return "that key did not sign it";
@@ -81,15 +81,18 @@ function handoverFault(
     (other) => other.keyId !== key.keyId && (before === undefined || includes(before, other)),
   );
   if (!agreed) return "no key that signed before it signed it too";
-  const rotation = readRotation(source, size - 1);
+  const rotation = await readRotation(source, size - 1);
   if (rotation === undefined || rotation.origin !== key.name || rotation.size !== size) {
     return `leaf ${size - 1} is no rotation of keys`;
   }
   return leadsTo(rotation, key) ? undefined : `leaf ${size - 1} leads to another key`;
 }
 
-function readRotation({ reader }: RotationSource, seq: number): ReturnType<typeof parseRotation> {
-  const batch = reader.read(batchPath(seq), MAX_ROTATION_BYTES);
+async function readRotation(
+  { reader }: RotationSource,
+  seq: number,
+): Promise<ReturnType<typeof parseRotation>> {
+  const batch = await reader.read(batchPath(seq), MAX_ROTATION_BYTES);
   return batch === undefined ? undefined : parseRotation(batch);
 }
 

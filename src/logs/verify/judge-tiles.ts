@@ -2,6 +2,7 @@ import { HASH_SIZE } from "../merkle.ts";
 import { bundlePath, levelSize, type Tile, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
 import type { Findings } from "./finding.ts";
 import { getHash, type HashTree } from "./hash-tree.ts";
+import { inOrder } from "./in-order.ts";
 import type { Inventory, TileFiles } from "./inventory.ts";
 import { gapsIn, reportGaps } from "./gaps.ts";
 import type { Pace } from "./pace.ts";
@@ -26,12 +27,13 @@ interface TileSource {
  * missing, and those beyond the tree.
  */
 export async function judgeTiles(source: TileSource): Promise<void> {
-  const { inventory, size, ours, findings, pace } = source;
-  for (const [level, files] of inventory.tiles) {
-    for (const { index, width } of widthsOf(files)) {
-      await pace();
-      judgeTile(source, { level, index, width });
-    }
+  const { reader, inventory, size, ours, findings, pace } = source;
+  const read = inOrder(tilesIn(source), reader.abreast, (tile) =>
+    reader.read(tilePath(tile), TILE_WIDTH * HASH_SIZE),
+  );
+  for await (const [tile, bytes] of read) {
+    await pace();
+    if (bytes !== undefined) judgeTile(source, tile, bytes);
   }
   for (const { index, width } of widthsOf(inventory.bundles)) {
     if (ours && index * TILE_WIDTH + width > size) reportBeyond(findings, bundlePath(index, width), size);
@@ -47,15 +49,20 @@ function* widthsOf({
   for (const [index, widths] of partial) for (const width of widths) yield { index, width };
 }
 
-function judgeTile({ reader, size, ours, proved, bundles, findings }: TileSource, tile: Tile): void {
+/** The tiles within the tree; those beyond it are reported. */
+function* tilesIn({ inventory, size, ours, findings }: TileSource): Generator<Tile> {
+  for (const [level, files] of inventory.tiles) {
+    for (const { index, width } of widthsOf(files)) {
+      const tile = { level, index, width };
+      if (index * TILE_WIDTH + width <= levelSize(level, size)) yield tile;
+      else if (ours) reportBeyond(findings, tilePath(tile), size);
+    }
+  }
+}
+
+function judgeTile({ size, proved, bundles, findings }: TileSource, tile: Tile, bytes: Buffer): void {
   const { level, index, width } = tile;
   const path = tilePath(tile);
-  if (index * TILE_WIDTH + width > levelSize(level, size)) {
-    if (ours) reportBeyond(findings, path, size);
-    return;
-  }
-  const bytes = reader.read(path, TILE_WIDTH * HASH_SIZE);
-  if (bytes === undefined) return;
   if (bytes.length > width * HASH_SIZE) {
     findings.add({
       code: "TILE_ALTERED",

@@ -8,6 +8,7 @@ import { TILE_WIDTH } from "../tiles.ts";
 import { bundleFileOf, leafIn, readBundle } from "./bundle.ts";
 import type { Findings } from "./finding.ts";
 import type { History } from "./history.ts";
+import { inOrder } from "./in-order.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Pace } from "./pace.ts";
 import type { StoreReader } from "./store.ts";
@@ -52,7 +53,9 @@ export async function judgeTokens(source: TokenSource): Promise<JudgedTokens> {
   );
   const unestablished: string[] = [];
   let newest: AnchorUsed | undefined;
-  for (const size of tokens) {
+  const { reader } = source;
+  const read = inOrder(tokens, reader.abreast, (size) => reader.read(tokenPath(size), MAX_RESPONSE));
+  for await (const [size, bytes] of read) {
     await pace();
     const path = tokenPath(size);
     const root = roots.get(size);
@@ -62,12 +65,11 @@ export async function judgeTokens(source: TokenSource): Promise<JudgedTokens> {
       findings.add({ code: "TSR_INVALID", path, detail: "there is no checkpoint of that size" });
       continue;
     }
-    const bytes = source.reader.read(path, MAX_RESPONSE);
     if (bytes === undefined) continue;
     const text = Buffer.from(formatCheckpoint({ origin: history.origin, size, root }));
     const verdict = verifyToken(bytes, text, authorities);
     if (!verdict.ok) report(verdict, path, findings, unestablished);
-    else if (agrees(source, size, verdict.stamp, path) && established === true) {
+    else if ((await agrees(source, size, verdict.stamp, path)) && established === true) {
       newest = { kind: "time-stamp", size, source: described(verdict.stamp) };
     }
   }
@@ -89,10 +91,15 @@ function report(
 }
 
 /** The last batch that the checkpoint has cannot have been closed after it, nor the next one before it. */
-function agrees(source: TokenSource, size: number, { time }: TimeStamp, path: string): boolean {
+async function agrees(
+  source: TokenSource,
+  size: number,
+  { time }: TimeStamp,
+  path: string,
+): Promise<boolean> {
   const { findings } = source;
   const seconds = Math.floor(time / 1000);
-  const last = leafAt(source, size - 1);
+  const last = await leafAt(source, size - 1);
   if (last !== undefined && last.to > seconds + MAX_SKEW) {
     findings.add({
       code: "TIME_ANOMALY",
@@ -102,7 +109,7 @@ function agrees(source: TokenSource, size: number, { time }: TimeStamp, path: st
     });
     return false;
   }
-  const next = size < source.size ? leafAt(source, size) : undefined;
+  const next = size < source.size ? await leafAt(source, size) : undefined;
   if (next !== undefined && next.to < seconds - MAX_SKEW) {
     findings.add({
       code: "TIME_REGRESSION",
@@ -115,9 +122,10 @@ function agrees(source: TokenSource, size: number, { time }: TimeStamp, path: st
   return true;
 }
 
-function leafAt({ reader, inventory, size }: TokenSource, seq: number): BatchLeaf | undefined {
+async function leafAt({ reader, inventory, size }: TokenSource, seq: number): Promise<BatchLeaf | undefined> {
   const index = Math.floor(seq / TILE_WIDTH);
   const file = bundleFileOf(inventory, index, size);
-  const entry = file === undefined ? undefined : readBundle(reader, file.path)?.entries[seq % TILE_WIDTH];
+  const bundle = file === undefined ? undefined : await readBundle(reader, file.path);
+  const entry = bundle?.entries[seq % TILE_WIDTH];
   return entry === undefined ? undefined : leafIn(entry);
 }

@@ -1,4 +1,3 @@
-import type { OpenFile } from "../../platform/files.ts";
 import { batchPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import { HASH_SIZE, leafHash } from "../merkle.ts";
@@ -6,6 +5,7 @@ import { align, type Edit } from "./align.ts";
 import type { Finding, FindingCode, Findings } from "./finding.ts";
 import type { Pace } from "./pace.ts";
 import { readRecords, type Records } from "./read-records.ts";
+import type { StoredFile } from "./store.ts";
 import { type KeyOrders, keyOrders, type Rewriting, rewritingOf } from "./same-json.ts";
 
 /** Batches of more records are not aligned: it would take more memory than a verifier should. */
@@ -21,7 +21,7 @@ const EXAMPLES = 8;
 
 interface Context {
   readonly leaf: BatchLeaf;
-  readonly file: OpenFile;
+  readonly file: StoredFile;
   /** Leaf hashes of the signed records. */
   readonly signed: Buffer;
   readonly found: Records;
@@ -35,7 +35,7 @@ interface Context {
 export async function locateRecords(
   { findings, pace }: { readonly findings: Findings; readonly pace: Pace },
   leaf: BatchLeaf,
-  file: OpenFile,
+  file: StoredFile,
   signed: Buffer,
 ): Promise<boolean> {
   if (leaf.records > MAX_LOCATED) return false;
@@ -45,7 +45,7 @@ export async function locateRecords(
   const fragment = fragmentOf(context);
   const whole = fragment === undefined ? found.hashes : found.hashes.subarray(0, -HASH_SIZE);
   const edits = align(signed, whole);
-  const places = describe(context, edits, fragment);
+  const places = await describe(context, edits, fragment);
   for (const finding of places) findings.add(finding);
   if (found.cut) {
     findings.add({
@@ -75,13 +75,17 @@ function fragmentOf({ found, signed, file, leaf }: Context): number | undefined 
   return found.offsets.at(-1);
 }
 
-function describe(context: Context, edits: readonly Edit[], fragment: number | undefined): Finding[] {
+async function describe(
+  context: Context,
+  edits: readonly Edit[],
+  fragment: number | undefined,
+): Promise<Finding[]> {
   const { leaf, found } = context;
   const findings: Finding[] = [];
   const missing = missingAtEnd(context, edits, fragment);
   const rest = missing === undefined ? edits : edits.slice(0, edits.length - missing.count);
   const rewriting = rewritings(context, rest);
-  for (const edit of rest.slice(0, MAX_SINGLE)) findings.push(describeEdit(context, edit, rewriting));
+  for (const edit of rest.slice(0, MAX_SINGLE)) findings.push(await describeEdit(context, edit, rewriting));
   findings.push(...summaries(context, rest.slice(MAX_SINGLE)));
   if (missing !== undefined) findings.push(missing.finding);
   else if (fragment !== undefined) {
@@ -145,7 +149,7 @@ const CODES = {
   duplicated: "RECORD_DUPLICATED",
 } as const satisfies Record<Edit["kind"], FindingCode>;
 
-function describeEdit(context: Context, edit: Edit, rewriting: RewritingFinder): Finding {
+async function describeEdit(context: Context, edit: Edit, rewriting: RewritingFinder): Promise<Finding> {
   const { leaf, found, signed } = context;
   const expected = "from" in edit ? hexAt(signed, edit.from) : undefined;
   const place = {
@@ -156,7 +160,7 @@ function describeEdit(context: Context, edit: Edit, rewriting: RewritingFinder):
   };
   switch (edit.kind) {
     case "altered": {
-      const same = rewriting(edit.at, edit.from);
+      const same = await rewriting(edit.at, edit.from);
       const moved = edit.from === edit.at ? "" : `record ${edit.from + 1} `;
       return {
         ...place,
@@ -216,40 +220,41 @@ function summaries({ leaf, found }: Context, edits: readonly Edit[]): Finding[] 
 }
 
 /** What was rewritten in the line `at`, where record `from` was signed and says the same. */
-type RewritingFinder = (at: number, from: number) => Rewriting | undefined;
+type RewritingFinder = (at: number, from: number) => Promise<Rewriting | undefined>;
 
 function rewritings(context: Context, edits: readonly Edit[]): RewritingFinder {
   const touched = new Set(edits.map(({ at }) => at));
   let left = MAX_REWRITINGS;
-  return (at, from) => {
+  return async (at, from) => {
     left -= 1;
-    const line = left < 0 ? undefined : lineAt(context, at);
+    const line = left < 0 ? undefined : await lineAt(context, at);
     if (line === undefined) return undefined;
     const signed = context.signed.subarray(from * HASH_SIZE, (from + 1) * HASH_SIZE);
-    return rewritingOf(line, (form) => leafHash(form).equals(signed), ordersAround(context, at, touched));
+    const orders = await ordersAround(context, at, touched);
+    return rewritingOf(line, (form) => leafHash(form).equals(signed), orders);
   };
 }
 
 /** The key orders of the nearest lines that are intact. */
-function ordersAround(context: Context, at: number, touched: ReadonlySet<number>): KeyOrders {
+async function ordersAround(context: Context, at: number, touched: ReadonlySet<number>): Promise<KeyOrders> {
   const lines: Buffer[] = [];
   const count = context.found.offsets.length;
   for (let distance = 1; distance <= 4 * EXAMPLES && lines.length < EXAMPLES; distance++) {
     for (const near of [at - distance, at + distance]) {
       if (near < 0 || near >= count || touched.has(near)) continue;
-      const line = lineAt(context, near);
+      const line = await lineAt(context, near);
       if (line !== undefined) lines.push(line);
     }
   }
   return keyOrders(lines);
 }
 
-function lineAt({ file, found }: Context, at: number): Buffer | undefined {
+async function lineAt({ file, found }: Context, at: number): Promise<Buffer | undefined> {
   const start = found.offsets[at];
   if (start === undefined) return undefined;
   const next = found.offsets[at + 1];
   const end = next === undefined ? found.end - (found.terminated ? 1 : 0) : next - 1;
   if (end - start > MAX_LINE) return undefined;
   const line = Buffer.allocUnsafe(end - start);
-  return line.subarray(0, file.read(line, start));
+  return line.subarray(0, await file.read(line, start));
 }

@@ -1,7 +1,7 @@
 import { createHash, hash } from "node:crypto";
-import type { OpenFile } from "../../platform/files.ts";
 import { HASH_SIZE } from "../merkle.ts";
 import type { Pace } from "./pace.ts";
+import type { StoredFile } from "./store.ts";
 
 /** The records of a batch file: its lines without their newlines. */
 export interface Records {
@@ -29,7 +29,7 @@ const LEAF_PREFIX = Buffer.of(0);
  * `maxRecords`; a record of any length takes no more memory than a short one.
  */
 export async function readRecords(
-  file: OpenFile,
+  file: StoredFile,
   maxBytes: number,
   maxRecords: number,
   pace: Pace,
@@ -45,7 +45,7 @@ export async function readRecords(
   const atLimit = () => offsets.length >= maxRecords;
   while (position < maxBytes && !atLimit()) {
     await pace();
-    const read = file.read(chunk.subarray(1, 1 + Math.min(size, maxBytes - position)), position);
+    const read = await file.read(chunk.subarray(1, 1 + Math.min(size, maxBytes - position)), position);
     if (read === 0) break;
     const end = 1 + read;
     let from = 1;
@@ -96,7 +96,7 @@ function hashList(expected: number): { add(digest: string): void; take(): Buffer
  * @param chunk room to read into: new memory for each file costs as much as a tenth of its hash
  */
 export async function hashOfFile(
-  file: OpenFile,
+  file: StoredFile,
   length: number,
   pace: Pace,
   chunk: Buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, length))),
@@ -105,7 +105,7 @@ export async function hashOfFile(
   let position = 0;
   while (position < length) {
     await pace();
-    const read = file.read(chunk.subarray(0, Math.min(chunk.length, length - position)), position);
+    const read = await file.read(chunk.subarray(0, Math.min(chunk.length, length - position)), position);
     if (read === 0) break;
     digest.update(chunk.subarray(0, read));
     position += read;

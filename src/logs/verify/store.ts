@@ -1,25 +1,43 @@
 import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import type { Files, OpenFile } from "../../platform/files.ts";
+import type { FileKind, Files, OpenFile } from "../../platform/files.ts";
+
+/** A file of a store that is open for reading. */
+export interface StoredFile {
+  /** Bytes, when it was opened. */
+  readonly size: number;
+  /** Reads from `position` on until `into` is full or the file ends; gives the number of bytes. */
+  read(into: Uint8Array, position: number): number | Promise<number>;
+}
 
 /** Reads a store's files. What cannot be read is remembered: it was not verified. */
 export interface StoreReader {
+  /** The store, for a person. */
+  readonly name: string;
+  /** How many files it is worth while to read at once. */
+  readonly abreast: number;
+  /**
+   * Tells of every name in the store, with `/` between; of what is in a folder, where `visit` says so.
+   * @throws FleetsecError where the store itself cannot be read
+   */
+  list(visit: (path: string, kind: FileKind) => boolean, pace: () => Promise<void>): Promise<void>;
   /**
    * A file's bytes; of one longer than `maxBytes`, the first `maxBytes + 1`. Undefined where there
    * is no regular file, or it cannot be read.
    */
-  read(path: string, maxBytes: number): Buffer | undefined;
+  read(path: string, maxBytes: number): Promise<Buffer | undefined>;
   /** A file's length; undefined likewise. */
-  size(path: string): number | undefined;
+  size(path: string): Promise<number | undefined>;
   /** The result of `use` over the open file; undefined where there is none, or it cannot be read. */
-  withFile<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T | undefined>;
-  /** Files that the operating system would not let us read, and why. */
+  withFile<T>(path: string, use: (file: StoredFile) => Promise<T>): Promise<T | undefined>;
+  /** Files that could not be read, and why. */
   readonly unreadable: ReadonlyMap<string, string>;
 }
 
 const FILE_FAULTS: ReadonlySet<string> = new Set(["not-found", "permission", "input", "io"]);
 
-export function storeReader(files: Files, store: string): StoreReader {
+/** A store in a directory. Symlinks are not followed. */
+export function directoryReader(files: Files, store: string): StoreReader {
   const unreadable = new Map<string, string>();
   const unreadableAs = (path: string, error: unknown): undefined => {
     if (!(error instanceof FleetsecError) || !FILE_FAULTS.has(error.code)) throw error;
@@ -28,8 +46,24 @@ export function storeReader(files: Files, store: string): StoreReader {
     return undefined;
   };
   return {
+    name: store,
+    abreast: 1,
     unreadable,
-    size(path) {
+    async list(visit, pace) {
+      let names = 0;
+      const visitFolder = async (folder: string): Promise<void> => {
+        const folders: string[] = [];
+        for (const { name, kind } of files.entries(join(store, folder))) {
+          names += 1;
+          if (names % 1024 === 0) await pace();
+          const path = folder === "" ? name : `${folder}/${name}`;
+          if (visit(path, kind) && kind === "directory") folders.push(path);
+        }
+        for (const path of folders) await visitFolder(path);
+      };
+      await visitFolder("");
+    },
+    async size(path) {
       try {
         const file = files.open(join(store, path));
         file.close();
@@ -38,7 +72,7 @@ export function storeReader(files: Files, store: string): StoreReader {
         return unreadableAs(path, error);
       }
     },
-    read(path, maxBytes) {
+    async read(path, maxBytes) {
       try {
         const file = files.open(join(store, path));
         try {

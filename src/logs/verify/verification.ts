@@ -2,6 +2,7 @@ import type { Certificate } from "../../pki/verify/certificate.ts";
 import type { Anchor } from "./anchors.ts";
 import type { Finding, FindingCode } from "./finding.ts";
 import type { SignatureType } from "../verifier-key.ts";
+import type { StoreReader } from "./store.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Trust } from "./trust.ts";
 
@@ -13,7 +14,8 @@ export interface BatchRange {
 
 /** What is asked of a verification. Paths are absolute, times in seconds since the epoch. */
 export interface VerifyRequest {
-  readonly store: string;
+  /** The store's directory; what reads it where it lies elsewhere. */
+  readonly store: string | StoreReader;
   /**
    * `batches`: a store of ours. `records`: a tile log that another program wrote, a leaf a record;
    * files that C2SP tlog-tiles does not name are not judged there.

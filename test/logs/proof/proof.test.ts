@@ -6,7 +6,7 @@ import { findRequest, openLog, proveConsistency, proveRecord } from "../../../sr
 import { formatOpening, parseOpening } from "../../../src/logs/proof/record-opening.ts";
 import { formatTlogProof, parseTlogProof } from "../../../src/logs/proof/tlog-proof.ts";
 import { verifyProof } from "../../../src/logs/proof/verify-proof.ts";
-import { storeReader } from "../../../src/logs/verify/store.ts";
+import { directoryReader } from "../../../src/logs/verify/store.ts";
 import {
   batchesArbitrary,
   eventOf,
@@ -24,7 +24,7 @@ const trust = trustIn(modelSigner());
 
 function logOf(store: StoreFiles, size?: number) {
   const files = memoryFiles(new Map([...store].map(([path, data]) => [`/s/${path}`, data])));
-  return openLog(storeReader(files, "/s"), () => Promise.resolve(), size);
+  return openLog(directoryReader(files, "/s"), () => Promise.resolve(), size);
 }
 
 function verify(proof: Buffer, old?: Buffer) {
@@ -41,7 +41,7 @@ describe("a record's proof", () => {
     await fc.assert(
       fc.asyncProperty(batchesArbitrary, fc.nat(), async (batches, pick) => {
         const model = await modelStore(batches);
-        const log = logOf(model);
+        const log = await logOf(model);
         const places = batches.flatMap(({ data }, seq) =>
           recordsOf(data).map((record, i) => ({ seq, line: i + 1, record })),
         );
@@ -57,20 +57,20 @@ describe("a record's proof", () => {
   });
 
   test("holds at an older checkpoint, and not beyond it", async () => {
-    const log = logOf(store, 3);
+    const log = await logOf(store, 3);
     expect(verify(await proveRecord(log, { seq: 2, line: 9 }))).toMatchObject({ ok: true, log: { size: 3 } });
     await expect(proveRecord(log, { seq: 3, line: 1 })).rejects.toMatchObject({ code: "not-found" });
-    expect(() => logOf(store, 17)).toThrow(FleetsecError);
+    await expect(logOf(store, 17)).rejects.toThrow(FleetsecError);
   });
 
   test("would be smaller than 4 kB in a log of any size", async () => {
-    const { length } = await proveRecord(logOf(store), { seq: 4, line: 9 });
+    const { length } = await proveRecord(await logOf(store), { seq: 4, line: 9 });
     // 27 more hashes of 45 bytes do for 2^30 batches; 13, in base64 once more, for 100,000 records
     expect(length + 27 * 45 + 13 * 60).toBeLessThan(4096);
   });
 
   test("no byte of it can be changed", async () => {
-    const proof = await proveRecord(logOf(store), { seq: 3, line: 4 });
+    const proof = await proveRecord(await logOf(store), { seq: 3, line: 4 });
     for (let at = 0; at < proof.length; at += 1) {
       const edited = Buffer.from(proof);
       edited[at] = (edited[at] ?? 0) ^ (1 + (at % 7));
@@ -79,7 +79,7 @@ describe("a record's proof", () => {
   });
 
   test("names another record, another place or another log in vain", async () => {
-    const proof = parseTlogProof(await proveRecord(logOf(store), { seq: 3, line: 4 }));
+    const proof = parseTlogProof(await proveRecord(await logOf(store), { seq: 3, line: 4 }));
     const opening = parseOpening(Buffer.from(proof.extra ?? []));
     const codes = (edited: Partial<typeof proof>) =>
       verify(formatTlogProof({ ...proof, ...edited })).findings.map(({ code }) => code);
@@ -110,7 +110,7 @@ describe("a record's proof", () => {
       ["a short bundle", change(store, "tile/entries/000.p/5", (bytes) => bytes.subarray(0, 99))],
     ];
     for (const [, damaged] of damages) {
-      await expect(proveRecord(logOf(damaged), { seq: 3, line: 2 })).rejects.toMatchObject({
+      await expect(proveRecord(await logOf(damaged), { seq: 3, line: 2 })).rejects.toMatchObject({
         code: "input",
       });
     }
@@ -118,10 +118,10 @@ describe("a record's proof", () => {
 });
 
 describe("a consistency proof", () => {
-  test("holds between any two checkpoints", () => {
+  test("holds between any two checkpoints", async () => {
     for (let size = 1; size <= 5; size += 1) {
       for (let old = 1; old <= size; old += 1) {
-        const proof = proveConsistency(logOf(store, size), old);
+        const proof = await proveConsistency(await logOf(store, size), old);
         const note = store.get(`fleetsec/checkpoint/${old}`);
         expect(verify(proof, note)).toMatchObject({ ok: true, kind: "consistency", old: { size: old } });
       }
@@ -129,7 +129,7 @@ describe("a consistency proof", () => {
   });
 
   test("does not hold for another checkpoint, or another log", async () => {
-    const proof = proveConsistency(logOf(store), 3);
+    const proof = await proveConsistency(await logOf(store), 3);
     const codes = (old: Buffer | undefined) => verify(proof, old).findings.map(({ code }) => code);
     expect(codes(store.get("fleetsec/checkpoint/2"))).toEqual(["NOT_CONSISTENT"]);
     const fork = await modelStore(batchesOf(5, 8));
@@ -137,8 +137,8 @@ describe("a consistency proof", () => {
     expect(() => verify(proof)).toThrow(FleetsecError);
   });
 
-  test("no byte of it can be changed", () => {
-    const proof = proveConsistency(logOf(store), 3);
+  test("no byte of it can be changed", async () => {
+    const proof = await proveConsistency(await logOf(store), 3);
     const old = store.get("fleetsec/checkpoint/3");
     expect(isProved(proof, old)).toBe(true);
     for (let at = 0; at < proof.length; at += 1) {
@@ -148,10 +148,12 @@ describe("a consistency proof", () => {
     }
   });
 
-  test("is not made of a damaged store, nor from a size that is none", () => {
+  test("is not made of a damaged store, nor from a size that is none", async () => {
     const damaged = change(store, "tile/0/000.p/5", flipAt(40));
-    expect(() => proveConsistency(logOf(damaged), 3)).toThrow(/cannot be proved/);
-    for (const size of [0, 6]) expect(() => proveConsistency(logOf(store), size)).toThrow(FleetsecError);
+    await expect(proveConsistency(await logOf(damaged), 3)).rejects.toThrow(/cannot be proved/);
+    for (const size of [0, 6]) {
+      await expect(proveConsistency(await logOf(store), size)).rejects.toThrow(FleetsecError);
+    }
   });
 });
 
@@ -162,14 +164,14 @@ describe("records of a request", () => {
       { data: Buffer.concat([event("a"), event("b", { note: "a" })]), from: 1, to: 2 },
       { data: Buffer.concat([Buffer.from('no json "a"\n'), event("a", { x: 1 })]), from: 3, to: 4 },
     ]);
-    expect(await findRequest(logOf(files), "a", 10)).toEqual([
+    expect(await findRequest(await logOf(files), "a", 10)).toEqual([
       { seq: 0, line: 1 },
       { seq: 1, line: 2 },
     ]);
-    expect(await findRequest(logOf(files), "a", 1)).toEqual([{ seq: 0, line: 1 }]);
-    expect(await findRequest(logOf(files), "none", 10)).toEqual([]);
+    expect(await findRequest(await logOf(files), "a", 1)).toEqual([{ seq: 0, line: 1 }]);
+    expect(await findRequest(await logOf(files), "none", 10)).toEqual([]);
     await expect(
-      findRequest(logOf(without(files, "fleetsec/batch/001.jsonl")), "a", 10),
+      findRequest(await logOf(without(files, "fleetsec/batch/001.jsonl")), "a", 10),
     ).rejects.toMatchObject({ code: "input" });
     expect(eventOf(0)).toHaveProperty("request_id");
   });
