@@ -20,6 +20,38 @@ export function limit(most: number): Limit {
   };
 }
 
+/** Two ways to run tasks: beside others, and with nobody beside them. */
+export interface Turns {
+  readonly together: Limit;
+  /** Begins when whatever runs has ended; what comes later waits for it. */
+  readonly alone: Limit;
+}
+
+export function turns(): Turns {
+  const running = new Set<Promise<unknown>>();
+  let lastAlone: Promise<unknown> = Promise.resolve();
+  return {
+    async together(task) {
+      await lastAlone;
+      const run = task();
+      running.add(run);
+      try {
+        return await run;
+      } finally {
+        running.delete(run);
+      }
+    },
+    async alone(task) {
+      const turn = lastAlone.then(async () => {
+        await Promise.allSettled(running);
+        return task();
+      });
+      lastAlone = turn.catch(() => {});
+      return turn;
+    },
+  };
+}
+
 /**
  * The same, with a pause: no task starts sooner than that after the one before, whatever their number.
  * @param ms milliseconds; 0 for none

@@ -72,8 +72,7 @@ async function tryPlace(
   others: readonly Other[],
   lead: readonly Round[],
 ): Promise<Tried> {
-  const { endpoint, meet } = place;
-  const setup: RoundSetup = { endpoint, meet, forgery, supplied, others, signal };
+  const setup: RoundSetup = { ...place, forgery, supplied, others, signal };
   const concerning = (version: TlsVersion | null) =>
     attacks.filter((attack) => attack.versions.includes(version));
   const leading = (version: TlsVersion | null) =>

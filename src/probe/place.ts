@@ -5,7 +5,7 @@ import type { Outside } from "./client.ts";
 import { type Endpoint, type Meet, meeting } from "./endpoint.ts";
 import { serverAlert } from "./evidence.ts";
 import type { Resumable } from "./exchange.ts";
-import type { Limit } from "./limit.ts";
+import { type Limit, type Turns, turns } from "./limit.ts";
 import { protocolFor } from "./protocols.ts";
 import { hostPort, type Target } from "./target.ts";
 import type { TlsVersion } from "./wire/versions.ts";
@@ -14,6 +14,8 @@ import type { TlsVersion } from "./wire/versions.ts";
 export interface Place {
   readonly endpoint: Endpoint;
   readonly meet: Meet;
+  /** The same with nobody else at that address and port: a server may serve one client at a time. */
+  readonly alone: Meet;
 }
 
 /** How places are found and reached. */
@@ -37,13 +39,31 @@ export async function placesOf(
   { addresses, serverCa, canary, timeout }: Reach,
   outside: Outside,
   limited: Limit,
+  turnsAt: (address: string, port: number) => Turns,
   onProgress: OnProgress,
 ): Promise<Place[]> {
   const found = addresses.get(hostPort(target)) ?? (await addressesOf(target, outside));
   return found.map(({ address }) => {
     const endpoint: Endpoint = { target, address, protocol: protocolFor(target), serverCa, canary, timeout };
-    return { endpoint, meet: counted(meeting(endpoint, outside, limited), target.url, onProgress) };
+    const meet = counted(meeting(endpoint, outside, limited), target.url, onProgress);
+    const { together, alone } = turnsAt(address, target.port);
+    return {
+      endpoint,
+      meet: (client) => together(() => meet(client)),
+      alone: (client) => alone(() => meet(client)),
+    };
   });
+}
+
+/** One server's turns are the same for all that asks it. */
+export function turnsByServer(): (address: string, port: number) => Turns {
+  const servers = new Map<string, Turns>();
+  return (address, port) => {
+    const key = `${address} ${port}`;
+    const known = servers.get(key) ?? turns();
+    servers.set(key, known);
+    return known;
+  };
 }
 
 async function addressesOf({ host }: Target, { network }: Outside): Promise<readonly Address[]> {

@@ -19,6 +19,7 @@ import {
   type RoundSetup,
   type TriedAttack,
   unlessInterrupted,
+  waitedInVain,
 } from "./tried.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
@@ -66,7 +67,9 @@ export async function tlsRound(
     setting,
     lead: lead?.tried,
   });
-  const second = await unlessInterrupted(setup.signal, () => control(setup, version, scene.families, first));
+  const second = await unlessInterrupted(setup.signal, () =>
+    lastControl(setup, scene.families, version, first),
+  );
   const judgements = [judgement, ...(second === undefined ? [] : [judge(second)])];
   const encounters = [first, ...(second === undefined ? [] : [second])];
   const sound = controlsOf(encounters, judgements, setting);
@@ -138,6 +141,17 @@ async function firstControl(setup: RoundSetup, version: TlsVersion): Promise<Enc
   const { request, clientCertificates } = first.trace.seen;
   const dropped = clientCertificates?.length === 0 && request !== undefined;
   return dropped ? control(setup, version, familiesFor(request, version), undefined) : first;
+}
+
+/** A server that is busy with other versions' attacks may let it wait: then it is made again, alone. */
+async function lastControl(
+  setup: RoundSetup,
+  families: readonly KeyFamily[],
+  version: TlsVersion,
+  first: Encounter,
+): Promise<Encounter> {
+  const met = await control(setup, version, families, first);
+  return waitedInVain(met) ? control({ ...setup, meet: setup.alone }, version, families, first) : met;
 }
 
 async function control(

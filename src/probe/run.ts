@@ -7,7 +7,15 @@ import type { Identity } from "./identities/identity.ts";
 import { limit, spaced } from "./limit.ts";
 import { type Trial, type Tried, tryListener, tryWithoutTls } from "./listener.ts";
 import type { LeftOut } from "./openapi/operations.ts";
-import { byListener, type OnProgress, type Place, placesOf, type Reach, sessionsFrom } from "./place.ts";
+import {
+  byListener,
+  type OnProgress,
+  type Place,
+  placesOf,
+  type Reach,
+  sessionsFrom,
+  turnsByServer,
+} from "./place.ts";
 import type { EndpointResult, ProbeResult, UnreachableAddress, Verdict } from "./result.ts";
 import type { Target } from "./target.ts";
 
@@ -37,8 +45,9 @@ export async function probe(
   onProgress: OnProgress,
 ): Promise<ProbeResult> {
   const limited = spaced(limit(request.concurrency), request.delay, outside.clock, outside.signal);
+  const turnsAt = turnsByServer();
   const places = await Promise.all(
-    request.targets.map((target) => placesOf(target, request, outside, limited, onProgress)),
+    request.targets.map((target) => placesOf(target, request, outside, limited, turnsAt, onProgress)),
   );
   const listeners = byListener(places.flat()).map((listener) => ({ listener, other: otherOf(listener) }));
   const trial = { ...request, signal: outside.signal };

@@ -19,6 +19,7 @@ import type { TlsVersion } from "./wire/versions.ts";
 export interface RoundSetup {
   readonly endpoint: Endpoint;
   readonly meet: Meet;
+  readonly alone: Meet;
   readonly forgery: Forgery;
   /** Identities that the user supplied, by attack. */
   readonly supplied: ReadonlyMap<string, Identity>;
@@ -68,9 +69,9 @@ export async function attackAll(
   attacks: readonly Attack[],
   { scene, version, controls, first, setting, lead }: Field,
 ): Promise<MetAttack[]> {
-  const meetAttempt = async (attempt: Attempt) => {
-    const met = await meetOne(setup, version, attempt, first);
-    return withOwnControl(setup, scene, met, { ...controls, sound: true }, setting);
+  const meetAttempt = async (attempt: Attempt, by = setup) => {
+    const met = await meetOne(by, version, attempt, first);
+    return withOwnControl(by, scene, met, { ...controls, sound: true }, setting);
   };
   const isAccepted = (met: Met) => judgeMet(met, controls, setting).outcome === "accepted";
   // whoever is served is answered here, and this one was neither answered nor turned away
@@ -101,7 +102,8 @@ export async function attackAll(
       return { attack, plan: attempts === undefined || !("attempts" in plan) ? plan : { attempts }, met };
     }),
   );
-  await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAttempt, isUnanswered));
+  const meetAlone = async (attempt: Attempt) => meetAttempt(attempt, { ...setup, meet: setup.alone });
+  await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAlone, isUnanswered));
   return all;
 }
 
@@ -189,14 +191,14 @@ const MAX_UNANSWERED = 6;
 /** A server that serves one client at a time lets the others wait: those are tried again, one by one. */
 async function repeatAlone(
   all: readonly MetAttack[],
-  meetAttempt: (attempt: Attempt) => Promise<Met>,
+  meetAlone: (attempt: Attempt) => Promise<Met>,
   isUnanswered: (met: Met) => boolean,
 ): Promise<void> {
   let unanswered = 0;
   for (const { met } of all) {
     for (const [i, one] of met.entries()) {
       if (!waitedInVain(one.encounter) && !isUnanswered(one)) continue;
-      const again = await meetAttempt(one.attempt);
+      const again = await meetAlone(one.attempt);
       met[i] = again;
       // it is not the others that it waited for
       if (waitedInVain(again.encounter)) return;
@@ -206,7 +208,7 @@ async function repeatAlone(
   }
 }
 
-function waitedInVain({ trace }: Encounter): boolean {
+export function waitedInVain({ trace }: Encounter): boolean {
   return trace.error === "timeout" || (trace.end === "open" && !trace.established);
 }
 

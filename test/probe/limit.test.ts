@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { limit, spaced } from "../../src/probe/limit.ts";
+import { limit, spaced, turns } from "../../src/probe/limit.ts";
 
 test("no more run at a time than allowed, in the order in which they came, and a failure frees its place", async () => {
   const limited = limit(3);
@@ -20,6 +20,31 @@ test("no more run at a time than allowed, in the order in which they came, and a
   expect(most).toBe(3);
   expect(started).toEqual(Array.from({ length: 20 }, (_, i) => i));
   expect(results.filter(({ status }) => status === "rejected")).toHaveLength(1);
+});
+
+test("one that runs alone has nobody beside it: neither who was there before, nor who comes later", async () => {
+  const { together, alone } = turns();
+  const seen: string[] = [];
+  const running = new Set<string>();
+  const task = (name: string) => async () => {
+    running.add(name);
+    await delay(2);
+    seen.push([...running].toSorted().join("+"));
+    await delay(2);
+    running.delete(name);
+    if (name.includes("!")) throw new Error(name);
+  };
+  const results = await Promise.allSettled([
+    together(task("a!")),
+    together(task("b")),
+    alone(task("C!")),
+    together(task("d")),
+    alone(task("E")),
+    together(task("f")),
+    together(task("g")),
+  ]);
+  expect(seen).toEqual(["a!+b", "a!+b", "C!", "d", "E", "f+g", "f+g"]);
+  expect(results.filter(({ status }) => status === "rejected")).toHaveLength(2);
 });
 
 test("a pause keeps starts apart, however many may run at a time", async () => {

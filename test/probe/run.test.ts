@@ -566,6 +566,29 @@ describe("a server that is too busy to answer", () => {
     expect(withOutcome(endpoint, "accepted")).toEqual(["no-cert@1.3", "self-signed@1.3", "wrong-ca@1.3"]);
   });
 
+  test("is asked by nobody else meanwhile, on another TLS version or for another path", async () => {
+    let open = 0;
+    const beside: number[] = [];
+    const port = await httpsServer(
+      lax({}),
+      (request, response) => {
+        // whoever is not alone waits for ever
+        if (isAuthorized(request) || open === 1) response.end("hello");
+        else beside.push(open);
+      },
+      (socket) => {
+        open += 1;
+        socket.on("close", () => (open -= 1));
+      },
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/`, {
+      attacks: ESSENTIAL(),
+      timeout: 2000,
+    });
+    expect(beside.length).toBeGreaterThan(0);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("no-cert", "self-signed", "wrong-ca"));
+  });
+
   test("is asked once more and no oftener, and silence proves nothing", async () => {
     const { endpoint, unanswered } = await busy(lax({ minVersion: "TLSv1.3" }), 1000);
     expect(endpoint.verdict).toBe("inconclusive");

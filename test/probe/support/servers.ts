@@ -35,8 +35,12 @@ export function tcpServer(onConnection: (socket: Socket) => void): Promise<numbe
   return listening(createServer(onConnection));
 }
 
-export function httpsServer(options: TlsOptions, onRequest: RequestListener): Promise<number> {
-  return listening(createHttps(options, onRequest));
+export function httpsServer(
+  options: TlsOptions,
+  onRequest: RequestListener,
+  onConnection: (socket: Socket) => void = () => {},
+): Promise<number> {
+  return listening(createHttps(options, onRequest).on("connection", onConnection));
 }
 
 export function tlsServer(options: TlsOptions, onSession: (socket: TLSSocket) => unknown): Promise<number> {
