@@ -89,6 +89,34 @@ describe("fleetsec ca ocsp", () => {
     expect(await project.attempt(["ca", "ocsp", ...flags])).toMatchObject({ exit: 2, code, changed: false });
   });
 
+  test("on a port in use it ends with 2, and no responder's certificate was made", async () => {
+    const project = await projectWithCa();
+    const first = await started(project);
+    const { host } = new URL(first.url);
+    expect(await project.attempt(["ca", "ocsp", "--listen", host])).toMatchObject({
+      exit: 2,
+      code: "input",
+      changed: false,
+    });
+    await first.stop();
+    const { document } = await project.json(["cert", "list"]);
+    expect(document.certificates).toHaveLength(1);
+    const again = await started(project, ["--listen", host]);
+    expect(new URL(again.url).host).toBe(host);
+    await again.stop();
+  });
+
+  test("where its key cannot be unlocked it does not go on listening", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--yes"]);
+    const options = { env: { FLEETSEC_PASSPHRASE: "another" } };
+    // it ends, which it would not while a server listens
+    expect(await project.attempt(["ca", "ocsp", "--listen", "127.0.0.1:0"], options)).toMatchObject({
+      code: "passphrase",
+      changed: false,
+    });
+  });
+
   test("without a CA it says what to do", async () => {
     const attempt = await testProject().attempt(["ca", "ocsp", "--listen", "127.0.0.1:0"]);
     expect(attempt).toMatchObject({ exit: 2, code: "not-found", changed: false });

@@ -41,8 +41,10 @@ async function serve(cli: Cli, flags: Flags, { host, port }: HostPort): Promise<
     onFault: ({ message }) => output.warn(`cannot answer: ${escapeText(message)}`),
   });
   const server = await startOcspServer({ host, port, path: pathOf(project.settings.ocspUrl) }, responder);
-  output.note(`listening on http://${host.includes(":") ? `[${host}]` : host}:${server.port}/`);
   try {
+    // not before: a responder that cannot listen must not have certificates made
+    await responder.ready();
+    output.note(`listening on http://${host.includes(":") ? `[${host}]` : host}:${server.port}/`);
     if (!platform.signal.aborted) await once(platform.signal, "abort");
   } finally {
     await server.close();

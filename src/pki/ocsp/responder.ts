@@ -24,20 +24,27 @@ export interface OcspAnswer {
 }
 
 export interface Responder {
+  /**
+   * Makes what it signs with, which is in the inventory then: for a caller that listens already.
+   * @throws FleetsecError where a signer cannot be made
+   */
+  ready(): Promise<void>;
   /** Answers a DER OCSPRequest, whatever it holds; never throws for what comes from outside. */
   respond(request: Uint8Array): Promise<OcspAnswer>;
 }
 
 /**
  * An OCSP responder (RFC 6960) over a project's CA. Every answer is made from the inventory as it is
- * then, so a revocation is in the next one.
- * @throws FleetsecError where the CA cannot be opened or a signer cannot be made
+ * then, so a revocation is in the next one. Nothing is made before `ready` or the first request.
+ * @throws FleetsecError where the CA cannot be opened
  */
 export async function openResponder(platform: PkiPlatform, options: ResponderOptions): Promise<Responder> {
   const issuersNow = await issuerSource(platform, options);
-  for (const { signer } of await issuersNow()) await signer();
   const report = faultReporter(options);
   return {
+    async ready() {
+      for (const { signer } of await issuersNow()) await signer();
+    },
     async respond(der) {
       try {
         const request = readRequest(der);

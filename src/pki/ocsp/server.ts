@@ -18,7 +18,10 @@ export interface OcspServer {
 }
 
 /** OCSP over HTTP (RFC 6960 appendix A, with the caching of RFC 5019 section 6). @throws FleetsecError `input` */
-export async function startOcspServer(options: OcspServerOptions, responder: Responder): Promise<OcspServer> {
+export async function startOcspServer(
+  options: OcspServerOptions,
+  responder: Pick<Responder, "respond">,
+): Promise<OcspServer> {
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -40,7 +43,7 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
   { path }: OcspServerOptions,
-  responder: Responder,
+  responder: Pick<Responder, "respond">,
 ): Promise<void> {
   if (request.method === "GET") {
     request.resume();

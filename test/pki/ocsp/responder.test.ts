@@ -38,6 +38,7 @@ async function setting(options: Partial<ResponderOptions> = {}): Promise<Setting
     onFault: ({ message }) => faults.push(message),
     ...options,
   });
+  await responder.ready();
   const ask = async (...certIds: Uint8Array[]) =>
     readResponse((await responder.respond(encodeRequest(certIds))).der);
   return { platform, authority, responder, faults, serial, ask };
