@@ -160,6 +160,26 @@ describe("cert rotate", () => {
     for (const line of text.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  test("a run without a hook does not take a service for told that an earlier one did not reach", async () => {
+    const project = await withGateway();
+    const argv = ["cert", "rotate", "gateway"];
+    const hook = (code: number) => ({ exec: fakeExec(() => code).exec });
+    await project.json([...argv, "--force", "--exec", "reload"], hook(7));
+    const untold = { outcome: "incomplete", reason: expect.stringContaining("--exec") };
+    for (const flags of [[], ["--force"], []]) {
+      const { code, document, stderr } = await project.json([...argv, ...flags]);
+      expect([code, document.certificates[0], schemaErrors(document)]).toEqual([
+        1,
+        expect.objectContaining(untold),
+        [],
+      ]);
+      expect(eventsOf(stderr).at(-1)).toMatchObject({ action: "rotation-incomplete" });
+    }
+    const told = await project.json([...argv, "--exec", "reload"], hook(0));
+    expect([told.code, told.document.certificates[0].outcome]).toEqual([0, "renewed"]);
+    expect((await project.json(argv)).document.certificates[0].outcome).toBe("not-due");
+  });
+
   test("a program that cannot be started is a hook that failed", async () => {
     const project = await withGateway();
     const argv = ["cert", "rotate", "gateway", "--force", "--exec", "/nonexistent/reload"];

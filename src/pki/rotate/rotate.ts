@@ -5,7 +5,7 @@ import { isoTime } from "../verify/time.ts";
 import { newRequestId, rotationEvent, type Step } from "./event.ts";
 import { isOutstanding, readIntent, removeIntent, rotationDirectory, writeIntent } from "./intent.ts";
 import type { Attempting, Rotating, Rotation } from "./rotation.ts";
-import { about, generationOf, serve } from "./serve.ts";
+import { about, generationOf, isTold, serve } from "./serve.ts";
 import type { RotationTarget } from "./target.ts";
 
 /**
@@ -47,14 +47,14 @@ async function attempt(parts: Attempting, target: RotationTarget, force: boolean
     return { outcome: "not-due", name, certificate: before };
   }
   const intent = { serial: before.serial, generation: generationOf(parts, before) };
-  const isServed = target.hook !== undefined || target.confirm !== undefined;
-  if (isServed) writeIntent(files, layout, name, intent);
+  const canTell = isTold(target);
+  if (canTell) writeIntent(files, layout, name, intent);
   const result = await renew(platform, issuer, settings, { name, role, force, rekey });
   const certificate = result.renewed ? result.certificate : result.current;
   // not renewed, and yet another: a writer was killed before it swapped `current`, and now it is swapped
   const changed = certificate.serial !== before.serial;
   if (!changed) {
-    if (isServed) removeIntent(files, layout, name);
+    if (canTell) removeIntent(files, layout, name);
     return { outcome: "not-due", name, certificate };
   }
   parts.tell({
@@ -64,5 +64,5 @@ async function attempt(parts: Attempting, target: RotationTarget, force: boolean
     not_after: isoTime(certificate.notAfter),
     previous_serial: before.serial,
   });
-  return serve(parts, target, certificate, intent);
+  return serve(parts, target, certificate, canTell ? intent : left);
 }

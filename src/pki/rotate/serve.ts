@@ -10,17 +10,32 @@ import { rollBack } from "./roll-back.ts";
 import type { Attempting, Rotation } from "./rotation.ts";
 import type { RotationTarget } from "./target.ts";
 
-/** Tells the service of a certificate that is in use, and sees to it that it is served. */
+/** Whether there is a way to tell the service, or to see what it serves. */
+export function isTold({ hook, confirm: where }: RotationTarget): boolean {
+  return hook !== undefined || where !== undefined;
+}
+
+/** A run with a hook may have ended before the service had heard of it: one without cannot make up for that. */
+const UNTOLD =
+  "an earlier run was to tell its service of a new certificate and did not, and this one has no hook: " +
+  "name one with --exec or --pid-file, or where it is served with --confirm";
+
+/**
+ * Tells the service of a certificate that is in use, and sees to it that it is served.
+ * @param intent undefined where there is no service to be told
+ */
 export async function serve(
   parts: Attempting,
   target: RotationTarget,
   certificate: CurrentCertificate,
-  intent: Intent,
+  intent: Intent | undefined,
 ): Promise<Rotation> {
   const { platform, issuer } = parts;
   const { name } = target;
-  const reason =
-    (await tellService(parts, target, certificate)) ?? (await confirm(parts, target, certificate));
+  if (intent === undefined) return { outcome: "renewed", name, certificate };
+  const reason = isTold(target)
+    ? ((await tellService(parts, target, certificate)) ?? (await confirm(parts, target, certificate)))
+    : UNTOLD;
   if (reason === undefined) {
     removeIntent(platform.files, issuer.layout, name);
     return { outcome: "renewed", name, certificate };
