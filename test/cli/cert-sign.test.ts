@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Crypto } from "@peculiar/webcrypto";
@@ -12,6 +12,7 @@ import {
   SubjectAlternativeNameExtension,
 } from "@peculiar/x509";
 import { describe, expect, test } from "vitest";
+import { buildCsr } from "../../src/pki/build-csr.ts";
 import { bitString, constructed, integer, sequence } from "../../src/pki/der/write.ts";
 import { keySigner, spkiOf } from "../../src/pki/keys.ts";
 import { encodeName } from "../../src/pki/name.ts";
@@ -75,6 +76,22 @@ describe("cert sign", () => {
     const { code, document } = await project.json(SIGN);
     expect(code).toBe(0);
     expect(spkiOf(new X509Certificate(document.certificate).publicKey)).toEqual(Buffer.from(project.spki));
+  });
+
+  test.each(["root-key.pem", "issuing-key.pem"])("refuses the CA's own key: %s", async (file) => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    const write = async (key: KeyObject) => {
+      const csr = await buildCsr({ commonName: "truck-1", names: [] }, keySigner(key));
+      writeFileSync(join(project.directory, "a.csr"), csr);
+    };
+    await write(createPrivateKey(readFileSync(join(project.directory, ".fleetsec/ca/1", file))));
+    expect(await project.attempt(SIGN)).toMatchObject({
+      ...refusal("refused"),
+      text: expect.stringContaining("a CA"),
+    });
+    await write(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
+    expect((await project.run(SIGN)).code).toBe(0);
   });
 
   test("takes only the names that the role allows, and reports the rest", async () => {

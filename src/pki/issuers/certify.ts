@@ -3,6 +3,7 @@ import type { IssuePlan } from "../plan.ts";
 import { type SignedLeaf, signLeaf } from "../leaf.ts";
 import type { PkiPlatform } from "../state.ts";
 import { askService } from "./ask.ts";
+import { refuseCaKey } from "./ca-key.ts";
 import type { Issuer, PresentPair } from "./issuer.ts";
 
 /** Whose key is certified. */
@@ -19,15 +20,17 @@ export interface Subject {
 
 /**
  * Has a certificate made as planned. It is not in the inventory yet and must not leave the callers.
- * @throws FleetsecError what unlocking the CA throws, or `refused`, `unreachable`, `issuer` by a service
+ * @throws FleetsecError `refused` for a CA's key, what unlocking the CA throws, or `refused`,
+ *   `unreachable`, `issuer` by a service
  */
-export function certify(
+export async function certify(
   platform: PkiPlatform,
   issuer: Issuer,
   settings: PkiSettings,
   plan: IssuePlan,
   subject: Subject,
 ): Promise<SignedLeaf> {
+  refuseCaKey(subject.spki, issuer);
   return issuer.kind === "local"
     ? signLeaf(platform, issuer, settings, plan, subject.spki)
     : askService(platform, issuer, plan, subject);

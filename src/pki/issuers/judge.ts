@@ -10,6 +10,7 @@ import { displayName, textsOf } from "../verify/name.ts";
 import { readCertificates } from "../verify/pem.ts";
 import { isoTime } from "../verify/time.ts";
 import { verifyCertificate } from "../verify/verify.ts";
+import { isKeyOfAny } from "./ca-key.ts";
 import type { ServiceKind } from "./issuer.ts";
 
 /** What a service was asked for. */
@@ -45,14 +46,20 @@ export function judgeAnswer(pem: string, asked: Asked): Judged {
   const [leaf, ...others] = read(pem, asked);
   for (const fault of [keyFault, nameFault, roleFault, usageFault, lifetimeFault]) {
     const found = fault(leaf, asked);
-    if (found === undefined) continue;
-    const [message, hint] = found;
-    throw new FleetsecError("refused", `${asked.service} gave a certificate ${message}`, {
-      hint: `${hint}; the certificate ${leaf.serial} is not used and nothing was written`,
-    });
+    if (found !== undefined) throw refusedFor(found, leaf, asked);
   }
-  return { leaf, chain: pathOf(leaf, others, asked) };
+  const chain = pathOf(leaf, others, asked);
+  if (isKeyOfAny(leaf.spki, chain)) throw refusedFor(CA_KEY, leaf, asked);
+  return { leaf, chain };
 }
+
+function refusedFor([message, hint]: Fault, { serial }: Certificate, { service }: Asked): FleetsecError {
+  return new FleetsecError("refused", `${service} gave a certificate ${message}`, {
+    hint: `${hint}; the certificate ${serial} is not used and nothing was written`,
+  });
+}
+
+const CA_KEY: Fault = ["for the key of the CA above it", "ask with a key of its own, and see to the CA's"];
 
 function read(pem: string, { service }: Asked): readonly [Certificate, ...Certificate[]] {
   try {
@@ -65,9 +72,9 @@ function read(pem: string, { service }: Asked): readonly [Certificate, ...Certif
   throw new FleetsecError("issuer", `the answer of ${service} holds more than ${MAX_CHAIN} certificates`);
 }
 
-type Fault = readonly [message: string, hint: string] | undefined;
+type Fault = readonly [message: string, hint: string];
 
-function keyFault({ spki }: Certificate, asked: Asked): Fault {
+function keyFault({ spki }: Certificate, asked: Asked): Fault | undefined {
   if (Buffer.compare(spki, asked.spki) === 0) return undefined;
   return ["for another key", "the service, or something before it, mixes up requests"];
 }
@@ -81,7 +88,7 @@ export function isAsPlanned(certificate: Certificate, plan: IssuePlan): boolean 
 /** The part of a request that says what is wanted, and of whom. */
 type Wanted = Pick<Asked, "plan" | "service">;
 
-function nameFault({ subject, subjectAltName = [] }: Certificate, { plan }: Wanted): Fault {
+function nameFault({ subject, subjectAltName = [] }: Certificate, { plan }: Wanted): Fault | undefined {
   const hint = "make the service's role or template take the names of the request";
   const wanted = plan.names.map(formatSan).sort();
   const got = subjectAltName.map(plainName).sort();
@@ -99,7 +106,7 @@ function plainName(name: ReadName): string {
 }
 
 /** Gateways authorise by these: one too many is a right that nobody granted. */
-function roleFault({ subject }: Certificate, { plan, service }: Wanted): Fault {
+function roleFault({ subject }: Certificate, { plan, service }: Wanted): Fault | undefined {
   const wanted = [...plan.role.applicationRoles].sort();
   const got = textsOf(subject, oids.organizationalUnitName).sort();
   if (JSON.stringify(got) === JSON.stringify(wanted)) return undefined;
@@ -111,7 +118,7 @@ function roleFault({ subject }: Certificate, { plan, service }: Wanted): Fault {
 
 const PURPOSES = { client: oids.clientAuth, server: oids.serverAuth } as const;
 
-function usageFault({ extendedKeyUsage = [] }: Certificate, { plan, service }: Wanted): Fault {
+function usageFault({ extendedKeyUsage = [] }: Certificate, { plan, service }: Wanted): Fault | undefined {
   const wanted = plan.role.usages.map((usage) => PURPOSES[usage]).sort();
   const got = [...extendedKeyUsage].sort();
   if (JSON.stringify(got) === JSON.stringify(wanted)) return undefined;
@@ -122,7 +129,10 @@ function usageFault({ extendedKeyUsage = [] }: Certificate, { plan, service }: W
 }
 
 /** A service may backdate the beginning. It must neither cut the end in silence nor go beyond it. */
-function lifetimeFault({ notBefore, notAfter }: Certificate, { plan, asked, answered }: Asked): Fault {
+function lifetimeFault(
+  { notBefore, notAfter }: Certificate,
+  { plan, asked, answered }: Asked,
+): Fault | undefined {
   const lifetime = plan.ttl * 1000;
   const text = formatDuration(plan.ttl);
   if (notAfter - notBefore < lifetime || notAfter < asked + lifetime - MAX_SKEW) {
