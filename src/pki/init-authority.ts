@@ -34,10 +34,21 @@ export interface CaRequest {
   readonly permitted: PermittedNames | undefined;
   /** Asked once, before anything is written; undefined leaves the keys unencrypted. */
   readonly passphrase: PassphraseSource | undefined;
-  /** The PKCS#11 URI of a token in which the keys are made; then there is no passphrase. */
-  readonly token?: string | undefined;
+  /** Where in a token the keys are made; then there is no passphrase. */
+  readonly token?: TokenPlaces | undefined;
   /** Of the key derivation; lower only where a test needs many. */
   readonly iterations?: number;
+}
+
+/** The PKCS#11 URIs of the keys of a CA. */
+export type TokenPlaces = Readonly<Record<"root" | "issuing", string>>;
+
+/** Both keys of a CA are in one token, under the label of the URI and what they are for. @throws FleetsecError `usage` */
+export function tokenPlaces(token: string): TokenPlaces {
+  const uri = parsePkcs11Uri(token);
+  const labelled = (kind: string) =>
+    formatPkcs11Uri({ ...uri, object: `${uri.object ?? "fleetsec"}-${kind}` });
+  return { root: labelled("root"), issuing: labelled("issuing") };
 }
 
 /**
@@ -153,7 +164,7 @@ async function newCaKey(
   kind: "root" | "issuing",
 ): Promise<NewCaKey> {
   if (token !== undefined) {
-    const { signer, pem } = await newTokenKey(tokens, labelled(token, kind), keyType);
+    const { signer, pem } = await newTokenKey(tokens, token[kind], keyType);
     return { signer, stored: () => Promise.resolve(pem) };
   }
   const { privateKey } = await generateKey(keyType);
@@ -163,12 +174,6 @@ async function newCaKey(
     stored: async (passphrase) =>
       passphrase === undefined ? privateKeyPem(privateKey) : encryptedKeyPem(privateKey, passphrase, parts),
   };
-}
-
-/** Both keys of a CA are in one token, under the label of the URI and what they are for. */
-function labelled(token: string, kind: string): string {
-  const uri = parsePkcs11Uri(token);
-  return formatPkcs11Uri({ ...uri, object: `${uri.object ?? "fleetsec"}-${kind}` });
 }
 
 /** Both keys as PEM, and the passphrase that was asked for, so that it need not be asked for again. */

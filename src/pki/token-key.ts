@@ -61,18 +61,15 @@ export async function newTokenKey(tokens: Tokens, uri: string, type: KeyType): P
 }
 
 /**
- * Makes another key in the token, under the label, of the one that a PEM file names; its identifier
- * tells it apart.
- * @throws FleetsecError
+ * Where another key can be made in the token, under the label, of the one that a PEM file names; its
+ * identifier tells it apart. Undefined for a file that holds its key.
+ * @throws FleetsecError `input`
  */
-export async function newKeyBeside(
-  tokens: Tokens,
-  pem: string,
-  what: string,
-  type: KeyType,
-): Promise<StoredKey> {
-  const { id: _, ...uri } = parsePkcs11Uri(tokenUri(pem, what) ?? "");
-  return newTokenKey(tokens, formatPkcs11Uri(uri), type);
+export function besideTokenKey(pem: string, what: string): string | undefined {
+  const named = tokenUri(pem, what);
+  if (named === undefined) return undefined;
+  const { id: _, ...uri } = parsePkcs11Uri(named);
+  return formatPkcs11Uri(uri);
 }
 
 function tokenSigner(key: TokenKey): Signer {

@@ -96,6 +96,47 @@ describeWithEngines(
       expect(holding.sort()).toEqual([join(own, "bundle.pem"), join(own, "key.pem")]);
     });
 
+    test("keeps the keys of a CA that follows in the token, and puts none into a file unasked", async () => {
+      const project = testProject();
+      const run = inToken(project);
+      await run(["ca", "init", "--token", `${TOKEN};object=first`]);
+      writeFileSync(join(project.directory, "pass"), "correct horse battery", { mode: 0o600 });
+      for (const flags of [["--insecure-dev-key"], ["--passphrase-file", "pass"]]) {
+        const ended = await project.attempt(["ca", "rotate", "begin", ...flags], { tokens });
+        expect(ended).toMatchObject({ exit: 2, code: "usage", changed: false });
+      }
+      // what is said of every CA in the environment is no wish for a file
+      const begun = await project.json(["ca", "rotate", "begin", "--yes"], {
+        tokens,
+        env: { FLEETSEC_PASSPHRASE: "correct horse battery" },
+      });
+      expect([begun.code, begun.document.message]).toEqual([0, undefined]);
+      const keys = ["root", "issuing"].map((kind) =>
+        [1, 2].map((n) => readFileSync(join(project.directory, `.fleetsec/ca/${n}/${kind}-key.pem`), "utf8")),
+      );
+      for (const [old, next] of keys) {
+        expect(next).toMatch(/^-----BEGIN PKCS#11 PROVIDER URI-----\n/);
+        expect(next).not.toBe(old);
+        expect(uriIn(next)).toBe(uriIn(old));
+      }
+      expect((await run(["ca", "rotate", "switch", "--loaded"])).code).toBe(0);
+      const issued = await run(edge("truck-1"));
+      expect(opensslVerifies(project, issued.document.files)).toBe(true);
+    });
+
+    test.each(["root", "issuing"])("certifies no key of the CA: %s", async (kind) => {
+      const project = testProject();
+      const label = `own-${kind}`;
+      await inToken(project)(["ca", "init", "--token", `${TOKEN};object=${label}`]);
+      const at = (object: string) => [...edge("truck-1"), "--key", `${TOKEN};object=${object}`];
+      expect(await project.attempt(at(`${label}-${kind}`), { tokens })).toMatchObject({
+        exit: 2,
+        code: "refused",
+        changed: false,
+      });
+      expect((await inToken(project)(at(`${label}-truck`))).code).toBe(0);
+    });
+
     test.each(["p384", "ed25519", "rsa3072"] as const)("makes and uses a key of type %s", async (type) => {
       const project = testProject((config) => config.replace("pki:\n", `pki:\n  key_type: ${type}\n`));
       const run = inToken(project);
@@ -343,6 +384,12 @@ function tpmLibrary(): string {
 /** The directory that has `node_modules`. */
 function modulesOf(packagePath: string): string {
   return dirname(dirname(packagePath));
+}
+
+/** The URI that stands for a key, without what tells keys of one label apart. */
+function uriIn(pem = ""): string {
+  const text = Buffer.from(pem.split("\n").slice(1, -2).join(""), "base64").toString("latin1");
+  return (/pkcs11:.*/.exec(text)?.[0] ?? "").replace(/;?id=[^;?]*/, "");
 }
 
 function opensslVerifies(

@@ -7,7 +7,7 @@ export const define: Define = (command, bind) => {
   withProtection(command).action(
     bind(async (cli, flags: ProtectionFlags) => {
       const project = requirePki(cli);
-      const { initAuthority } = await import("../../pki/init-authority.ts");
+      const { initAuthority, tokenPlaces } = await import("../../pki/init-authority.ts");
       const { describeCa } = await import("../../pki/describe-ca.ts");
       const { storedPassphrasePath } = await import("../../pki/passphrase.ts");
       const { platform } = cli;
@@ -17,7 +17,7 @@ export const define: Define = (command, bind) => {
         settings: project.settings,
         permitted: project.permitted,
         passphrase,
-        token: flags.token,
+        token: flags.token === undefined ? undefined : tokenPlaces(flags.token),
       });
       const description = describeCa(platform.files, authority, platform.clock.now());
       const stored = storedPassphrasePath(platform.userState, description.id);

@@ -19,13 +19,23 @@ export function withProtection(command: Command): Command {
     .option("--token <uri>", "make the CA's keys in a token: pkcs11:token=…?module-path=…");
 }
 
-/** Where the passphrase of the new keys comes from; undefined where there is none. */
-export async function protection(cli: Cli, flags: ProtectionFlags): Promise<PassphraseSource | undefined> {
-  if (flags.token !== undefined) {
+/**
+ * Where the passphrase of the new keys comes from; undefined where there is none.
+ * @param inToken whether they are made in a token, by the flag or because those before them are
+ */
+export async function protection(
+  cli: Cli,
+  flags: ProtectionFlags,
+  inToken: boolean = flags.token !== undefined,
+): Promise<PassphraseSource | undefined> {
+  if (inToken) {
     if (flags.passphraseFile === undefined && flags.insecureDevKey !== true) return undefined;
-    throw new FleetsecError("usage", "--token excludes --passphrase-file and --insecure-dev-key", {
-      hint: "a token's keys are protected by its PIN",
-    });
+    const message =
+      flags.token === undefined
+        ? "the CA's keys are in a token, and the new ones are made there: " +
+          "--passphrase-file and --insecure-dev-key are for keys in files"
+        : "--token excludes --passphrase-file and --insecure-dev-key";
+    throw new FleetsecError("usage", message, { hint: "a token's keys are protected by its PIN" });
   }
   if (flags.insecureDevKey === true) {
     if (flags.passphraseFile === undefined) return undefined;

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { ExitCode } from "../../errors.ts";
 import type { Authority } from "../../pki/authority.ts";
+import type { TokenPlaces } from "../../pki/init-authority.ts";
 import type { CaRotation } from "../../report/ca-rotate.ts";
 import { caRotateDocument, caRotateText } from "../../report/ca-rotate.ts";
 import { styleFor } from "../../report/style.ts";
@@ -28,7 +29,9 @@ export const define: Define = (command, bind) => {
       const { beginRotation } = await import("../../pki/ca-rotation/begin.ts");
       const { project, reopen } = await opener(cli, flags);
       const { settings, permitted } = project;
-      const request = { settings, permitted, passphrase: await protection(cli, flags), token: flags.token };
+      const token = await placesFor(cli, flags, reopen());
+      const passphrase = await protection(cli, flags, token !== undefined);
+      const request = { settings, permitted, passphrase, token };
       const made = await beginRotation(cli.platform, reopen, request);
       return report(cli, project, reopen(), made ? "made a new CA: both are trusted" : "completed phase 1");
     }),
@@ -83,6 +86,17 @@ export const define: Define = (command, bind) => {
     }),
   );
 };
+
+/** Where the keys of the new CA are made in a token: as told, else beside those of the CA that it follows. */
+async function placesFor(
+  { platform: { files } }: Cli,
+  { token }: ProtectionFlags,
+  authority: Authority,
+): Promise<TokenPlaces | undefined> {
+  const { tokenPlaces } = await import("../../pki/init-authority.ts");
+  const { placesBeside } = await import("../../pki/ca-rotation/places.ts");
+  return token === undefined ? placesBeside(files, authority) : tokenPlaces(token);
+}
 
 function status(command: Command, bind: Bind): void {
   command.action(

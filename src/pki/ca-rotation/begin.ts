@@ -18,7 +18,7 @@ import { encodePem } from "../pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames } from "../profiles.ts";
 import { publish } from "../publish.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "../state.ts";
-import { isTokenKey, newKeyBeside } from "../token-key.ts";
+import { besideTokenKey, newTokenKey } from "../token-key.ts";
 import { parseCertificate } from "../verify/certificate.ts";
 import { isoTime } from "../verify/time.ts";
 import { writeRecord } from "./record.ts";
@@ -134,9 +134,9 @@ async function makeIntermediate(
   const rootKey = readSecret(files, join(directory, caFiles.rootKey));
   const issuingPath = join(directory, caFiles.issuingKey);
   const issuingKey = readSecret(files, issuingPath);
-  const made = isTokenKey(issuingKey)
-    ? await newKeyBeside(tokens, issuingKey, issuingPath, settings.keyType)
-    : await newKey(settings.keyType);
+  const place = besideTokenKey(issuingKey, issuingPath);
+  const made =
+    place === undefined ? await newKey(settings.keyType) : await newTokenKey(tokens, place, settings.keyType);
   const { signer } = made;
   const common = { random, now, organization: settings.organization, ttl: settings.issuingTtl };
   const profile = issuingProfile({ ...common, spki: signer.spki, issuer: identityOf(root), permitted });
