@@ -1,6 +1,7 @@
 import { FleetsecError } from "../../errors.ts";
 import type { HttpAnswer } from "../../platform/http.ts";
 import type { ServiceKind } from "./issuer.ts";
+import { redact } from "./redact.ts";
 
 /** A chain, a long CA chain and some words: far more than any service answers with. */
 export const MAX_ANSWER = 1 << 20;
@@ -18,10 +19,16 @@ export function strings(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
 
-/** The JSON of an answer; undefined where it is none, as a proxy's error page is. */
-export function jsonOf({ body }: HttpAnswer): unknown {
+/**
+ * The JSON of an answer; undefined where it is none, as a proxy's error page is. What a service says
+ * ends in errors and logs: should it repeat what we showed it to be let in, that is taken out here.
+ * @param secrets that were sent to it
+ */
+export function jsonOf({ body }: HttpAnswer, secrets: Iterable<string> = []): unknown {
   try {
-    return JSON.parse(body.toString("utf8"));
+    return JSON.parse(body.toString("utf8"), (_, value: unknown) =>
+      typeof value === "string" && !value.startsWith("-----BEGIN ") ? redact(value, secrets) : value,
+    );
   } catch {
     return undefined;
   }

@@ -192,6 +192,27 @@ describe("a service that", () => {
     expect(ended.text).not.toMatch(/undefined|secret-of-the-test/);
   });
 
+  test.each([400, 403, 404, 412, 500, 503])(
+    "repeats our token with status %i does not have it shown",
+    async (status) => {
+      const listener = echoing(status, (secret) => ({
+        errors: [`${secret} is not known here`],
+        warnings: [secret],
+      }));
+      const ended = await issueFrom(listener);
+      expect(ended).toMatchObject({ changed: false });
+      expect(ended.text).toMatch(/\[redacted\] is not known here|does not accept the token|is sealed/);
+      expect(ended.text).not.toContain("secret-of-the");
+    },
+  );
+
+  test("warns with our token in its words does not have it shown", async () => {
+    const warned = echoing(200, (secret) => ({ data: {}, warnings: [`ttl of ${secret} was capped`] }));
+    const ended = await issueFrom(warned);
+    expect(ended).toMatchObject({ exit: 2, code: "refused", changed: false });
+    expect(ended.text).toContain("ttl of [redacted] was capped");
+  });
+
   test("does not answer in time is said to, and nothing is written", async () => {
     const ended = await issueFrom(() => {}, undefined, "1s");
     expect(ended).toMatchObject({ exit: 3, code: "unreachable", changed: false });
@@ -212,6 +233,15 @@ describe("a service that", () => {
     expect(await issueFrom(forging({}), leaf)).toMatchObject({ exit: 2, code: "config", changed: false });
   });
 });
+
+/** A service that repeats what it was shown. */
+function echoing(status: number, words: (secret: string) => object): RequestListener {
+  return (request, response) => {
+    request.resume();
+    const secret = String(request.headers["x-vault-token"]);
+    response.writeHead(status).end(JSON.stringify(words(secret)));
+  };
+}
 
 async function leafOf({ name, signer }: TestAuthority): Promise<string> {
   const { publicKey } = await generateKey("p256");

@@ -15,7 +15,7 @@ export interface StepCaServer {
 
 interface Asked {
   /** JSON that is posted. */
-  readonly body?: object;
+  readonly body?: Readonly<Record<string, unknown>> & { readonly ott?: string };
   readonly identity?: HttpRequest["identity"];
   readonly query?: Readonly<Record<string, string>>;
 }
@@ -40,6 +40,8 @@ export async function askStepCa(
   { body, identity, query = {} }: Asked = {},
 ): Promise<StepCaAnswer> {
   const url = endpoint(server, path);
+  // a one-time token that was refused may still be good for its five minutes
+  const secrets = body?.ott === undefined ? [] : [body.ott];
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   const answer = await network.request({
     method: body === undefined ? "GET" : "POST",
@@ -53,8 +55,10 @@ export async function askStepCa(
     maxBody: MAX_ANSWER,
     signal: server.signal,
   });
-  if (answer.status >= 500 || (answer.status >= 300 && answer.status < 400)) throw faultOf(answer);
-  const json = jsonOf(answer);
+  const json = jsonOf(answer, secrets);
+  if (answer.status >= 500 || (answer.status >= 300 && answer.status < 400)) {
+    throw faultOf(answer, json);
+  }
   return { status: answer.status, json, body: answer.body, message: messageOf(json) };
 }
 
@@ -97,8 +101,8 @@ function messageOf(json: unknown): string {
   return typeof message === "string" ? message : "";
 }
 
-function faultOf(answer: HttpAnswer): FleetsecError {
-  const words = said([messageOf(jsonOf(answer))]);
+function faultOf(answer: HttpAnswer, json: unknown): FleetsecError {
+  const words = said([messageOf(json)]);
   return failing(
     "step-ca",
     `answers with status ${answer.status}${words === "" ? "" : `: ${words}`}`,

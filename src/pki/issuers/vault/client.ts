@@ -35,11 +35,24 @@ export interface VaultClient {
   fetch(path: string): Promise<Buffer>;
 }
 
+interface VaultAnswer extends HttpAnswer {
+  /** Without our secrets; undefined where the body is none. */
+  readonly json: unknown;
+}
+
 export function vaultClient(network: Pick<Network, "request">, server: VaultServer): VaultClient {
   let token: string | undefined;
+  /** What was shown to be let in, which its answers may repeat. */
+  const secrets = new Set<string>();
 
-  const send = (method: "GET" | "POST", path: string, body?: object, secret?: string) =>
-    network.request({
+  const send = async (
+    method: "GET" | "POST",
+    path: string,
+    body?: object,
+    secret?: string,
+  ): Promise<VaultAnswer> => {
+    if (secret !== undefined) secrets.add(secret);
+    const answer = await network.request({
       method,
       url: urlOf(server.address, path),
       headers: {
@@ -54,24 +67,29 @@ export function vaultClient(network: Pick<Network, "request">, server: VaultServ
       maxBody: MAX_ANSWER,
       signal: server.signal,
     });
+    return { ...answer, json: jsonOf(answer, secrets) };
+  };
 
   async function login(): Promise<string> {
     const { auth } = server;
     if (auth.method === "token") return auth.token();
-    const body =
-      auth.method === "approle"
-        ? { role_id: auth.roleId, secret_id: auth.secretId() }
-        : // undefined leaves it out
-          { name: auth.role };
-    const answer = await send("POST", `auth/${auth.mount}/login`, body);
-    const given = member(member(jsonOf(answer), "auth"), "client_token");
+    const answer = await send("POST", `auth/${auth.mount}/login`, credentials(auth));
+    const given = member(member(answer.json, "auth"), "client_token");
     if (answer.status === 200 && typeof given === "string") return given;
     if (answer.status < 500) throw loginRefused(auth.method, answer);
     throw faultOf(answer);
   }
 
+  function credentials(auth: Exclude<VaultAuth, { method: "token" }>): object {
+    // undefined leaves it out
+    if (auth.method === "cert") return { name: auth.role };
+    const secret = auth.secretId();
+    secrets.add(secret);
+    return { role_id: auth.roleId, secret_id: secret };
+  }
+
   /** A 403 is said of a token that has ended and of one that may not do this: it is asked which. */
-  async function denial(answer: HttpAnswer, secret: string): Promise<FleetsecError> {
+  async function denial(answer: VaultAnswer, secret: string): Promise<FleetsecError> {
     const self = await send("GET", "auth/token/lookup-self", undefined, secret);
     if (self.status === 403) {
       return failing("vault", "does not accept the token: it has ended, was revoked, or is another's", TOKEN);
@@ -97,8 +115,7 @@ export function vaultClient(network: Pick<Network, "request">, server: VaultServ
       if (answer.status === 403) throw await denial(answer, token);
       if (answer.status === 204) return {};
       if (answer.status !== 200) throw faultOf(answer);
-      const json = jsonOf(answer);
-      if (json !== undefined) return json;
+      if (answer.json !== undefined) return answer.json;
       throw failing("vault", "answers with what is no JSON", "check that the address is that of the service");
     },
     async fetch(path) {
@@ -119,11 +136,11 @@ function urlOf(address: URL, path: string): URL {
   return url;
 }
 
-function errorsOf(answer: HttpAnswer): readonly string[] {
-  return strings(member(jsonOf(answer), "errors"));
+function errorsOf({ json }: VaultAnswer): readonly string[] {
+  return strings(member(json, "errors"));
 }
 
-function loginRefused(method: string, answer: HttpAnswer): FleetsecError {
+function loginRefused(method: string, answer: VaultAnswer): FleetsecError {
   const words = said(errorsOf(answer));
   return failing(
     "vault",
@@ -133,7 +150,7 @@ function loginRefused(method: string, answer: HttpAnswer): FleetsecError {
 }
 
 /** What an answer that is no success means. */
-function faultOf(answer: HttpAnswer): FleetsecError {
+function faultOf(answer: VaultAnswer): FleetsecError {
   const { status } = answer;
   const errors = errorsOf(answer);
   const words = said(errors);
