@@ -40,9 +40,9 @@ export interface CaDescription {
 
 /** @param now milliseconds since the epoch. @throws FleetsecError where a file of the CA is damaged */
 export function describeCa(files: Files, authority: Authority, now: number): CaDescription {
-  const { current, inventory } = authority;
+  const { current } = authority;
   const certificates = { valid: 0, expired: 0, revoked: 0, superseded: 0 };
-  for (const { status } of listCertificates(inventory, now)) certificates[status] += 1;
+  for (const { status } of listCertificates(files, authority, now)) certificates[status] += 1;
   return {
     id: current.id,
     generation: current.number,

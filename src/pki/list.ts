@@ -1,4 +1,10 @@
-import type { Inventory, InventoryEntry } from "./inventory.ts";
+import { FleetsecError } from "../errors.ts";
+import type { Files } from "../platform/files.ts";
+import { readCertificateFile } from "./authority.ts";
+import { activeGeneration, currentFiles } from "./generations.ts";
+import type { InventoryEntry } from "./inventory.ts";
+import { directoryOf } from "./issue.ts";
+import type { Registry } from "./issuers/issuer.ts";
 
 export type CertificateStatus = "valid" | "expired" | "revoked" | "superseded";
 
@@ -8,17 +14,44 @@ export interface ListedCertificate extends InventoryEntry {
 
 /**
  * Every certificate that was issued, oldest first, with what became of it. A revoked one stays
- * revoked; a superseded one is still valid, but a newer one of its name is too.
+ * revoked; a superseded one would still be accepted, but its name uses another.
  * @param now milliseconds since the epoch
  */
-export function listCertificates(inventory: Inventory, now: number): ListedCertificate[] {
-  return inventory.entries().map((entry) => ({ ...entry, status: statusOf(inventory, entry, now) }));
+export function listCertificates(files: Files, registry: Registry, now: number): ListedCertificate[] {
+  const inUse = new Map<string, string | undefined>();
+  const isInUse = ({ name, serial }: InventoryEntry["issued"]) => {
+    if (!inUse.has(name)) inUse.set(name, serialInUse(files, registry, registry.inventory.byName(name)));
+    return inUse.get(name) === serial;
+  };
+  return registry.inventory.entries().map((entry) => {
+    const { issued, revoked } = entry;
+    if (revoked !== undefined) return { ...entry, status: "revoked" };
+    // valid up to and including its last second (RFC 5280 section 4.1.2.5)
+    if (now > Date.parse(issued.notAfter) + 999) return { ...entry, status: "expired" };
+    return { ...entry, status: isInUse(issued) ? "valid" : "superseded" };
+  });
 }
 
-function statusOf(inventory: Inventory, entry: InventoryEntry, now: number): CertificateStatus {
-  const { issued, revoked } = entry;
-  if (revoked !== undefined) return "revoked";
-  // valid up to and including its last second (RFC 5280 section 4.1.2.5)
-  if (now > Date.parse(issued.notAfter) + 999) return "expired";
-  return inventory.newest(issued.name)?.issued.serial === issued.serial ? "valid" : "superseded";
+/** The serial number that `current` leads to: of the newest, unless that was rolled back. */
+function serialInUse(
+  files: Files,
+  registry: Registry,
+  entries: readonly InventoryEntry[],
+): string | undefined {
+  const newest = (entries.findLast(({ issued }) => issued.files !== undefined) ?? entries.at(-1))?.issued;
+  if (newest?.files === undefined || entries.length === 1) return newest?.serial;
+  const directory = directoryOf(registry, newest);
+  if (activeGeneration(files, directory) === newest.files.generation) return newest.serial;
+  const serial = serialIn(files, currentFiles(directory).cert);
+  return entries.some(({ issued }) => issued.serial === serial) ? serial : newest.serial;
+}
+
+/** Undefined for a file that was moved away, damaged, or is another user's: the list is of the inventory. */
+function serialIn(files: Files, path: string): string | undefined {
+  try {
+    return readCertificateFile(files, path).serial;
+  } catch (error) {
+    if (error instanceof FleetsecError) return undefined;
+    throw error;
+  }
 }

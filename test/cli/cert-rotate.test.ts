@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createServer } from "node:tls";
@@ -263,6 +263,40 @@ describe("cert rotate", () => {
       serial,
     });
     expect((await project.json(["cert", "rotate"])).document.certificates[0]).toMatchObject({ serial });
+  });
+
+  test("cert list calls the certificate valid that is in use again after a rollback", async () => {
+    const project = await withGateway();
+    const statuses = async () => {
+      const { document } = await project.json(["cert", "list"]);
+      return document.certificates.map(({ serial, status }: Record<string, string>) => [serial, status]);
+    };
+    const flags = ["--force", "--confirm", "127.0.0.1:1"];
+    const rotated = await project.json(["cert", "rotate", "gateway", ...flags], { clock: impatientClock() });
+    const [{ serial, rejected }] = rotated.document.certificates;
+    expect(await statuses()).toEqual([
+      [serial, "valid"],
+      [rejected, "superseded"],
+    ]);
+    expect((await project.json(["ca", "show"])).document.certificates).toMatchObject({
+      valid: 1,
+      superseded: 1,
+    });
+    await project.run(["cert", "revoke", rejected]);
+    expect(await statuses()).toEqual([
+      [serial, "valid"],
+      [rejected, "revoked"],
+    ]);
+    const renewed = (await project.json(["cert", "renew", "gateway", "--force"])).document.serial;
+    expect((await statuses()).map(([, status]: string[]) => status)).toEqual([
+      "superseded",
+      "revoked",
+      "valid",
+    ]);
+    expect((await statuses()).at(-1)?.[0]).toBe(renewed);
+    // whose files are gone is listed as it was issued
+    rmSync(join(project.directory, ".fleetsec/certs/gateway"), { recursive: true });
+    expect((await statuses()).at(-1)).toEqual([renewed, "valid"]);
   });
 
   test("a certificate that was rolled back and then revoked stands in nobody's way", async () => {

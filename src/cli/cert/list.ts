@@ -16,9 +16,10 @@ export const define: Define = (command, bind) => {
     .option("--status <status>", `only those that are ${STATUSES.join(", ")} (repeatable)`, collectStatus)
     .action(
       bind(async (cli, { status: wanted = [] }: Flags) => {
-        const { inventory } = await openIssuer(cli, requirePki(cli));
+        const issuer = await openIssuer(cli, requirePki(cli));
         const { listCertificates } = await import("../../pki/list.ts");
-        const certificates = listCertificates(inventory, cli.platform.clock.now())
+        const { files, clock } = cli.platform;
+        const certificates = listCertificates(files, issuer, clock.now())
           .filter(({ status }) => wanted.length === 0 || wanted.includes(status))
           .map(({ issued, status }) => ({
             name: issued.name,
