@@ -6,6 +6,7 @@ import type { IssueRecord, RevocationReason, RevokeRecord } from "./inventory-li
 import { refreshServiceCrl } from "./issuers/crl.ts";
 import { publishCrl } from "./publish.ts";
 import type { PkiPlatform } from "./state.ts";
+import type { Crl } from "./verify/crl.ts";
 import { isoTime } from "./verify/time.ts";
 
 export interface RevokeRequest {
@@ -19,6 +20,8 @@ export interface RevokeResult {
   readonly revoked: readonly InventoryEntry[];
   /** Revoked before, which is left as it was. */
   readonly already: readonly InventoryEntry[];
+  /** Whether the CRL gives the reasons. The inventory has them in any case; Vault takes none. */
+  readonly reasonPublished: boolean;
 }
 
 /**
@@ -36,12 +39,18 @@ export async function revoke(
   const { inventory } = issuer;
   const find = () => findTarget(issuer, target, platform.clock.now());
   const already = find().filter(({ revoked }) => revoked !== undefined);
-  const open =
+  const { open, crls } =
     issuer.kind === "local"
-      ? await revokeHere(platform, issuer, settings, find, reason)
+      ? { open: await revokeHere(platform, issuer, settings, find, reason), crls: undefined }
       : await revokeAtService(platform, issuer, find, reason);
   const revoked = open.flatMap(({ issued }) => inventory.bySerial(issued.serial) ?? []);
-  return { revoked, already };
+  const reasonPublished = crls === undefined || [...revoked, ...already].every((entry) => isOn(crls, entry));
+  return { revoked, already, reasonPublished };
+}
+
+/** Whether the CRLs give the reason that is on record. */
+function isOn(crls: readonly Crl[], { issued, revoked }: InventoryEntry): boolean {
+  return crls.some((crl) => crl.revoked.get(issued.serial)?.reason === revoked?.reason);
 }
 
 async function revokeHere(
@@ -74,7 +83,7 @@ async function revokeAtService(
   service: Service,
   find: () => readonly InventoryEntry[],
   reason: RevocationReason,
-): Promise<readonly InventoryEntry[]> {
+): Promise<{ open: readonly InventoryEntry[]; crls: readonly Crl[] }> {
   const { inventory, layout, kind } = service;
   inventory.refresh();
   const open = find().filter(({ revoked }) => revoked === undefined);
@@ -88,8 +97,7 @@ async function revokeAtService(
       inventory.append([{ op: "revoke", at: isoTime(platform.clock.now()), serial, reason }]);
     });
   }
-  await refreshServiceCrl(platform, service);
-  return open;
+  return { open, crls: await refreshServiceCrl(platform, service) };
 }
 
 function issuedElsewhere({ serial, issuer }: IssueRecord, kind: Issuer["kind"]): FleetsecError {

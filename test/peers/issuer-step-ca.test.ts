@@ -77,6 +77,7 @@ describeWithEngines(["step-ca"], "step-ca", ({ "step-ca": stepCa }) => {
       fault === "ended-token" ? { clock: movablePlatform(Date.now() - HOUR).clock } : {},
     faults: ["unreachable", "ended-token", "not-allowed", "wrong-role", "lower-limit"],
     publishesCrl: true,
+    givesReason: true,
   };
 
   issuerContract("as an issuer", () => party);

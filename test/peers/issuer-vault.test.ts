@@ -51,6 +51,7 @@ describeWithEngines(["bao"], "OpenBao", ({ bao }) => {
     options: (fault?: Fault) => ({ env: { VAULT_TOKEN: TOKENS[fault ?? "none"]?.(tokens) ?? tokens.good } }),
     faults: ["unreachable", "ended-token", "not-allowed", "wrong-role", "lower-limit"],
     publishesCrl: true,
+    givesReason: false,
   };
 
   issuerContract("as an issuer", () => party);

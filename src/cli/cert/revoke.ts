@@ -24,7 +24,12 @@ export const define: Define = (command, bind) => {
         const { revoke } = await import("../../pki/revoke.ts");
         const request = { target, reason: reasonFlag(flags.reason, revocationReasons) };
         const issuer = await openIssuer(cli, project, flags);
-        const { revoked, already } = await revoke(cli.platform, issuer, project.settings, request);
+        const { revoked, already, reasonPublished } = await revoke(
+          cli.platform,
+          issuer,
+          project.settings,
+          request,
+        );
         const listed = [...revoked, ...already].map(({ issued, revoked: record }) => ({
           name: issued.name,
           serial: issued.serial,
@@ -33,6 +38,11 @@ export const define: Define = (command, bind) => {
         }));
         const crl = issuer.layout.crl;
         const fault = flags.exec === undefined ? undefined : await reload(cli, execWords(flags.exec), crl);
+        if (!reasonPublished) {
+          cli.output.warn(
+            `the reason is on record in the inventory only: the CRL of ${issuer.kind} does not give it`,
+          );
+        }
         const reloaded = flags.exec === undefined ? {} : { reloaded: fault === undefined };
         if (fault !== undefined) {
           cli.output.warn(
@@ -45,6 +55,7 @@ export const define: Define = (command, bind) => {
             revoked: listed,
             changed: revoked.length > 0,
             crl,
+            reasonPublished,
             ...reloaded,
           },
           () =>

@@ -35,6 +35,8 @@ export interface ContractParty {
   /** The project's own CA has to be made first. */
   readonly ownCa?: boolean;
   readonly publishesCrl: boolean;
+  /** Its CRL says why. */
+  readonly givesReason: boolean;
 }
 
 const ISSUE = ["cert", "issue", "truck-17", "--role", "fleet-edge"];
@@ -152,11 +154,19 @@ export function issuerContract(title: string, party: () => ContractParty): void 
         code: "refused",
         changed: false,
       });
-      if (!party().publishesCrl) return;
+      const inventory = join(project.directory, ".fleetsec/inventory.jsonl");
+      expect(readFileSync(inventory, "utf8")).toMatch(/"op":"revoke".*"reason":"keyCompromise"/);
+      if (!party().publishesCrl) {
+        expect(document.reasonPublished).toBe(false);
+        return;
+      }
       const crl = execFileSync("openssl", ["crl", "-in", document.crl, "-noout", "-text"], {
         encoding: "utf8",
       });
       expect(crl).toContain(issued.serial);
+      // what is said of the reason is what the CRL shows
+      expect(crl.includes("Key Compromise")).toBe(document.reasonPublished);
+      expect(document.reasonPublished).toBe(party().givesReason);
       expect(opensslVerifies(project, issued.files)).toBe(true);
       expect(opensslVerifies(project, issued.files, document.crl)).toBe(false);
     });

@@ -6,6 +6,7 @@ const local: ContractParty = {
   faults: [],
   ownCa: true,
   publishesCrl: true,
+  givesReason: true,
 };
 
 issuerContract("the project's own CA", () => local);
