@@ -142,6 +142,15 @@ describe("fleetsec cert issue --from", () => {
     expect(stderr).toContain("stolen was revoked (keyCompromise)");
   });
 
+  test("what cannot be read and what is refused are listed together, by their lines", async () => {
+    const project = await projectWith("name,role,ttl,sans\na,nosuch,soon,\nb,,,nobody\n,,,\nd,,90d,\na,,,\n");
+    const { document } = await project.json(ISSUE);
+    expect(document.message).toContain("has 6 errors");
+    const lines = document.problems.map((problem: string) => /^line \d/.exec(problem)?.[0]);
+    expect(lines).toEqual(["line 2", "line 2", "line 3", "line 4", "line 5", "line 6"]);
+    expect(document.problems.slice(0, 2).join()).toMatch(/not a duration: soon.*there is no role nosuch/);
+  });
+
   test("a signal ends it between batches, and the same command goes on", async () => {
     const project = await projectWith(`name\n${Array.from({ length: 600 }, (_, n) => `t${n}\n`).join("")}`);
     const controller = new AbortController();

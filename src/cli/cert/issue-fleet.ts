@@ -26,21 +26,24 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
   const { platform } = cli;
   const project = requirePki(cli);
   const reports = (flags.report ?? []).map((flag) => reportFlag(cli, flag));
-  const [{ MAX_ROSTER, parseRoster }, { planFleet }, { issueFleet }, { startMakers }] = await Promise.all([
-    import("../../pki/fleet/roster.ts"),
-    import("../../pki/fleet/plan-fleet.ts"),
-    import("../../pki/fleet/issue-fleet.ts"),
-    import("../../pki/fleet/makers.ts"),
-  ]);
+  const [{ MAX_ROSTER, parseRoster }, { problemsOf }, { planFleet }, { issueFleet }, { startMakers }] =
+    await Promise.all([
+      import("../../pki/fleet/roster.ts"),
+      import("../../pki/fleet/problems.ts"),
+      import("../../pki/fleet/plan-fleet.ts"),
+      import("../../pki/fleet/issue-fleet.ts"),
+      import("../../pki/fleet/makers.ts"),
+    ]);
   const roster = resolve(platform.cwd, flags.from);
-  const rows = parseRoster(platform.files.readText(roster, MAX_ROSTER), flags.from);
+  const problems = problemsOf(flags.from);
+  const rows = parseRoster(platform.files.readText(roster, MAX_ROSTER), flags.from, problems);
   const issuer = await openIssuer(cli, project, flags);
   const directory = flags.out === undefined ? issuer.layout.certificates : resolve(platform.cwd, flags.out);
   const planned = planFleet(
     {
       rows,
       directory,
-      what: flags.from,
+      problems,
       role: project.role,
       keyType: defaults.keyTypeOf,
       defaults: { role: flags.role, ttl: defaults.ttl, keyType: defaults.keyType },

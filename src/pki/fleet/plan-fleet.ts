@@ -11,13 +11,13 @@ import type { KeyType } from "../keys.ts";
 import { type IssuePlan, planIssue } from "../plan.ts";
 import { dueAt } from "../renew.ts";
 import { formatSan, type Role } from "../roles.ts";
-import { problemsOf } from "./problems.ts";
+import type { Problems } from "./problems.ts";
 import type { RosterRow } from "./roster.ts";
 
 export interface FleetRequest {
   readonly rows: readonly RosterRow[];
-  /** Names the roster in errors. */
-  readonly what: string;
+  /** What was wrong with lines before any rule was applied. */
+  readonly problems: Problems;
   /** NAME/current/… of each goes there. */
   readonly directory: string;
   /** @throws FleetsecError where there is no role of that name */
@@ -43,15 +43,14 @@ export interface PlannedRow {
 /**
  * Applies the rules to a whole roster before anything is written.
  * @param now milliseconds since the epoch
- * @throws FleetsecError `input` with every line that is refused
+ * @throws FleetsecError `input` with every line that is wrong or refused
  */
 export function planFleet(
-  { rows, what, directory, role, keyType, defaults }: FleetRequest,
+  { rows, problems, directory, role, keyType, defaults }: FleetRequest,
   issuer: Issuer,
   settings: PkiSettings,
   now: number,
 ): PlannedRow[] {
-  const problems = problemsOf(what);
   const ca = currentCa(issuer);
   const planned = rows.flatMap((row) => {
     const plan = problems.collect(row.line, () => {

@@ -8,7 +8,7 @@ export interface Problems {
   add(line: number, message: string): void;
   /** The value, or undefined where a FleetsecError became a problem of that line. */
   collect<T>(line: number, read: () => T): T | undefined;
-  /** @throws FleetsecError `input` where there is any */
+  /** @throws FleetsecError `input` where there is any, with the first of them by line */
   throwAny(): void;
 }
 
@@ -29,7 +29,9 @@ export function problemsOf(what: string): Problems {
     },
     throwAny() {
       if (found.length === 0) return;
-      const listed = found.slice(0, SHOWN).map(({ line, message }) => `line ${line}: ${message}`);
+      // reading and the rules each went through the lines; a stable sort keeps what they said of one together
+      const inOrder = found.toSorted((a, b) => a.line - b.line);
+      const listed = inOrder.slice(0, SHOWN).map(({ line, message }) => `line ${line}: ${message}`);
       const more = found.length - listed.length;
       throw new FleetsecError("input", `${what} has ${found.length} error${found.length === 1 ? "" : "s"}`, {
         problems: more === 0 ? listed : [...listed, `and ${more} more`],

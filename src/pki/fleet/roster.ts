@@ -4,7 +4,7 @@ import { parseDuration } from "../../duration.ts";
 import type { GeneralName } from "../general-name.ts";
 import type { Attributes } from "../inventory-line.ts";
 import { parseSan } from "../roles.ts";
-import { problemsOf } from "./problems.ts";
+import type { Problems } from "./problems.ts";
 
 /** A line of a roster, as it asks. */
 export interface RosterRow {
@@ -32,24 +32,24 @@ type Column = (typeof COLUMNS)[number];
  * Reads the roster of a fleet: CSV (RFC 4180) with a header. `sans` holds names as `--san` takes
  * them, with spaces between; `attributes` holds `KEY=VALUE` with semicolons between.
  * @param what names the file in errors
- * @throws FleetsecError `input` with every line that is wrong
+ * @param problems takes what is wrong with a line, whose row then has what could be read: the rules
+ *   are applied to it too, so that all faults are known at once
+ * @throws FleetsecError `input` for what is no roster
  */
-export function parseRoster(text: string, what: string): RosterRow[] {
+export function parseRoster(text: string, what: string, problems: Problems): RosterRow[] {
   const [header, ...records] = readRecords(text, what);
   if (header === undefined) throw new FleetsecError("input", `${what} is empty`, { hint: HINT });
   const columns = columnsOf(header.cells, what);
-  const problems = problemsOf(what);
   const lines = new Map<string, number>();
   const rows = records.flatMap(({ cells, line }) => {
-    const row = problems.collect(line, () => readRow(cells, line, columns));
+    const row = readRow(cells, line, columns, problems);
     if (row === undefined) return [];
     const before = lines.get(row.name);
     if (before !== undefined) problems.add(line, `${row.name} stands on line ${before} already`);
     lines.set(row.name, line);
     return [row];
   });
-  problems.throwAny();
-  if (rows.length > 0) return rows;
+  if (records.length > 0) return rows;
   throw new FleetsecError("input", `${what} has a header and no line below it`, { hint: HINT });
 }
 
@@ -93,10 +93,16 @@ function columnsOf(header: readonly string[], what: string): readonly Column[] {
   return columns;
 }
 
-/** @throws FleetsecError for a cell that cannot be read */
-function readRow(cells: readonly string[], line: number, columns: readonly Column[]): RosterRow {
+/** Undefined for a line that cannot be told apart into cells, or has no name. */
+function readRow(
+  cells: readonly string[],
+  line: number,
+  columns: readonly Column[],
+  problems: Problems,
+): RosterRow | undefined {
   if (cells.length !== columns.length) {
-    throw new FleetsecError("input", `it has ${cells.length} cells, the header has ${columns.length}`);
+    problems.add(line, `it has ${cells.length} cells, the header has ${columns.length}`);
+    return undefined;
   }
   const cell = (column: Column): string | undefined => {
     const index = columns.indexOf(column);
@@ -104,15 +110,19 @@ function readRow(cells: readonly string[], line: number, columns: readonly Colum
     return text === "" ? undefined : text;
   };
   const name = cell("name");
-  if (name === undefined) throw new FleetsecError("input", "it has no name");
+  if (name === undefined) {
+    problems.add(line, "it has no name");
+    return undefined;
+  }
+  const sans = cell("sans")?.split(/\s+/) ?? [];
   return {
     line,
     name,
     role: cell("role"),
-    sans: (cell("sans")?.split(/\s+/) ?? []).map(parseSan),
-    ttl: ttlOf(cell("ttl")),
+    sans: sans.flatMap((san) => problems.collect(line, () => parseSan(san)) ?? []),
+    ttl: problems.collect(line, () => ttlOf(cell("ttl"))),
     keyType: cell("key_type"),
-    attributes: attributesOf(cell("attributes")),
+    attributes: problems.collect(line, () => attributesOf(cell("attributes"))),
   };
 }
 

@@ -1,12 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../../src/errors.ts";
+import { problemsOf } from "../../../src/pki/fleet/problems.ts";
 import { parseRoster } from "../../../src/pki/fleet/roster.ts";
 import { unlessRefused } from "../../support/refusal.ts";
 
+/** @throws FleetsecError with everything that is wrong */
+function rowsOf(text: string) {
+  const problems = problemsOf("fleet.csv");
+  const rows = parseRoster(text, "fleet.csv", problems);
+  problems.throwAny();
+  return rows;
+}
+
 const problems = (text: string): readonly string[] => {
   try {
-    parseRoster(text, "fleet.csv");
+    rowsOf(text);
   } catch (error) {
     if (error instanceof FleetsecError && error.code === "input") return [error.message, ...error.problems];
     throw error;
@@ -21,7 +30,7 @@ describe("a roster", () => {
       'truck-1,fleet-edge,"dns:a.fleet.internal  ip:10.0.0.1",8h,p384,"vin=1FT 7;region=north"\r\n' +
       "\r\n" +
       "truck-2,,,,,\r\n";
-    expect(parseRoster(text, "fleet.csv")).toEqual([
+    expect(rowsOf(text)).toEqual([
       {
         line: 2,
         name: "truck-1",
@@ -47,8 +56,17 @@ describe("a roster", () => {
     expect(found[0]).toBe("line 3: a stands on line 2 already");
   });
 
+  test("names each cell of a line that is wrong, and reads the others", () => {
+    const found = problemsOf("fleet.csv");
+    const text = "name,ttl,sans,attributes\na,soon,nobody dns:a.fleet.internal 1,x\n";
+    expect(parseRoster(text, "fleet.csv", found)).toMatchObject([
+      { name: "a", sans: [{ type: "dns", value: "a.fleet.internal" }], ttl: undefined },
+    ]);
+    expect(problems(text).slice(1)).toEqual(Array(4).fill(expect.stringMatching(/^line 2: /)));
+  });
+
   test("lists twenty faults and counts the rest", () => {
-    const found = problems(`name,ttl\n${"x,never\n".repeat(30)}`);
+    const found = problems(`name,ttl\n${Array.from({ length: 30 }, (_, n) => `x${n},never\n`).join("")}`);
     expect(found).toHaveLength(22);
     expect(found.at(-1)).toBe("and 10 more");
   });
@@ -68,7 +86,7 @@ describe("a roster", () => {
 
   test("an attribute named like a member of every object is refused or only that", () => {
     expect(problems("name,attributes\na,__proto__=1\n").join()).toContain("not an attribute");
-    const [row] = parseRoster("name,attributes\na,constructor=1\n", "fleet.csv");
+    const [row] = rowsOf("name,attributes\na,constructor=1\n");
     expect(Object.entries(row?.attributes ?? {})).toEqual([["constructor", "1"]]);
   });
 
@@ -76,7 +94,7 @@ describe("a roster", () => {
     const cell = fc.oneof(fc.string(), fc.constantFrom('"', ",", "\n", "name", "dns:a", "k=v", "8h", "\r"));
     fc.assert(
       fc.property(fc.array(cell), (cells) => {
-        const rows = unlessRefused(() => parseRoster(`name,sans,attributes\n${cells.join("")}`, "fleet.csv"));
+        const rows = unlessRefused(() => rowsOf(`name,sans,attributes\n${cells.join("")}`));
         expect(rows?.every(({ name }) => name !== "") ?? true).toBe(true);
       }),
       { numRuns: 200 },
