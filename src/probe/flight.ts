@@ -1,7 +1,8 @@
 import { describeEnd, serverAlert } from "./evidence.ts";
-import type { FlightFacts } from "./exchange.ts";
+import type { FlightFacts, Trace } from "./exchange.ts";
 import type { Controls, Encounter, Judgement } from "./verdict.ts";
-import { alertName, NO_RENEGOTIATION } from "./wire/alerts.ts";
+import { alertName, HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY, NO_RENEGOTIATION } from "./wire/alerts.ts";
+import { SUITES } from "./wire/settings.ts";
 
 /** What must have happened on a connection of the raw client before the server's answer means anything. */
 export interface Flight {
@@ -65,6 +66,21 @@ export function judgeUndecided(
   const ended = alert !== undefined || trace.end === "closed" || trace.end === "reset";
   if (ended && sound && answer === undefined) return tls("refused", `${end}, and ${reason}`);
   return tls("inconclusive", `${reason} (${answer?.label ?? end})`);
+}
+
+/**
+ * The server speaks TLS 1.2 to valid clients with suites that the raw client has not: key agreement with
+ * RSA or without elliptic curves, CBC. What cannot be tried on it is not doubtful, and is listed.
+ */
+export function hasNoSuite(trace: Trace, { good }: Controls): boolean {
+  const known: readonly (number | undefined)[] = SUITES["1.2"];
+  const alert = serverAlert(trace);
+  return (
+    trace.seen.version === undefined &&
+    (alert === HANDSHAKE_FAILURE || alert === INSUFFICIENT_SECURITY) &&
+    good.length > 0 &&
+    good.every(({ trace: { seen } }) => seen.version === "1.2" && !known.includes(seen.cipherSuite))
+  );
 }
 
 const NOTHING_SENT: FlightFacts = { sent: false, answeredLater: 0, earlyDataTaken: undefined };

@@ -1,14 +1,21 @@
 import { sameAnswer } from "./answer.ts";
+import { isGarbled } from "./evidence.ts";
 import type { Controls, Encounter, Judgement } from "./verdict.ts";
 
 /** A client that asked otherwise than the control did, and the valid client that asked in the same way. */
 export interface Variant {
   readonly encounter: Encounter;
   /** Undefined where it need not be known: the attacker was refused. */
-  readonly own: { readonly encounter: Encounter; readonly judgement: Judgement } | undefined;
+  readonly own: Own | undefined;
   readonly controls: Controls;
   /** Text that only an accepted client sees; where it is known, it has decided. */
   readonly canary: string | undefined;
+}
+
+/** The valid client that asked in the same way. */
+interface Own {
+  readonly encounter: Encounter;
+  readonly judgement: Judgement;
 }
 
 /** What a judgement by the usual rule comes to, for a client that asked otherwise. */
@@ -16,23 +23,30 @@ export type Revise = (judgement: Judgement, variant: Variant) => Judgement;
 
 /** It asked for the same thing in another way: only what valid clients get in that way says what acceptance is. */
 export const asSameRequest: Revise = (judgement, { encounter, own, controls, canary }) => {
-  if (canary !== undefined || judgement.outcome === "refused" || own === undefined) return judgement;
-  const { layer } = judgement;
-  if (own.judgement.outcome !== "accepted") {
-    return {
-      outcome: "not-applicable",
-      layer,
-      evidence: `not for valid clients either: ${own.judgement.evidence}`,
-    };
-  }
+  if (judgement.outcome === "refused" || own === undefined) return judgement;
+  if (canary !== undefined && judgement.outcome === "accepted") return judgement;
+  if (own.judgement.outcome !== "accepted") return notForValidClients(judgement, own);
   const { answer } = encounter;
-  if (answer === undefined || answer.meaning === "overloaded") return judgement;
-  if (answer.meaning === "granted" || sameAnswer(answer, answersOf([own.encounter]))) {
+  if (canary !== undefined || answer === undefined || answer.meaning === "overloaded") return judgement;
+  const { layer } = judgement;
+  const theirs = own.encounter.answer;
+  if (answer.meaning === "granted") {
     return { outcome: "accepted", layer, evidence: `${answer.label}, as for a valid client` };
   }
-  const evidence = `${answer.label}; a valid client: ${own.encounter.answer?.label ?? "no answer"}`;
+  // 405, say, is what the method gets from anybody: only what the target itself gives tells clients apart
+  if (theirs?.meaning !== "granted" && answersOf(controls.good).every(({ label }) => label !== theirs?.label))
+    return notForValidClients(judgement, own);
+  if (theirs !== undefined && sameAnswer(answer, [theirs])) {
+    return { outcome: "accepted", layer, evidence: `${answer.label}, as for a valid client` };
+  }
+  const evidence = `${answer.label}; a valid client: ${theirs?.label ?? "no answer"}`;
   return controls.sound ? { outcome: "refused", layer, evidence } : judgement;
 };
+
+function notForValidClients({ layer }: Judgement, { judgement, encounter }: Own): Judgement {
+  const evidence = `not for valid clients either: ${encounter.answer?.label ?? judgement.evidence}`;
+  return { outcome: "not-applicable", layer, evidence };
+}
 
 /**
  * It asked for what may be something else, which may well be for everybody. It was let in where it got
@@ -40,6 +54,9 @@ export const asSameRequest: Revise = (judgement, { encounter, own, controls, can
  */
 export const asOtherRequest: Revise = (judgement, { encounter, own, controls, canary }) => {
   const { answer } = encounter;
+  if (judgement.outcome === "inconclusive" && own !== undefined && failsAlike(encounter, own)) {
+    return notForValidClients(judgement, own);
+  }
   if (canary !== undefined || judgement.outcome === "refused") return judgement;
   if (answer === undefined || answer.meaning === "overloaded") return judgement;
   const { layer } = judgement;
@@ -67,6 +84,14 @@ export const asOtherRequest: Revise = (judgement, { encounter, own, controls, ca
     ? { outcome: "refused", layer, evidence: `${answer.label}, but something else than the target` }
     : { ...judgement, outcome: "inconclusive" };
 };
+
+/** A fault that what was asked for causes, whoever asks: the same 5xx, the same silence. */
+function failsAlike({ answer, trace }: Encounter, { encounter: theirs }: Own): boolean {
+  if (answer === undefined) {
+    return theirs.answer === undefined && trace.end === theirs.trace.end && !isGarbled(trace);
+  }
+  return answer.meaning === "overloaded" && answer.label === theirs.answer?.label;
+}
 
 function answersOf(encounters: readonly Encounter[]) {
   return encounters.flatMap(({ answer }) => answer ?? []);

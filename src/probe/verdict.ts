@@ -9,10 +9,11 @@ import {
   unproved,
 } from "./evidence.ts";
 import type { Trace } from "./exchange.ts";
-import { judgeUndecided } from "./flight.ts";
+import { hasNoSuite, judgeUndecided } from "./flight.ts";
 import {
   alertName,
   HANDSHAKE_FAILURE,
+  ILLEGAL_PARAMETER,
   INSUFFICIENT_SECURITY,
   INTERNAL_ERROR,
   PROTOCOL_VERSION,
@@ -60,7 +61,7 @@ export function judgeControl(encounter: Encounter, setting: Setting): Judgement 
   if (answer !== undefined) return judgeControlAnswer(answer, setting);
   const alert = serverAlert(trace);
   if (alert !== undefined) {
-    return isClientRefusal(alert)
+    return isClientRefusal(alert) || REFUSES_KEY.has(alert)
       ? { outcome: "refused", layer: "tls", evidence: `the valid client was refused (${alertName(alert)})` }
       : inconclusive("tls", `alert ${alertName(alert)}`);
   }
@@ -69,6 +70,9 @@ export function judgeControl(encounter: Encounter, setting: Setting): Judgement 
   }
   return inconclusive(setting.layer, describeEnd(trace));
 }
+
+/** How OpenSSL refuses, in TLS 1.2, a certificate whose curve is not among its groups; other faults of a verifier. */
+const REFUSES_KEY = new Set([ILLEGAL_PARAMETER, INTERNAL_ERROR]);
 
 function judgeControlAnswer(answer: Answer, { layer, canary }: Setting): Judgement {
   const { label, meaning } = answer;
@@ -116,6 +120,13 @@ export function judgeAttempt(
   const unmade = judgeUnmade(encounter, setting);
   if (unmade !== undefined) {
     if (refusesHello(encounter, presented, controls)) return { ...unmade, outcome: "refused" };
+    if (presented === "other-hello" && isAskedByNobody(trace)) {
+      const evidence = "an anonymous server asks for a certificate: no client goes on";
+      return { ...unmade, outcome: "not-applicable", evidence };
+    }
+    if (isFlight(presented) && hasNoSuite(trace, controls)) {
+      return { ...unmade, outcome: "not-applicable", evidence: "our own TLS client has none of its suites" };
+    }
     // the ClientHello was the control's: what the server says of it cannot be about the certificate
     return controls.good.length > 0 ? { ...unmade, outcome: "inconclusive" } : unmade;
   }
@@ -179,7 +190,11 @@ function notOffered(version: TlsVersion, how: string): Judgement {
   return { outcome: "not-applicable", layer: "tls", evidence: `TLS ${version} is not offered (${how})` };
 }
 
-/** Whether an alert is one that answers what was presented. */
+/**
+ * Whether an alert is one that answers what was presented. An internal_error is no more than a close:
+ * a verifier that gives no reason of its own ends so, such as Apache's beyond its SSLVerifyDepth, or a
+ * Java TrustManager that throws.
+ */
 function refuses(alert: number, presented: Presented): boolean {
   if (presented === "other-hello") return refusesFlight(alert) || HELLO_ALERTS.has(alert);
   return isFlight(presented) ? refusesFlight(alert) : isClientRefusal(alert);
@@ -194,6 +209,14 @@ function refusesHello({ trace }: Encounter, presented: Presented, { sound }: Con
   return own && trace.seen.version === undefined && trace.localFault === undefined && ended && sound;
 }
 
+/** OpenSSL's way to demand one over anonymous suites too, where no client may answer (RFC 5246, section 7.4.4). */
+function isAskedByNobody({ localFault, seen }: Trace): boolean {
+  const { request, serverCertificates, version } = seen;
+  return (
+    localFault !== undefined && version === "1.2" && request !== undefined && serverCertificates.length === 0
+  );
+}
+
 /** No answer that the protocol understands. */
 function judgeSilence(
   trace: Trace,
@@ -205,7 +228,7 @@ function judgeSilence(
   const alert = serverAlert(trace);
   if (alert !== undefined) {
     const evidence = `alert ${alertName(alert)}`;
-    return refuses(alert, presented)
+    return refuses(alert, presented) || (alert === INTERNAL_ERROR && controls.sound)
       ? { outcome: "refused", layer: "tls", evidence }
       : inconclusive("tls", evidence);
   }
@@ -277,12 +300,22 @@ function judgeAnswer(answer: Answer, presented: Presented, controls: Controls, s
   if (meaning === "granted" && presented !== "other-hello")
     return accepted(control === undefined ? label : `${label}; the control: ${control}`);
   const denied =
-    meaning === "denied" || meaning === "challenged" || (presented === "no-tls" && sendsToTls(answer));
+    meaning === "denied" ||
+    meaning === "challenged" ||
+    (presented === "no-tls" ? sendsToTls(answer) : isTurnedAway(answer, answers));
   if (denied && label !== control) return refused(`${label}; the control: ${control}`);
   return inconclusive(
     layer,
     `${label}; the control: ${control ?? "no answer"}; name what only a valid client sees with --canary`,
   );
+}
+
+/**
+ * Asked for what every valid client is granted, the service said that there is nothing, or sent the
+ * client elsewhere: 404 and a redirect to a login are how applications deny.
+ */
+function isTurnedAway({ meaning }: Answer, controls: readonly Answer[]): boolean {
+  return meaning === "other" && controls.length > 0 && controls.every((one) => one.meaning === "granted");
 }
 
 /** A denial in name only: it holds what every valid client was granted. */

@@ -45,7 +45,8 @@ describe("a flight that was sent", () => {
   test.each<[string, Encounter, string]>([
     ["the control's answer", served, "accepted"],
     ["HTTP 400", answered("HTTP 400", "denied", "no"), "refused"],
-    ["internal_error", alerted(80), "inconclusive"],
+    ["internal_error", alerted(80), "refused"],
+    ["unrecognized_name", alerted(112), "inconclusive"],
     ["a close", closed, "refused"],
     ["silence", unanswered(), "inconclusive"],
     ["our own client's fault", unanswered({ localFault: "the server's Finished is wrong" }), "inconclusive"],
@@ -82,6 +83,31 @@ describe("an end in place of the ServerHello", () => {
 
   test("which a timeout does not", () => {
     expect(judge(raw(unanswered(noHello), { sent: false }), { ownHello: true })).toBe("inconclusive");
+  });
+});
+
+describe("a server without a suite that the raw client has", () => {
+  const servedWith = (cipherSuite: number): Controls => {
+    const control = answered("HTTP 200", "granted", "body", { seen: seen({ version: "1.2", cipherSuite }) });
+    return { good: [control, control], sound: true };
+  };
+  const unsent = (description: number) => raw(alerted(description, { version: undefined }), { sent: false });
+  const onTls12 = { ...httpSetting, version: "1.2" } as const;
+  const outcome = (description: number, cipherSuite: number, changes: Partial<Flight> = {}) =>
+    judge(unsent(description), changes, servedWith(cipherSuite), onTls12);
+
+  test.each([0x002f, 0x009c, 0xc009])("is not attacked on the wire (suite %i)", (suite) => {
+    expect(outcome(40, suite)).toBe("not-applicable");
+    expect(outcome(71, suite)).toBe("not-applicable");
+  });
+  test("which a known suite, another alert or a close does not show", () => {
+    expect(outcome(40, 0xc02b)).toBe("inconclusive");
+    expect(outcome(80, 0x002f)).toBe("inconclusive");
+    const shut = raw(unanswered({ ...noHello, end: "closed" }), { sent: false });
+    expect(judge(shut, {}, servedWith(0x002f), onTls12)).toBe("inconclusive");
+  });
+  test("but refuses a ClientHello that is not the control's", () => {
+    expect(outcome(40, 0x002f, { ownHello: true })).toBe("refused");
   });
 });
 

@@ -42,7 +42,9 @@ describe("the valid client", () => {
     ["HTTP 403", answered("HTTP 403", "denied"), "refused"],
     ["HTTP 503", answered("HTTP 503", "overloaded"), "inconclusive"],
     ["an alert about its certificate", alerted(48), "refused"],
-    ["another alert", alerted(80), "inconclusive"],
+    ["illegal_parameter, for a curve that is not the server's", alerted(47), "refused"],
+    ["internal_error", alerted(80), "refused"],
+    ["another alert", alerted(20), "inconclusive"],
     ["a close without a word", unanswered({ end: "closed" }), "inconclusive"],
     ["nothing in time", unanswered(), "inconclusive"],
     [
@@ -108,14 +110,14 @@ describe("a forged client, with good controls", () => {
     ["HTTP 403", answered("HTTP 403", "denied", "no"), "refused", "http"],
     ["HTTP 429", answered("HTTP 429", "overloaded"), "inconclusive", "http"],
     ["HTTP 502", answered("HTTP 502", "overloaded"), "inconclusive", "http"],
-    ["a redirect", answered("HTTP 302", "other", "https://login/"), "inconclusive", "http"],
-    ["HTTP 404 where the control got 200", answered("HTTP 404", "other"), "inconclusive", "http"],
+    ["a redirect", answered("HTTP 302", "other", "https://login/"), "refused", "http"],
+    ["HTTP 404 where the control got 200", answered("HTTP 404", "other"), "refused", "http"],
     ["bad_certificate", alerted(42), "refused", "tls"],
     ["unknown_ca", alerted(48), "refused", "tls"],
     ["decrypt_error", alerted(51), "refused", "tls"],
     ["certificate_required", alerted(116), "refused", "tls"],
     ["GnuTLS's decode_error", alerted(50), "refused", "tls"],
-    ["internal_error", alerted(80), "inconclusive", "tls"],
+    ["internal_error", alerted(80), "refused", "tls"],
     ["unexpected_message", alerted(10), "inconclusive", "tls"],
     ["a close", unanswered({ end: "closed" }), "refused", "tls"],
     ["a reset", unanswered({ end: "reset", error: "ECONNRESET" }), "refused", "tls"],
@@ -180,6 +182,16 @@ describe("a forged client, with good controls", () => {
     expect(judgeAttempt(denied, forged, sound, httpSetting).outcome).toBe("inconclusive");
   });
 
+  test("is not turned away by what valid clients are not granted either", () => {
+    const judge = (meaning: "other" | "challenged", encounter: Encounter) => {
+      const control = answered("HTTP 404", meaning, "no such tender");
+      return judgeAttempt(encounter, forged, { good: [control, control], sound: true }, httpSetting).outcome;
+    };
+    expect(judge("other", answered("HTTP 302", "other", "/login"))).toBe("inconclusive");
+    expect(judge("challenged", answered("HTTP 404", "other", "nothing"))).toBe("inconclusive");
+    expect(judge("other", answered("HTTP 404", "other", "no such tender"))).toBe("accepted");
+  });
+
   test("a denial that holds all that the valid clients were granted leaks", () => {
     const judge = (content: string, controls = sound) =>
       judgeAttempt(answered("HTTP 403", "denied", content), forged, controls, httpSetting).outcome;
@@ -213,6 +225,9 @@ describe("a forged client, without good controls", () => {
       unanswered({ end: "closed" }),
       unanswered({ end: "reset", error: "ECONNRESET" }),
       answered("HTTP 403", "denied", "no"),
+      answered("HTTP 404", "other", "no"),
+      answered("HTTP 302", "other", "/login"),
+      alerted(80),
     ]) {
       expect(judgeAttempt(encounter, forged, unsound, httpSetting).outcome).toBe("inconclusive");
     }
@@ -246,6 +261,22 @@ describe("a client without a certificate", () => {
     const denied = { ...answered("HTTP 403", "denied", "no"), trace: trace({ seen: observation }) };
     expect(judgeAttempt(denied, "no-certificate", sound, httpSetting).outcome).toBe("refused");
   });
+});
+
+test("an anonymous server that asks for a certificate lets no client go on", () => {
+  const asked = (changes: Parameters<typeof seen>[0]) => {
+    const handshake = seen({ version: "1.2", clientCertificates: undefined, ...changes });
+    const localFault = "ERR_SSL_UNEXPECTED_MESSAGE";
+    return judgeAttempt(
+      unanswered({ established: false, localFault, seen: handshake }),
+      "other-hello",
+      sound,
+      { ...httpSetting, version: "1.2" },
+    ).outcome;
+  };
+  expect(asked({})).toBe("not-applicable");
+  expect(asked({ request: undefined })).toBe("inconclusive");
+  expect(asked({ serverCertificates: [FORGED] })).toBe("inconclusive");
 });
 
 describe("a client without TLS", () => {

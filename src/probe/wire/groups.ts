@@ -3,7 +3,7 @@ import { ILLEGAL_PARAMETER } from "./alerts.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 /** NamedGroup code points (RFC 8446, section 4.2.7). */
-export const groups = { secp256r1: 0x0017, secp384r1: 0x0018, x25519: 0x001d } as const;
+export const groups = { secp256r1: 0x0017, secp384r1: 0x0018, secp521r1: 0x0019, x25519: 0x001d } as const;
 export type Group = keyof typeof groups;
 
 /** Our half of one key agreement. */
@@ -30,6 +30,8 @@ export function keyShare(group: Group, random: RandomBytes): KeyShare {
       return ecdhShare(group, "prime256v1", 32, random);
     case "secp384r1":
       return ecdhShare(group, "secp384r1", 48, random);
+    case "secp521r1":
+      return ecdhShare(group, "secp521r1", 66, (length) => of521Bits(random(length)));
   }
 }
 
@@ -57,6 +59,11 @@ function x25519Share(secret: Uint8Array): KeyShare {
         });
       }),
   };
+}
+
+/** The order of P-521 has 521 bits, one in the first byte. */
+function of521Bits(scalar: Uint8Array): Uint8Array {
+  return Uint8Array.from(scalar, (byte, i) => (i === 0 ? byte & 1 : byte));
 }
 
 function ecdhShare(group: Group, curve: string, length: number, random: RandomBytes): KeyShare {

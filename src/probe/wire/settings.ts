@@ -56,7 +56,8 @@ export interface Settings {
   readonly trust: (chain: readonly Uint8Array[]) => boolean;
 }
 
-const SUITES: Readonly<Record<WireVersion, readonly number[]>> = {
+/** What is offered unless told otherwise. */
+export const SUITES: Readonly<Record<WireVersion, readonly number[]>> = {
   "1.3": [0x1301, 0x1302, 0x1303],
   // ECDHE with AES-GCM or ChaCha20-Poly1305, ECDSA before RSA
   "1.2": [0xc02b, 0xc02c, 0xcca9, 0xc02f, 0xc030, 0xcca8],
@@ -70,7 +71,7 @@ export function settings(
     serverName: "",
     alpn: [],
     cipherSuites: SUITES[chosen.version],
-    groups: ["x25519", "secp256r1", "secp384r1"],
+    groups: ["x25519", "secp256r1", "secp384r1", "secp521r1"],
     shares: ["x25519"],
     schemes: allSchemes,
     identity: undefined,

@@ -82,6 +82,68 @@ describe("a strict server refuses them all", () => {
   });
 });
 
+describe("an application that turns clients away in its own words", () => {
+  test.each([
+    [404, {}],
+    [410, {}],
+    [302, { location: "/login" }],
+  ])("by %i is strict", async (status, fields) => {
+    const port = await httpsServer(open(), (request, response) =>
+      isAuthorized(request) ? serve(response) : void response.writeHead(status, fields).end("go away"),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected(...HTTP_ATTACKS));
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+  });
+
+  test("is strict, whatever it says, where a canary is known", async () => {
+    const port = await httpsServer(open(), (request, response) => {
+      if (request.method !== "GET") return void response.writeHead(501).end();
+      return isAuthorized(request) ? serve(response) : void response.end("log in");
+    });
+    const canary = { ...selected(...HTTP_ATTACKS), canary: SECRET };
+    const endpoint = await probed(world, `https://localhost:${port}/`, canary);
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "not-applicable")).toEqual(expect.arrayContaining(onBoth("other-alpn")));
+  });
+
+  test.each([401, 404])(
+    "is strict where valid clients get %i, and others a 405 that the router gives to everybody",
+    async (status) => {
+      const port = await httpsServer(open(), (request, response) => {
+        if (request.method !== "GET") return void response.writeHead(405).end("not allowed");
+        return isAuthorized(request) ? void response.writeHead(status).end("no such tender") : deny(response);
+      });
+      const endpoint = await probed(world, `https://localhost:${port}/`, selected(...HTTP_ATTACKS));
+      expect(endpoint.reasons).toEqual([]);
+      expect(endpoint.verdict).toBe("enforced");
+    },
+  );
+
+  test("is strict where another host, or an odd path, is a fault whoever asks for it", async () => {
+    const port = await httpsServer(open(), (request, response) => {
+      const host = String(request.headers.host);
+      const isOdd = request.url !== "/secret" || !host.startsWith("localhost:");
+      return isOdd ? void response.writeHead(503).end("no backend") : authorized(request, response);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/secret`, selected(...HTTP_ATTACKS));
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+  });
+
+  test("is not judged where only the attacker meets the fault", async () => {
+    const port = await httpsServer(open(), (request, response) => {
+      const host = String(request.headers.host);
+      const fails = !isAuthorized(request) && !host.startsWith("localhost:");
+      return fails ? void response.writeHead(503).end("no backend") : authorized(request, response);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/secret`, selected("authority-switch"));
+    expect(endpoint.verdict).toBe("inconclusive");
+    expect(withOutcome(endpoint, "inconclusive")).toEqual(onBoth("authority-switch"));
+  });
+});
+
 describe("header-spoof", () => {
   test.each([
     ["x-forwarded-client-cert", "URI=spiffe:"],

@@ -63,7 +63,7 @@ function decode(trace: Rfc8448Trace, psk?: Uint8Array) {
     messages.add({ type: HandshakeType.serverHello, body });
     const { group, publicKey } = parseKeyShare(hello.extensions.get(ExtensionType.keyShare) ?? bytes(""));
     const name = groupOf(group);
-    if (name === undefined || name === "secp384r1") throw new Error("no group");
+    if (name !== "x25519" && name !== "secp256r1") throw new Error("no group");
     secrets["shared"] = keyShare(name, () => bytes(trace.privateKeys[name] ?? "")).agree(publicKey);
     secrets["handshake"] = handshakeSecret(HASH, secrets["early"] ?? bytes(""), secrets["shared"]);
     secrets["from"] = secrets["handshake"];

@@ -67,11 +67,16 @@ const SUITES = {
   },
 } as const;
 
-const OPENSSL_GROUPS = { x25519: "X25519", secp256r1: "prime256v1", secp384r1: "secp384r1" } as const;
+const OPENSSL_GROUPS = {
+  x25519: "X25519",
+  secp256r1: "prime256v1",
+  secp384r1: "secp384r1",
+  secp521r1: "secp521r1",
+} as const;
 
 const combinations = versions.flatMap((version) =>
   Object.entries(SUITES[version]).flatMap(([code, name]) =>
-    (["x25519", "secp256r1", "secp384r1"] as const).map((group) => ({
+    (["x25519", "secp256r1", "secp384r1", "secp521r1"] as const).map((group) => ({
       version,
       code: Number(code),
       name,
