@@ -48,6 +48,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./verify-logs.ts"),
   },
   {
+    name: "detect",
+    summary: "find certificates that a gateway let in and the CA never logged",
+    load: () => import("./detect.ts"),
+  },
+  {
     name: "report",
     summary: "join the results of several probes into one report with one exit code",
     load: () => import("./report.ts"),

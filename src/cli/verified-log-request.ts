@@ -8,7 +8,11 @@ import { refuseOutputsWithin } from "./verify-logs/within-store.ts";
 /** A verification whose purpose is to read the log: its batches' bytes, up to a signed root. */
 export async function readingRequest(
   cli: Cli,
-  { store, trust, state }: { readonly store: string; readonly trust?: string; readonly state?: string },
+  {
+    store,
+    trust,
+    state,
+  }: { readonly store: string; readonly trust?: string | undefined; readonly state?: string | undefined },
 ): Promise<VerifyRequest> {
   const { userState, cwd } = cli.platform;
   refuseOutputsWithin(cli, store, [["--state", state]]);

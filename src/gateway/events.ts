@@ -10,6 +10,8 @@ export interface GatewayEvent {
     readonly subject: string;
     readonly serial: string;
     readonly roles: readonly string[];
+    /** Of the certificate's DER, in lower-case hex; of an authentication. */
+    readonly sha256?: string;
   };
   readonly remote_address?: string;
   /** Of an authentication. */

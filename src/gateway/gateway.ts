@@ -1,4 +1,4 @@
-import { constants } from "node:crypto";
+import { constants, hash } from "node:crypto";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { TLSSocket } from "node:tls";
@@ -117,7 +117,7 @@ function welcome(socket: TLSSocket, record: Recorder): void {
   const recorded = record({
     event_type: "authentication",
     result: "success",
-    identity: identityRecord(identity),
+    identity: { ...identityRecord(identity), sha256: hash("sha256", identity.certificate) },
     ...remote(socket),
   });
   if (!recorded) socket.destroy();

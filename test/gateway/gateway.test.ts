@@ -127,7 +127,11 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("on %s", (version) => {
       roles: ["carrier_dispatch"],
     });
     expect(events).toMatchObject([
-      { event_type: "authentication", result: "success", identity: { roles: ["carrier_dispatch"] } },
+      {
+        event_type: "authentication",
+        result: "success",
+        identity: { roles: ["carrier_dispatch"], sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      },
       { event_type: "authorization", decision: "allow", policy_id: expect.any(String) as string, path: "/" },
     ]);
   });

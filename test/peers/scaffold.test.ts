@@ -322,9 +322,14 @@ describeWithEngines(["nginx", "envoy", "haproxy", "opa"], "scaffolded gateway", 
       });
       await tender({ client }).catch(() => undefined);
       const subject = "CN=tms,OU=carrier_dispatch,O=peers";
-      await eventually(() =>
+      const success = await eventually(() =>
         authentications("success").find(({ identity }) => matches(identity, { subject })),
       );
+      const { sha256 } = success["identity"] as { readonly sha256?: string };
+      const { fingerprint256 } = new X509Certificate(dispatcher.cert);
+      // nginx and HAProxy have no SHA-256 of it
+      const known = kind === "envoy" ? fingerprint256.replaceAll(":", "").toLowerCase() : undefined;
+      expect(sha256).toBe(known);
       // one without a certificate, one with a certificate of another CA
       await eventually(() => (authentications("failure").length >= failuresBefore + 2 ? true : undefined));
       expect(JSON.stringify(authentications("success"))).not.toContain("impostor");

@@ -1,4 +1,3 @@
-import type { Json } from "../lint/canonical-json.ts";
 import { type Event, lintRecord } from "../lint/event.ts";
 
 /** What becomes of a line: an event, nothing, or a fault. */
@@ -18,9 +17,4 @@ export function checked(event: Event): Converted {
   const [fault] = lintRecord(Buffer.from(JSON.stringify(event))).faults;
   if (fault === undefined) return { event };
   return { fault: fault.field === undefined ? fault.detail : `${fault.field}: ${fault.detail}` };
-}
-
-/** The value where it is an object, else an empty one. */
-export function objectIn(value: Json | undefined): Event {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Event) : {};
 }

@@ -1,6 +1,6 @@
 import type { Json } from "../lint/canonical-json.ts";
-import type { Event } from "../lint/event.ts";
-import { checked, type Converted, fromObject, objectIn } from "./converted.ts";
+import { type Event, objectIn } from "../lint/event.ts";
+import { checked, type Converted, fromObject } from "./converted.ts";
 
 /**
  * A line of the JSON access logs of our gateway templates. A gateway has to write something for what

@@ -1,6 +1,6 @@
 import type { Json } from "../lint/canonical-json.ts";
-import type { Event } from "../lint/event.ts";
-import { checked, type Converted, fromObject, objectIn } from "./converted.ts";
+import { type Event, objectIn } from "../lint/event.ts";
+import { checked, type Converted, fromObject } from "./converted.ts";
 
 /** What OPA's console marks its decision log with; everything else there is OPA's own log. */
 const DECISION = "openpolicyagent.org/decision_logs";

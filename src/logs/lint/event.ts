@@ -72,6 +72,11 @@ function parseEvent(record: Uint8Array): Fault | { readonly event: Event } {
   return { event: value };
 }
 
+/** The value where it is an object, else an empty one. */
+export function objectIn(value: Json | undefined): Event {
+  return isObject(value) ? value : {};
+}
+
 function isObject(value: Json | undefined): value is Event {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,4 @@
-import type { Json } from "../lint/canonical-json.ts";
-import type { Event } from "../lint/event.ts";
+import { type Event, objectIn } from "../lint/event.ts";
 
 /** Whose events are wanted. */
 export type TraceQuery =
@@ -39,8 +38,4 @@ function concerns(event: Event, vehicle: string): boolean {
   if (event["vehicle"] === vehicle || (Array.isArray(vehicles) && vehicles.includes(vehicle))) return true;
   const segments = typeof path === "string" ? path.split("?", 1)[0]?.split("/") : undefined;
   return segments?.some((segment, i) => segment === vehicle && segments[i - 1] === "vehicles") === true;
-}
-
-function objectIn(value: Json | undefined): Event {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Event) : {};
 }

@@ -12,9 +12,15 @@ export interface VerifiedLog {
   /** Batches that are not verified, or have changed since: nothing of them is found. */
   readonly excluded: ReadonlySet<number>;
   /**
-   * The first `limit` events that are wanted, in the order of the log.
+   * Shows the events that are wanted, in the order of the log, until `visit` says that it has enough.
    * @param needle that their records contain as it is, or with escapes
    */
+  each(
+    needle: string,
+    wanted: (event: Event) => boolean,
+    visit: (found: TracedEvent) => boolean,
+  ): Promise<void>;
+  /** The first `limit` of them. */
   find(needle: string, wanted: (event: Event) => boolean, limit: number): Promise<TracedEvent[]>;
 }
 
@@ -29,18 +35,21 @@ export async function openVerified(request: VerifyRequest, parts: VerifyParts): 
   const { store } = request;
   const reader = typeof store === "string" ? directoryReader(parts.files, store) : store;
   const pace = paceOf(parts.clock, parts.signal);
+  const each: VerifiedLog["each"] = async (needle, wanted, visit) => {
+    for (const leaf of leaves) {
+      await pace();
+      const events = await eventsIn(reader, leaf, Buffer.from(needle), wanted, pace);
+      if (events === undefined) excluded.add(leaf.seq);
+      else if (!events.every(visit)) return;
+    }
+  };
   return {
     verification,
     excluded,
+    each,
     async find(needle, wanted, limit) {
       const found: TracedEvent[] = [];
-      for (const leaf of leaves) {
-        await pace();
-        const events = await eventsIn(reader, leaf, Buffer.from(needle), wanted, pace);
-        if (events === undefined) excluded.add(leaf.seq);
-        else found.push(...events.slice(0, limit - found.length));
-        if (found.length >= limit) break;
-      }
+      await each(needle, wanted, (event) => found.push(event) < limit);
       return found;
     },
   };

@@ -1,0 +1,76 @@
+import { relative, resolve } from "node:path";
+import { type ExitCode, FleetsecError } from "../errors.ts";
+import type { DetectResult, EventSource, Standing } from "../logs/detect/detect.ts";
+import type { Cli, Define } from "./command.ts";
+import { storeOf } from "./logs/store.ts";
+import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
+import { readingParts, readingRequest } from "./verified-log-request.ts";
+import { version } from "./version.ts";
+
+interface Flags extends ReportFlags {
+  readonly store?: string;
+  readonly trust?: string;
+  readonly in?: readonly string[];
+  readonly transparency: string;
+  readonly transparencyTrust: string;
+  readonly state?: string;
+}
+
+const EXIT: Readonly<Record<Standing, ExitCode>> = { clean: 0, found: 1, "not-established": 3 };
+
+export const define: Define = (command, bind) => {
+  withReports(command)
+    .description(
+      "Detect client certificates that a gateway let in and the CA never logged.\n" +
+        "Exit 1: there are some. 3: the logs do not tell.",
+    )
+    .option("--store <dir>", "the signed log of the gateways' events (default: logs.store)")
+    .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
+    .option("--in <path...>", "instead, event files as they were written, or - for standard input")
+    .requiredOption("--transparency <store>", "the signed log of the CA's inventory")
+    .requiredOption("--transparency-trust <file>", "the .pub file of that log")
+    .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
+    .action(
+      bind(async (cli, flags: Flags) => {
+        const { detect, standingOf } = await import("../logs/detect/detect.ts");
+        const { detectDocument, detectReport, detectText } = await import("../report/detect.ts");
+        const { platform, output } = cli;
+        const reports = wantedReports(cli, flags);
+        const { state } = flags;
+        const store = resolve(platform.cwd, flags.transparency);
+        const issuance = await readingRequest(cli, { store, trust: flags.transparencyTrust, state });
+        const events = await eventSource(cli, flags);
+        const result = shown(
+          cli,
+          await detect({ events, issuance }, { ...readingParts(cli), stdin: platform.stdin }),
+        );
+        const findings = {
+          document: detectDocument(result),
+          text: () => detectText(result, output.columns),
+          report: () => detectReport(result, { version: version(), time: platform.clock.now() }),
+        };
+        return publish(cli, reports, findings, EXIT[standingOf(result)]);
+      }),
+    );
+};
+
+async function eventSource(cli: Cli, { in: inputs, store, trust, state }: Flags): Promise<EventSource> {
+  if (inputs === undefined)
+    return { store: await readingRequest(cli, { store: storeOf(cli, store), trust, state }) };
+  if (store !== undefined || trust !== undefined) {
+    throw new FleetsecError("usage", "--in excludes --store and --trust", {
+      hint: "files as they were written are signed by nobody",
+    });
+  }
+  return { inputs: inputs.map((path) => (path === "-" ? path : resolve(cli.platform.cwd, path))) };
+}
+
+/** Paths as the user would write them. */
+function shown({ platform: { cwd } }: Cli, result: DetectResult): DetectResult {
+  const unlogged = result.unlogged.map((one) =>
+    "file" in one.place && one.place.file !== "-"
+      ? { ...one, place: { ...one.place, file: relative(cwd, one.place.file) } }
+      : one,
+  );
+  return { ...result, unlogged };
+}

@@ -1,0 +1,86 @@
+import type { Platform } from "../../platform/platform.ts";
+import { lintRecord } from "../lint/event.ts";
+import { eachRecord } from "../sign/each-record.ts";
+import { expandInputs } from "../sign/expand.ts";
+import { openVerified } from "../trace/verified-log.ts";
+import type { Verification, VerifyRequest } from "../verify/verification.ts";
+import type { VerifyParts } from "../verify/verify.ts";
+import { type CertificateWatch, watchCertificates } from "./seen.ts";
+import { type UnloggedCertificate, unloggedCertificates } from "./unlogged.ts";
+
+/** Where gateways' events are: in a signed log, or in files (absolute paths, or `-`) as they were written. */
+export type EventSource = { readonly store: VerifyRequest } | { readonly inputs: readonly string[] };
+
+export interface DetectRequest {
+  readonly events: EventSource;
+  /** The signed log of the CA's inventory. */
+  readonly issuance: VerifyRequest;
+}
+
+export type DetectParts = VerifyParts & Pick<Platform, "stdin">;
+
+export interface DetectResult {
+  /** Certificates that events tell of, and how many of these are unlogged. */
+  readonly seen: number;
+  /** Whether there were more certificates than can be kept track of. */
+  readonly truncated: boolean;
+  readonly unlogged: readonly UnloggedCertificate[];
+  /** Of the signed events; undefined for files. */
+  readonly events: Verification | undefined;
+  readonly issuance: Verification;
+}
+
+/**
+ * Certificates that gateways saw and the CA's signed inventory does not have. Only verified batches
+ * count, on both sides.
+ * @throws FleetsecError where an input cannot be read at all
+ */
+export async function detect(request: DetectRequest, parts: DetectParts): Promise<DetectResult> {
+  const watch = watchCertificates();
+  const { complete, events } = await watchEvents(request.events, watch, parts);
+  const issuance = await openVerified(request.issuance, parts);
+  const seen = watch.seen();
+  return {
+    seen: seen.length,
+    truncated: !complete,
+    unlogged: await unloggedCertificates(seen, issuance),
+    events,
+    issuance: issuance.verification,
+  };
+}
+
+async function watchEvents(
+  source: EventSource,
+  watch: CertificateWatch,
+  parts: DetectParts,
+): Promise<{ readonly complete: boolean; readonly events: Verification | undefined }> {
+  let complete = true;
+  if ("store" in source) {
+    const log = await openVerified(source.store, parts);
+    await log.each(
+      '"serial"',
+      () => true,
+      ({ event, seq, line }) => (complete = watch.note(event, { seq, line })),
+    );
+    return { complete, events: log.verification };
+  }
+  for (const path of expandInputs(parts.files, source.inputs).paths) {
+    await eachRecord(path, parts, (record, line) => {
+      const { event } = lintRecord(record);
+      if (event !== undefined && complete) complete = watch.note(event, { file: path, line });
+    });
+  }
+  return { complete, events: undefined };
+}
+
+/** What a detection comes to. */
+export type Standing = "clean" | "found" | "not-established";
+
+/** A certificate that was let in counts; what TLS refused is reported. */
+export function standingOf({ unlogged, events, issuance, truncated }: DetectResult): Standing {
+  const isWhole = (log: Verification) => log.verdict === "intact" || log.verdict === "unanchored";
+  const isFound = unlogged.some(({ letIn }) => letIn);
+  // of a log of issuance that is not whole, what is not found may have been in it
+  if (events?.verdict === "altered" || (isFound && isWhole(issuance))) return "found";
+  return isFound || truncated || (events !== undefined && !isWhole(events)) ? "not-established" : "clean";
+}

@@ -1,0 +1,81 @@
+import { plainSerial } from "../trace/query.ts";
+import { type Event, objectIn } from "../lint/event.ts";
+
+/** Where an event stands: in a signed batch, or on a line of a file. */
+export type EventPlace =
+  | { readonly seq: number; readonly line: number }
+  | { readonly file: string; readonly line: number };
+
+/** A client certificate as the events of gateways tell of it. */
+export interface SeenCertificate {
+  /** In lower-case hex, without leading zeros. */
+  readonly serial: string;
+  /** SHA-256 of its DER, in lower-case hex, where the gateway says it. */
+  readonly sha256: string | undefined;
+  readonly subject: string;
+  /** Events that are about it. */
+  readonly events: number;
+  /** Whether one of them is anything else than a refusal by TLS. */
+  readonly letIn: boolean;
+  /** As the first and the last of them, by their place, say. */
+  readonly first: string;
+  readonly last: string;
+  /** Of the first one that let it in, otherwise of the first one. */
+  readonly place: EventPlace;
+}
+
+/** The certificates in events, as they come. */
+export interface CertificateWatch {
+  /** @returns false where there are too many certificates to go on */
+  note(event: Event, place: EventPlace): boolean;
+  readonly seen: () => readonly SeenCertificate[];
+}
+
+/** Certificates that are kept track of. */
+export const MAX_SEEN = 100_000;
+/** Of a subject that is kept: RFC 5280 has no limit. */
+const MAX_TEXT = 500;
+
+export function watchCertificates(): CertificateWatch {
+  const known = new Map<string, SeenCertificate>();
+  return {
+    note(event, place) {
+      const certificate = certificateIn(event);
+      if (certificate === undefined) return true;
+      const { serial, sha256, subject } = certificate;
+      const key = JSON.stringify([serial, sha256, subject]);
+      const before = known.get(key);
+      if (before === undefined && known.size === MAX_SEEN) return false;
+      const time = textIn(event, "timestamp");
+      const letIn = event["result"] !== "failure";
+      known.set(key, {
+        ...certificate,
+        events: (before?.events ?? 0) + 1,
+        letIn: before?.letIn === true || letIn,
+        first: before?.first ?? time,
+        last: time,
+        place: before === undefined || (letIn && !before.letIn) ? place : before.place,
+      });
+      return true;
+    },
+    seen: () => [...known.values()],
+  };
+}
+
+/** What an event says of the client's certificate; a refused one may stand under `certificate`. */
+function certificateIn(event: Event): Pick<SeenCertificate, "serial" | "sha256" | "subject"> | undefined {
+  const told = objectIn(event["identity"] ?? event["certificate"]);
+  const serial = plainSerial(textIn(told, "serial"));
+  if (!/^[0-9a-f]{1,64}$/.test(serial)) return undefined;
+  const sha256 = textIn(told, "sha256").toLowerCase();
+  return {
+    serial,
+    sha256: /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
+    subject: textIn(told, "subject"),
+  };
+}
+
+function textIn(event: Event, name: string): string {
+  const value = event[name];
+  return typeof value === "string" ? value.slice(0, MAX_TEXT) : "";
+}

@@ -1,0 +1,165 @@
+import { type DetectResult, standingOf } from "../logs/detect/detect.ts";
+import type { EventPlace } from "../logs/detect/seen.ts";
+import type { UnloggedCertificate, UnloggedCode } from "../logs/detect/unlogged.ts";
+import type { Verification } from "../logs/verify/verification.ts";
+import { escapeText } from "./escape.ts";
+import { fields } from "./fields.ts";
+import type { Check, Report, Rule } from "./report.ts";
+import { wrap } from "./wrap.ts";
+
+/** What `detect` found, as JSON. */
+export function detectDocument(result: DetectResult): object {
+  const { seen, truncated, unlogged, events, issuance } = result;
+  return {
+    schema: "fleetsec.detect/v1",
+    ok: standingOf(result) === "clean",
+    seen,
+    truncated,
+    findings: unlogged.map((one) => ({ ...one, serial: serialText(one) })),
+    ...(events === undefined ? {} : { events: logOf(events) }),
+    issuance: logOf(issuance),
+  };
+}
+
+/** As OpenSSL and `cert list` write it. */
+function serialText({ serial }: UnloggedCertificate): string {
+  return serial.toUpperCase().padStart(serial.length + (serial.length % 2), "0");
+}
+
+function logOf({ verdict, log }: Verification): object {
+  return { verdict, ...(log === undefined ? {} : { origin: log.origin, size: log.size }) };
+}
+
+const WHY: Readonly<Record<UnloggedCode, string>> = {
+  NOT_LOGGED: "no issue with its serial is in the log of issuance",
+  OTHER_NAME: "the issue with its serial was for another name",
+  OTHER_CERTIFICATE: "the issue with its serial and name was of another certificate",
+};
+
+/** Certificates that a person is shown. */
+const MAX_SHOWN = 50;
+
+/** The same for a person, as wide as the terminal. */
+export function detectText(result: DetectResult, columns: number): string {
+  const { seen, truncated, unlogged, events, issuance } = result;
+  const sorted = [...unlogged].sort((a, b) => Number(b.letIn) - Number(a.letIn));
+  const more = unlogged.length - MAX_SHOWN;
+  return [
+    headlineOf(result),
+    ...sorted.slice(0, MAX_SHOWN).map((one) => `\n${textOf(one, columns)}`),
+    ...(more > 0 ? [`\n… and ${more} more: --json lists them all`] : []),
+    "",
+    fields([
+      [
+        "seen",
+        `${seen} ${seen === 1 ? "certificate" : "certificates"}${truncated ? ", and more that were not looked at" : ""}`,
+      ],
+      ...(events === undefined ? [] : [["events", logText(events)] as const]),
+      ["issuance", logText(issuance)],
+    ]),
+  ].join("\n");
+}
+
+function logText({ verdict, log }: Verification): string {
+  if (log === undefined) return verdict;
+  return `${escapeText(log.origin)}, ${log.size} ${log.size === 1 ? "batch" : "batches"}: ${verdict}`;
+}
+
+function headlineOf(result: DetectResult): string {
+  const letIn = result.unlogged.filter((one) => one.letIn).length;
+  const refused = result.unlogged.length - letIn;
+  const rest = refused === 0 ? "" : `; ${refused} more that TLS refused (reported, no failure)`;
+  switch (standingOf(result)) {
+    case "found":
+      return letIn === 0
+        ? `ALTERED: the log of events is altered${rest}`
+        : `UNLOGGED: ${letIn} ${letIn === 1 ? "certificate" : "certificates"} let in whose issue is not logged${rest}`;
+    case "not-established":
+      return `NOT ESTABLISHED: ${doubtOf(result)}${rest}`;
+    case "clean":
+      return `every certificate that was let in is logged${rest}`;
+  }
+}
+
+function doubtOf({ truncated, unlogged }: DetectResult): string {
+  if (unlogged.some(({ letIn }) => letIn))
+    return "what is missing may stand where the log of issuance is not verified";
+  return truncated ? "there are too many certificates" : "the log of events is not verified";
+}
+
+function textOf(certificate: UnloggedCertificate, columns: number): string {
+  const { code, subject, events, letIn, first, last, place } = certificate;
+  const times = `${events} ${events === 1 ? "event" : "events"}, ${first === last ? first : `${first} to ${last}`}`;
+  const rows = [
+    ["serial", serialText(certificate)],
+    ["subject", escapeText(subject)],
+    ["why", WHY[code]],
+    ["seen", escapeText(times)],
+    ["where", `${escapeText(placeText(place))}${letIn ? "" : ": refused by TLS"}`],
+  ] as const;
+  return fields(rows.flatMap(([label, value]) => wrapped(label, value, columns - 11)));
+}
+
+function wrapped(label: string, value: string, columns: number): (readonly [string, string])[] {
+  return wrap(value, columns).map((line, i) => [i === 0 ? `  ${label}` : "", line]);
+}
+
+function placeText(place: EventPlace): string {
+  return "seq" in place ? `batch ${place.seq}, line ${place.line}` : `${place.file}:${place.line}`;
+}
+
+/** The same as every report format is made from it. */
+export function detectReport(result: DetectResult, context: Pick<Report, "version" | "time">): Report {
+  return {
+    ...context,
+    command: "detect",
+    headline: headlineOf(result),
+    document: detectDocument(result),
+    rules: [UNLOGGED, LOG],
+    checks: [...result.unlogged.map(checkOf), ...restOf(result)],
+  };
+}
+
+const UNLOGGED: Rule = {
+  id: "unlogged-certificate",
+  title: "every certificate that is let in was logged when it was issued",
+  meaning: "somebody else holds the CA's key, or issues beside its log",
+  reference: "RFC 9162 section 1",
+  fix: "revoke the certificate, find who issued it, and rotate the CA",
+};
+
+const LOG: Rule = {
+  id: "log-verified",
+  title: "the logs are whole",
+  meaning: "of a log that is altered, what is missing is not known",
+  reference: "",
+  fix: "fleetsec verify-logs says what is wrong with the log",
+};
+
+function checkOf(certificate: UnloggedCertificate): Check {
+  const { code, subject, letIn, events, place } = certificate;
+  const serial = serialText(certificate);
+  return {
+    rule: UNLOGGED.id,
+    outcome: letIn ? "failed" : "noted",
+    subject: `${serial} ${subject}`.trimEnd(),
+    variant: "",
+    evidence: `${WHY[code]}; ${events} events, first ${placeText(place)}`,
+    ...("file" in place ? { place: { path: place.file, line: place.line } } : {}),
+    key: [serial, subject, code],
+  };
+}
+
+function restOf(result: DetectResult): Check[] {
+  const standing = standingOf(result);
+  const check = { subject: "all certificates", variant: "", key: ["all"] };
+  if (standing === "clean") {
+    return [{ ...check, rule: UNLOGGED.id, outcome: "passed", evidence: `${result.seen} certificates seen` }];
+  }
+  if (standing === "not-established") {
+    return [{ ...check, rule: LOG.id, outcome: "inconclusive", evidence: doubtOf(result) }];
+  }
+  return result.events?.verdict === "altered"
+    ? [{ ...check, rule: LOG.id, outcome: "failed", evidence: "the log of events is altered" }]
+    : [];
+}

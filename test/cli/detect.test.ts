@@ -1,0 +1,185 @@
+import { X509Certificate } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { testProject } from "../support/project.ts";
+import { schemaErrors } from "../support/schema.ts";
+
+interface Told {
+  readonly subject?: string;
+  readonly serial?: string;
+  readonly sha256?: string;
+  readonly result?: string;
+}
+
+/** A project whose inventory is signed as a log, with certificates `a` and `b`, and how a gateway's events are judged. */
+async function project() {
+  const made = testProject();
+  const run = async (argv: string) => made.run(argv.split(" "));
+  const ok = async (argv: string) => expect({ argv, ...(await run(argv)) }).toMatchObject({ code: 0 });
+  await ok("ca init --insecure-dev-key");
+  await ok("logs keygen --origin fleet.internal/issuance --out keys");
+  await ok("logs keygen --origin fleet.internal/audit --out keys");
+  const issue = async (name: string): Promise<Told> => {
+    await ok(`cert issue ${name} --role tms-connector`);
+    const pem = readFileSync(join(made.directory, `.fleetsec/certs/${name}/current/cert.pem`));
+    const { serialNumber, fingerprint256 } = new X509Certificate(pem);
+    return {
+      subject: `CN=${name},O=acme`,
+      serial: serialNumber,
+      sha256: fingerprint256.replaceAll(":", "").toLowerCase(),
+    };
+  };
+  const [a, b] = [await issue("a"), await issue("b")];
+  const sign = async (input: string, store: string, key: string) =>
+    ok(`logs sign --in ${input} --store ${store} --key keys/${key}.key --max-records 1`);
+  await sign(".fleetsec/inventory.jsonl", "issuance", "issuance");
+  const write = (...events: readonly Told[]) => {
+    const lines = events.map(({ result = "success", ...identity }, i) =>
+      JSON.stringify({
+        timestamp: `2026-01-01T00:00:0${i}Z`,
+        service: "gateway",
+        event_type: "authentication",
+        request_id: `r${i}`,
+        identity,
+        result,
+      }),
+    );
+    writeFileSync(join(made.directory, "events.jsonl"), `${lines.join("\n")}\n`);
+  };
+  const issuance = "--transparency issuance --transparency-trust keys/issuance.pub --state state";
+  const detect = async (flags = "--in events.jsonl") => {
+    const { code, stdout } = await run(`detect ${flags} ${issuance} --json`);
+    const document = JSON.parse(stdout);
+    expect(schemaErrors(document)).toEqual([]);
+    return {
+      code,
+      document,
+      codes: (document.findings ?? []).map((finding: { code: string }) => finding.code) as string[],
+    };
+  };
+  return { ...made, run, ok, issue, sign, write, detect, issuance, a, b };
+}
+
+const stranger: Told = { subject: "CN=a,O=acme", serial: "0BADC0DE" };
+
+describe("detect", () => {
+  test("names certificates that were let in and never logged", async () => {
+    const { write, detect, run, issuance, a, b } = await project();
+    write(a, b, a);
+    expect(await detect()).toMatchObject({ code: 0, codes: [], document: { ok: true, seen: 2 } });
+    write(a, stranger, b, stranger);
+    const { code, document } = await detect();
+    expect(code).toBe(1);
+    expect(document).toMatchObject({
+      ok: false,
+      seen: 3,
+      findings: [
+        {
+          code: "NOT_LOGGED",
+          serial: "0BADC0DE",
+          events: 2,
+          letIn: true,
+          first: "2026-01-01T00:00:01Z",
+          last: "2026-01-01T00:00:03Z",
+          place: { file: "events.jsonl", line: 2 },
+        },
+      ],
+    });
+    const { stdout } = await run(`detect --in events.jsonl ${issuance}`);
+    expect(stdout).toContain("UNLOGGED: 1 certificate let in");
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  test("a serial that is logged is no excuse for another name, nor for another certificate", async () => {
+    const { write, detect, a, b } = await project();
+    write({ subject: b.subject ?? "", serial: a.serial ?? "" });
+    expect(await detect()).toMatchObject({ code: 1, codes: ["OTHER_NAME"] });
+    write({ ...a, sha256: "0".repeat(64) });
+    expect(await detect()).toMatchObject({ code: 1, codes: ["OTHER_CERTIFICATE"] });
+    // a gateway that does not say which certificate it was, in other ways of writing
+    write({ subject: "/O=acme/CN=a", serial: `00:${(a.serial ?? "").toLowerCase()}` });
+    expect(await detect()).toMatchObject({ code: 0, codes: [] });
+  });
+
+  test("what TLS refused is reported, and no failure", async () => {
+    const { write, detect } = await project();
+    write({ ...stranger, result: "failure" });
+    expect(await detect()).toMatchObject({ code: 0, codes: ["NOT_LOGGED"], document: { ok: true } });
+    write({ ...stranger, result: "failure" }, stranger);
+    const { code, document } = await detect();
+    expect(code).toBe(1);
+    expect(document.findings[0]).toMatchObject({ letIn: true, events: 2, place: { line: 2 } });
+  });
+
+  test("events of a signed log: the verified ones alone", async () => {
+    const { directory, write, sign, detect, a } = await project();
+    write(a, stranger);
+    await sign("events.jsonl", "audit", "audit");
+    const signed = "--store audit --trust keys/audit.pub";
+    expect(await detect(signed)).toMatchObject({
+      code: 1,
+      codes: ["NOT_LOGGED"],
+      document: { findings: [{ place: { seq: 1, line: 1 } }], events: { verdict: "unanchored", size: 2 } },
+    });
+    const path = join(directory, "audit/fleetsec/batch/001.jsonl");
+    writeFileSync(path, readFileSync(path, "utf8").replace("0BADC0DE", a.serial ?? ""));
+    // an edit that hides it is a finding by itself
+    expect(await detect(signed)).toMatchObject({
+      code: 1,
+      codes: [],
+      document: { ok: false, events: { verdict: "altered" } },
+    });
+  });
+
+  test("what an altered log of issuance lacks is not established", async () => {
+    const { directory, write, detect, a, b } = await project();
+    const batches = join(directory, "issuance/fleetsec/batch");
+    const path = readdirSync(batches)
+      .map((name) => join(batches, name))
+      .find((name) => readFileSync(name, "utf8").includes('"name":"a"'));
+    if (path === undefined) throw new Error("no batch has the issue");
+    const text = readFileSync(path, "utf8");
+    writeFileSync(path, text.replace('"ttl":', '"ttl" :'));
+    write(b);
+    expect(await detect()).toMatchObject({ code: 0, codes: [] });
+    write(a);
+    expect(await detect()).toMatchObject({ code: 3, codes: ["NOT_LOGGED"], document: { ok: false } });
+  });
+
+  test("hostile events are passed over, shown without control characters, and kept short", async () => {
+    const { directory, write, detect, run, issuance, a } = await project();
+    write(a, { subject: `CN=\u001b[31m${"x".repeat(5000)}`, serial: "1" });
+    const path = join(directory, "events.jsonl");
+    writeFileSync(path, `no JSON "serial"\n{"identity":{"serial":"zz"}}\n{"identity":7}\n`, { flag: "a" });
+    const { code, document } = await detect();
+    expect(code).toBe(1);
+    expect(document.findings[0].subject).toHaveLength(500);
+    expect(document.seen).toBe(2);
+    const { stdout } = await run(`detect --in events.jsonl ${issuance}`);
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test("writes reports", async () => {
+    const { directory, write, run, issuance } = await project();
+    write(stranger);
+    const { code } = await run(
+      `detect --in events.jsonl ${issuance} --report junit=out.xml --report sarif=out.sarif`,
+    );
+    expect(code).toBe(1);
+    expect(readFileSync(join(directory, "out.xml"), "utf8")).toContain("unlogged-certificate");
+    expect(readFileSync(join(directory, "out.sarif"), "utf8")).toContain("0BADC0DE");
+  });
+
+  test.each([
+    ["--in none.jsonl", 2],
+    ["--in events.jsonl --store audit", 2],
+    ["--store nowhere --trust keys/audit.pub", 2],
+    ["--in events.jsonl --report junit=none/x.xml", 2],
+  ])("bad input ends with 2: %s", async (flags, exit) => {
+    const made = await project();
+    made.write(made.a);
+    const argv = ["detect", ...flags.split(" "), ...made.issuance.split(" ")];
+    expect(await made.attempt(argv)).toMatchObject({ exit });
+  });
+});
