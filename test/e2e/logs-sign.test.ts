@@ -43,7 +43,7 @@ function isLocked(directory: string): boolean {
 }
 
 /** Of each of two logs at once, one for each core. */
-const KILLS = soaked(15, 100);
+const KILLS = soaked(15, 500);
 
 const sign = [
   "logs",
