@@ -46,12 +46,16 @@ export function wantedReports({ platform, output }: Cli, { report = [] }: Report
   }
   const paths = wanted.flatMap(({ path }) => path ?? []);
   if (new Set(paths).size < paths.length) throw new FleetsecError("usage", "two reports go to the same file");
-  for (const path of paths) checkWritable(platform, path);
+  for (const path of paths) checkWritable(platform, path, "a report");
   return wanted;
 }
 
-/** Writes beside the report, as the report itself will be written, and takes it away again. */
-function checkWritable({ files, random }: Cli["platform"], path: string): void {
+/**
+ * Writes beside the file, as the file itself will be written, and takes it away again.
+ * @param what the file will be, for messages
+ * @throws FleetsecError `usage`
+ */
+export function checkWritable({ files, random }: Cli["platform"], path: string, what: string): void {
   const trial = join(dirname(path), `.fleetsec-${Buffer.from(random(8)).toString("hex")}`);
   try {
     const kind = files.kind(path);
@@ -65,7 +69,7 @@ function checkWritable({ files, random }: Cli["platform"], path: string): void {
     files.remove(trial);
   } catch (error) {
     if (!(error instanceof FleetsecError)) throw error;
-    throw new FleetsecError("usage", `a report cannot be written: ${error.message}`, {
+    throw new FleetsecError("usage", `${what} cannot be written: ${error.message}`, {
       hint: "name a file in a directory that is there",
       cause: error,
     });

@@ -1,14 +1,15 @@
 import { join, relative, resolve } from "node:path";
 import { durationFlag, parseDuration } from "../duration.ts";
-import { type ExitCode, FleetsecError } from "../errors.ts";
-import type { Verification, VerifyRequest } from "../logs/verify/verification.ts";
+import { FleetsecError } from "../errors.ts";
+import type { VerifyRequest } from "../logs/verify/verification.ts";
 import type { Threads } from "../platform/threads.ts";
 import type { Cli, Define } from "./command.ts";
-import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
+import { type ReportFlags, wantedReports, withReports } from "./reports.ts";
 import { trustFlag } from "./trust-flag.ts";
-import { version } from "./version.ts";
+import type { LogSource } from "./verify-logs/log-source.ts";
+import { batchesFlag, type PartFlags, refuseFlags } from "./verify-logs/part-flags.ts";
 
-interface VerifyFlags extends ReportFlags {
+interface VerifyFlags extends ReportFlags, PartFlags {
   readonly trust?: string;
   readonly anchor?: readonly string[];
   readonly since?: string;
@@ -46,63 +47,99 @@ export const define: Define = (command, bind) => {
     .option("--state <dir>", "where the last verified checkpoint of each log is kept (default: user state)")
     .option("--deep", "recompute the trees over the records and the sidecars, however many there are")
     .option("--threads <n>", "threads that hash a large log (default: one a processor, at most 8)")
+    .option("--range <a..b>", "read only the records of batches from A to before B (A.. for all from A on)")
+    .option("--shard <i/n>", "with --partial: the I-th of N parts of the batches, however many there are")
+    .option(
+      "--partial <file>",
+      "verify the part that --range or --shard names, and write its result for --merge",
+    )
+    .option("--merge <file...>", "instead of a store: join the results of all parts into the verdict")
     .option(
       "--tlog <source>",
       "instead of a store, another program's C2SP tile log, a leaf a record: a directory or URL",
     )
     .action(
       bind(async (cli, store: string | undefined, flags: VerifyFlags) => {
+        if (flags.merge !== undefined) {
+          if (store !== undefined) throw new FleetsecError("usage", "name a store or --merge, not both");
+          const { mergeFiles } = await import("./verify-logs/merge.ts");
+          return mergeFiles(cli, flags, stateDirectory(cli, flags));
+        }
         const { verifyLog } = await import("../logs/verify/verify.ts");
         const { readAnchorFlags } = await import("./verify-logs/anchor-flags.ts");
         const { refuseOutputsWithin } = await import("./verify-logs/within-store.ts");
-        const { atLog, logSourceOf } = await import("./verify-logs/log-source.ts");
-        const { verifyLogsDocument, verifyLogsText } = await import("../report/verify-logs.ts");
+        const { atLog } = await import("./verify-logs/log-source.ts");
+        const { publishVerification } = await import("./verify-logs/conclusion.ts");
         const { platform, output } = cli;
-        const source = await logSourceOf(cli, store, flags);
+        const source = await sourceOf(cli, store, flags);
         if ("directory" in source) refuseOutputsWithin(cli, source.directory, outputsOf(flags));
+        const { part, range } = batchesFlag(flags);
+        const partial = part === undefined ? undefined : await partFile(cli, flags);
         const reports = wantedReports(cli, flags);
-        const request = await requestOf(cli, flags);
+        const request = { ...(await requestOf(cli, flags)), range };
         const anchors = await readAnchorFlags(cli, source, flags.anchor ?? [], request.trust);
-        const result = await atLog(cli, source, request.trust, (directory) =>
-          verifyLog(
-            { ...request, ...anchors, store: directory },
-            {
-              ...platform,
-              progress: (done, total) =>
-                output.progress(`verifying: ${megabytes(done)} of ${megabytes(total)} MB`),
-            },
-          ),
-        );
-        const findings = {
-          document: verifyLogsDocument(result),
-          text: () => verifyLogsText(result, { color: output.color.stdout, columns: output.columns }),
-          report: async () => {
-            const { verifyLogsReport } = await import("../report/verify-logs-report.ts");
-            return verifyLogsReport(result, {
-              version: version(),
-              time: platform.clock.now(),
-              store: "url" in source ? source.url.href : relative(platform.cwd, source.directory) || ".",
-            });
-          },
+        const name = "url" in source ? source.url.href : relative(platform.cwd, source.directory) || ".";
+        const parts = {
+          ...platform,
+          progress: (done: number, total: number) =>
+            output.progress(`verifying: ${megabytes(done)} of ${megabytes(total)} MB`),
         };
-        const exitCode = await publish(cli, reports, findings, exitCodeOf(result));
-        if (result.kept.fault !== undefined) {
-          output.warn(`the checkpoint could not be kept for the next run: ${result.kept.fault}`);
+        if (part !== undefined && partial !== undefined && "directory" in source) {
+          const { verifyPart } = await import("./verify-logs/part.ts");
+          const asked = { ...request, ...anchors, store: source.directory };
+          return verifyPart(cli, partial, part, asked, name, parts);
         }
-        return exitCode;
+        const result = await atLog(cli, source, request.trust, (directory) =>
+          verifyLog({ ...request, ...anchors, store: directory }, parts),
+        );
+        return publishVerification(cli, reports, result, name);
       }),
     );
 };
 
-/** Every path that is written to. */
-function outputsOf({ state, report = [] }: VerifyFlags): (readonly [string, string | undefined])[] {
-  const reports = report.map((text) => ["--report", text.slice(text.indexOf("=") + 1)] as const);
-  return [["--state", state], ...reports];
+/** What a part is told: not how to conclude. */
+const PART_FLAGS = [
+  "range",
+  "shard",
+  "partial",
+  "trust",
+  "anchor",
+  "tsaCa",
+  "since",
+  "until",
+  "maxAge",
+  "state",
+  "deep",
+  "threads",
+];
+
+async function sourceOf(cli: Cli, store: string | undefined, flags: VerifyFlags): Promise<LogSource> {
+  const { logSourceOf } = await import("./verify-logs/log-source.ts");
+  try {
+    return await logSourceOf(cli, store, flags);
+  } catch (error) {
+    const isAway = error instanceof FleetsecError && error.code === "not-found";
+    // a volume that is not mounted: what was found of it another day does not count any more
+    if (isAway && flags.partial !== undefined) await partFile(cli, flags);
+    throw error;
+  }
 }
 
-function exitCodeOf({ ok, verdict }: Verification): ExitCode {
-  if (ok) return 0;
-  return verdict === "altered" ? 1 : 3;
+/** Where the part's result goes; what was there is removed. */
+async function partFile(cli: Cli, flags: VerifyFlags): Promise<string> {
+  refuseFlags("--partial", flags, PART_FLAGS, "that belongs to --merge");
+  const { clearPart } = await import("./verify-logs/part.ts");
+  return clearPart(cli, flags.partial ?? "");
+}
+
+/** Every path that is written to. */
+function outputsOf({ state, partial, report = [] }: VerifyFlags): (readonly [string, string | undefined])[] {
+  const reports = report.map((text) => ["--report", text.slice(text.indexOf("=") + 1)] as const);
+  return [["--state", state], ["--partial", partial], ...reports];
+}
+
+function stateDirectory({ platform: { cwd, userState } }: Cli, { state }: VerifyFlags): string {
+  return state === undefined ? join(userState, "verified-logs") : resolve(cwd, state);
 }
 
 /** All but where the log and its anchors are. */
@@ -110,7 +147,7 @@ async function requestOf(
   cli: Cli,
   flags: VerifyFlags,
 ): Promise<Omit<VerifyRequest, "store" | "anchors" | "anchorFindings">> {
-  const { files, cwd, userState, clock } = cli.platform;
+  const { files, clock } = cli.platform;
   const trust = await trustFlag(cli, flags.trust);
   const now = clock.now();
   const since = timeFlag(flags.since, "--since", now);
@@ -118,12 +155,13 @@ async function requestOf(
   if (since !== undefined && until !== undefined && since > until) {
     throw new FleetsecError("usage", "--since is later than --until");
   }
+  const state = stateDirectory(cli, flags);
   // a state that was asked for by name and cannot be written is no reason to find out at the end
-  if (flags.state !== undefined) files.makeDirectory(resolve(cwd, flags.state));
+  if (flags.state !== undefined && flags.partial === undefined) files.makeDirectory(state);
   return {
     leaves: flags.tlog === undefined ? "batches" : "records",
     trust,
-    state: flags.state === undefined ? join(userState, "verified-logs") : resolve(cwd, flags.state),
+    state,
     since,
     until,
     maxAge: flags.maxAge === undefined ? undefined : durationFlag(flags.maxAge, "--max-age"),

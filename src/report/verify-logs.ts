@@ -82,7 +82,7 @@ function facts(result: Verification, columns: number): string {
   if (skipped > 0) {
     rows.push([
       "not read",
-      `the records of ${count(skipped, "batch", "batches")} outside the times given; their leaves are checked`,
+      `the records of ${count(skipped, "batch", "batches")} that were not asked for; their leaves are checked`,
     ]);
   }
   for (const anchor of anchors) rows.push(["anchor", anchorText(anchor)]);
@@ -92,7 +92,13 @@ function facts(result: Verification, columns: number): string {
   return rows.map(([label, text]) => `${label.padEnd(indent)}${wrapped(text, columns, indent)}`).join("\n");
 }
 
-export function checkedText({ leaves, checked }: Verification): string {
+export function checkedText({
+  leaves,
+  checked,
+}: {
+  readonly leaves: Verification["leaves"];
+  readonly checked: Omit<Verification["checked"], "skipped">;
+}): string {
   const { batches, records, bytes, deep } = checked;
   const inBytes = `in ${count(bytes, "byte", "bytes")}`;
   if (leaves === "records") return `${count(records, "leaf", "leaves")} ${inBytes}`;
@@ -116,7 +122,11 @@ export function anchorText({ kind, size, source, since }: AnchorUsed): string {
   }
 }
 
-function findingLines({ leaves, findings, omitted }: Verification, style: Style, columns: number): string {
+export function findingLines(
+  { leaves, findings, omitted }: Pick<Verification, "leaves" | "findings" | "omitted">,
+  style: Style,
+  columns: number,
+): string {
   if (findings.length === 0) return "";
   const unit = leaves === "batches" ? "batch" : "leaf";
   const lines = findings.slice(0, MAX_SHOWN).map((finding) => findingText(finding, unit, style, columns));

@@ -14,6 +14,9 @@ export interface LogSourceFlags {
   readonly since?: string;
   readonly until?: string;
   readonly maxAge?: string;
+  readonly range?: string;
+  readonly shard?: string;
+  readonly partial?: string;
   readonly tlog?: string;
 }
 
@@ -67,12 +70,17 @@ export async function storeDirectory(cli: Cli, store: string | undefined): Promi
 function tileLogOf(
   cli: Cli,
   store: string | undefined,
-  { tlog = "", since, until, maxAge }: LogSourceFlags,
+  { tlog = "", since, until, maxAge, range, shard, partial }: LogSourceFlags,
 ): LogSource {
   if (store !== undefined) throw new FleetsecError("usage", "name a store or --tlog, not both");
   if (since !== undefined || until !== undefined || maxAge !== undefined) {
     throw new FleetsecError("usage", "the leaves of another program's log have no time", {
       hint: "leave out --since, --until and --max-age",
+    });
+  }
+  if (range !== undefined || shard !== undefined || partial !== undefined) {
+    throw new FleetsecError("usage", "another program's log has no batches, and so no parts", {
+      hint: "leave out --range, --shard and --partial",
     });
   }
   if (!/^[a-z][a-z0-9+.-]*:/i.test(tlog))

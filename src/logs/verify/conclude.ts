@@ -2,7 +2,7 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Locks } from "../../platform/lock.ts";
 import type { Clock } from "../../platform/platform.ts";
-import { type Examination, isWindow, type WholeFacts } from "./examination.ts";
+import { type Examination, type HeldAnchor, isWindow, type WholeFacts } from "./examination.ts";
 import { collectFindings, type Findings, joinFindings } from "./finding.ts";
 import type { History } from "./history.ts";
 import { judgeWitnesses } from "./judge-witnesses.ts";
@@ -43,7 +43,12 @@ export async function conclude(
   const timely = collectFindings();
   const witnesses = judgeWitnesses(history, request.trust, now, timely);
   const age = judgeAge(whole, request.maxAge, now, timely);
-  const anchors = [...whole.anchors.map((one) => usedOf(one, kept)), ...witnesses, ...whole.tokens, ...age];
+  const anchors = [
+    ...whole.anchors.flatMap((one) => usedOf(one, kept)),
+    ...witnesses,
+    ...whole.tokens,
+    ...age,
+  ];
   const lists = [whole, batches, { findings: timely.list(), counts: timely.counts() }];
   const { findings, counts, omitted } = joinFindings(lists);
   const unestablished = [...gaps, ...unestablishedOf(examination, request)];
@@ -86,10 +91,9 @@ function keysOf({ logs, witnesses }: Trust, { current }: Pick<History, "current"
   ];
 }
 
-function usedOf(anchor: WholeFacts["anchors"][number], kept: Kept | undefined): AnchorUsed {
-  return anchor.kind === "kept" && kept !== undefined
-    ? { ...anchor, source: kept.path, since: kept.since }
-    : anchor;
+function usedOf(anchor: HeldAnchor, kept: Kept | undefined): AnchorUsed[] {
+  if (anchor.kind === "file") return [anchor];
+  return kept === undefined ? [] : [{ ...anchor, source: kept.path, since: kept.since }];
 }
 
 /** Seconds by which the signer's clock may be ahead of the auditor's. */

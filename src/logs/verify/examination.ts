@@ -22,6 +22,8 @@ export interface Examination {
 export interface WholeFacts extends FindingFacts {
   /** The checkpoint that the store was held to. */
   readonly log: { readonly origin: string; readonly size: number; readonly root: Uint8Array } | undefined;
+  /** The log's name, by its checkpoints or else by the trust file. */
+  readonly origin: string | undefined;
   /** Leaves of the tree that the store was held to; there may be no signed root of it. */
   readonly size: number;
   /** Whether the leaves make the signed root; undefined where no root is signed. */
@@ -31,13 +33,18 @@ export interface WholeFacts extends FindingFacts {
   /** When the newest batch was closed, in seconds since the epoch. */
   readonly newest: number | undefined;
   /** The anchors that hold, the largest of each kind. */
-  readonly anchors: readonly Pick<AnchorUsed, "kind" | "size" | "source">[];
+  readonly anchors: readonly HeldAnchor[];
   /** The newest time-stamp token that holds. */
   readonly tokens: readonly AnchorUsed[];
   /** What could not be checked of the tokens, and why. */
   readonly unestablished: readonly string[];
   readonly timeline: Timeline;
 }
+
+/** The checkpoint that the auditor kept, or one that was named; where it is kept is not the store's matter. */
+export type HeldAnchor =
+  | { readonly kind: "kept"; readonly size: number }
+  | { readonly kind: "file"; readonly size: number; readonly source: string };
 
 /** What the bytes of the batches say. */
 export interface BatchFacts extends FindingFacts {

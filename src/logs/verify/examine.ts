@@ -6,7 +6,7 @@ import type { BatchLeaf } from "../leaf.ts";
 import type { Anchor } from "./anchors.ts";
 import { type ChosenTree, chooseTree } from "./choose-tree.ts";
 import { type BatchDigest, batchDigester, type DigestBatch, type DigestTask } from "./digest-batch.ts";
-import type { Examination, Unread, WholeFacts } from "./examination.ts";
+import type { Examination, HeldAnchor, Unread, WholeFacts } from "./examination.ts";
 import { collectFindings, type Findings } from "./finding.ts";
 import { hashesFromBundles, hashesFromTiles } from "./hash-sources.ts";
 import { emptyHashTree, type HashTree } from "./hash-tree.ts";
@@ -150,6 +150,7 @@ async function look(context: Context): Promise<Examination> {
     range,
     whole: {
       log: origin === undefined || root === undefined ? undefined : { origin, size, root },
+      origin: origin ?? soleOrigin(request),
       size,
       established,
       deep,
@@ -252,6 +253,7 @@ function examineNothing(request: VerifyRequest, { files }: ExamineParts, finding
   }
   const whole: WholeFacts = {
     log: undefined,
+    origin,
     size: 0,
     established: undefined,
     deep: true,
@@ -314,12 +316,12 @@ async function prove(
 }
 
 /** The largest of the anchors that hold, of each kind. */
-function largestOf(held: readonly Anchor[]): WholeFacts["anchors"] {
-  return (["kept", "file"] as const).flatMap((kind) => {
+function largestOf(held: readonly Anchor[]): HeldAnchor[] {
+  return (["kept", "file"] as const).flatMap((kind): HeldAnchor[] => {
     const same = held.filter((anchor) => anchor.kind === kind);
     if (same.length === 0) return [];
     const { size, source } = same.reduce((most, anchor) => (anchor.size > most.size ? anchor : most));
-    return [{ kind, size, source }];
+    return [kind === "kept" ? { kind, size } : { kind, size, source }];
   });
 }
 

@@ -139,7 +139,7 @@ function basis(result: Verification): Markup {
   }
   rows.push(["checked", markup`${checkedText(result)}`]);
   if (checked.skipped > 0)
-    rows.push(["not read", markup`${count(checked.skipped, "batch", "batches")} outside the times given`]);
+    rows.push(["not read", markup`${count(checked.skipped, "batch", "batches")} that were not asked for`]);
   for (const anchor of anchors) rows.push(["anchor", markup`${anchorText(anchor)}`]);
   if (anchors.length === 0) rows.push(["anchor", markup`none`]);
   if (kept.path !== undefined) {

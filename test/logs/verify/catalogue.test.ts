@@ -29,7 +29,8 @@ import {
   without,
   withoutBelow,
 } from "./tamper.ts";
-import { anchorIn, batchesOf, NOW, places, trustIn, verifyFiles } from "./verifying.ts";
+import { verifyInPartsToo as verifyFiles } from "./merging.ts";
+import { anchorIn, batchesOf, NOW, places, trustIn } from "./verifying.ts";
 
 /** 6 batches of 20 records. */
 let store: StoreFiles;

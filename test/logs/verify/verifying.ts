@@ -6,7 +6,7 @@ import { openCheckpoint } from "../../../src/logs/verify/signed-checkpoint.ts";
 import { digestTask } from "../../../src/logs/verify/digest-batch.ts";
 import { parseTrust, type Trust } from "../../../src/logs/verify/trust.ts";
 import type { Verification, VerifyRequest } from "../../../src/logs/verify/verification.ts";
-import { verifyLog } from "../../../src/logs/verify/verify.ts";
+import { verifyLog, type VerifyParts } from "../../../src/logs/verify/verify.ts";
 import type { Files } from "../../../src/platform/files.ts";
 import type { LogSigner } from "../../../src/logs/signer.ts";
 import { inlineThreads } from "../../support/threads.ts";
@@ -31,7 +31,7 @@ export function anchorIn(store: StoreFiles, path = "checkpoint", trust = MODEL_T
   return { kind: "file", source: "anchor.txt", origin, size, root, note: () => note };
 }
 
-interface Circumstances {
+export interface Circumstances {
   /** The auditor's state, by file name; it is written to. */
   readonly kept?: StoreFiles;
   /** A file of the store that the operating system does not let us read. */
@@ -39,12 +39,33 @@ interface Circumstances {
   readonly signal?: AbortSignal;
 }
 
+export type Asked = Partial<VerifyRequest> & Circumstances;
+
 /** Verifies a store in memory. */
-export async function verifyFiles(
-  store: StoreFiles,
-  request: Partial<VerifyRequest> & Circumstances = {},
-): Promise<Verification> {
-  const { kept, unreadable, signal, ...rest } = request;
+export async function verifyFiles(store: StoreFiles, asked: Asked = {}): Promise<Verification> {
+  return verifyLog(requestFor(asked), partsFor(store, asked));
+}
+
+/** What is asked of a verification in a test, unless it says otherwise. */
+export function requestFor({ kept: _, unreadable: __, signal: ___, ...rest }: Asked): VerifyRequest {
+  return {
+    store: "/store",
+    leaves: "batches",
+    trust: MODEL_TRUST,
+    anchors: [],
+    state: "/state",
+    since: undefined,
+    until: undefined,
+    maxAge: undefined,
+    deepUpTo: Number.POSITIVE_INFINITY,
+    threads: { count: 2, from: 0 },
+    allowUnanchored: false,
+    ...rest,
+  };
+}
+
+/** The outside, in memory. */
+export function partsFor(store: StoreFiles, { kept, unreadable, signal }: Circumstances): VerifyParts {
   let ticks = 0;
   const at = (folder: string, files: StoreFiles) =>
     [...files].map(([path, data]) => [`/${folder}/${path}`, data] as const);
@@ -60,30 +81,14 @@ export async function verifyFiles(
       kept?.set(path.slice("/state/".length), Buffer.from(data));
     },
   };
-  return verifyLog(
-    {
-      store: "/store",
-      leaves: "batches",
-      trust: MODEL_TRUST,
-      anchors: [],
-      state: "/state",
-      since: undefined,
-      until: undefined,
-      maxAge: undefined,
-      deepUpTo: Number.POSITIVE_INFINITY,
-      threads: { count: 2, from: 0 },
-      allowUnanchored: false,
-      ...rest,
-    },
-    {
-      files: watched,
-      threads: inlineThreads(digestTask(watched) as (input: unknown) => unknown),
-      locks: { hold: (_directory, work) => work() },
-      clock: { now: () => NOW * 1000, monotonic: () => (ticks += 1000), sleep: async () => {} },
-      signal: signal ?? new AbortController().signal,
-      progress: () => {},
-    },
-  );
+  return {
+    files: watched,
+    threads: inlineThreads(digestTask(watched) as (input: unknown) => unknown),
+    locks: { hold: (_directory, work) => work() },
+    clock: { now: () => NOW * 1000, monotonic: () => (ticks += 1000), sleep: async () => {} },
+    signal: signal ?? new AbortController().signal,
+    progress: () => {},
+  };
 }
 
 /** What tests compare of a finding: its code and its place. */

@@ -1,0 +1,56 @@
+import { resolve } from "node:path";
+import { type ExitCode, FleetsecError } from "../../errors.ts";
+import { mergeParts, type NamedPart } from "../../logs/verify/merge-parts.ts";
+import { number } from "../../report/verify-logs.ts";
+import type { Cli } from "../command.ts";
+import { type ReportFlags, wantedReports } from "../reports.ts";
+import { trustFlag } from "../trust-flag.ts";
+import { version } from "../version.ts";
+import { publishVerification } from "./conclusion.ts";
+import { type PartFlags, refuseFlags } from "./part-flags.ts";
+import { partReader } from "./part-document.ts";
+
+interface MergeFlags extends ReportFlags, Pick<PartFlags, "merge"> {
+  readonly trust?: string;
+  readonly allowUnanchored?: true;
+}
+
+/**
+ * Joins what the parts of a verification found into its verdict.
+ * @param state where the auditor's checkpoints are kept
+ */
+export async function mergeFiles(cli: Cli, flags: MergeFlags, state: string): Promise<ExitCode> {
+  const { platform, output } = cli;
+  refuseFlags(
+    "--merge",
+    flags,
+    ["merge", "trust", "state", "allowUnanchored", "report"],
+    "that belongs to the parts, which were verified with it or without",
+  );
+  const reports = wantedReports(cli, flags);
+  const trust = await trustFlag(cli, flags.trust);
+  const read = partReader(platform.files);
+  const parts: NamedPart[] = [];
+  const absent: string[] = [];
+  for (const name of flags.merge ?? []) {
+    const path = resolve(platform.cwd, name);
+    if (platform.files.kind(path) === undefined)
+      absent.push(`the part ${name} is not there: its job failed, or has not ended`);
+    else parts.push({ name, result: read(path) });
+  }
+  const [first] = parts;
+  if (first === undefined) {
+    throw new FleetsecError("unreachable", "none of the parts is there", {
+      hint: "name the files that verify-logs --partial wrote",
+    });
+  }
+  const allowUnanchored = flags.allowUnanchored === true;
+  const request = { version: version(), trust, state, allowUnanchored, absent };
+  const result = await mergeParts(parts, request, platform);
+  const times = parts.map((part) => part.result.time);
+  const [from, to] = [Math.min(...times), Math.max(...times)].map((time) => new Date(time).toISOString());
+  output.note(
+    `joined ${number(parts.length)} ${parts.length === 1 ? "part" : "parts"}, begun ${from === to ? `at ${from}` : `between ${from} and ${to}`}`,
+  );
+  return publishVerification(cli, reports, result, first.result.store);
+}
