@@ -37,12 +37,10 @@ export function batchDigester(reader: StoreReader, pace: Pace): DigestBatch {
       if (chunk.length < room) chunk = Buffer.allocUnsafe(room);
       const { sha256 } = await hashOfFile(file, bytes, pace, chunk);
       const size = await reader.size(hashesPath(seq));
-      const plain = {
-        size: file.size,
-        sha256,
-        ...(size === undefined ? {} : { sidecar: { size, offset: undefined } }),
-      };
-      if (!deep || sha256 !== signed) return plain;
+      const plain = { size: file.size, sha256 };
+      if (!deep || sha256 !== signed) {
+        return { ...plain, ...(size === undefined ? {} : { sidecar: { size, offset: undefined } }) };
+      }
       const { hashes } = await readRecords(file, bytes, records + 1, pace);
       const sidecar = await reader.read(hashesPath(seq), hashes.length);
       return {

@@ -2,6 +2,7 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Clock } from "../../platform/platform.ts";
 import type { Threads } from "../../platform/threads.ts";
+import { hashesPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import type { Anchor } from "./anchors.ts";
 import { type ChosenTree, chooseTree } from "./choose-tree.ts";
@@ -23,6 +24,7 @@ import { type Part, rangeOf } from "./part.ts";
 import { type Proof, proveHashes } from "./prove.ts";
 import { directoryReader, type StoreReader } from "./store.ts";
 import type { BatchRange, VerifyRequest } from "./verification.ts";
+import { watchedReader } from "./watched-reader.ts";
 
 export interface ExamineParts {
   readonly files: Files;
@@ -55,11 +57,12 @@ export async function examine(
 ): Promise<Examined> {
   const findings = collectFindings();
   for (const finding of request.anchorFindings ?? []) findings.add(finding);
-  const reader = readerOf(request, parts);
+  const listing = readerOf(request, parts);
   const pace = paceOf(parts.clock, parts.signal);
   const ours = request.leaves === "batches";
-  const inventory = await takeInventory(reader, ours, findings, pace);
+  const inventory = await takeInventory(listing, ours, findings, pace);
   if (isEmpty(inventory)) return examineNothing(request, parts, findings);
+  const reader = watchedReader(listing, inventory);
   const history = await readHistory(reader, inventory, request.trust, ours, findings, pace);
   const origin = history.origin ?? soleOrigin(request);
   const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
@@ -126,7 +129,7 @@ async function look(context: Context): Promise<Examination> {
   });
   if (ours) await judgeRotations({ reader, history, trust: request.trust, size, findings });
   const deep = bundles.records <= request.deepUpTo;
-  const batchReader = readerOf(request, parts);
+  const batchReader = watchedReader(readerOf(request, parts), context.inventory);
   const batchFindings = collectFindings();
   const totals = await readBatches(context, {
     batchReader,
@@ -210,14 +213,17 @@ function digesting({ request, parts, pace }: Context, reader: StoreReader, bytes
     return { digest, abreast: reader.abreast, close: () => Promise.resolve() };
   }
   const { count, from } = request.threads;
-  const here = batchDigester(reader, pace);
-  if (count < 2 || bytes < from) return { digest: here, abreast: 1, close: () => Promise.resolve() };
+  if (count < 2 || bytes < from) {
+    return { digest: batchDigester(reader, pace), abreast: 1, close: () => Promise.resolve() };
+  }
   const pool = parts.threads.pool("digest-batch", count);
   const digest: DigestBatch = async (question) => {
     const task: DigestTask = { store, question };
     const answer = (await pool.run(task)) as BatchDigest | undefined;
     // what a thread cannot read is asked for again here: this reader remembers why
-    return answer ?? here(question);
+    const isWhole =
+      answer?.sidecar !== undefined || (await reader.size(hashesPath(question.seq))) === undefined;
+    return answer !== undefined && isWhole ? answer : batchDigester(reader, pace)(question);
   };
   return { digest, abreast: 2 * count, close: () => pool.close() };
 }

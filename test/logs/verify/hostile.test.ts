@@ -208,6 +208,30 @@ describe("what cannot be read", () => {
     expect(denied.unestablished).toHaveLength(1);
   });
 
+  test.each([
+    "checkpoint",
+    "fleetsec/checkpoint/2",
+    "fleetsec/batch/001.jsonl",
+    "fleetsec/hashes/001",
+    "tile/0/000.p/3",
+    "tile/0/000.p/1",
+    "tile/entries/000.p/3",
+    "tile/entries/000.p/2",
+  ])(
+    "nor is what goes away while it is verified, nor what cannot be read, on threads or none: %s",
+    async (path) => {
+      for (const count of [1, 2]) {
+        for (const fault of [{ gone: path }, { unreadable: path }]) {
+          const asked = { anchors: [anchorIn(model)], threads: { count, from: 0 } };
+          expect((await verifyFiles(model, asked)).verdict).toBe("intact");
+          const result = await verifyFiles(model, { ...asked, ...fault });
+          expect(result).toMatchObject({ ok: false, kept: { now: "not" } });
+          expect(result.unestablished).toEqual([expect.stringContaining(`${path} could not be read`)]);
+        }
+      }
+    },
+  );
+
   test("a signal ends the verification", async () => {
     const controller = new AbortController();
     controller.abort(new FleetsecError("interrupted", "interrupted"));

@@ -36,6 +36,8 @@ export interface Circumstances {
   readonly kept?: StoreFiles;
   /** A file of the store that the operating system does not let us read. */
   readonly unreadable?: string;
+  /** One that goes away after the store was listed. */
+  readonly gone?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -46,8 +48,11 @@ export async function verifyFiles(store: StoreFiles, asked: Asked = {}): Promise
   return verifyLog(requestFor(asked), partsFor(store, asked));
 }
 
+const CIRCUMSTANCES = ["kept", "unreadable", "gone", "signal"];
+
 /** What is asked of a verification in a test, unless it says otherwise. */
-export function requestFor({ kept: _, unreadable: __, signal: ___, ...rest }: Asked): VerifyRequest {
+export function requestFor(asked: Asked): VerifyRequest {
+  const rest = Object.entries(asked).filter(([name]) => !CIRCUMSTANCES.includes(name));
   return {
     store: "/store",
     leaves: "batches",
@@ -60,12 +65,12 @@ export function requestFor({ kept: _, unreadable: __, signal: ___, ...rest }: As
     deepUpTo: Number.POSITIVE_INFINITY,
     threads: { count: 2, from: 0 },
     allowUnanchored: false,
-    ...rest,
+    ...(Object.fromEntries(rest) as Partial<VerifyRequest>),
   };
 }
 
 /** The outside, in memory. */
-export function partsFor(store: StoreFiles, { kept, unreadable, signal }: Circumstances): VerifyParts {
+export function partsFor(store: StoreFiles, { kept, unreadable, gone, signal }: Circumstances): VerifyParts {
   let ticks = 0;
   const at = (folder: string, files: StoreFiles) =>
     [...files].map(([path, data]) => [`/${folder}/${path}`, data] as const);
@@ -74,6 +79,7 @@ export function partsFor(store: StoreFiles, { kept, unreadable, signal }: Circum
     ...files,
     open: (path) => {
       if (path === `/store/${unreadable}`) throw new FleetsecError("permission", `no permission for ${path}`);
+      if (path === `/store/${gone}`) throw new FleetsecError("not-found", `no file ${path}`);
       return files.open(path);
     },
     write: (path, data, options) => {
