@@ -13,12 +13,15 @@ export interface Answer {
   readonly essence?: Uint8Array;
 }
 
-/** Shorter common beginnings of two answers say nothing about a third. */
+/** What two answers have in common must be as long as this to say something about a third. */
 const MIN_COMMON = 8;
+
+/** Bytes of what differs each time may be alike by chance, at either end. */
+const BY_CHANCE = 2;
 
 /**
  * Whether an answer is one that the control got. Where the controls' own answers differ (a date, a
- * request id), what they have in common at the beginning decides.
+ * request id), what they have in common at the beginning decides, or at both ends together.
  */
 export function sameAnswer(answer: Answer, controls: readonly Answer[]): boolean {
   const same = controls.filter(({ label }) => label === answer.label);
@@ -26,16 +29,26 @@ export function sameAnswer(answer: Answer, controls: readonly Answer[]): boolean
   const [first, second] = same;
   if (first === undefined || second === undefined) return false;
   const common = commonLength(essence(first), essence(second));
-  return common >= MIN_COMMON && commonLength(essence(first), essence(answer)) >= common;
+  if (common >= MIN_COMMON && commonLength(essence(first), essence(answer)) >= common) return true;
+  const least = Math.max(MIN_COMMON, likeness(first, second) - BY_CHANCE);
+  return [first, second].every((one) => likeness(one, answer) >= least);
+}
+
+/** How many bytes two answers have in common at the beginning and at the end. */
+function likeness(one: Answer, other: Answer): number {
+  const [a, b] = [essence(one), essence(other)];
+  const atBeginning = commonLength(a, b);
+  const [left, right] = [a.subarray(atBeginning).toReversed(), b.subarray(atBeginning).toReversed()];
+  return atBeginning + commonLength(left, right);
 }
 
 function essence(answer: Answer): Uint8Array {
   return answer.essence ?? answer.content;
 }
 
-/** Whether two answers are equal, or begin alike for long enough to mean something. */
-export function beginAlike(a: Answer, b: Answer): boolean {
-  return equal(essence(a), essence(b)) || commonLength(essence(a), essence(b)) >= MIN_COMMON;
+/** Whether two answers are equal, or begin and end alike for long enough to mean something. */
+export function areAlike(a: Answer, b: Answer): boolean {
+  return equal(essence(a), essence(b)) || likeness(a, b) >= MIN_COMMON;
 }
 
 export function holds(answer: Answer, canary: string): boolean {

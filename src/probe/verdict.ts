@@ -1,4 +1,5 @@
-import { type Answer, beginAlike, holds, sameAnswer } from "./answer.ts";
+import { hangsUpOnLine } from "./protocols/tls.ts";
+import { type Answer, areAlike, holds, sameAnswer } from "./answer.ts";
 import {
   describeEnd,
   isClientRefusal,
@@ -68,6 +69,9 @@ export function judgeControl(encounter: Encounter, setting: Setting): Judgement 
   if (setting.maySayNothing && trace.established && trace.end === "open") {
     return { outcome: "accepted", layer: "app", evidence: "established, silent and open" };
   }
+  if (setting.maySayNothing && hangsUpOnLine(trace)) {
+    return { outcome: "accepted", layer: "app", evidence: "established, silent and open until a line came" };
+  }
   return inconclusive(setting.layer, describeEnd(trace));
 }
 
@@ -92,7 +96,9 @@ function judgeControlAnswer(answer: Answer, { layer, canary }: Setting): Judgeme
 export function agree(first: Encounter, second: Encounter, { layer, canary }: Setting): boolean {
   const [a, b] = [first.answer, second.answer];
   if (a?.label !== b?.label) return false;
-  return layer === "http" || canary !== undefined || a === undefined || b === undefined || beginAlike(a, b);
+  // no later client is sent the line on which the first one was hung up
+  if (b === undefined && second.trace.end !== "open") return false;
+  return layer === "http" || canary !== undefined || a === undefined || b === undefined || areAlike(a, b);
 }
 
 /** The valid client's encounters before and after the attacks. */
@@ -136,7 +142,7 @@ export function judgeAttempt(
   const judgement =
     answer === undefined
       ? judgeSilence(trace, presented, controls, setting)
-      : judgeAnswer(answer, presented, controls, setting);
+      : judgeAnswer(encounter, answer, presented, controls, setting);
   const missing =
     judgement.outcome === "refused" ? unproved(trace, presented, judgement.layer === "tls") : undefined;
   return missing === undefined ? judgement : inconclusive("tls", `${judgement.evidence}, but ${missing}`);
@@ -146,7 +152,7 @@ export function judgeAttempt(
 function judgeUnopened(encounter: Encounter, controls: Controls, setting: Setting): Judgement {
   const { trace, answer } = encounter;
   if (trace.end === "unconnected" || trace.end === "flooded") return inconclusive("tcp", describeEnd(trace));
-  const said = answer && judgeAnswer(answer, "no-tls", controls, setting);
+  const said = answer && judgeAnswer(encounter, answer, "no-tls", controls, setting);
   if (said?.outcome === "accepted") return said;
   const evidence = `no upgrade (${answer?.label ?? describeEnd(trace)})`;
   return controls.sound ? { outcome: "refused", layer: "tcp", evidence } : inconclusive("tcp", evidence);
@@ -281,7 +287,13 @@ function looksAccepted(
   );
 }
 
-function judgeAnswer(answer: Answer, presented: Presented, controls: Controls, setting: Setting): Judgement {
+function judgeAnswer(
+  { trace }: Encounter,
+  answer: Answer,
+  presented: Presented,
+  controls: Controls,
+  setting: Setting,
+): Judgement {
   const { label, meaning } = answer;
   const { layer, canary } = setting;
   const answers = controls.good.flatMap((control) => control.answer ?? []);
@@ -303,6 +315,9 @@ function judgeAnswer(answer: Answer, presented: Presented, controls: Controls, s
     meaning === "denied" ||
     meaning === "challenged" ||
     (presented === "no-tls" ? sendsToTls(answer) : isTurnedAway(answer, answers));
+  const onlyListens = isFlight(presented) && presented.flight.silenceRefuses;
+  if (!onlyListens && isShownOut(trace, controls, setting))
+    return refused(`${label}, not the control's, and a close`);
   if (denied && label !== control) return refused(`${label}; the control: ${control}`);
   return inconclusive(
     layer,
@@ -316,6 +331,12 @@ function judgeAnswer(answer: Answer, presented: Presented, controls: Controls, s
  */
 function isTurnedAway({ meaning }: Answer, controls: readonly Answer[]): boolean {
   return meaning === "other" && controls.length > 0 && controls.every((one) => one.meaning === "granted");
+}
+
+/** A service that is not understood said something, not what valid clients are told, and hung up on this one alone. */
+function isShownOut({ end }: Trace, { good }: Controls, { maySayNothing }: Setting): boolean {
+  const hungUp = end === "closed" || end === "reset";
+  return maySayNothing && hungUp && good.length > 0 && good.every(({ trace }) => trace.end === "open");
 }
 
 /** A denial in name only: it holds what every valid client was granted. */

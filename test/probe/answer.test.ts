@@ -16,6 +16,11 @@ describe("the control's answer", () => {
     ["other than both", "denied", ["welcome to it, 1", "welcome to it, 2"], false],
     ["with a common beginning too short to mean anything", "{3", ["{1", "{2"], false],
     ["with one control only, which it merely begins like", "hello!", ["hello"], false],
+    ["with the end that both have", "3c welcome", ["1a welcome", "2b welcome"], true],
+    ["whose number is like theirs by chance no more", "3c welcome", ["1a welcome", "2a welcome"], true],
+    ["with both ends", "/ui?n=3\n end", ["/ui?n=1\n end", "/ui?n=2\n end"], true],
+    ["with one of both ends", "/no?n=3\n end", ["/ui?n=1\n end", "/ui?n=2\n end"], false],
+    ["with common ends too short to mean anything", "ok 3 now", ["ok 1 now", "ok 2 now"], false],
     ["without controls", "hello", [], false],
   ])("%s", (_name, content, controls, same) => {
     expect(

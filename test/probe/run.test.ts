@@ -369,10 +369,16 @@ describe("TLS versions", () => {
 
 describe("tls", () => {
   const onData = (socket: TLSSocket) => socket.on("data", () => {});
+  const number = () => Buffer.from(outside.random(8)).toString("hex");
   test.each([
     ["speaks first", (socket: TLSSocket) => socket.write("220 fleet gateway\r\n")],
     ["echoes", (socket: TLSSocket) => socket.pipe(socket)],
     ["stays silent", onData],
+    [
+      "greets with a number that differs",
+      (socket: TLSSocket) => socket.write(`${number()} fleet gateway\r\n`),
+    ],
+    ["hangs up on a line", (socket: TLSSocket) => socket.once("data", () => socket.destroy())],
   ] as const)("a service that %s", async (_name, serve) => {
     // one version: silence takes its time
     const version = { minVersion: "TLSv1.3" } as const;
@@ -406,6 +412,34 @@ describe("tls", () => {
     expect(endpoint.verdict).toBe("inconclusive");
     expect(withOutcome(endpoint, "refused")).toEqual([]);
     expect(endpoint.control[0]).toMatchObject({ tls: "1.3", outcome: "inconclusive" });
+  });
+
+  test("a service that tells others something else, and hangs up on them alone, is strict", async () => {
+    const saying = (hangUp: boolean) =>
+      tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
+        if (socket.authorized) return socket.write("OK welcome\r\n");
+        socket.write("ERR no certificate\r\n");
+        return hangUp ? socket.end() : onData(socket);
+      });
+    const request = { attacks: ESSENTIAL() };
+    const enforced = await probed(world, `tls://localhost:${await saying(true)}`, request);
+    expect(enforced.verdict).toBe("enforced");
+    const unclear = await probed(world, `tls://localhost:${await saying(false)}`, request);
+    expect(unclear.verdict).toBe("inconclusive");
+  });
+
+  test("a service that hangs up after a while proves nothing, though it also did when a line came", async () => {
+    const port = await tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
+      outside.clock.sleep(1200, outside.signal).then(
+        () => socket.destroy(),
+        () => {},
+      );
+    });
+    // long enough to see it
+    const request = { attacks: ESSENTIAL() };
+    const endpoint = await probed(world, `tls://localhost:${port}`, request);
+    expect(withOutcome(endpoint, "refused")).toEqual([]);
+    expect(endpoint.verdict).not.toBe("enforced");
   });
 
   test("a service that hangs up on everybody proves nothing", async () => {

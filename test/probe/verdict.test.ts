@@ -95,9 +95,14 @@ describe("the valid client", () => {
     );
   });
 
-  test("a silent service may stay silent, but not close", () => {
+  test("a silent service may stay silent, but not close before a line came, nor with an alert", () => {
     expect(judgeControl(silent, rawSetting).outcome).toBe("accepted");
-    expect(judgeControl(unanswered({ end: "closed" }), rawSetting).outcome).toBe("inconclusive");
+    expect(judgeControl(unanswered({ end: "closed", asked: false }), rawSetting).outcome).toBe(
+      "inconclusive",
+    );
+    expect(judgeControl(unanswered({ end: "closed" }), rawSetting).outcome).toBe("accepted");
+    expect(judgeControl(unanswered({ end: "closed" }), httpSetting).outcome).toBe("inconclusive");
+    expect(judgeControl(alerted(20), rawSetting).outcome).toBe("inconclusive");
   });
 });
 
@@ -354,11 +359,15 @@ describe("two good controls", () => {
     ["a greeting and an error", "WELCOME to the fleet\r\n", "ERR backend down\r\n", false],
     ["a common beginning too short to mean anything", "220 a\r\n", "220 b\r\n", false],
     ["an answer and an empty one", "220 gateway\r\n", "", false],
+    ["a common end", "1a fleet gateway\r\n", "2b fleet gateway\r\n", true],
   ])("of a raw service: %s", (_name, first, second, same) => {
     expect(agreed(first, second)).toBe(same);
     expect(agreed(second, first)).toBe(same);
   });
   test("of a raw service: silence agrees with silence only", () => {
+    const hungUpOn = unanswered({ end: "closed" });
+    expect(agree(hungUpOn, silent, rawSetting)).toBe(true);
+    expect(agree(silent, hungUpOn, rawSetting)).toBe(false);
     expect(agree(silent, silent, rawSetting)).toBe(true);
     expect(agree(silent, answered("an answer", "other"), rawSetting)).toBe(false);
   });

@@ -30,7 +30,8 @@ export const rawTls: Protocol = {
     else {
       // nothing is written to a server that speaks first, until it turns out that it does not
       await listen(channel, wait, like.received.length);
-      if (channel.received().length === 0) await ask(channel, AFTER_LINE, 1);
+      const mayAsk = !hangsUpOnLine(like) || channel.alpn === undefined;
+      if (channel.received().length === 0 && mayAsk) await ask(channel, AFTER_LINE, 1);
     }
   },
   answer({ received }: Trace) {
@@ -41,6 +42,15 @@ export const rawTls: Protocol = {
       : { label: "an answer", meaning: "other", content: received };
   },
 };
+
+/**
+ * A binary protocol: silent and open, until a line comes that is none of its messages. Later clients
+ * spare it the line. Without TLS the line is what makes a server speak that waits for a ClientHello.
+ */
+export function hangsUpOnLine({ established, asked, received, end, seen }: Trace): boolean {
+  const isFatal = seen.alerts.some(({ from, fatal }) => from === "server" && fatal);
+  return established && asked && received.length === 0 && (end === "closed" || end === "reset") && !isFatal;
+}
 
 async function discover(channel: Channel): Promise<void> {
   await listen(channel, GREETING, MAX_KEPT);
