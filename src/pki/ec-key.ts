@@ -1,4 +1,4 @@
-import { createECDH } from "node:crypto";
+import { createECDH, type ECDH } from "node:crypto";
 import { bitString, constructed, integer, octetString, oid, sequence } from "./der/write.ts";
 import type { KeyType } from "./keys.ts";
 import { oids } from "./oids.ts";
@@ -27,11 +27,15 @@ export interface EncodedKey {
 export function newEcKey(type: KeyType): EncodedKey | undefined {
   if (type !== "p256" && type !== "p384") return undefined;
   const { name, oid: curve, size } = CURVES[type];
-  const pair = createECDH(name);
+  // setting up a curve takes longer than making a key on it
+  const pair = (pairs[type] ??= createECDH(name));
   // an uncompressed point (SEC 1 section 2.3.3)
   const point = pair.generateKeys();
   return encodeEcKey(curve, padded(pair.getPrivateKey(), size), point);
 }
+
+/** Each holds the key that it made last. */
+const pairs: Partial<Record<KeyType, ECDH>> = {};
 
 /** SubjectPublicKeyInfo (RFC 5480 section 2), and PKCS #8 around an ECPrivateKey (RFC 5915). */
 export function encodeEcKey(curve: string, secret: Uint8Array, point: Uint8Array): EncodedKey {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readSingle, derReader, tags } from "./der/read.ts";
 import { bitStringOf } from "./der/values.ts";
 import {
@@ -77,7 +77,7 @@ export function keyHash(spki: Uint8Array, algorithm: "sha1" | "sha256"): Buffer 
   const reader = derReader(readSingle(spki, tags.sequence, "public key").contents, "public key");
   reader.next(tags.sequence);
   const bits = bitStringOf(reader.next(tags.bitString), "public key");
-  return createHash(algorithm).update(bits).digest();
+  return hash(algorithm, bits, "buffer");
 }
 
 export function subjectKeyIdentifier(keyId: Uint8Array): ExtensionDer {

@@ -40,6 +40,7 @@ export function generationPath(directory: string, generation: number): string {
  * @throws FleetsecError `exists` where `current` is not ours to swap
  */
 export function nextGeneration(files: Files, directory: string): number {
+  if (files.kind(directory) === undefined) return 1;
   const kind = files.kind(join(directory, "current"));
   if (kind !== undefined && kind !== "symlink") {
     throw new FleetsecError("exists", `${join(directory, "current")} is in the way`, {

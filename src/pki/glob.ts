@@ -11,6 +11,7 @@ export function globMatches(glob: string, text: string): boolean {
 }
 
 function patternMatches(glob: string, text: string): boolean {
+  if (glob === "**") return true;
   const tokens = glob.match(/\*\*|[\s\S]/g) ?? [];
   // which prefixes of `text` the tokens so far can stand for
   let reachable = Array.from({ length: text.length + 1 }, (_, i) => i === 0);

@@ -4,8 +4,8 @@ import { buildCertificate, formatSerial } from "./certificate.ts";
 import type { IssueRecord } from "./inventory-line.ts";
 import { encodePem } from "./pem.ts";
 import type { IssuePlan } from "./plan.ts";
-import { leafProfile } from "./profiles.ts";
-import { formatSan } from "./roles.ts";
+import { leafTemplate } from "./profiles.ts";
+import { formatSan, type Role } from "./roles.ts";
 import type { PkiPlatform } from "./state.ts";
 import { isoTime } from "./verify/time.ts";
 
@@ -31,59 +31,55 @@ export interface SignedLeaf extends IssuedCertificate {
 }
 
 /** Signs what was planned, over a public key as DER SubjectPublicKeyInfo. */
-export async function signLeaf(
+export type LeafSigner = (plan: IssuePlan, spki: Uint8Array) => Promise<SignedLeaf>;
+
+/** A signer for many: what certificates of one role share is encoded once. */
+export function leafSigner(
   { clock, random }: Pick<PkiPlatform, "clock" | "random">,
   authority: Pick<Authority, "current" | "signer">,
   settings: PkiSettings,
-  plan: IssuePlan,
-  spki: Uint8Array,
-): Promise<SignedLeaf> {
+): LeafSigner {
   const ca = authority.current;
-  const now = clock.now();
-  const { name, role, ttl, names, keyType, attributes } = plan;
-  const spec = leafProfile({
-    random,
-    now,
-    ttl,
-    spki,
-    keyType,
-    organization: settings.organization,
-    issuer: ca.issuer,
-    commonName: name,
-    applicationRoles: role.applicationRoles,
-    usages: role.usages,
-    names,
-    crlUrl: settings.crlUrl,
-    ocspUrl: settings.ocspUrl,
-  });
-  const der = await buildCertificate(spec, await authority.signer());
-  const sans = names.map(formatSan);
-  const serial = formatSerial(spec.serial);
-  const [notBefore, notAfter] = [wholeSecond(spec.notBefore), wholeSecond(spec.notAfter)];
-  return {
-    name,
-    serial,
-    role: role.name,
-    notBefore,
-    notAfter,
-    sans,
-    cert: encodePem("CERTIFICATE", der),
-    chain: encodePem("CERTIFICATE", ca.issuing.der),
-    record: {
-      op: "issue",
-      at: isoTime(now),
+  const chain = encodePem("CERTIFICATE", ca.issuing.der);
+  const templates = new WeakMap<Role, ReturnType<typeof leafTemplate>>();
+  const templateOf = (role: Role) => {
+    const known = templates.get(role) ?? leafTemplate({ ...role, ...settings, issuer: ca.issuer });
+    templates.set(role, known);
+    return known;
+  };
+  return async (plan, spki) => {
+    const now = clock.now();
+    const { name, role, ttl, names, keyType, attributes } = plan;
+    const spec = templateOf(role)({ random, now, ttl, spki, keyType, commonName: name, names });
+    const der = await buildCertificate(spec, await authority.signer());
+    const sans = names.map(formatSan);
+    const serial = formatSerial(spec.serial);
+    const [notBefore, notAfter] = [wholeSecond(spec.notBefore), wholeSecond(spec.notAfter)];
+    return {
       name,
       serial,
-      sha256: hash("sha256", der),
       role: role.name,
-      notBefore: isoTime(notBefore),
-      notAfter: isoTime(notAfter),
-      ttl,
+      notBefore,
+      notAfter,
       sans,
-      keyType,
-      authority: ca.number,
-      ...(attributes === undefined ? {} : { attributes }),
-    },
+      cert: encodePem("CERTIFICATE", der),
+      chain,
+      record: {
+        op: "issue",
+        at: isoTime(now),
+        name,
+        serial,
+        sha256: hash("sha256", der),
+        role: role.name,
+        notBefore: isoTime(notBefore),
+        notAfter: isoTime(notAfter),
+        ttl,
+        sans,
+        keyType,
+        authority: ca.number,
+        ...(attributes === undefined ? {} : { attributes }),
+      },
+    };
   };
 }
 

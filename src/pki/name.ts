@@ -50,9 +50,12 @@ const UPPER_BOUND: Partial<Record<AttributeType, number>> = {
  * @throws FleetsecError `input` for a value that its type cannot hold
  */
 export function encodeName(attributes: readonly Attribute[]): NameDer {
-  return sequence(
-    ...attributes.map(({ type, value }) => setOf(sequence(oid(ATTRIBUTES[type]), encodeValue(type, value)))),
-  );
+  return sequence(...attributes.map(encodeRdn));
+}
+
+/** A part of a name, of one attribute. @throws FleetsecError as `encodeName` */
+export function encodeRdn({ type, value }: Attribute): Uint8Array {
+  return setOf(sequence(oid(ATTRIBUTES[type]), encodeValue(type, value)));
 }
 
 function encodeValue(type: AttributeType, value: string): Uint8Array {

@@ -5,7 +5,7 @@ import { refuseConstrained } from "./constrained.ts";
 import type { GeneralName } from "./general-name.ts";
 import type { Attributes } from "./inventory-line.ts";
 import type { AnyKeyType, KeyType } from "./keys.ts";
-import { checkName, defaultNames, formatSan, refusalOf, type Role } from "./roles.ts";
+import { checkName, defaultNames, formatSan, refusalError, refusalOf, type Role } from "./roles.ts";
 import { isoTime } from "./verify/time.ts";
 
 /** What is asked for. */
@@ -91,7 +91,7 @@ function checkTtl(role: Role, ttl: number, ca: CaGeneration | undefined, now: nu
 function namesOf({ name, role, sans = [] }: IssueRequest, trustDomain: string): GeneralName[] {
   for (const san of sans) {
     const refusal = refusalOf(role, san);
-    if (refusal !== undefined) throw refusal;
+    if (refusal !== undefined) throw refusalError(refusal);
   }
   const uris = new Set(sans.filter(({ type }) => type === "uri").map(formatSan));
   if (uris.size > 1) {

@@ -16,7 +16,8 @@ import {
 } from "./extensions.ts";
 import type { ConstraintBase, GeneralName } from "./general-name.ts";
 import type { AnyKeyType } from "./keys.ts";
-import { encodeName, type NameDer } from "./name.ts";
+import { sequence } from "./der/write.ts";
+import { encodeName, encodeRdn, type NameDer } from "./name.ts";
 import { oids } from "./oids.ts";
 import type { Usage } from "./roles.ts";
 
@@ -42,7 +43,7 @@ interface Common {
   readonly organization: string;
 }
 
-function dated({ now, ttl, random, spki }: Common) {
+function dated({ now, ttl, random, spki }: Omit<Common, "organization">) {
   return { serial: randomSerial(random), notBefore: now - BACKDATE, notAfter: now + ttl * 1000, spki };
 }
 
@@ -125,17 +126,24 @@ function constraintsOf({ trustDomain, dns, addresses }: PermittedNames): Extensi
     : nameConstraints({ permitted, excluded: ranges(["0.0.0.0/0", "::/0"]) });
 }
 
-export interface LeafProfile extends Common {
+/** What the leaves of a role have in common. */
+export interface LeafTemplate extends Pick<Common, "organization"> {
   readonly issuer: IssuerIdentity;
-  readonly keyType: AnyKeyType;
-  readonly commonName: string;
   /** One OU each: what Rego's crypto.x509.parse_certificates, nginx and Envoy can all read. */
   readonly applicationRoles: readonly string[];
   readonly usages: readonly Usage[];
-  readonly names: readonly GeneralName[];
   readonly crlUrl?: string | undefined;
   readonly ocspUrl?: string | undefined;
 }
+
+/** What is a leaf's own. */
+export interface LeafContent extends Omit<Common, "organization"> {
+  readonly keyType: AnyKeyType;
+  readonly commonName: string;
+  readonly names: readonly GeneralName[];
+}
+
+export type LeafProfile = LeafTemplate & LeafContent;
 
 export interface OcspSignerProfile extends Common {
   readonly issuer: IssuerIdentity;
@@ -162,36 +170,54 @@ export function ocspSignerProfile(profile: OcspSignerProfile): CertificateSpec {
 const PURPOSES: Readonly<Record<Usage, string>> = { client: oids.clientAuth, server: oids.serverAuth };
 
 /** Only RSA can be used for key transport, and only to a server (RFC 5280 section 4.2.1.12). */
-function leafKeyUsage({ keyType, usages }: LeafProfile): KeyUsage[] {
+function leafKeyUsage(keyType: AnyKeyType, usages: readonly Usage[]): KeyUsage[] {
   const transport = keyType.startsWith("rsa") && usages.includes("server");
   return transport ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"];
 }
 
-export function leafSubject(
-  leaf: Pick<LeafProfile, "organization" | "applicationRoles" | "commonName">,
-): NameDer {
-  return encodeName([
-    { type: "O", value: leaf.organization },
-    ...leaf.applicationRoles.map((value) => ({ type: "OU" as const, value })),
-    { type: "CN", value: leaf.commonName },
-  ]);
+type SubjectTemplate = Pick<LeafTemplate, "organization" | "applicationRoles">;
+
+export function leafSubject(leaf: SubjectTemplate & Pick<LeafContent, "commonName">): NameDer {
+  return subjectTemplate(leaf)(leaf.commonName);
+}
+
+function subjectTemplate({
+  organization,
+  applicationRoles,
+}: SubjectTemplate): (commonName: string) => NameDer {
+  const shared = [
+    encodeRdn({ type: "O", value: organization }),
+    ...applicationRoles.map((value) => encodeRdn({ type: "OU", value })),
+  ];
+  return (value) => sequence(...shared, encodeRdn({ type: "CN", value }));
 }
 
 export function leafProfile(profile: LeafProfile): CertificateSpec {
-  const { crlUrl, ocspUrl } = profile;
-  return {
-    ...dated(profile),
-    issuer: profile.issuer.subject,
-    subject: leafSubject(profile),
+  return leafTemplate(profile)(profile);
+}
+
+/** Encodes once what the leaves of a role share: a fleet has thousands of them. */
+export function leafTemplate(template: LeafTemplate): (leaf: LeafContent) => CertificateSpec {
+  const { issuer, usages, crlUrl, ocspUrl } = template;
+  const subject = subjectTemplate(template);
+  const leafConstraints = basicConstraints({ ca: false });
+  const purposes = extendedKeyUsage(usages.map((usage) => PURPOSES[usage]));
+  const pointers = [
+    authorityKeyIdentifier(issuer.keyId),
+    ...(crlUrl === undefined ? [] : [crlDistributionPoints([crlUrl])]),
+    ...(ocspUrl === undefined ? [] : [authorityInfoAccess({ ocsp: [ocspUrl] })]),
+  ];
+  return (leaf) => ({
+    ...dated(leaf),
+    issuer: issuer.subject,
+    subject: subject(leaf.commonName),
     extensions: [
-      basicConstraints({ ca: false }),
-      keyUsage(leafKeyUsage(profile)),
-      extendedKeyUsage(profile.usages.map((usage) => PURPOSES[usage])),
-      subjectAltName(profile.names),
-      subjectKeyIdentifier(keyIdentifier(profile.spki)),
-      authorityKeyIdentifier(profile.issuer.keyId),
-      ...(crlUrl === undefined ? [] : [crlDistributionPoints([crlUrl])]),
-      ...(ocspUrl === undefined ? [] : [authorityInfoAccess({ ocsp: [ocspUrl] })]),
+      leafConstraints,
+      keyUsage(leafKeyUsage(leaf.keyType, usages)),
+      purposes,
+      subjectAltName(leaf.names),
+      subjectKeyIdentifier(keyIdentifier(leaf.spki)),
+      ...pointers,
     ],
-  };
+  });
 }

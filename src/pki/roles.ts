@@ -100,8 +100,14 @@ export function defaultNames(role: Role, name: string, trustDomain: string): Gen
   ];
 }
 
-/** Why a role does not allow a name, with what to do about it; undefined where it does. */
-export function refusalOf(role: Role, name: GeneralName): FleetsecError | undefined {
+/** Why a role does not allow a name, and what to do about it. Not an error yet: mostly nobody throws it. */
+export interface Refusal {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** @returns undefined for a name that the role allows */
+export function refusalOf(role: Role, name: GeneralName): Refusal | undefined {
   const value = String(name.value);
   const denied = role.deny.find((glob) => globMatches(glob, value));
   if (denied !== undefined) {
@@ -131,20 +137,21 @@ export function refusalOf(role: Role, name: GeneralName): FleetsecError | undefi
 }
 
 function refuseDenied(role: Role, value: string): void {
-  const denied = denialOf(role, value);
-  if (denied !== undefined) throw denied;
-}
-
-function denialOf(role: Role, value: string): FleetsecError | undefined {
   const denied = role.deny.find((glob) => globMatches(glob, value));
-  if (denied === undefined) return undefined;
-  return refused(
-    `role ${role.name} denies ${value}`,
-    `denied by pki.roles.${role.name}.deny: ${denied}; ask for another name`,
+  if (denied === undefined) return;
+  throw refusalError(
+    refused(
+      `role ${role.name} denies ${value}`,
+      `denied by pki.roles.${role.name}.deny: ${denied}; ask for another name`,
+    ),
   );
 }
 
-function dnsRefusal(role: Role, value: string): FleetsecError | undefined {
+export function refusalError({ message, hint }: Refusal): FleetsecError {
+  return new FleetsecError("refused", message, { hint });
+}
+
+function dnsRefusal(role: Role, value: string): Refusal | undefined {
   const { allowedDomains, allowBareDomains, allowSubdomains } = role;
   const bare = allowedDomains.includes(value);
   const below = allowedDomains.find((domain) => value.endsWith(`.${domain}`));
@@ -168,6 +175,6 @@ function dnsRefusal(role: Role, value: string): FleetsecError | undefined {
   );
 }
 
-function refused(message: string, hint: string): FleetsecError {
-  return new FleetsecError("refused", message, { hint });
+function refused(message: string, hint: string): Refusal {
+  return { message, hint };
 }

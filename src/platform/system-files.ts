@@ -181,14 +181,12 @@ export const systemFiles: Files = {
   },
 
   linkAtomic(path, target, { durable = true } = {}) {
-    const temporary = temporaryBeside(path);
     attempt(path, () => {
-      fs.symlinkSync(target, temporary);
       try {
-        fs.renameSync(temporary, path);
+        fs.symlinkSync(target, path);
       } catch (error) {
-        fs.rmSync(temporary, { force: true });
-        throw error;
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        replaceBySymlink(path, target);
       }
       if (durable) syncDirectory(dirname(path));
     });
@@ -245,10 +243,27 @@ export const systemFiles: Files = {
   },
 };
 
+function replaceBySymlink(path: string, target: string): void {
+  const temporary = temporaryBeside(path);
+  fs.symlinkSync(target, temporary);
+  try {
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
 /** A leading dot hides it; what a killed process left behind never meets a new one's. */
 function temporaryBeside(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${nodeCrypto().randomBytes(6).toString("hex")}.tmp`);
+  // counted on from a random number of this thread: a number for each would take as long as a system call
+  temporaries ??= nodeCrypto().randomBytes(6).readUIntBE(0, 6);
+  temporaries = (temporaries + 1) % MAX_TEMPORARIES;
+  return join(dirname(path), `.${basename(path)}.${temporaries.toString(16).padStart(12, "0")}.tmp`);
 }
+
+const MAX_TEMPORARIES = 2 ** 48;
+let temporaries: number | undefined;
 
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 

@@ -146,10 +146,8 @@ export function generalizedTime(milliseconds: number): Uint8Array {
 
 /** `20260301120000Z` */
 function timeDigits(milliseconds: number): string {
-  return new Date(milliseconds)
-    .toISOString()
-    .replace(/\.\d+Z$/, "Z")
-    .replace(/[-:T]/g, "");
+  const [date = "", clock = ""] = new Date(milliseconds).toISOString().split("T");
+  return `${date.replaceAll("-", "")}${clock.slice(0, "00:00:00".length).replaceAll(":", "")}Z`;
 }
 
 function magnitudeOf(value: number): Uint8Array {

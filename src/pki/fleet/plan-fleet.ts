@@ -52,11 +52,18 @@ export function planFleet(
   now: number,
 ): PlannedRow[] {
   const ca = currentCa(issuer);
+  // one object for all rows of a role: what goes to another thread has it once
+  const roles = new Map<string, Role>();
+  const roleNamed = (name: string): Role => {
+    const known = roles.get(name) ?? role(name);
+    roles.set(name, known);
+    return known;
+  };
   const planned = rows.flatMap((row) => {
     const plan = problems.collect(row.line, () => {
       const request = {
         name: row.name,
-        role: role(roleOf(row, defaults.role)),
+        role: roleNamed(roleOf(row, defaults.role)),
         ttl: row.ttl ?? defaults.ttl,
         sans: row.sans,
         keyType: row.keyType === undefined ? defaults.keyType : keyType(row.keyType),

@@ -4,7 +4,7 @@ import { type Authority, caGeneration, type PkiSettings } from "../authority.ts"
 import { type EncodedKey, newEcKey } from "../ec-key.ts";
 import { privateKeyPem } from "../key-file.ts";
 import { generateKey, keySigner, type KeyType, spkiOf } from "../keys.ts";
-import { signLeaf } from "../leaf.ts";
+import { leafSigner } from "../leaf.ts";
 import type { IssuePlan } from "../plan.ts";
 import type { PkiPlatform } from "../state.ts";
 import { parseCertificate } from "../verify/certificate.ts";
@@ -65,9 +65,10 @@ function makerFor(platform: PkiPlatform, { settings, generation, root, issuing, 
     ),
     signer: () => Promise.resolve(signer),
   };
+  const signLeaf = leafSigner(platform, authority, settings);
   return maker(platform.files, async (plan) => {
     const key = newEcKey(plan.keyType) ?? (await anyKey(plan.keyType));
-    return { signed: await signLeaf(platform, authority, settings, plan, key.spki), key: key.pem };
+    return { signed: await signLeaf(plan, key.spki), key: key.pem };
   });
 }
 

@@ -1,6 +1,6 @@
 import type { PkiSettings } from "../authority.ts";
 import type { IssuePlan } from "../plan.ts";
-import { type SignedLeaf, signLeaf } from "../leaf.ts";
+import { leafSigner, type SignedLeaf } from "../leaf.ts";
 import type { PkiPlatform } from "../state.ts";
 import { askService } from "./ask.ts";
 import { refuseCaKey } from "./ca-key.ts";
@@ -32,6 +32,6 @@ export async function certify(
 ): Promise<SignedLeaf> {
   refuseCaKey(subject.spki, issuer);
   return issuer.kind === "local"
-    ? signLeaf(platform, issuer, settings, plan, subject.spki)
+    ? leafSigner(platform, issuer, settings)(plan, subject.spki)
     : askService(platform, issuer, plan, subject);
 }
