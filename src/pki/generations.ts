@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import type { DirectoryEntry, Durability, Files } from "../platform/files.ts";
+import type { DirectoryEntry, Durability, FileKind, Files } from "../platform/files.ts";
 import type { Clock } from "../platform/platform.ts";
 
 /**
@@ -36,17 +36,31 @@ export function generationPath(directory: string, generation: number): string {
 }
 
 /**
- * The number for the next generation.
- * @throws FleetsecError `exists` where `current` is not ours to swap
+ * Whether there are files of a NAME already. Whoever can write beside it must not choose where its key
+ * goes, nor what is tidied up.
+ * @param directory of NAME
+ * @throws FleetsecError `exists` where it is no directory, or its `current` is not ours to swap
  */
+export function isThere(files: Files, directory: string): boolean {
+  const kind = files.kind(directory);
+  if (kind === undefined) return false;
+  if (kind !== "directory") throw inTheWay(directory, kind);
+  const link = join(directory, "current");
+  const current = files.kind(link);
+  if (current !== undefined && current !== "symlink") throw inTheWay(link, current);
+  return true;
+}
+
+function inTheWay(path: string, kind: FileKind): FleetsecError {
+  const what = kind === "symlink" ? "a symbolic link, which is not followed," : `a ${kind}`;
+  return new FleetsecError("exists", `${path}: ${what} is in the way`, {
+    hint: "move it away, or choose another directory with --out",
+  });
+}
+
+/** The number for the next generation. @throws FleetsecError as `isThere` */
 export function nextGeneration(files: Files, directory: string): number {
-  if (files.kind(directory) === undefined) return 1;
-  const kind = files.kind(join(directory, "current"));
-  if (kind !== undefined && kind !== "symlink") {
-    throw new FleetsecError("exists", `${join(directory, "current")} is in the way`, {
-      hint: "move it away, or choose another directory with --out",
-    });
-  }
+  if (!isThere(files, directory)) return 1;
   return Math.max(0, ...generationsIn(files, directory)) + 1;
 }
 

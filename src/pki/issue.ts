@@ -11,6 +11,7 @@ import {
   generationPath,
   nextGeneration,
   prune,
+  isThere,
   writeGeneration,
 } from "./generations.ts";
 import type { IssueRecord } from "./inventory-line.ts";
@@ -54,8 +55,10 @@ export async function issue(
 ): Promise<StoredCertificate> {
   const plan = planIssue(request, settings, currentCa(issuer), platform.clock.now());
   const key = request.key ?? (await newKey(plan.keyType));
-  const signed = await certify(platform, issuer, settings, plan, subjectOf(plan, key));
   const directory = join(request.directory ?? issuer.layout.certificates, plan.name);
+  // before a service has made a certificate that could not be put there
+  isThere(platform.files, directory);
+  const signed = await certify(platform, issuer, settings, plan, subjectOf(plan, key));
   return store(platform, issuer, settings, signed, directory, key.pem);
 }
 

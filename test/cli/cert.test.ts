@@ -4,6 +4,10 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  unlinkSync,
   readFileSync,
   rmSync,
   statSync,
@@ -59,6 +63,25 @@ describe("cert issue", () => {
     expect(certificate.publicKey.asymmetricKeyDetails?.namedCurve).toBe("secp384r1");
     expect(Date.parse(document.notAfter) - Date.parse(document.notBefore)).toBe(2 * HOUR + 60_000);
     expect(existsSync(join(project.directory, ".fleetsec/certs"))).toBe(false);
+  });
+
+  test.each([
+    ["one", ["cert", "issue", "truck-1", "--role", "fleet-edge", "--out", "out"]],
+    ["a roster", ["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge", "--out", "out"]],
+  ])("follows no link that stands in place of NAME: %s", async (_title, argv) => {
+    const project = await withCa();
+    const at = (path: string) => join(project.directory, path);
+    writeFileSync(at("fleet.csv"), "name\ntruck-1\n");
+    // its numbered directories look like generations that nobody recorded
+    mkdirSync(at("elsewhere/7"), { recursive: true });
+    writeFileSync(at("elsewhere/7/data"), "theirs");
+    mkdirSync(at("out"));
+    symlinkSync("../elsewhere", at("out/truck-1"));
+    expect(await project.attempt(argv)).toMatchObject(refusal("exists"));
+    expect((await project.json(["cert", "list"])).document.certificates).toEqual([]);
+    unlinkSync(at("out/truck-1"));
+    expect((await project.run(argv)).code).toBe(0);
+    expect(readdirSync(at("elsewhere"))).toEqual(["7"]);
   });
 
   test("says in text what it made", async () => {

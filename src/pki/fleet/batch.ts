@@ -1,5 +1,12 @@
 import { FleetsecError } from "../../errors.ts";
-import { activate, activeGeneration, generationPath, prune, removeUnrecorded } from "../generations.ts";
+import {
+  activate,
+  activeGeneration,
+  generationPath,
+  prune,
+  isThere,
+  removeUnrecorded,
+} from "../generations.ts";
 import type { IssueRecord } from "../inventory-line.ts";
 import { newestValid, otherRole, recordedPath } from "../issue.ts";
 import type { Issuer } from "../issuers/issuer.ts";
@@ -84,7 +91,7 @@ export async function write(state: FleetState, batch: readonly Prepared[]): Prom
   for (const { row } of batch) {
     const valid = newestValid(issuer, row.plan.name, now);
     if (valid !== undefined && valid.role !== row.plan.role.name) throw otherRole(valid);
-    if (platform.files.kind(row.directory) !== undefined) removeLeftovers(state, row);
+    if (isThere(platform.files, row.directory)) removeLeftovers(state, row);
   }
   const makers = [...new Set(batch.map(({ maker }) => maker))];
   const parts = makers.map(async (maker) => {
