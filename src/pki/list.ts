@@ -6,7 +6,8 @@ import type { InventoryEntry } from "./inventory.ts";
 import { directoryOf } from "./issue.ts";
 import type { Registry } from "./issuers/issuer.ts";
 
-export type CertificateStatus = "valid" | "expired" | "revoked" | "superseded";
+export const certificateStatuses = ["valid", "expired", "revoked", "superseded"] as const;
+export type CertificateStatus = (typeof certificateStatuses)[number];
 
 export interface ListedCertificate extends InventoryEntry {
   readonly status: CertificateStatus;

@@ -70,18 +70,18 @@ describe("cert issue", () => {
     ["a roster", ["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge", "--out", "out"]],
   ])("follows no link that stands in place of NAME: %s", async (_title, argv) => {
     const project = await withCa();
-    const at = (path: string) => join(project.directory, path);
-    writeFileSync(at("fleet.csv"), "name\ntruck-1\n");
+    const below = (path: string) => join(project.directory, path);
+    writeFileSync(below("fleet.csv"), "name\ntruck-1\n");
     // its numbered directories look like generations that nobody recorded
-    mkdirSync(at("elsewhere/7"), { recursive: true });
-    writeFileSync(at("elsewhere/7/data"), "theirs");
-    mkdirSync(at("out"));
-    symlinkSync("../elsewhere", at("out/truck-1"));
+    mkdirSync(below("elsewhere/7"), { recursive: true });
+    writeFileSync(below("elsewhere/7/data"), "theirs");
+    mkdirSync(below("out"));
+    symlinkSync("../elsewhere", below("out/truck-1"));
     expect(await project.attempt(argv)).toMatchObject(refusal("exists"));
     expect((await project.json(["cert", "list"])).document.certificates).toEqual([]);
-    unlinkSync(at("out/truck-1"));
+    unlinkSync(below("out/truck-1"));
     expect((await project.run(argv)).code).toBe(0);
-    expect(readdirSync(at("elsewhere"))).toEqual(["7"]);
+    expect(readdirSync(below("elsewhere"))).toEqual(["7"]);
   });
 
   test("says in text what it made", async () => {

@@ -42,6 +42,8 @@ core    versitygw   go     versitygw      --version github.com/versity/versitygw
 core    kubeconform go     kubeconform    -v        github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
 core    cert-manager module -             -         github.com/cert-manager/cert-manager@v1.21.2
 core    litewitness gonext litewitness    --help    filippo.io/torchwood/cmd/litewitness@v0.10.0
+core    zsh         apt    zsh            --version zsh
+core    fish        apt    fish           --version fish
 core    ssh-agent   apt    ssh-agent      -h        openssh-client
 core    python3     path   python3        --version -
 core    x/mod       module -              -         golang.org/x/mod@v0.42.0
