@@ -44,6 +44,8 @@ export interface Attack {
   /** What it presents depends on the target: nothing is shared with others behind the same listener. */
   readonly perTarget?: true;
   plan(scene: Scene): Promise<Plan>;
+  /** What is tried with an identity that the user supplied, where that is not merely presented. */
+  planWith?(identity: Identity, scene: Scene): Promise<Plan>;
 }
 
 /** What an attack can be made from, on one TLS version of one endpoint. */
@@ -68,8 +70,8 @@ export interface Scene {
 export interface Other {
   readonly target: Target;
   readonly address: string;
-  /** A session that it gives to a client without a certificate, each one once; undefined where it gives none. */
-  session(version: TlsVersion): Promise<Resumable | undefined>;
+  /** A session that it gives to a client of that identity, each one once; undefined where it gives none. */
+  session(version: TlsVersion, identity: Identity | undefined): Promise<Resumable | undefined>;
 }
 
 /** One client to try. */
@@ -105,8 +107,11 @@ export interface HelloChanges {
   readonly psk?: { readonly identity: string; readonly key: Uint8Array };
 }
 
-/** Who is given the session: a client of the same endpoint, or one without a certificate elsewhere. */
-export type Before = { readonly identity: Identity | undefined } | { readonly at: Other };
+/** Who is given the session: a client of the same endpoint, or of another one. */
+export interface Before {
+  readonly identity: Identity | undefined;
+  readonly at?: Other;
+}
 
 /** What the raw client sends, and whose certificate it has. */
 export interface WireClientOf {

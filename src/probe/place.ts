@@ -98,21 +98,25 @@ export function byListener(places: readonly Place[]): [Place, ...Place[]][] {
   return [...listeners.values()];
 }
 
-/** Sessions that a client without a certificate is given, each handed out once: some servers take them once. */
+/** Sessions that clients of an identity are given, each handed out once: some servers take them once. */
 export function sessionsFrom(meet: Meet): Other["session"] {
-  const pools = new Map<TlsVersion, Resumable[]>();
-  const givesNone = new Set<TlsVersion>();
-  return async (version) => {
-    const pool = pools.get(version) ?? [];
-    pools.set(version, pool);
+  const nobody = {};
+  const pools = new Map<TlsVersion, Map<object, Resumable[] | "none">>();
+  return async (version, identity) => {
+    const owned = pools.get(version) ?? new Map<object, Resumable[] | "none">();
+    pools.set(version, owned);
+    const owner = identity ?? nobody;
+    const pool = owned.get(owner) ?? [];
+    if (pool === "none") return undefined;
+    owned.set(owner, pool);
     const kept = pool.pop();
-    if (kept !== undefined || givesNone.has(version)) return kept;
-    const { trace } = await meet({ version, identity: undefined, control: false, like: undefined });
+    if (kept !== undefined) return kept;
+    const { trace } = await meet({ version, identity, control: false, like: undefined });
     const [session, ...more] = trace.sessions;
     pool.push(...more);
     // one that was merely cut off may give some to the next client
-    if (session === undefined && (serverAlert(trace) !== undefined || trace.established))
-      givesNone.add(version);
+    const isDecided = serverAlert(trace) !== undefined || trace.established;
+    if (session === undefined && isDecided) owned.set(owner, "none");
     return session;
   };
 }

@@ -131,8 +131,8 @@ async function meetOne(
   const client = { version, identity, control: false, like: first.trace, protocol, opening, port };
   const attack = { ...client, wire, hello };
   if (resumes === undefined) return { attempt, encounter: await meet(attack) };
-  if ("at" in resumes) {
-    const borrowed = version === null ? undefined : await resumes.at.session(version);
+  if (resumes.at !== undefined) {
+    const borrowed = version === null ? undefined : await resumes.at.session(version, resumes.identity);
     return borrowed === undefined
       ? { attempt, encounter: first, unmade: NO_SESSION }
       : { attempt, encounter: await meet({ ...attack, session: borrowed }) };
@@ -178,7 +178,7 @@ function judgeAsControl(
   setting: Setting,
 ): Judgement {
   // where not even that connection could be made, its own judgement says so
-  const elsewhere = attempt.resumes !== undefined && "at" in attempt.resumes;
+  const elsewhere = attempt.resumes?.at !== undefined;
   if (unmade !== undefined && (elsewhere || encounter.trace.seen.version === setting.version)) {
     return { outcome: "not-applicable", layer: "tls", evidence: unmade };
   }
@@ -220,7 +220,9 @@ async function planAgain(setup: RoundSetup, { attack, plan }: TriedAttack, scene
 
 async function planOf({ supplied }: RoundSetup, attack: Attack, scene: Scene): Promise<Plan> {
   const identity = supplied.get(attack.id);
-  return identity === undefined ? attack.plan(scene) : { attempts: [presenting(identity, "as supplied")] };
+  if (identity === undefined) return attack.plan(scene);
+  if (attack.planWith !== undefined) return attack.planWith(identity, scene);
+  return { attempts: [presenting(identity, "as supplied")] };
 }
 
 export function judgeAll(

@@ -208,9 +208,14 @@ function refuses(alert: number, presented: Presented): boolean {
 
 const HELLO_ALERTS = new Set([INSUFFICIENT_SECURITY, UNRECOGNIZED_NAME, UNKNOWN_PSK_IDENTITY]);
 
-/** A ClientHello that is not the control's, and an end in place of the ServerHello. */
+/**
+ * A ClientHello that is not the control's, and an end in place of the ServerHello: so nginx answers a
+ * session of another server (CVE-2025-23419).
+ */
 function refusesHello({ trace }: Encounter, presented: Presented, { sound }: Controls): boolean {
-  const own = isFlight(presented) ? presented.flight.ownHello : presented === "other-hello";
+  const own = isFlight(presented)
+    ? presented.flight.ownHello
+    : presented === "other-hello" || presented === "session";
   const ended = serverAlert(trace) !== undefined || trace.end === "closed" || trace.end === "reset";
   return own && trace.seen.version === undefined && trace.localFault === undefined && ended && sound;
 }

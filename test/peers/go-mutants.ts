@@ -84,34 +84,60 @@ const edits: Readonly<Record<Mutant, readonly Edit[]>> = {
   ],
 };
 
+/** Sessions were taken over whatever CA the listener trusts, until Go verified their chains anew. */
+const beforeCve202568121: readonly Edit[] = (
+  ["handshake_server_tls13.go", "handshake_server.go"] as const
+).map((file) => ({
+  file,
+  find: "!anyValidVerifiedChain(sessionState.verifiedChains, opts) {",
+  replace: "len(sessionState.verifiedChains) == 0 && $&",
+}));
+
 const run = promisify(execFile);
-const source = fileURLToPath(new URL("go/tlsserver/main.go", import.meta.url));
+const sourceOf = (server: string) => fileURLToPath(new URL(`go/${server}/main.go`, import.meta.url));
 
 /** Builds the server as it is. @returns the program's path */
 export function buildServer(go: string, directory: string): Promise<string> {
-  return build(go, directory, "tlsserver", []);
+  return build(go, directory, "tlsserver", sourceOf("tlsserver"), []);
 }
 
 /** Builds the server with every mutant in it. @throws Error where the toolchain's source has changed */
 export async function buildMutants(go: string, directory: string): Promise<string> {
+  const variable = `package tls\n\nimport "os"\n\nvar mutant = os.Getenv("${MUTANT_VARIABLE}")\n`;
+  const options = await overlay(go, directory, Object.values(edits).flat(), { "mutant.go": variable });
+  return build(go, directory, "tlsserver-mutants", sourceOf("tlsserver"), options);
+}
+
+/** Builds the web server as Go was before CVE-2025-68121. @throws Error where the toolchain's source has changed */
+export async function buildBeforeCve202568121(go: string, directory: string): Promise<string> {
+  const options = await overlay(go, directory, beforeCve202568121, {});
+  return build(go, directory, "authserver-before", sourceOf("authserver"), options);
+}
+
+/** @returns the options with which the toolchain uses edited copies of its own files, and new ones beside them */
+async function overlay(
+  go: string,
+  directory: string,
+  all: readonly Edit[],
+  added: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
   const { stdout } = await run(go, ["env", "GOROOT"]);
   const folder = join(stdout.trim(), "src", "crypto", "tls");
   const copies = join(directory, "crypto-tls");
   mkdirSync(copies, { recursive: true });
-  const changed = new Map<string, string>();
-  for (const { file, find, replace } of Object.values(edits).flat()) {
+  const changed = new Map<string, string>(Object.entries(added));
+  for (const { file, find, replace } of all) {
     const text = changed.get(file) ?? readFileSync(join(folder, file), "utf8");
     changed.set(file, edited(text, find, replace.replace("$&", find), file));
   }
-  changed.set("mutant.go", `package tls\n\nimport "os"\n\nvar mutant = os.Getenv("${MUTANT_VARIABLE}")\n`);
-  const overlay: Record<string, string> = {};
+  const places: Record<string, string> = {};
   for (const [file, text] of changed) {
     writeFileSync(join(copies, file), text);
-    overlay[join(folder, file)] = join(copies, file);
+    places[join(folder, file)] = join(copies, file);
   }
   const plan = join(directory, "overlay.json");
-  writeFileSync(plan, JSON.stringify({ Replace: overlay }));
-  return build(go, directory, "tlsserver-mutants", ["-overlay", plan]);
+  writeFileSync(plan, JSON.stringify({ Replace: places }));
+  return ["-overlay", plan];
 }
 
 function edited(text: string, find: string, replace: string, file: string): string {
@@ -126,6 +152,7 @@ async function build(
   go: string,
   directory: string,
   name: string,
+  source: string,
   options: readonly string[],
 ): Promise<string> {
   const program = join(directory, name);

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { probe } from "../../src/probe/run.ts";
+import type { Identity } from "../../src/probe/identities/identity.ts";
 import type { EndpointResult } from "../../src/probe/result.ts";
-import { newWorld, outside, requestFor, type World } from "../probe/support/probing.ts";
+import { hostPort, parseTarget } from "../../src/probe/target.ts";
+import { outside, requestFor, type World } from "../probe/support/probing.ts";
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
 import { apaches } from "./zoo/apache.ts";
@@ -16,7 +18,7 @@ import { nginxes } from "./zoo/nginx.ts";
 import { nodes } from "./zoo/node.ts";
 import { openssls } from "./zoo/openssl.ts";
 import { stunnels } from "./zoo/stunnel.ts";
-import { enclosureIn, type Member } from "./zoo/zoo.ts";
+import { enclosureIn, type Member, newZooWorld } from "./zoo/zoo.ts";
 
 /** By the engine that they need. */
 const zoo = {
@@ -34,11 +36,13 @@ const zoo = {
   java: javas,
 } satisfies Record<string, readonly Member[]>;
 
+const LOOPBACK = [{ address: "127.0.0.1", family: 4 as const }];
+
 // one suite, so that its last act can write the whole table
 describeWithEngines(Object.keys(zoo) as (keyof typeof zoo)[], "the zoo", (engines) => {
   let world: World;
   beforeAll(async () => {
-    world = await newWorld();
+    world = await newZooWorld();
   });
   const rows: { readonly member: Member; readonly endpoint: EndpointResult }[] = [];
 
@@ -49,9 +53,13 @@ describeWithEngines(Object.keys(zoo) as (keyof typeof zoo)[], "the zoo", (engine
         const { path } = engines[engine as keyof typeof zoo];
         const animal = await member.start(path, enclosureIn(scratch(), world));
         try {
-          const request = requestFor(world, `${scheme}://localhost:${animal.port}`);
+          const url = `${scheme}://localhost:${animal.port}`;
+          const { beside = [], supplied = new Map<string, Identity>() } = animal;
+          const targets = [url, ...beside].map(parseTarget);
+          const addresses = new Map(targets.map((one) => [hostPort(one), LOOPBACK]));
+          const request = requestFor(world, url, { targets, supplied, addresses });
           const { endpoints } = await probe(request, outside, () => {});
-          const [endpoint] = endpoints;
+          const endpoint = endpoints.find(({ target }) => target === url);
           if (endpoint === undefined) throw new Error("no endpoint");
           rows.push({ member, endpoint });
           expect({ verdict: endpoint.verdict, reasons: endpoint.reasons }).toMatchObject({

@@ -268,6 +268,15 @@ describe("a client without a certificate", () => {
   });
 });
 
+test("an alert to the ClientHello refuses the session in it, and no certificate", () => {
+  const denied = alerted(49, { version: undefined, clientCertificates: undefined });
+  const judge = (presented: Presented, controls = sound) =>
+    judgeAttempt(denied, presented, controls, httpSetting).outcome;
+  expect(judge("session")).toBe("refused");
+  expect(judge("session", { ...sound, sound: false })).toBe("inconclusive");
+  expect(judge("no-certificate")).toBe("inconclusive");
+});
+
 test("an anonymous server that asks for a certificate lets no client go on", () => {
   const asked = (changes: Parameters<typeof seen>[0]) => {
     const handshake = seen({ version: "1.2", clientCertificates: undefined, ...changes });

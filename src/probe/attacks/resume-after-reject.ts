@@ -1,6 +1,7 @@
 import { type Attack, inSessionOf } from "../attack.ts";
-import { type Issuer, issuerOf } from "../identities/forgery.ts";
+import { issuerOf } from "../identities/forgery.ts";
 import { noBorrowedSessions } from "./fixes.ts";
+import { selfSignedLeaf } from "./self-signed.ts";
 
 const DAY = 86_400_000;
 
@@ -16,10 +17,7 @@ export const resumeAfterReject: Attack = {
   versions: ["1.3", "1.2"],
   async plan({ forgery, families: [family] }) {
     if (family === undefined) return { attempts: [] };
-    const { signer } = await forgery.key(family);
-    const own: Issuer = { name: forgery.names.subject, keyId: undefined, signer, chain: [] };
-    const selfSigned = await forgery.leaf({ family, issuer: own });
-    const attempts = [inSessionOf({ identity: selfSigned }, "self-signed")];
+    const attempts = [inSessionOf({ identity: await selfSignedLeaf(forgery, family) }, "self-signed")];
     if (forgery.ca !== undefined) {
       const issuer = issuerOf(forgery.ca);
       const expired = await forgery.leaf({ family, issuer, validity: [-3 * DAY, -DAY] });

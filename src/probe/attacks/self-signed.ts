@@ -1,4 +1,7 @@
 import { type Attack, inEachFamily } from "../attack.ts";
+import type { Forgery } from "../identities/forgery.ts";
+import type { Identity } from "../identities/identity.ts";
+import type { KeyFamily } from "../key-family.ts";
 import { verifyClients } from "./fixes.ts";
 
 export const selfSigned: Attack = {
@@ -11,12 +14,13 @@ export const selfSigned: Attack = {
   takesIdentity: true,
   versions: ["1.3", "1.2"],
   plan: async ({ forgery, families }) => ({
-    attempts: await inEachFamily(families, async (family) => {
-      const { signer } = await forgery.key(family);
-      return forgery.leaf({
-        family,
-        issuer: { name: forgery.names.subject, keyId: undefined, signer, chain: [] },
-      });
-    }),
+    attempts: await inEachFamily(families, (family) => selfSignedLeaf(forgery, family)),
   }),
 };
+
+/** In the valid client's name, signed with its own key. */
+export async function selfSignedLeaf(forgery: Forgery, family: KeyFamily): Promise<Identity> {
+  const { signer } = await forgery.key(family);
+  const issuer = { name: forgery.names.subject, keyId: undefined, signer, chain: [] };
+  return forgery.leaf({ family, issuer });
+}

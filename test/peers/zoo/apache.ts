@@ -1,15 +1,31 @@
+import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { lax, type Member, run, strict } from "./zoo.ts";
+import { BESIDE, beside, lax, type Member, run, strict } from "./zoo.ts";
 
 const MODULES = ["mpm_event", "authz_core", "ssl", "socache_shmcb", "dir", "rewrite"];
 
-function apache(directives: string): Member["start"] {
+/** @param other of a virtual host beside it, under another name and with the same keys for tickets */
+function apache(directives: string, other?: string): Member["start"] {
   return (program, enclosure) =>
     run(enclosure, program, (port) => {
       const { directory, cert, key, ca, put } = enclosure;
       mkdirSync(join(directory, "www"));
       writeFileSync(join(directory, "www", "index.html"), "welcome to the fleet\n");
+      const tickets = join(directory, "tickets.key");
+      writeFileSync(tickets, randomBytes(48), { mode: 0o600 });
+      const virtualHost = (name: string, own: string) => `<VirtualHost 127.0.0.1:${port}>
+  ServerName ${name}
+  SSLEngine on
+  SSLProtocol -all +TLSv1.2 +TLSv1.3
+  SSLCertificateFile ${cert}
+  SSLCertificateKeyFile ${key}
+  SSLCACertificateFile ${ca}
+  SSLVerifyDepth 3
+  ${other === undefined ? "" : `SSLSessionTicketKeyFile ${tickets}`}
+  ${own}
+</VirtualHost>
+`;
       const config = put(
         "httpd.conf",
         `ServerRoot ${directory}
@@ -23,16 +39,8 @@ DirectoryIndex index.html
 <Directory ${directory}/www>
   Require all granted
 </Directory>
-<VirtualHost 127.0.0.1:${port}>
-  SSLEngine on
-  SSLProtocol -all +TLSv1.2 +TLSv1.3
-  SSLCertificateFile ${cert}
-  SSLCertificateKeyFile ${key}
-  SSLCACertificateFile ${ca}
-  SSLVerifyDepth 3
-  ${directives}
-</VirtualHost>
-`,
+${virtualHost("localhost", directives)}
+${other === undefined ? "" : virtualHost(BESIDE, other)}`,
       );
       return ["-X", "-f", config];
     });
@@ -41,6 +49,10 @@ DirectoryIndex index.html
 export const apaches: readonly Member[] = [
   ...strict("Apache", "https", {
     "`SSLVerifyClient require`": apache("SSLVerifyClient require"),
+    "the same, beside a virtual host with `optional`, tickets' keys in common": beside(
+      "name",
+      apache("SSLVerifyClient require", "SSLVerifyClient optional"),
+    ),
     "`optional`, and `Require` that the client is verified": apache(
       'SSLVerifyClient optional\n  <Location />\n    Require expr %{SSL_CLIENT_VERIFY} == "SUCCESS"\n  </Location>',
     ),

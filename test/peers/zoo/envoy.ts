@@ -1,23 +1,33 @@
-import { lax, type Member, run, strict } from "./zoo.ts";
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beside, lax, type Member, run, strict } from "./zoo.ts";
 
 const EXTENSIONS = "type.googleapis.com/envoy.extensions";
 
-/** @param context of the listener's TLS, over the certificates that it is given */
-function envoy(context: (tls: { common: object; validation: object }) => object): Member["start"] {
+type Context = (tls: { common: object; validation: object; tickets: object }) => object;
+
+/** @param contexts of the listeners' TLS, over what they are given; there may be a second one */
+function envoy(...contexts: readonly [Context] | readonly [Context, Context]): Member["start"] {
   return (program, enclosure) =>
-    run(enclosure, program, (port) => {
-      const { cert, key, ca, put } = enclosure;
+    run(enclosure, program, (...ports) => {
+      const { directory, cert, key, ca, put } = enclosure;
       const common = {
         tls_params: { tls_minimum_protocol_version: "TLSv1_2", tls_maximum_protocol_version: "TLSv1_3" },
         tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
       };
-      const tls = context({ common, validation: { trusted_ca: { filename: ca } } });
-      const path = put("envoy.json", JSON.stringify(configuration(port, tls)));
+      const keys = join(directory, "tickets.key");
+      writeFileSync(keys, randomBytes(80), { mode: 0o600 });
+      const tickets = { session_ticket_keys: { keys: [{ filename: keys }] } };
+      const listeners = contexts.map((context, i) =>
+        listener(ports[i] ?? 0, context({ common, validation: { trusted_ca: { filename: ca } }, tickets })),
+      );
+      const path = put("envoy.json", JSON.stringify({ static_resources: { listeners } }));
       return ["-c", path, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"];
     });
 }
 
-function configuration(port: number, tls: object): object {
+function listener(port: number, tls: object): object {
   const route = {
     match: { prefix: "/" },
     direct_response: { status: 200, body: { inline_string: "welcome" } },
@@ -41,15 +51,25 @@ function configuration(port: number, tls: object): object {
     },
   };
   const address = { socket_address: { address: "127.0.0.1", port_value: port } };
-  return { static_resources: { listeners: [{ address, filter_chains: [chain] }] } };
+  return { address, filter_chains: [chain] };
 }
+
+const required: Context = ({ common, validation }) => ({
+  require_client_certificate: true,
+  common_tls_context: { ...common, validation_context: validation },
+});
+const optional: Context = ({ common, validation }) => ({
+  common_tls_context: { ...common, validation_context: validation },
+});
+/** With the file of tickets' keys that the other listener has too. */
+const inCommon =
+  (context: Context): Context =>
+  (tls) => ({ ...context(tls), ...tls.tickets });
 
 export const envoys: readonly Member[] = [
   ...strict("Envoy", "https", {
-    "`require_client_certificate`": envoy(({ common, validation }) => ({
-      require_client_certificate: true,
-      common_tls_context: { ...common, validation_context: validation },
-    })),
+    "`require_client_certificate`": envoy(required),
+    "the same, beside a listener without it, tickets' keys apart": beside("port", envoy(required, optional)),
   }),
   ...strict("Envoy", "h2", {
     "`require_client_certificate`, HTTP/2": envoy(({ common, validation }) => ({
@@ -58,11 +78,10 @@ export const envoys: readonly Member[] = [
     })),
   }),
   ...lax("Envoy", "https", {
-    "no `require_client_certificate`": [
-      ["no-cert"],
-      envoy(({ common, validation }) => ({
-        common_tls_context: { ...common, validation_context: validation },
-      })),
+    "no `require_client_certificate`": [["no-cert"], envoy(optional)],
+    "`require_client_certificate`, beside a listener without it, `session_ticket_keys` in common": [
+      ["resume-cross-host"],
+      beside("port", envoy(inCommon(required), inCommon(optional))),
     ],
     "`require_client_certificate` and no validation context": [
       ["no-cert", "self-signed"],

@@ -1,26 +1,50 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { lax, type Member, run, strict } from "./zoo.ts";
+import { buildBeforeCve202568121 } from "../go-mutants.ts";
+import { beside, lax, type Member, run, type SecondCa, strict, withSecondCa } from "./zoo.ts";
 
-function go(policy: string): Member["start"] {
-  return (program, enclosure) => {
+type Build = (program: string, directory: string) => string | Promise<string>;
+
+const asItIs: Build = (program, directory) => {
+  const server = join(directory, "authserver");
+  const source = fileURLToPath(new URL("../go/authserver", import.meta.url));
+  execFileSync(program, ["build", "-o", server, "main.go"], { cwd: source, stdio: "pipe" });
+  return server;
+};
+
+/** @param other CAs of a second listener, whose tickets' keys are the same */
+function go(policy: string, other?: SecondCa, build = asItIs): Member["start"] {
+  return async (program, enclosure) => {
     const { directory, cert, key, ca } = enclosure;
-    const server = join(directory, "authserver");
-    const source = fileURLToPath(new URL("../go/authserver", import.meta.url));
-    execFileSync(program, ["build", "-o", server, "main.go"], { cwd: source, stdio: "pipe" });
-    return run(enclosure, server, (port) => {
+    const server = await build(program, directory);
+    return run(enclosure, server, (port, second) => {
       const keys = ["-cert", cert, "-key", key, "-ca", ca];
-      return ["-listen", `127.0.0.1:${port}`, "-auth", policy, ...keys];
+      const two = other === undefined ? [] : ["-beside", `127.0.0.1:${second}`, "-beside-ca", other.both];
+      return ["-listen", `127.0.0.1:${port}`, "-auth", policy, ...keys, ...two];
     });
   };
 }
 
+const VERIFY = "RequireAndVerifyClientCert";
+
+/** A listener that demands certificates of one CA, and one that trusts a second CA too. */
+const besideWider = (build: Build): Member["start"] =>
+  beside(
+    "port",
+    withSecondCa((program, enclosure, second) => go(VERIFY, second, build)(program, enclosure)),
+  );
+
 export const gos: readonly Member[] = [
-  ...strict("Go net/http", "https", { "`RequireAndVerifyClientCert`": go("RequireAndVerifyClientCert") }),
+  ...strict("Go net/http", "https", {
+    "`RequireAndVerifyClientCert`": go(VERIFY),
+    "the same, beside a listener that trusts another CA too, tickets' keys in common": besideWider(asItIs),
+  }),
   ...lax("Go net/http", "https", {
     "`RequestClientCert`": [["no-cert", "self-signed"], go("RequestClientCert")],
     "`RequireAnyClientCert`": [["self-signed", "wrong-ca", "twin-ca", "expired"], go("RequireAnyClientCert")],
     "`VerifyClientCertIfGiven`": [["no-cert"], go("VerifyClientCertIfGiven")],
+    "`RequireAndVerifyClientCert` before CVE-2025-68121 was mended, beside a listener that trusts another CA too, tickets' keys in common":
+      [["resume-cross-host"], besideWider(buildBeforeCve202568121)],
   }),
 ];

@@ -1,9 +1,12 @@
-import { lax, type Member, run, strict } from "./zoo.ts";
+import { randomBytes } from "node:crypto";
+import { beside, lax, type Member, run, strict } from "./zoo.ts";
 
-function haproxy(bind: string, rules = ""): Member["start"] {
+/** @param other of a second frontend; in both, `TICKETS` is the file of keys for tickets that they have in common */
+function haproxy(bind: string, rules = "", other?: string): Member["start"] {
   return (program, enclosure) =>
-    run(enclosure, program, (port) => {
+    run(enclosure, program, (port, second) => {
       const { put, ca, world } = enclosure;
+      const tickets = put("tickets.keys", `${Array.from({ length: 3 }, newTicketKey).join("\n")}\n`);
       const pair = put("pair.pem", world.server.pem + world.server.keyPem);
       const config = put(
         "haproxy.cfg",
@@ -16,10 +19,21 @@ frontend gateway
   bind 127.0.0.1:${port} ssl crt ${pair} ca-file ${ca} ssl-min-ver TLSv1.2 ${bind}
 ${rules}
   http-request return status 200 content-type text/plain string "welcome to the fleet"
-`,
+${
+  other === undefined
+    ? ""
+    : `frontend other
+  bind 127.0.0.1:${second} ssl crt ${pair} ca-file ${ca} ssl-min-ver TLSv1.2 ${other}
+  http-request return status 200 content-type text/plain string "welcome to the fleet"`
+}
+`.replaceAll("TICKETS", tickets),
       );
       return ["-db", "-f", config];
     });
+}
+
+function newTicketKey(): string {
+  return randomBytes(48).toString("base64");
 }
 
 const USED = "  http-request deny unless { ssl_c_used }";
@@ -28,6 +42,10 @@ const VERIFIED = `${USED} { ssl_c_verify 0 }`;
 export const haproxies: readonly Member[] = [
   ...strict("HAProxy", "https", {
     "`verify required`": haproxy("verify required"),
+    "`verify required`, beside a `bind` with `verify optional`": beside(
+      "port",
+      haproxy("verify required", "", "verify optional"),
+    ),
     "`verify optional`, and deny unless the certificate is there and verified": haproxy(
       "verify optional crt-ignore-err all ca-ignore-err all",
       VERIFIED,
@@ -36,6 +54,13 @@ export const haproxies: readonly Member[] = [
   ...lax("HAProxy", "https", {
     "`verify none`": [["no-cert"], haproxy("verify none")],
     "`verify optional`": [["no-cert"], haproxy("verify optional")],
+    "`verify required`, beside a `bind` with `verify optional`, `tls-ticket-keys` in common": [
+      ["resume-cross-host"],
+      beside(
+        "port",
+        haproxy("verify required tls-ticket-keys TICKETS", "", "verify optional tls-ticket-keys TICKETS"),
+      ),
+    ],
     "`verify optional`, ignoring errors, and deny unless `ssl_c_used`": [
       ["self-signed", "wrong-ca", "twin-ca", "expired"],
       haproxy("verify optional crt-ignore-err all ca-ignore-err all", USED),

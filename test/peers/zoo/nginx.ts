@@ -1,17 +1,32 @@
-import { mkdirSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Animal, type Enclosure, lax, type Member, run, strict } from "./zoo.ts";
+import {
+  type Animal,
+  BESIDE,
+  beside,
+  type Enclosure,
+  lax,
+  type Member,
+  run,
+  strict,
+  withSecondCa,
+} from "./zoo.ts";
 
 const TLS = "ssl_protocols TLSv1.2 TLSv1.3;";
 const WELCOME = 'return 200 "welcome to the fleet\\n";';
 
-function nginx(program: string, enclosure: Enclosure, block: (port: number) => string): Promise<Animal> {
+function nginx(
+  program: string,
+  enclosure: Enclosure,
+  block: (port: number, other: number) => string,
+): Promise<Animal> {
   const { directory, put } = enclosure;
   mkdirSync(join(directory, "t"));
-  return run(enclosure, program, (port) => {
+  return run(enclosure, program, (port, other) => {
     put(
       "nginx.conf",
-      `daemon off; worker_processes 1; pid nginx.pid; error_log error.log;\n${block(port)}\n`,
+      `daemon off; worker_processes 1; pid nginx.pid; error_log error.log;\n${block(port, other)}\n`,
     );
     return ["-p", directory, "-c", "nginx.conf", "-e", join(directory, "error.log")];
   });
@@ -19,24 +34,79 @@ function nginx(program: string, enclosure: Enclosure, block: (port: number) => s
 
 function http(directives: string, location = WELCOME, listen = "ssl"): Member["start"] {
   return (program, enclosure) =>
-    nginx(program, enclosure, (port) => {
-      const { cert, key, ca } = enclosure;
-      const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-        (name) => `${name}_temp_path t/${name};`,
-      );
-      return `events {}
+    nginx(program, enclosure, (port) =>
+      httpBlock([
+        serverBlock(
+          enclosure,
+          port,
+          `ssl_client_certificate ${enclosure.ca}; ${directives}`,
+          location,
+          listen,
+        ),
+      ]),
+    );
+}
+
+function httpBlock(servers: readonly string[]): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (name) => `${name}_temp_path t/${name};`,
+  );
+  return `events {}
 http {
   access_log off; ${temporary.join(" ")}
-  server {
+  ${servers.join("\n  ")}
+}`;
+}
+
+function serverBlock(
+  { cert, key }: Enclosure,
+  port: number,
+  directives: string,
+  location = WELCOME,
+  listen = "ssl",
+): string {
+  return `server {
     listen 127.0.0.1:${port} ${listen};
     ssl_certificate ${cert}; ssl_certificate_key ${key};
-    ssl_client_certificate ${ca}; ssl_verify_depth 3;
+    ssl_verify_depth 3;
     ${directives}
     location / { ${location} }
-  }
-}`;
-    });
+  }`;
 }
+
+/** Sessions in one cache, and tickets under one key. */
+function shared({ directory }: Enclosure): string {
+  const keys = join(directory, "tickets.key");
+  if (!existsSync(keys)) writeFileSync(keys, randomBytes(80), { mode: 0o600 });
+  return `ssl_session_cache shared:fleet:1m; ssl_session_ticket_key ${keys};`;
+}
+
+/** A `server` that demands certificates, and one beside it under another name that does not. */
+const besideLax: Member["start"] = beside("name", (program, enclosure) =>
+  nginx(program, enclosure, (port) => {
+    const common = `${TLS} ${shared(enclosure)} ssl_client_certificate ${enclosure.ca};`;
+    return httpBlock([
+      serverBlock(enclosure, port, `server_name localhost; ${common} ssl_verify_client on;`),
+      serverBlock(enclosure, port, `server_name ${BESIDE}; ${common} ssl_verify_client optional;`),
+    ]);
+  }),
+);
+
+/** A `server` that demands certificates of one CA, and at another port one that trusts a second CA too. */
+const besideWider = (sessions: (enclosure: Enclosure) => string): Member["start"] =>
+  beside(
+    "port",
+    withSecondCa((program, enclosure, { both }) =>
+      nginx(program, enclosure, (port, other) => {
+        const { ca } = enclosure;
+        const common = `${TLS} ${sessions(enclosure)} ssl_verify_client on; ssl_client_certificate ${ca};`;
+        return httpBlock([
+          serverBlock(enclosure, port, common),
+          serverBlock(enclosure, other, `${common} ssl_trusted_certificate ${both};`),
+        ]);
+      }),
+    ),
+  );
 
 /** A server that speaks first, once the handshake is over. */
 function stream(directives: string): Member["start"] {
@@ -70,6 +140,12 @@ export const nginxes: readonly Member[] = [
       SUCCESS,
     ),
   }),
+  ...strict("nginx", "https", {
+    "`ssl_verify_client on`, beside a `server` with `optional`, sessions and tickets in common": besideLax,
+    "`ssl_verify_client on`, beside a port that trusts another CA too, tickets apart": besideWider(
+      () => "ssl_session_cache none;",
+    ),
+  }),
   ...strict("nginx", "h2", {
     "`ssl_verify_client on`, HTTP/2": http(`ssl_verify_client on; ${TLS}`, WELCOME, "ssl http2"),
   }),
@@ -84,6 +160,12 @@ export const nginxes: readonly Member[] = [
     "`optional_no_ca`, and 403 where `$ssl_client_verify` is NONE": [
       ["self-signed", "wrong-ca", "twin-ca"],
       http(`ssl_verify_client optional_no_ca; ${TLS}`, NOT_NONE),
+    ],
+  }),
+  ...lax("nginx", "https", {
+    "`ssl_verify_client on`, beside a port that trusts another CA too, sessions and tickets in common": [
+      ["resume-cross-host"],
+      besideWider(shared),
     ],
   }),
   ...lax("nginx stream", "tls", { "`optional`": [["no-cert"], stream("ssl_verify_client optional;")] }),

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createServer, type ServerOptions } from "node:https";
 import { once } from "node:events";
@@ -27,10 +28,29 @@ function node(options: ServerOptions, admits: (socket: TLSSocket) => boolean = (
   };
 }
 
+/** With a server beside it that lets in whoever comes. */
+function besideLax(tickets: () => ServerOptions): Member["start"] {
+  return async (program, enclosure) => {
+    const common = tickets();
+    const [strictOne, laxOne] = [
+      await node({ rejectUnauthorized: true, ...common })(program, enclosure),
+      await node({ rejectUnauthorized: false, ...common })(program, enclosure),
+    ];
+    return {
+      port: strictOne.port,
+      beside: [`https://localhost:${laxOne.port}`],
+      stop: async () => {
+        await Promise.all([strictOne.stop(), laxOne.stop()]);
+      },
+    };
+  };
+}
+
 export const nodes: readonly Member[] = [
   ...strict("Node", "https", {
     "`requestCert`, `rejectUnauthorized`": node({ rejectUnauthorized: true }),
     "the same, TLS 1.2 alone": node({ rejectUnauthorized: true, maxVersion: "TLSv1.2" }),
+    "the same, beside a server that demands nothing, `ticketKeys` apart": besideLax(() => ({})),
     // on TLS 1.3 Node takes a resumed session for an authorised one; here it does not
     "`rejectUnauthorized: false`, and a check of `socket.authorized`, TLS 1.2 alone": node(
       { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
@@ -45,6 +65,10 @@ export const nodes: readonly Member[] = [
     "`rejectUnauthorized: false`, and a check of `socket.authorized`": [
       ["resume-no-cert"],
       node({ rejectUnauthorized: false }, ({ authorized }) => authorized),
+    ],
+    "`rejectUnauthorized`, beside a server that demands nothing, `ticketKeys` in common": [
+      ["resume-cross-host"],
+      besideLax(() => ({ ticketKeys: randomBytes(48) })),
     ],
     "`rejectUnauthorized: false`, and a check that there is a certificate": [
       ["self-signed", "wrong-ca", "twin-ca"],

@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { World } from "../../probe/support/probing.ts";
+import { type Identity, readIdentity } from "../../../src/probe/identities/identity.ts";
+import { testCa, testLeaf } from "../../probe/support/certificates.ts";
+import { newWorld, type World } from "../../probe/support/probing.ts";
 import { freePorts, startProcess } from "../process.ts";
 
 /** What a server of the zoo is given: certificates, and a directory of its own. */
@@ -17,7 +19,62 @@ export interface Enclosure {
 
 export interface Animal {
   readonly port: number;
+  /** A second port, for a listener beside the first. */
+  readonly other?: number;
+  /** URLs of targets that are probed in the same run. */
+  readonly beside?: readonly string[];
+  /** Identities by attack, as a user would supply them. */
+  readonly supplied?: ReadonlyMap<string, Identity>;
   stop(): Promise<void>;
+}
+
+/** What a listener beside the first is called; the server's certificate holds it too. */
+export const BESIDE = "beside.localhost";
+
+export async function newZooWorld(): Promise<World> {
+  const world = await newWorld();
+  const names = [
+    { type: "dns" as const, value: "localhost" },
+    { type: "dns" as const, value: BESIDE },
+    { type: "ip" as const, value: "127.0.0.1" },
+  ];
+  const options = { commonName: "server", purpose: "server" as const, names, chain: [world.ca] };
+  return { ...world, server: await testLeaf(world.ca, options) };
+}
+
+/** With another listener as a target of the same run: at the second port, or behind another name at the first. */
+export function beside(where: "port" | "name", start: Member["start"]): Member["start"] {
+  return async (program, enclosure) => {
+    const animal = await start(program, enclosure);
+    const host = where === "port" ? `localhost:${animal.other ?? 0}` : `${BESIDE}:${animal.port}`;
+    return { ...animal, beside: [`https://${host}`] };
+  };
+}
+
+/** A CA that a listener may trust beside the right one, and a client of it, for `resume-cross-host`. */
+export interface SecondCa {
+  /** Paths: that CA alone, and with the right one. */
+  readonly alone: string;
+  readonly both: string;
+}
+
+/** Gives the user a certificate of a second CA, which the listener beside the first trusts. */
+export function withSecondCa(
+  start: (program: string, enclosure: Enclosure, second: SecondCa) => Promise<Animal>,
+): Member["start"] {
+  return async (program, enclosure) => {
+    const { put, world } = enclosure;
+    const ca = await testCa("Partner CA");
+    const leaf = await testLeaf(ca, { commonName: "partner", purpose: "client" });
+    const second = {
+      alone: put("second.pem", ca.pem),
+      both: put("both.pem", world.root.pem + ca.pem),
+    };
+    const names = { certificate: "partner", key: "its key" };
+    const identity = readIdentity(Buffer.from(leaf.pem), leaf.keyPem, names);
+    const supplied = new Map([["resume-cross-host", identity]]);
+    return { ...(await start(program, enclosure, second)), supplied };
+  };
 }
 
 /** A real server with one configuration, and what is true of it. */
@@ -50,16 +107,16 @@ export function enclosureIn(directory: string, world: World): Enclosure {
   };
 }
 
-/** Runs a program that listens on the port that `args` is told. */
+/** Runs a program that listens on the ports that `args` is told. */
 export async function run(
   { directory }: Enclosure,
   program: string,
-  args: (port: number) => readonly string[],
+  args: (port: number, other: number) => readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Animal> {
-  const [port = 0] = await freePorts(1);
-  const running = await startProcess(program, args(port), { cwd: directory, port, env });
-  return { port, stop: () => running.stop() };
+  const [port = 0, other = 0] = await freePorts(2);
+  const running = await startProcess(program, args(port, other), { cwd: directory, port, env });
+  return { port, other, stop: () => running.stop() };
 }
 
 /** Strict configurations, and what each says. */

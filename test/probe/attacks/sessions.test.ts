@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type Identity, readIdentity } from "../../../src/probe/identities/identity.ts";
 import { probe } from "../../../src/probe/run.ts";
 import { parseTarget } from "../../../src/probe/target.ts";
 import {
@@ -13,6 +14,7 @@ import {
   withOutcome,
   type World,
 } from "../support/probing.ts";
+import { testCa, testLeaf } from "../support/certificates.ts";
 import { httpsServer } from "../support/servers.ts";
 
 let world: World;
@@ -83,14 +85,18 @@ describe("a session of a client that was not let in", () => {
 
 describe("a session of another listener", () => {
   /** What the second of two listeners does with the first one's sessions. */
-  async function second(first: TlsOptions, other: TlsOptions) {
+  async function second(
+    first: TlsOptions,
+    other: TlsOptions,
+    supplied: ReadonlyMap<string, Identity> = new Map<string, Identity>(),
+  ) {
     const [lax, port] = [
       await httpsServer(options(first), (_, to) => void to.end("hi")),
       await strict(other),
     ];
     const request = requestFor(world, url(port), { attacks: selected("no-cert", "resume-cross-host") });
     const targets = [parseTarget(url(lax)), ...request.targets];
-    const { endpoints } = await probe({ ...request, targets }, outside, () => {});
+    const { endpoints } = await probe({ ...request, targets, supplied }, outside, () => {});
     const found = endpoints.find(({ target }) => target === url(port));
     if (found === undefined) throw new Error("no endpoint");
     return found;
@@ -108,6 +114,27 @@ describe("a session of another listener", () => {
     const endpoint = await second({ requestCert: false }, {});
     expect(endpoint.verdict).toBe("enforced");
     expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "resume-cross-host"));
+  });
+
+  test("opens one that trusts fewer CAs, to a client of the others that the user supplies", async () => {
+    const partner = await testCa("Partner CA");
+    const leaf = await testLeaf(partner, { commonName: "partner", purpose: "client" });
+    const names = { certificate: "partner", key: "its key" };
+    const identity = readIdentity(Buffer.from(leaf.pem), leaf.keyPem, names);
+    const wider: TlsOptions = { rejectUnauthorized: true, ca: [world.root.pem, partner.pem] };
+    const supplied = new Map([["resume-cross-host", identity]]);
+    const ticketKeys = randomBytes(48);
+    const open = await second({ ...wider, ticketKeys }, { ticketKeys }, supplied);
+    expect(withOutcome(open, "accepted")).toEqual(onBoth("resume-cross-host"));
+    expect(open.reasons[0]).toMatch(/given to the supplied one/);
+    const apart = await second(wider, {}, supplied);
+    expect([apart.verdict, withOutcome(apart, "refused")]).toEqual([
+      "enforced",
+      onBoth("no-cert", "resume-cross-host"),
+    ]);
+    // nothing of ours is let in there, so that without the supplied one there is nothing to try
+    const without = await second({ ...wider, ticketKeys }, { ticketKeys });
+    expect(withOutcome(without, "accepted")).toEqual([]);
   });
 
   test("that gives none, or has no such version, says nothing about this one", async () => {

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"flag"
@@ -18,6 +19,8 @@ func main() {
 	cert := flag.String("cert", "", "certificate chain, PEM")
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
+	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
+	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
 	for known := tls.NoClientCert; known <= tls.RequireAndVerifyClientCert; known++ {
@@ -28,19 +31,37 @@ func main() {
 	if policy < 0 {
 		log.Fatalf("no policy %q", *auth)
 	}
-	pem, err := os.ReadFile(*ca)
+	var tickets [32]byte
+	if _, err := rand.Read(tickets[:]); err != nil {
+		log.Fatal(err)
+	}
+	serve := func(address, ca string) {
+		config := &tls.Config{ClientAuth: policy, ClientCAs: poolOf(ca), MinVersion: tls.VersionTLS12}
+		if *beside != "" {
+			config.SetSessionTicketKeys([][32]byte{tickets})
+		}
+		server := &http.Server{
+			Addr:      address,
+			ErrorLog:  log.New(io.Discard, "", 0),
+			TLSConfig: config,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprintln(w, "welcome to the fleet")
+			}),
+		}
+		log.Fatal(server.ListenAndServeTLS(*cert, *key))
+	}
+	if *beside != "" {
+		go serve(*beside, *besideCa)
+	}
+	serve(*listen, *ca)
+}
+
+func poolOf(path string) *x509.CertPool {
+	pem, err := os.ReadFile(path)
 	if err != nil {
 		log.Fatal(err)
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
-	server := &http.Server{
-		Addr:      *listen,
-		ErrorLog:  log.New(io.Discard, "", 0),
-		TLSConfig: &tls.Config{ClientAuth: policy, ClientCAs: pool, MinVersion: tls.VersionTLS12},
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintln(w, "welcome to the fleet")
-		}),
-	}
-	log.Fatal(server.ListenAndServeTLS(*cert, *key))
+	return pool
 }
