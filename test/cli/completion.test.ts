@@ -12,6 +12,7 @@ import { systemPlatform } from "../../src/platform/system.ts";
 import { attacks } from "../../src/probe/attacks.ts";
 import { runCli } from "../support/cli.ts";
 import { testProject, type TestProject } from "../support/project.ts";
+import { schemaErrors } from "../support/schema.ts";
 import { scratch } from "../support/scratch.ts";
 
 /** What is offered after these words, in a directory without a project unless there is one. */
@@ -161,6 +162,13 @@ describe("completion scripts", () => {
     expect((await runCli(["completion", "fish"])).stdout).toContain("complete -c fleetsec");
     for (const shell of ["tcsh", "__proto__"]) {
       expect(await runCli(["completion", shell])).toMatchObject({ code: 2, stdout: "" });
+    }
+  });
+
+  test("are documents with --json, as offers are", async () => {
+    for (const words of [["zsh"], ["offer", "--", "cert", "verify", "--purpose", ""]]) {
+      const { stdout } = await runCli(["--json", "completion", ...words]);
+      expect(schemaErrors(JSON.parse(stdout))).toEqual([]);
     }
   });
 

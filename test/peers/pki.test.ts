@@ -208,19 +208,22 @@ describeWithEngines(["certtool"], "GnuTLS", ({ certtool }) => {
   );
 });
 
-/**
- * Every kind of certificate: both CAs of each key type, a leaf of each key type and use under one of
- * them, and one leaf under each other.
- */
+/** Every kind of certificate: both CAs of a key type, and under them a leaf of each key type and use. */
 function samples(keyType: KeyType): Record<string, string> {
   const { authority, chains } = caOf(keyType);
-  const leaves = keyType === "p256" ? chains : chains.slice(-1);
   const at = (name: string) => join(authority.layout.authorities, String(authority.current.number), name);
   return {
     root: at("root-cert.pem"),
     issuing: at("issuing-cert.pem"),
-    ...Object.fromEntries(leaves.map(({ name, issued }) => [name, issued.files.cert])),
+    ...Object.fromEntries(chains.map(({ name, issued }) => [name, issued.files.cert])),
   };
+}
+
+/** The same for a linter that takes seconds for each: all under one CA, and one leaf under each other. */
+function fewerSamples(keyType: KeyType): Record<string, string> {
+  if (keyType === "p256") return samples(keyType);
+  const all = Object.entries(samples(keyType));
+  return Object.fromEntries([...all.slice(0, 2), ...all.slice(-1)]);
 }
 
 /** A CA whose basic constraints are not critical, which RFC 5280 section 4.2.1.9 forbids: the linters' control. */
@@ -262,7 +265,9 @@ describeWithEngines(["zlint"], "zlint", ({ zlint }) => {
   };
 
   test.each(KEY_TYPES)("has nothing against any certificate of a CA of type %s", async (keyType) => {
-    for (const [name, path] of Object.entries(samples(keyType))) {
+    const paths = Object.entries(samples(keyType));
+    expect(paths).toHaveLength(2 + KEY_TYPES.length * USAGES.length);
+    for (const [name, path] of paths) {
       expect({ name, findings: await findingsOn(path) }).toEqual({ name, findings: [] });
     }
   });
@@ -289,7 +294,7 @@ describeWithEngines(["pkilint", "lint_crl"], "pkilint", (engines) => {
     "has nothing against any certificate of a CA of type %s",
     { timeout: 300_000 },
     async (keyType) => {
-      const paths = Object.entries(samples(keyType));
+      const paths = Object.entries(fewerSamples(keyType));
       for (const [name, path] of paths) {
         const found = await pkilint(engines.pkilint.path, ["lint", path]);
         const findings = found.filter((finding) => !UNKNOWN_TO_PKILINT.some((known) => known.test(finding)));

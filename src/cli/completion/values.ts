@@ -11,6 +11,7 @@ export type Values =
 /** By what stands between the angle brackets in the help, which says the same wherever it stands. */
 const BY_PLACEHOLDER: Readonly<Record<string, Values>> = {
   attack: configless.attacks,
+  "a..b": "free",
   "attack=cert,key": "free",
   "cmd arg": "files",
   csr: "files",
