@@ -2,11 +2,11 @@ import { HASH_SIZE, leafHash } from "../merkle.ts";
 import { bundlePath, encodeBundle, TILE_WIDTH, tileWidth } from "../tiles.ts";
 import type { Edit } from "./align.ts";
 import { type Bundle, BUNDLES_ABREAST, MAX_BUNDLE, splitBundle } from "./bundle.ts";
-import type { Findings } from "./finding.ts";
+import type { Finding, Findings } from "./finding.ts";
 import { inOrder } from "./in-order.ts";
 import type { LeafSource } from "./leaf-source.ts";
 
-/** Surplus entries of a bundle that are reported one by one. */
+/** Places with surplus entries that are reported one by one. */
 const MAX_SURPLUS = 10;
 
 /** Where a bundle belongs. */
@@ -17,92 +17,140 @@ export interface BundlePlace {
   readonly width: number;
 }
 
-/** Reports how a bundle differs from the leaves that were signed. */
+/** Reports how a bundle differs from the leaves that were signed: each fault once. */
 export function reportBundle(
   findings: Findings,
-  { path, first, width }: BundlePlace,
+  place: BundlePlace,
   bundle: Bundle,
   edits: readonly Edit[],
   signed: Buffer,
 ): void {
-  const offsetOf = (at: number) => bundle.offsets[at] ?? bundle.end;
-  let surplus = 0;
-  for (const edit of edits) {
-    const offset = offsetOf(edit.at);
-    switch (edit.kind) {
-      case "altered":
-        findings.add({
-          code: "LEAF_MISMATCH",
-          seq: first + edit.from,
-          path,
-          offset,
-          detail: "the leaf is not the one that was signed",
-          expected: signed.toString("hex", edit.from * HASH_SIZE, (edit.from + 1) * HASH_SIZE),
-          found: leafHash(bundle.entries[edit.at] ?? Buffer.alloc(0)).toString("hex"),
-        });
-        break;
-      case "deleted":
-        findings.add({
-          code: "TILE_MISSING",
-          seq: first + edit.from,
-          path,
-          offset,
-          detail: "the leaf is missing from its bundle",
-        });
-        break;
-      case "moved":
-        findings.add({
-          code: "BUNDLE_ORDER",
-          seq: first + edit.from,
-          path,
-          offset,
-          from: first + edit.from,
-          to: first + edit.at,
-          detail: `leaf ${first + edit.from} stands in the place of leaf ${first + edit.at}`,
-        });
-        break;
-      case "inserted":
-      case "duplicated":
-        surplus += 1;
-        if (surplus > MAX_SURPLUS) break;
-        findings.add({
-          code: "BUNDLE_SURPLUS",
-          path,
-          offset,
-          detail:
-            edit.kind === "inserted"
-              ? "an entry that the signed tree does not have"
-              : `a second copy of leaf ${first + edit.from}`,
-        });
-    }
+  const { path, first, width } = place;
+  const rest = bundle.bytes.length - bundle.end;
+  if (edits.length === 0 && rest === 0) return reportLengths(findings, place, bundle);
+  const lost = edits.filter(({ kind }) => kind === "altered" || kind === "deleted").length;
+  if (lost === width && width > 1 && bundle.bytes.length > 0) {
+    const [from, to] = [first, first + width - 1];
+    const detail = `the bundle holds none of its leaves, ${from} to ${to}`;
+    findings.add({ code: "LEAF_MISMATCH", seq: from, from, to, path, offset: 0, detail });
+    return;
   }
-  if (surplus > MAX_SURPLUS) {
-    const detail = `${surplus - MAX_SURPLUS} more entries that the signed tree does not have`;
+  const runs = runsOf(edits);
+  const last = runs.at(-1);
+  const fragment = last === undefined || rest === 0 ? "" : fragmentText(last, rest, bundle, width);
+  const surplus = runs.filter(({ first: { kind } }) => kind === "inserted" || kind === "duplicated");
+  const told = new Set(surplus.slice(0, MAX_SURPLUS));
+  for (const run of runs) {
+    if (surplus.includes(run) && !told.has(run)) continue;
+    findings.add(describe(place, bundle, run, signed, run === last ? fragment : ""));
+  }
+  if (surplus.length > MAX_SURPLUS) {
+    const more = surplus.slice(MAX_SURPLUS).reduce((sum, { count }) => sum + count, 0);
+    const detail = `${more} more entries that the signed tree does not have`;
     findings.add({ code: "BUNDLE_SURPLUS", path, detail });
   }
-  if (bundle.end < bundle.bytes.length) {
-    findings.add({
-      code: "BUNDLE_SURPLUS",
-      path,
-      offset: bundle.end,
-      detail: `${bundle.bytes.length - bundle.end} bytes that are no entry`,
-    });
-  } else if (edits.length === 0) {
-    const canonical = encodeBundle(bundle.entries.slice(0, width));
-    const offset = firstDifference(canonical, bundle.bytes);
-    if (offset === undefined) return;
-    const slot = Math.max(
-      0,
-      bundle.offsets.findLastIndex((start) => start <= offset),
-    );
-    findings.add({
-      code: "LEAF_MISMATCH",
-      seq: first + slot,
-      path,
-      offset,
-      detail: "the length before the leaf is altered; the leaf itself is intact",
-    });
+  if (rest > 0 && fragment === "") {
+    const detail = `${bytesText(rest)} that are no entry`;
+    findings.add({ code: "BUNDLE_SURPLUS", path, offset: bundle.end, detail });
   }
+}
+
+/** Where the last leaves are missing, or entries follow, the bytes that are none are the same fault. */
+function fragmentText({ first, count }: Run, rest: number, { entries }: Bundle, width: number): string {
+  const bytes = `${bytesText(rest)} that are no entry`;
+  if (first.kind === "deleted" && first.from + count === width) return `; ${bytes} stand there`;
+  if (first.kind === "inserted" && first.at + count === entries.length) return `, and ${bytes}`;
+  return "";
+}
+
+/** Leaves that are missing, or entries that were added, next to each other; anything else is alone. */
+interface Run {
+  readonly first: Edit;
+  readonly count: number;
+}
+
+function runsOf(edits: readonly Edit[]): Run[] {
+  const runs: Run[] = [];
+  for (const edit of edits) {
+    const run = runs.at(-1);
+    if (run !== undefined && continues(run, edit)) runs[runs.length - 1] = { ...run, count: run.count + 1 };
+    else runs.push({ first: edit, count: 1 });
+  }
+  return runs;
+}
+
+function continues({ first, count }: Run, edit: Edit): boolean {
+  if (first.kind === "deleted") return edit.kind === "deleted" && edit.from === first.from + count;
+  return first.kind === "inserted" && edit.kind === "inserted" && edit.at === first.at + count;
+}
+
+function describe(
+  { path, first }: BundlePlace,
+  bundle: Bundle,
+  { first: edit, count }: Run,
+  signed: Buffer,
+  fragment: string,
+): Finding {
+  const offset = bundle.offsets[edit.at] ?? bundle.end;
+  switch (edit.kind) {
+    case "altered":
+      return {
+        code: "LEAF_MISMATCH",
+        seq: first + edit.from,
+        path,
+        offset,
+        detail: "the leaf is not the one that was signed",
+        expected: signed.toString("hex", edit.from * HASH_SIZE, (edit.from + 1) * HASH_SIZE),
+        found: leafHash(bundle.entries[edit.at] ?? Buffer.alloc(0)).toString("hex"),
+      };
+    case "deleted": {
+      const [from, to] = [first + edit.from, first + edit.from + count - 1];
+      const which =
+        count === 1 ? "the leaf is missing from its bundle" : `leaves ${from} to ${to} are missing`;
+      return {
+        code: "TILE_MISSING",
+        seq: from,
+        ...(count === 1 ? {} : { from, to }),
+        path,
+        offset,
+        detail: which + fragment,
+      };
+    }
+    case "moved": {
+      const [from, to] = [first + edit.from, first + edit.at];
+      const detail = `leaf ${from} stands in the place of leaf ${to}`;
+      return { code: "BUNDLE_ORDER", seq: from, path, offset, from, to, detail };
+    }
+    case "inserted": {
+      const what = count === 1 ? "an entry" : `${count} entries`;
+      const detail = `${what} that the signed tree does not have${fragment}`;
+      return { code: "BUNDLE_SURPLUS", path, offset, detail };
+    }
+    case "duplicated":
+      return { code: "BUNDLE_SURPLUS", path, offset, detail: `a second copy of leaf ${first + edit.from}` };
+  }
+}
+
+/** All leaves are there; so one of the lengths before them is not as it was written. */
+function reportLengths(findings: Findings, { path, first, width }: BundlePlace, bundle: Bundle): void {
+  const canonical = encodeBundle(bundle.entries.slice(0, width));
+  const offset = firstDifference(canonical, bundle.bytes);
+  if (offset === undefined) return;
+  const slot = Math.max(
+    0,
+    bundle.offsets.findLastIndex((start) => start <= offset),
+  );
+  findings.add({
+    code: "LEAF_MISMATCH",
+    seq: first + slot,
+    path,
+    offset,
+    detail: "the length before the leaf is altered; the leaf itself is intact",
+  });
+}
+
+function bytesText(count: number): string {
+  return count === 1 ? "1 byte" : `${count} bytes`;
 }
 
 /** Every other partial bundle of the block must hold the same leaves, from the first on. */

@@ -25,8 +25,8 @@ export function judgeChain(findings: Findings, maxAge?: number): ChainJudge {
       const said = parse(leaf, findings);
       // what follows a leaf that is itself altered, or missing, is not to blame for not fitting it
       const last = before?.seq === leaf.seq - 1 ? before : undefined;
-      if (said !== undefined) reportBreaks(leaf, said, last?.sha256, findings);
       if (leaf.state !== "altered" && said !== undefined) {
+        reportBreaks(leaf, said, last?.sha256, findings);
         reportRegression(said, last?.said, findings);
         if (hasHeartbeats && maxAge !== undefined) reportSilence(said, last?.said, maxAge, findings);
         hasHeartbeats ||= said.records === 0;

@@ -1,6 +1,6 @@
 import { HASH_SIZE } from "../merkle.ts";
 import { bundlePath, levelSize, type Tile, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
-import type { Findings } from "./finding.ts";
+import type { Finding, Findings } from "./finding.ts";
 import { getHash, type HashTree } from "./hash-tree.ts";
 import { inOrder } from "./in-order.ts";
 import type { Inventory, TileFiles } from "./inventory.ts";
@@ -79,13 +79,18 @@ function judgeTile({ size, proved, bundles, findings }: TileSource, tile: Tile, 
     });
   }
   const newest = width === tileWidth(level, index, size);
+  const code = newest ? "TILE_ALTERED" : "TILE_CONFLICT";
+  const differing: Finding[] = [];
+  let compared = 0;
   for (let slot = 0; slot < width && (slot + 1) * HASH_SIZE <= bytes.length; slot++) {
     const signed = getHash(proved, level, index * TILE_WIDTH + slot);
     const expected = signed ?? getHash(bundles, level, index * TILE_WIDTH + slot);
     const found = bytes.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE);
-    if (expected === undefined || expected.equals(found)) continue;
-    findings.add({
-      code: newest ? "TILE_ALTERED" : "TILE_CONFLICT",
+    if (expected === undefined) continue;
+    compared += 1;
+    if (expected.equals(found)) continue;
+    differing.push({
+      code,
       ...(level === 0 ? { seq: index * TILE_WIDTH + slot } : {}),
       path,
       offset: slot * HASH_SIZE,
@@ -100,6 +105,10 @@ function judgeTile({ size, proved, bundles, findings }: TileSource, tile: Tile, 
       found: found.toString("hex"),
     });
   }
+  if (differing.length > 1 && differing.length === compared) {
+    // another tile, or noise: one fault
+    findings.add({ code, path, offset: 0, detail: `none of its ${compared} hashes is that of the tree` });
+  } else for (const finding of differing) findings.add(finding);
 }
 
 function reportBeyond(findings: Findings, path: string, size: number): void {
