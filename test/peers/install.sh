@@ -55,6 +55,8 @@ core    swtpm       apt    swtpm          --version swtpm
 core    tpm2-abrmd  apt    tpm2-abrmd     --version tpm2-abrmd libtss2-tcti-tabrmd0 dbus-bin dbus-daemon
 core    tpm2_ptool  apt    tpm2_ptool     --help    libtpm2-pkcs11-1 libtpm2-pkcs11-tools python3-tpm2-pkcs11-tools
 core    pkcs11js    native pkcs11js       -         pkcs11js@2.1.7
+core    strace      apt    strace         -V        strace
+core    unshare     path   unshare        --version -
 core    caddy       apt    caddy          version   caddy
 core    apache2     apt    apache2        -v        apache2
 core    stunnel     apt    stunnel4       -version  stunnel4
