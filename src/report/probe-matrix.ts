@@ -14,21 +14,55 @@ export function probeMatrix(
     const result = byVersion.find((one) => one.id === id && one.tls === tls);
     return result === undefined ? "" : outcomeCell(result, style);
   };
-  const rows = [
-    ["", "", "TLS 1.3", "TLS 1.2"],
-    ["", "a valid client", controlCell(control, "1.3", style), controlCell(control, "1.2", style)],
-    ...ids.map((id) => [
-      id,
-      byVersion.find((one) => one.id === id)?.title ?? "",
-      cell(id, "1.3"),
-      cell(id, "1.2"),
-    ]),
+  const rows: Row[] = [
+    ...ids.map((id) => ({
+      name: id,
+      title: byVersion.find((one) => one.id === id)?.title ?? "",
+      cells: [cell(id, "1.3"), cell(id, "1.2")],
+    })),
     // the version is the attack's own, or there is none
     ...attacks
       .filter(({ tls, outcome }) => tls === null && outcome !== "not-run")
-      .map((result) => [result.id, result.title, outcomeCell(result, style)]),
+      .map((result) => ({
+        name: ids.includes(result.id) ? `${result.id}, no TLS` : result.id,
+        title: result.title,
+        cells: [outcomeCell(result, style)],
+      })),
   ];
-  return table(rows, columns);
+  const served = [controlCell(control, "1.3", style), controlCell(control, "1.2", style)];
+  if (hasRoomForTitles(rows, columns)) {
+    return table(
+      [
+        ["", "", ...HEAD],
+        ["", CONTROL, ...served],
+        ...rows.map(({ name, title, cells }) => [name, title, ...cells]),
+      ],
+      columns,
+    );
+  }
+  return table(
+    [["", ...HEAD], [CONTROL, ...served], ...rows.map(({ name, cells }) => [name, ...cells])],
+    columns,
+  );
+}
+
+interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly cells: readonly string[];
+}
+
+const HEAD = ["TLS 1.3", "TLS 1.2"];
+const CONTROL = "a valid client";
+/** Two cells of outcomes, and the gaps. */
+const CELLS = 2 * "  ✗ ACCEPTED".length + 2;
+/** Titles that are cut shorter all read the same, and the names say more. */
+const MIN_TITLE = 32;
+
+function hasRoomForTitles(rows: readonly Row[], columns: number): boolean {
+  const longest = (lengths: readonly number[]) => Math.max(0, ...lengths);
+  const room = columns - CELLS - longest(rows.map(({ name }) => name.length));
+  return room >= Math.min(MIN_TITLE, longest(rows.map(({ title }) => title.length)));
 }
 
 function controlCell(control: readonly ControlResult[], tls: string, style: Style): string {

@@ -82,6 +82,27 @@ describe("the terminal report", () => {
     expect(text).toContain("· https://b.example/ refuses connections at ::1, a sibling port of https://gate");
   });
 
+  test("names of attacks are never cut for the sake of titles, which are left out first", () => {
+    const id = "empty-certificate-with-verify";
+    const result = resultOf("enforced", [
+      attack({ id, title: "an empty Certificate and a CertificateVerify" }),
+      attack({ id: "h2c-upgrade", title: "no certificate, upgraded to h2c" }),
+      attack({ id: "h2c-upgrade", title: "no certificate, upgraded to h2c", tls: null }),
+    ]);
+    const wide = probeText(result, { ...plain, columns: 120 }).split("\n");
+    expect(wide).toContainEqual(
+      expect.stringMatching(/^empty-certificate-with-verify {2}an empty Cert.*verify? /i),
+    );
+    const narrow = probeText(result, plain).split("\n");
+    expect(narrow.slice(1, 6).map((line) => line.trimEnd())).toEqual([
+      "                               TLS 1.3    TLS 1.2",
+      "a valid client                 served     not served",
+      "empty-certificate-with-verify  ✓ refused",
+      "h2c-upgrade                    ✓ refused",
+      "h2c-upgrade, no TLS            ✓ refused",
+    ]);
+  });
+
   test.each([40, 80, 120])("no line is longer than %i columns", (columns) => {
     const long = "a very long piece of evidence, as a server may give it ".repeat(5);
     const result = resultOf(
