@@ -92,16 +92,20 @@ function http1Answer(received: Uint8Array, end: Trace["end"]): Answer | undefine
 }
 
 const NO_ERROR = 0;
+const PROTOCOL_ERROR = 1;
 const CANCEL = 8;
 const INADEQUATE_SECURITY = 12;
 const HTTP_1_1_REQUIRED = 13;
 
 /**
  * RFC 9113, section 7. An end in place of an answer is a refusal, as a close is, unless it speaks of
- * overload or of a fault. A server that wants a certificate by renegotiation says HTTP_1_1_REQUIRED.
+ * overload or of a fault. A server that wants a certificate by renegotiation says HTTP_1_1_REQUIRED, and
+ * nginx that is to close without a word (444) PROTOCOL_ERROR.
  */
 function meaningOfError(code: number): Answer["meaning"] {
-  return [NO_ERROR, CANCEL, INADEQUATE_SECURITY, HTTP_1_1_REQUIRED].includes(code) ? "denied" : "overloaded";
+  return [NO_ERROR, PROTOCOL_ERROR, CANCEL, INADEQUATE_SECURITY, HTTP_1_1_REQUIRED].includes(code)
+    ? "denied"
+    : "overloaded";
 }
 
 /** Whether a server's bytes are only what it sends to begin with, or to take its leave. */
