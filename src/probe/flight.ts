@@ -13,6 +13,8 @@ export interface Flight {
   readonly decides: "flight" | "later-flight" | "early-data";
   /** A server that says nothing has refused: the attack itself only listens. */
   readonly silenceRefuses: boolean;
+  /** What the client says is the attack: to a service that hangs up on every word nothing is said. */
+  readonly speaks?: boolean;
   /** The ClientHello is not the control's: an end in place of the ServerHello refuses the attack. */
   readonly ownHello: boolean;
 }

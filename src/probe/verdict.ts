@@ -248,6 +248,9 @@ function judgeSilence(
       ? { outcome: "refused", layer: "tls", evidence: "the server says nothing" }
       : { outcome: "not-applicable", layer, evidence: "the service says nothing to valid clients either" };
   }
+  if (isFlight(presented) && presented.flight.speaks === true && trace.end === "open" && !trace.asked) {
+    return { outcome: "not-applicable", layer, evidence: "the service hangs up on every word" };
+  }
   if (maySayNothing && looksAccepted(trace, controls, version)) {
     return { outcome: "accepted", layer, evidence: "established, silent and open, as for the control" };
   }

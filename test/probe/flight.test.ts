@@ -128,6 +128,13 @@ describe("a client that only listens", () => {
   });
 });
 
+test("a client that has nothing to say to a service that hangs up on every word", () => {
+  const unasked = raw(unanswered({ asked: false }));
+  expect(judge(unasked, { speaks: true }, soundSilent, rawSetting)).toBe("not-applicable");
+  expect(judge(raw(silent), { speaks: true }, soundSilent, rawSetting)).toBe("accepted");
+  expect(judge(raw(closed), { speaks: true }, soundSilent, rawSetting)).toBe("refused");
+});
+
 describe("a certificate that is asked for again", () => {
   const later = { decides: "later-flight" } as const;
   const declined = unanswered({

@@ -50,10 +50,15 @@ const both = ["1.3", "1.2"] as const;
 type Described = Pick<WireAttack, "id" | "title" | "reference" | "meaning" | "attempts"> &
   Partial<Pick<WireAttack, "fix" | "versions" | "weight"> & Flight>;
 
-function attack({ decides = "flight", silenceRefuses = false, ...described }: Described): WireAttack {
+function attack({
+  decides = "flight",
+  silenceRefuses = false,
+  speaks = false,
+  ...described
+}: Described): WireAttack {
   const { attempts } = described;
   const ownHello = attempts.some(({ helloFragment }) => helloFragment !== undefined);
-  const flight: Flight = { decides, silenceRefuses, ownHello };
+  const flight: Flight = { decides, silenceRefuses, speaks, ownHello };
   return {
     weight: "required",
     takesIdentity: false,
@@ -200,6 +205,7 @@ export const wireAttacks: readonly WireAttack[] = [
     title: "a request before Finished",
     reference: "RFC 8446 section 4.4.4, CVE-2020-24613",
     meaning: "requests are served before the handshake has come to its end",
+    speaks: true,
     attempts: [
       { kind: "without a certificate", presents: "nothing", script: { flight: [keyExchange, newKeys] } },
       valid([ownCertificate, keyExchange, certificateVerify()], "under the handshake's keys"),

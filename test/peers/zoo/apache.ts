@@ -53,6 +53,8 @@ export const apaches: readonly Member[] = [
       "name",
       apache("SSLVerifyClient require", "SSLVerifyClient optional"),
     ),
+    // the forged chains that are longer end with internal_error
+    "`SSLVerifyClient require`, `SSLVerifyDepth 2`": apache("SSLVerifyClient require\n  SSLVerifyDepth 2"),
     "`optional`, and `Require` that the client is verified": apache(
       'SSLVerifyClient optional\n  <Location />\n    Require expr %{SSL_CLIENT_VERIFY} == "SUCCESS"\n  </Location>',
     ),

@@ -9,6 +9,17 @@ type Context = (tls: { common: object; validation: object; tickets: object }) =>
 
 /** @param contexts of the listeners' TLS, over what they are given; there may be a second one */
 function envoy(...contexts: readonly [Context] | readonly [Context, Context]): Member["start"] {
+  return filtering([], contexts);
+}
+
+/** Lets principals in. Without a name, `authenticated` is anybody who speaks TLS. */
+function rbac(authenticated: object): object {
+  const clients = { permissions: [{ any: true }], principals: [{ authenticated }] };
+  const config = { "@type": `${EXTENSIONS}.filters.http.rbac.v3.RBAC`, rules: { policies: { clients } } };
+  return { name: "envoy.filters.http.rbac", typed_config: config };
+}
+
+function filtering(filters: readonly object[], contexts: readonly Context[]): Member["start"] {
   return (program, enclosure) =>
     run(enclosure, program, (...ports) => {
       const { directory, cert, key, ca, put } = enclosure;
@@ -20,14 +31,18 @@ function envoy(...contexts: readonly [Context] | readonly [Context, Context]): M
       writeFileSync(keys, randomBytes(80), { mode: 0o600 });
       const tickets = { session_ticket_keys: { keys: [{ filename: keys }] } };
       const listeners = contexts.map((context, i) =>
-        listener(ports[i] ?? 0, context({ common, validation: { trusted_ca: { filename: ca } }, tickets })),
+        listener(
+          ports[i] ?? 0,
+          context({ common, validation: { trusted_ca: { filename: ca } }, tickets }),
+          filters,
+        ),
       );
       const path = put("envoy.json", JSON.stringify({ static_resources: { listeners } }));
       return ["-c", path, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"];
     });
 }
 
-function listener(port: number, tls: object): object {
+function listener(port: number, tls: object, filters: readonly object[]): object {
   const route = {
     match: { prefix: "/" },
     direct_response: { status: 200, body: { inline_string: "welcome" } },
@@ -37,6 +52,7 @@ function listener(port: number, tls: object): object {
     stat_prefix: "zoo",
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: [route] }] },
     http_filters: [
+      ...filters,
       {
         name: "envoy.filters.http.router",
         typed_config: { "@type": `${EXTENSIONS}.filters.http.router.v3.Router` },
@@ -70,6 +86,10 @@ export const envoys: readonly Member[] = [
   ...strict("Envoy", "https", {
     "`require_client_certificate`": envoy(required),
     "the same, beside a listener without it, tickets' keys apart": beside("port", envoy(required, optional)),
+    "no `require_client_certificate`, and RBAC for `authenticated` principals of any name": filtering(
+      [rbac({ principal_name: { safe_regex: { regex: ".+" } } })],
+      [optional],
+    ),
   }),
   ...strict("Envoy", "h2", {
     "`require_client_certificate`, HTTP/2": envoy(({ common, validation }) => ({
@@ -79,6 +99,10 @@ export const envoys: readonly Member[] = [
   }),
   ...lax("Envoy", "https", {
     "no `require_client_certificate`": [["no-cert"], envoy(optional)],
+    "no `require_client_certificate`, and RBAC for `authenticated` principals without a name": [
+      ["no-cert"],
+      filtering([rbac({})], [optional]),
+    ],
     "`require_client_certificate`, beside a listener without it, `session_ticket_keys` in common": [
       ["resume-cross-host"],
       beside("port", envoy(inCommon(required), inCommon(optional))),

@@ -13,15 +13,18 @@ const asItIs: Build = (program, directory) => {
   return server;
 };
 
+/** @param mistake one that the server is to make; none where empty */
+const mistaken = (policy: string, mistake: string): Member["start"] => go(policy, undefined, asItIs, mistake);
+
 /** @param other CAs of a second listener, whose tickets' keys are the same */
-function go(policy: string, other?: SecondCa, build = asItIs): Member["start"] {
+function go(policy: string, other?: SecondCa, build = asItIs, mistake = ""): Member["start"] {
   return async (program, enclosure) => {
     const { directory, cert, key, ca } = enclosure;
     const server = await build(program, directory);
     return run(enclosure, server, (port, second) => {
       const keys = ["-cert", cert, "-key", key, "-ca", ca];
       const two = other === undefined ? [] : ["-beside", `127.0.0.1:${second}`, "-beside-ca", other.both];
-      return ["-listen", `127.0.0.1:${port}`, "-auth", policy, ...keys, ...two];
+      return ["-listen", `127.0.0.1:${port}`, "-auth", policy, "-mistake", mistake, ...keys, ...two];
     });
   };
 }
@@ -43,6 +46,14 @@ export const gos: readonly Member[] = [
   ...lax("Go net/http", "https", {
     "`RequestClientCert`": [["no-cert", "self-signed"], go("RequestClientCert")],
     "`RequireAnyClientCert`": [["self-signed", "wrong-ca", "twin-ca", "expired"], go("RequireAnyClientCert")],
+    "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that looks at the name alone": [
+      ["self-signed", "wrong-ca", "twin-ca", "expired"],
+      mistaken("RequireAnyClientCert", "name-alone"),
+    ],
+    "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for other server names": [
+      ["no-sni", "unknown-sni"],
+      mistaken(VERIFY, "other-names"),
+    ],
     "`VerifyClientCertIfGiven`": [["no-cert"], go("VerifyClientCertIfGiven")],
     "`RequireAndVerifyClientCert` before CVE-2025-68121 was mended, beside a listener that trusts another CA too, tickets' keys in common":
       [["resume-cross-host"], besideWider(buildBeforeCve202568121)],

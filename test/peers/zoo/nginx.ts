@@ -128,17 +128,20 @@ stream {
 }
 
 const NOT_NONE = `if ($ssl_client_verify = NONE) { return 403; } ${WELCOME}`;
-const SUCCESS = `if ($ssl_client_verify != SUCCESS) { return 403; } ${WELCOME}`;
+const unlessSuccess = (answer: string) =>
+  `if ($ssl_client_verify != SUCCESS) { return ${answer}; } ${WELCOME}`;
+const optional = (answer: string, listen?: string) =>
+  http(`ssl_verify_client optional; ${TLS}`, unlessSuccess(answer), listen);
 
 export const nginxes: readonly Member[] = [
   ...strict("nginx", "https", {
     "`ssl_verify_client on`": http(`ssl_verify_client on; ${TLS}`),
     "the same, TLS 1.2 alone": http("ssl_verify_client on; ssl_protocols TLSv1.2;"),
     "the same, TLS 1.3 alone": http("ssl_verify_client on; ssl_protocols TLSv1.3;"),
-    "`optional`, and 403 unless `$ssl_client_verify` is SUCCESS": http(
-      `ssl_verify_client optional; ${TLS}`,
-      SUCCESS,
-    ),
+    "`optional`, and 403 unless `$ssl_client_verify` is SUCCESS": optional("403"),
+    "`optional`, and 404 unless it is": optional("404"),
+    "`optional`, and a redirect to /login unless it is": optional("302 /login"),
+    "`optional`, and 444 (a close without a word) unless it is": optional("444"),
   }),
   ...strict("nginx", "https", {
     "`ssl_verify_client on`, beside a `server` with `optional`, sessions and tickets in common": besideLax,
@@ -148,6 +151,7 @@ export const nginxes: readonly Member[] = [
   }),
   ...strict("nginx", "h2", {
     "`ssl_verify_client on`, HTTP/2": http(`ssl_verify_client on; ${TLS}`, WELCOME, "ssl http2"),
+    "`optional`, and 444 unless the client is verified, HTTP/2": optional("444", "ssl http2"),
   }),
   ...strict("nginx stream", "tls", { "`ssl_verify_client on`": stream("ssl_verify_client on;") }),
   ...lax("nginx", "https", {

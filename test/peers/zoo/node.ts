@@ -3,8 +3,8 @@ import type { IncomingMessage } from "node:http";
 import { createServer, type ServerOptions } from "node:https";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import type { TLSSocket } from "node:tls";
-import { lax, type Member, strict } from "./zoo.ts";
+import { createServer as createTls, type Server, type TlsOptions, type TLSSocket } from "node:tls";
+import { type Animal, lax, type Member, strict } from "./zoo.ts";
 
 /** An HTTPS server of this process; `admits` is the application's own check. */
 function node(options: ServerOptions, admits: (socket: TLSSocket) => boolean = () => true): Member["start"] {
@@ -15,16 +15,37 @@ function node(options: ServerOptions, admits: (socket: TLSSocket) => boolean = (
       const admitted = admits(request.socket as TLSSocket);
       response.writeHead(admitted ? 200 : 403).end(admitted ? "welcome to the fleet" : "no");
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    return {
-      port: (server.address() as AddressInfo).port,
-      stop: async () => {
-        server.closeAllConnections();
-        server.close();
-        await once(server, "close");
-      },
-    };
+    return listening(server, () => server.closeAllConnections());
+  };
+}
+
+/** A binary protocol: a client that says nothing is waited for, a line of text is none of its messages. */
+function binary(options: TlsOptions): Member["start"] {
+  return async (_program, { world }) => {
+    const { pem, keyPem } = world.server;
+    const tls = { cert: pem, key: keyPem, ca: [world.root.pem], requestCert: true, ...options };
+    const sockets = new Set<TLSSocket>();
+    const server = createTls(tls, (socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("data", () => socket.destroy());
+    });
+    return listening(server, () => {
+      for (const socket of sockets) socket.destroy();
+    });
+  };
+}
+
+async function listening(server: Server, hangUp: () => void): Promise<Animal> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: async () => {
+      hangUp();
+      server.close();
+      await once(server, "close");
+    },
   };
 }
 
@@ -51,11 +72,24 @@ export const nodes: readonly Member[] = [
     "`requestCert`, `rejectUnauthorized`": node({ rejectUnauthorized: true }),
     "the same, TLS 1.2 alone": node({ rejectUnauthorized: true, maxVersion: "TLSv1.2" }),
     "the same, beside a server that demands nothing, `ticketKeys` apart": besideLax(() => ({})),
+    "`requestCert`, `rejectUnauthorized`, over the group P-521 alone": node({
+      rejectUnauthorized: true,
+      ecdhCurve: "P-521",
+    }),
     // on TLS 1.3 Node takes a resumed session for an authorised one; here it does not
     "`rejectUnauthorized: false`, and a check of `socket.authorized`, TLS 1.2 alone": node(
       { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
       ({ authorized }) => authorized,
     ),
+  }),
+  ...strict("Node", "tls", {
+    "`rejectUnauthorized`, a service that hangs up on a line": binary({ rejectUnauthorized: true }),
+  }),
+  ...lax("Node", "tls", {
+    "`rejectUnauthorized: false`, a service that hangs up on a line": [
+      ["no-cert", "self-signed", "wrong-ca"],
+      binary({ rejectUnauthorized: false }),
+    ],
   }),
   ...lax("Node", "https", {
     "`rejectUnauthorized: false`": [

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
+	mistake := flag.String("mistake", "", "name-alone or other-names: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -35,8 +37,18 @@ func main() {
 	if _, err := rand.Read(tickets[:]); err != nil {
 		log.Fatal(err)
 	}
+	pair, err := tls.LoadX509KeyPair(*cert, *key)
+	if err != nil {
+		log.Fatal(err)
+	}
 	serve := func(address, ca string) {
-		config := &tls.Config{ClientAuth: policy, ClientCAs: poolOf(ca), MinVersion: tls.VersionTLS12}
+		config := &tls.Config{
+			Certificates: []tls.Certificate{pair},
+			ClientAuth:   policy,
+			ClientCAs:    poolOf(ca),
+			MinVersion:   tls.VersionTLS12,
+		}
+		mistaken(config, *mistake)
 		if *beside != "" {
 			config.SetSessionTicketKeys([][32]byte{tickets})
 		}
@@ -48,12 +60,37 @@ func main() {
 				fmt.Fprintln(w, "welcome to the fleet")
 			}),
 		}
-		log.Fatal(server.ListenAndServeTLS(*cert, *key))
+		log.Fatal(server.ListenAndServeTLS("", ""))
 	}
 	if *beside != "" {
 		go serve(*beside, *besideCa)
 	}
 	serve(*listen, *ca)
+}
+
+func mistaken(config *tls.Config, mistake string) {
+	switch mistake {
+	case "":
+	case "name-alone":
+		config.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+			leaf, err := x509.ParseCertificate(raw[0])
+			if err == nil && len(leaf.DNSNames)+len(leaf.URIs)+len(leaf.Subject.CommonName) == 0 {
+				return errors.New("a client without a name")
+			}
+			return err
+		}
+	case "other-names":
+		lax := config.Clone()
+		lax.ClientAuth = tls.NoClientCert
+		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if hello.ServerName == "localhost" {
+				return nil, nil
+			}
+			return lax, nil
+		}
+	default:
+		log.Fatalf("no mistake %q", mistake)
+	}
 }
 
 func poolOf(path string) *x509.CertPool {
