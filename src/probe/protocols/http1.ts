@@ -10,6 +10,8 @@ export interface HttpResponse {
 
 /** A longer head is none that we understand. */
 const MAX_HEAD = 16_384;
+/** Who sends more interim responses than this keeps us busy. */
+const MAX_INTERIM = 16;
 
 /**
  * Reads the final response to a request out of the bytes so far; interim ones (1xx) are skipped.
@@ -19,7 +21,7 @@ const MAX_HEAD = 16_384;
  */
 export function parseResponse(bytes: Uint8Array, ended: boolean, toHead = false): HttpResponse | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = 0; ;) {
+  for (let at = 0, interim = 0; interim <= MAX_INTERIM; interim += 1) {
     const end = text.indexOf("\r\n\r\n", at);
     if (end < 0 || end - at > MAX_HEAD) return undefined;
     const [statusLine = "", ...lines] = text.toString("latin1", at, end).split("\r\n");
@@ -31,6 +33,7 @@ export function parseResponse(bytes: Uint8Array, ended: boolean, toHead = false)
     const body = toHead ? NO_BODY : parseBody(Number(status), fields, text.subarray(at), ended);
     return { status: Number(status), fields, ...body };
   }
+  return undefined;
 }
 
 function parseFields(lines: readonly string[]): Map<string, string> {

@@ -32,6 +32,7 @@ describe("an HTTP/1 response", () => {
       "",
       true,
     ],
+    [`${"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(16)}HTTP/1.1 204\r\n\r\n`, false, 204, "", true],
     ["HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nhi", false, 200, "hi", true],
   ])("%j", (text, ended, status, body, complete) => {
     expect(parse(text, ended)).toMatchObject({ status, body, complete });
@@ -46,6 +47,7 @@ describe("an HTTP/1 response", () => {
     "HTTP/1.1 2000 No\r\n\r\n",
     "\u0015\u0003\u0001\u0000\u0002\u0002F",
     `HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}\r\n\r\n`,
+    `${"HTTP/1.1 100 Continue\r\n\r\n".repeat(17)}HTTP/1.1 200 OK\r\n\r\n`,
   ])("%j is none", (text) => {
     expect(parse(text, true)).toBeUndefined();
   });
