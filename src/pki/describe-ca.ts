@@ -72,7 +72,7 @@ export function describeCrl(files: Files, authority: Authority, now: number): Ca
   const { thisUpdate = 0, nextUpdate = 0, revoked = new Map<string, unknown>() } = crls[0] ?? {};
   const missing = inventory
     .revocations(current.number)
-    .some(({ issued }) => Date.parse(issued.notAfter) >= now && !revoked.has(issued.serial));
+    .some(({ notAfter, serial }) => Date.parse(notAfter) >= now && !revoked.has(serial));
   return {
     number: inventory.newestCrl(current.number)?.number ?? 0,
     thisUpdate: isoTime(thisUpdate),

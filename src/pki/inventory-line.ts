@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { FleetsecError } from "../errors.ts";
+import type { Files } from "../platform/files.ts";
 import type { ServiceKind } from "./issuers/issuer.ts";
 import type { KeyType } from "./keys.ts";
 
@@ -79,6 +80,8 @@ const SUM_LENGTH = 18;
 export interface EncodedLines {
   readonly data: Buffer;
   readonly sum: number;
+  /** Where in `data` each begins. */
+  readonly starts: readonly number[];
 }
 
 export function encodeHeader(): EncodedLines {
@@ -92,23 +95,32 @@ export function encodeHeader(): EncodedLines {
  */
 export function encodeLines(records: readonly InventoryRecord[], sum: number): EncodedLines {
   const lines: Buffer[] = [];
-  let last = sum;
+  const starts: number[] = [];
+  let [last, length] = [sum, 0];
   for (const record of records) {
     const line = seal(JSON.stringify(record).slice(0, -1), last);
     lines.push(line.data);
+    starts.push(length);
+    length += line.data.length;
     last = line.sum;
   }
-  return { data: Buffer.concat(lines), sum: last };
+  return { data: Buffer.concat(lines), sum: last, starts };
 }
 
 function seal(open: string, before: number): EncodedLines {
   const sum = crc32(open, before);
-  return { data: Buffer.from(`${open},"sum":"${sum.toString(16).padStart(8, "0")}"}\n`), sum };
+  return { data: Buffer.from(`${open}${ending(sum)}\n`), sum, starts: [0] };
+}
+
+function ending(sum: number): string {
+  return `,"sum":"${sum.toString(16).padStart(8, "0")}"}`;
 }
 
 /** What was read from the bytes of an inventory. */
 export interface DecodedLines {
   readonly records: readonly InventoryRecord[];
+  /** Where in the bytes each begins. */
+  readonly starts: readonly number[];
   readonly sum: number;
   /** Bytes up to the end of the last whole line; what follows is the torn end of an interrupted write. */
   readonly length: number;
@@ -122,20 +134,81 @@ export interface DecodedLines {
  */
 export function decodeLines(data: Buffer, path: string, lines: number, sum: number): DecodedLines {
   const records: InventoryRecord[] = [];
+  const starts: number[] = [];
   let at = 0;
   let count = lines;
   let last = sum;
   for (let end = data.indexOf(0x0a); end >= 0; end = data.indexOf(0x0a, at)) {
     count += 1;
-    const open = data.subarray(at, Math.max(at, end - SUM_LENGTH));
-    last = crc32(open, last);
-    const expected = `,"sum":"${last.toString(16).padStart(8, "0")}"}`;
-    if (data.toString("latin1", at + open.length, end) !== expected) throw damaged(path, count);
+    const { open, sum: own } = opened(data.subarray(at, end), last) ?? {};
+    if (open === undefined || own === undefined) throw damaged(path, `line ${count}`);
     if (count === 1) requireHeader(open, path);
-    else records.push(recordOf(open, path, count));
+    else {
+      records.push(recordOf(open, path, `line ${count}`));
+      starts.push(at);
+    }
+    last = own;
     at = end + 1;
   }
-  return { records, sum: last, length: at, lines: count };
+  return { records, starts, sum: last, length: at, lines: count };
+}
+
+/** A line without its checksum, where that goes on from `before`. */
+function opened(line: Buffer, before: number): { readonly open: Buffer; readonly sum: number } | undefined {
+  const open = line.subarray(0, Math.max(0, line.length - SUM_LENGTH));
+  const sum = crc32(open, before);
+  return line.toString("latin1", open.length) === ending(sum) ? { open, sum } : undefined;
+}
+
+/** Bytes that are read at once for one line: the next one that is asked for is mostly near. */
+const BLOCK = 1 << 16;
+/** A line in bytes: a roster's may have 16,384 characters. */
+const MAX_LINE = 1 << 20;
+/** Length of the checksum and what follows it in the line before. */
+const BEFORE = `${"0".repeat(8)}"}\n`.length;
+
+/**
+ * Reads single lines by where they begin. Each is checked by its own checksum, which goes on from
+ * that of the line before it. For lines that are whole: they never change.
+ * @throws FleetsecError `state` that says which is damaged, and what reading throws
+ */
+export function lineReader(files: Files, path: string): (offset: number) => InventoryRecord {
+  let [begin, block]: [number, Buffer] = [0, Buffer.alloc(0)];
+  const find = (offset: number): Buffer | undefined => {
+    const at = offset - begin;
+    const end = at < BEFORE ? -1 : block.indexOf(0x0a, at);
+    return end < 0 ? undefined : block.subarray(at - BEFORE, end);
+  };
+  return (offset) => {
+    let found = find(offset);
+    for (let size = BLOCK; found === undefined && size <= MAX_LINE; size *= 16) {
+      begin = offset - BEFORE;
+      block = readBlock(files, path, begin, size);
+      found = find(offset);
+    }
+    if (found === undefined) throw damaged(path, `byte ${offset}`);
+    const before = Number.parseInt(found.toString("latin1", 0, 8), 16);
+    const { open } = opened(found.subarray(BEFORE), before) ?? {};
+    if (open === undefined) throw damaged(path, `byte ${offset}`);
+    return recordOf(open, path, `byte ${offset}`);
+  };
+}
+
+/** The checksum of the line that ends before `offset`; undefined where none does. */
+export function sumBefore(files: Files, path: string, offset: number): number | undefined {
+  const text = offset < BEFORE ? "" : readBlock(files, path, offset - BEFORE, BEFORE).toString("latin1");
+  const [, digits] = /^([0-9a-f]{8})"\}\n$/.exec(text) ?? [];
+  return digits === undefined ? undefined : Number.parseInt(digits, 16);
+}
+
+function readBlock(files: Files, path: string, position: number, size: number): Buffer {
+  const file = files.open(path, { follow: true });
+  try {
+    const block = Buffer.alloc(Math.max(0, Math.min(size, file.size - position)));
+    return block.subarray(0, file.read(block, position));
+  } finally {
+    file.close();
+  }
 }
 
 function requireHeader(open: Buffer, path: string): void {
@@ -146,16 +219,16 @@ function requireHeader(open: Buffer, path: string): void {
 }
 
 /** The checksum has matched: what stands there is what some version of fleetsec wrote. */
-function recordOf(open: Buffer, path: string, line: number): InventoryRecord {
+function recordOf(open: Buffer, path: string, place: string): InventoryRecord {
   const record = JSON.parse(`${open.toString("utf8")}}`) as InventoryRecord;
   if (record.op === "issue" || record.op === "revoke" || record.op === "crl") return record;
-  throw new FleetsecError("state", `${path}, line ${line} is of a kind that this version does not know`, {
+  throw new FleetsecError("state", `${path}, ${place} is of a kind that this version does not know`, {
     hint: "use the version of fleetsec that wrote it",
   });
 }
 
-function damaged(path: string, line: number): FleetsecError {
-  return new FleetsecError("state", `${path} is damaged at line ${line}`, {
+function damaged(path: string, place: string): FleetsecError {
+  return new FleetsecError("state", `${path} is damaged at ${place}`, {
     hint: "nothing was changed; restore the file from a backup, or move the state directory away and begin anew",
   });
 }

@@ -1,12 +1,23 @@
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import {
+  encodeIndex,
+  type InventoryIndex,
+  nameKey,
+  offsetsOf,
+  readIndex,
+  type Revocation,
+  serialKey,
+  withKeys,
+} from "./inventory-index.ts";
+import {
   type CrlRecord,
   decodeLines,
   encodeHeader,
   encodeLines,
   type InventoryRecord,
   type IssueRecord,
+  lineReader,
   type RevokeRecord,
 } from "./inventory-line.ts";
 
@@ -26,30 +37,50 @@ export interface InventoryEntry {
 export interface Inventory {
   /** Reads what was appended since. @throws FleetsecError `state` for a damaged file */
   refresh(): void;
-  /** Adds records durably, all or none. */
+  /** Adds records durably, all or none. Renews the index where there is much that it lacks. */
   append(records: readonly InventoryRecord[]): void;
   bySerial(serial: string): InventoryEntry | undefined;
+  /** Those whose serial numbers begin with eight digits or more. */
+  bySerialPrefix(digits: string): readonly InventoryEntry[];
   /** Oldest first. */
   byName(name: string): readonly InventoryEntry[];
   newest(name: string): InventoryEntry | undefined;
-  /** Oldest first. */
+  /** Oldest first. Reads all of the file, and so finds any damage. */
   entries(): readonly InventoryEntry[];
   /** In the order of revocation. */
-  revocations(authority: number): readonly InventoryEntry[];
+  revocations(authority: number): readonly Revocation[];
   /** The newest CRL of an authority. */
   newestCrl(authority: number): CrlRecord | undefined;
   /** The highest number that a CA generation has had; 0 where there was none. Each begins with a CRL. */
   lastAuthority(): number;
 }
 
-interface Index {
-  readonly entries: InventoryEntry[];
-  /** Places in `entries`. */
-  readonly serials: Map<string, number>;
-  readonly names: Map<string, number[]>;
-  readonly revoked: number[];
+/** What has been read: up to some line by way of the index, and what came after. */
+interface Known {
+  index: InventoryIndex;
+  readonly recent: { readonly issued: IssueRecord; readonly offset: number }[];
+  readonly serials: Map<string, IssueRecord>;
+  readonly names: Map<string, IssueRecord[]>;
+  /** By serial number, in the order of revocation. */
+  readonly revocations: Map<string, Revocation>;
   readonly crls: Map<number, CrlRecord>;
 }
+
+function knownFrom(index: InventoryIndex): Known {
+  return {
+    index,
+    recent: [],
+    serials: new Map(),
+    names: new Map(),
+    revocations: new Map(index.revocations.map((revocation) => [revocation.serial, revocation])),
+    crls: new Map(index.crls.map((crl) => [crl.authority, crl])),
+  };
+}
+
+/** Certificates that the index may lack: reading them takes some milliseconds. */
+const MAX_RECENT = 1000;
+/** Or this part of those that it has: to write it takes longer the more there are. */
+const PART_RECENT = 1 / 64;
 
 /** @throws FleetsecError `state` for a missing or damaged file */
 export function openInventory(files: Files, path: string): Inventory {
@@ -58,43 +89,95 @@ export function openInventory(files: Files, path: string): Inventory {
       hint: "restore it from a backup, or move the state directory away and begin anew",
     });
   }
-  const index: Index = {
-    entries: [],
-    serials: new Map(),
-    names: new Map(),
-    revoked: [],
-    crls: new Map(),
+  const indexPath = indexBeside(path);
+  const known = knownFrom(readIndex(files, indexPath, path));
+  let { length, lines, sum } = known.index;
+  const readLine = lineReader(files, path);
+
+  const entryOf = (issued: IssueRecord): InventoryEntry => ({
+    issued,
+    revoked: known.revocations.get(issued.serial)?.revoked,
+  });
+  /** What the index leads to. Another certificate may have the same key. */
+  const indexed = (keys: BigUint64Array, key: number): IssueRecord[] =>
+    offsetsOf(keys, key).flatMap((offset) => {
+      const record = readLine(offset);
+      return record.op === "issue" ? record : [];
+    });
+  const issuedAs = (serial: string): IssueRecord | undefined =>
+    known.serials.get(serial) ??
+    indexed(known.index.serials, serialKey(serial)).find((issued) => issued.serial === serial);
+  const byName = (name: string): InventoryEntry[] =>
+    [
+      ...indexed(known.index.names, nameKey(name)).filter((issued) => issued.name === name),
+      ...(known.names.get(name) ?? []),
+    ].map(entryOf);
+
+  const apply = (record: InventoryRecord, offset: number): void => {
+    if (record.op === "crl") known.crls.set(record.authority, record);
+    else if (record.op === "issue") addIssued(known, record, offset);
+    else {
+      const issued = issuedAs(record.serial);
+      if (issued === undefined) {
+        throw new FleetsecError("state", `${path} revokes ${record.serial}, which it never issued`);
+      }
+      const { serial, authority, notAfter } = issued;
+      if (known.revocations.has(serial)) return;
+      known.revocations.set(serial, { serial, authority, notAfter, revoked: record });
+    }
   };
-  let [length, lines, sum] = [0, 0, 0];
+  const applyAll = (records: readonly InventoryRecord[], starts: readonly number[]): void => {
+    for (const [i, record] of records.entries()) apply(record, length + (starts[i] ?? 0));
+  };
+  const renewIndex = (): void => {
+    if (known.recent.length < Math.max(MAX_RECENT, known.index.names.length * PART_RECENT)) return;
+    const index = indexOf(known, { length, lines, sum });
+    if (!isKept(files, indexPath, index)) return;
+    known.index = index;
+    known.recent.length = 0;
+    known.serials.clear();
+    known.names.clear();
+  };
 
   const inventory: Inventory = {
     refresh() {
-      const data = files.readFrom(path, length, MAX_BYTES);
-      const decoded = decodeLines(data, path, lines, sum);
-      for (const record of decoded.records) apply(index, record, path);
+      const decoded = decodeLines(files.readFrom(path, length, MAX_BYTES), path, lines, sum);
+      applyAll(decoded.records, decoded.starts);
       length += decoded.length;
       lines = decoded.lines;
       sum = decoded.sum;
     },
     append(records) {
-      for (const record of records) refuseRepeated(index, record);
+      for (const record of records) {
+        if (record.op === "issue" && issuedAs(record.serial) !== undefined) throw repeated(record);
+      }
       const encoded = encodeLines(records, sum);
       files.append(path, length, encoded.data);
-      for (const record of records) apply(index, record, path);
+      applyAll(records, encoded.starts);
       length += encoded.data.length;
       lines += records.length;
       sum = encoded.sum;
+      renewIndex();
     },
-    bySerial: (serial) => entryAt(index, index.serials.get(serial)),
-    byName: (name) => (index.names.get(name) ?? []).flatMap((at) => entryAt(index, at) ?? []),
-    newest: (name) => entryAt(index, index.names.get(name)?.at(-1)),
-    entries: () => index.entries,
+    bySerial(serial) {
+      const issued = issuedAs(serial);
+      return issued === undefined ? undefined : entryOf(issued);
+    },
+    bySerialPrefix: (digits) =>
+      [...indexed(known.index.serials, serialKey(digits)), ...known.serials.values()]
+        .filter(({ serial }) => serial.startsWith(digits))
+        .map(entryOf),
+    byName,
+    newest: (name) => byName(name).at(-1),
+    entries() {
+      if (known.index.length === 0) return known.recent.map(({ issued }) => entryOf(issued));
+      const { records } = decodeLines(files.read(path, MAX_BYTES).subarray(0, length), path, 0, 0);
+      return records.flatMap((record) => (record.op === "issue" ? entryOf(record) : []));
+    },
     revocations: (authority) =>
-      index.revoked
-        .flatMap((at) => entryAt(index, at) ?? [])
-        .filter(({ issued }) => issued.authority === authority),
-    newestCrl: (authority) => index.crls.get(authority),
-    lastAuthority: () => Math.max(0, ...index.crls.keys()),
+      [...known.revocations.values()].filter((revocation) => revocation.authority === authority),
+    newestCrl: (authority) => known.crls.get(authority),
+    lastAuthority: () => Math.max(0, ...known.crls.keys()),
   };
   inventory.refresh();
   return inventory;
@@ -106,41 +189,52 @@ export function createInventory(files: Files, path: string): void {
     files.write(path, encodeHeader().data, { mode: 0o600, exclusive: true });
 }
 
-function entryAt(index: Index, at: number | undefined): InventoryEntry | undefined {
-  return at === undefined ? undefined : index.entries[at];
+function indexBeside(path: string): string {
+  return `${path.replace(/\.jsonl$/, "")}.index`;
 }
 
 /** 159 random bits do not repeat: the source of randomness is broken where they do. */
-function refuseRepeated({ serials }: Index, record: InventoryRecord): void {
-  if (record.op === "issue" && serials.has(record.serial)) {
-    throw new FleetsecError("state", `the serial number ${record.serial} was drawn twice`, {
-      hint: "the system's source of randomness repeats itself: issue nothing on this machine",
-    });
-  }
+function repeated({ serial }: IssueRecord): FleetsecError {
+  return new FleetsecError("state", `the serial number ${serial} was drawn twice`, {
+    hint: "the system's source of randomness repeats itself: issue nothing on this machine",
+  });
 }
 
-function apply(index: Index, record: InventoryRecord, path: string): void {
-  switch (record.op) {
-    case "issue": {
-      const at = index.entries.push({ issued: record, revoked: undefined }) - 1;
-      index.serials.set(record.serial, at);
-      const earlier = index.names.get(record.name);
-      if (earlier === undefined) index.names.set(record.name, [at]);
-      else earlier.push(at);
-      return;
-    }
-    case "revoke": {
-      const at = index.serials.get(record.serial);
-      const entry = entryAt(index, at);
-      if (at === undefined || entry === undefined) {
-        throw new FleetsecError("state", `${path} revokes ${record.serial}, which it never issued`);
-      }
-      if (entry.revoked !== undefined) return;
-      index.entries[at] = { issued: entry.issued, revoked: record };
-      index.revoked.push(at);
-      return;
-    }
-    case "crl":
-      index.crls.set(record.authority, record);
+function addIssued({ recent, serials, names }: Known, issued: IssueRecord, offset: number): void {
+  recent.push({ issued, offset });
+  serials.set(issued.serial, issued);
+  const earlier = names.get(issued.name);
+  if (earlier === undefined) names.set(issued.name, [issued]);
+  else earlier.push(issued);
+}
+
+function indexOf(
+  { index, recent, revocations, crls }: Known,
+  covered: Pick<InventoryIndex, "length" | "lines" | "sum">,
+): InventoryIndex {
+  return {
+    ...covered,
+    names: withKeys(
+      index.names,
+      recent.map(({ issued, offset }) => [nameKey(issued.name), offset]),
+    ),
+    serials: withKeys(
+      index.serials,
+      recent.map(({ issued, offset }) => [serialKey(issued.serial), offset]),
+    ),
+    revocations: [...revocations.values()],
+    crls: [...crls.values()],
+  };
+}
+
+/** Not synced: a torn one is found by its checksum. */
+function isKept(files: Files, path: string, index: InventoryIndex): boolean {
+  try {
+    files.write(path, encodeIndex(index), { mode: 0o600, transient: true });
+    return true;
+  } catch (error) {
+    // what was appended stands, and is not to be taken back for want of an index
+    if (error instanceof FleetsecError) return false;
+    throw error;
   }
 }

@@ -19,12 +19,19 @@ export interface ListedCertificate extends InventoryEntry {
  * @param now milliseconds since the epoch
  */
 export function listCertificates(files: Files, registry: Registry, now: number): ListedCertificate[] {
+  const entries = registry.inventory.entries();
+  const named = new Map<string, InventoryEntry[]>();
+  for (const entry of entries) {
+    const earlier = named.get(entry.issued.name);
+    if (earlier === undefined) named.set(entry.issued.name, [entry]);
+    else earlier.push(entry);
+  }
   const inUse = new Map<string, string | undefined>();
   const isInUse = ({ name, serial }: InventoryEntry["issued"]) => {
-    if (!inUse.has(name)) inUse.set(name, serialInUse(files, registry, registry.inventory.byName(name)));
+    if (!inUse.has(name)) inUse.set(name, serialInUse(files, registry, named.get(name) ?? []));
     return inUse.get(name) === serial;
   };
-  return registry.inventory.entries().map((entry) => {
+  return entries.map((entry) => {
     const { issued, revoked } = entry;
     if (revoked !== undefined) return { ...entry, status: "revoked" };
     // valid up to and including its last second (RFC 5280 section 4.1.2.5)

@@ -2,9 +2,9 @@ import { dirname, join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles, generationsIn, type PkiSettings } from "./authority.ts";
-import { buildCrl } from "./crl.ts";
+import { buildCrl, type RevokedCertificate } from "./crl.ts";
 import type { Issuer } from "./issuers/issuer.ts";
-import type { InventoryEntry } from "./inventory.ts";
+import type { Revocation } from "./inventory-index.ts";
 import type { InventoryRecord } from "./inventory-line.ts";
 import { encodePem } from "./pem.ts";
 import { BACKDATE } from "./profiles.ts";
@@ -39,20 +39,21 @@ function publishable(files: Files, authorities: string): Published {
 
 const publishedFiles = { bundle: "bundle.pem", crl: "crl.pem" } as const;
 
-/** Writes what gateways read beside the CA generations that it is made from. */
+/** Writes what gateways read beside the CA generations that it is made from, where it is not there yet. */
 export function publish(files: Files, authorities: string): void {
-  const { bundle, crl } = publishable(files, authorities);
-  files.write(join(authorities, publishedFiles.bundle), bundle);
-  files.write(join(authorities, publishedFiles.crl), crl);
+  for (const { path, text } of unpublished(files, authorities)) files.write(path, text);
 }
 
 /** Whether what gateways read is what the CA generations on disk ask for. */
 export function isPublished(files: Files, authorities: string): boolean {
+  return unpublished(files, authorities).length === 0;
+}
+
+function unpublished(files: Files, authorities: string): { path: string; text: string }[] {
   const wanted = publishable(files, authorities);
-  return (["bundle", "crl"] as const).every((name) => {
-    const path = join(authorities, publishedFiles[name]);
-    return files.kind(path) === "file" && files.readText(path, MAX_CRL_BYTES) === wanted[name];
-  });
+  return (["bundle", "crl"] as const)
+    .map((name) => ({ path: join(authorities, publishedFiles[name]), text: wanted[name] }))
+    .filter(({ path, text }) => files.kind(path) !== "file" || files.readText(path, MAX_CRL_BYTES) !== text);
 }
 
 /** Makes a new CRL of each issuing CA that is trusted. @throws FleetsecError as unlocking and writing do */
@@ -152,7 +153,7 @@ export async function publishCrl(
       revoked: inventory
         .revocations(ca.number)
         // an entry stays on one CRL beyond its certificate's end (RFC 5280 section 3.3)
-        .filter(({ issued }) => Date.parse(issued.notAfter) + crlLifetime > now)
+        .filter(({ notAfter }) => Date.parse(notAfter) + crlLifetime > now)
         .map(crlEntry),
     },
     signer,
@@ -162,10 +163,6 @@ export async function publishCrl(
   publish(files, layout.authorities);
 }
 
-function crlEntry({ issued, revoked }: InventoryEntry) {
-  return {
-    serial: Buffer.from(issued.serial, "hex"),
-    revokedAt: Date.parse(revoked?.at ?? issued.at),
-    reason: revoked?.reason ?? ("unspecified" as const),
-  };
+function crlEntry({ serial, revoked: { at, reason } }: Revocation): RevokedCertificate {
+  return { serial: Buffer.from(serial, "hex"), revokedAt: Date.parse(at), reason };
 }

@@ -123,9 +123,7 @@ function findTarget({ inventory }: Registry, target: string, now: number): reado
   const serial = target.replaceAll(":", "").toUpperCase();
   const entry = inventory.bySerial(serial);
   if (entry !== undefined) return [entry];
-  const [first, second] = MIN_PREFIX.test(serial)
-    ? inventory.entries().filter(({ issued }) => issued.serial.startsWith(serial))
-    : [];
+  const [first, second] = MIN_PREFIX.test(serial) ? inventory.bySerialPrefix(serial) : [];
   if (first !== undefined && second === undefined) return [first];
   if (second !== undefined) {
     throw new FleetsecError("usage", `several serial numbers begin with ${target}`, {

@@ -1,8 +1,18 @@
-import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { createInventory, openInventory } from "../../src/pki/inventory.ts";
+import { describe, expect, test, vi } from "vitest";
+import { FleetsecError } from "../../src/errors.ts";
+import { createInventory, type Inventory, openInventory } from "../../src/pki/inventory.ts";
+import { offsetsOf, withKeys } from "../../src/pki/inventory-index.ts";
 import {
   decodeLines,
   encodeHeader,
@@ -10,6 +20,7 @@ import {
   type InventoryRecord,
   type IssueRecord,
 } from "../../src/pki/inventory-line.ts";
+import type { Files } from "../../src/platform/files.ts";
 import { systemFiles as files } from "../../src/platform/system-files.ts";
 import { scratch } from "../support/scratch.ts";
 
@@ -119,6 +130,161 @@ describe("lines", () => {
     );
     const later = encoded([{ op: "transfer" } as never]);
     expect(() => decodeLines(later, "f", 0, 0)).toThrow(expect.objectContaining({ code: "state" }) as Error);
+  });
+});
+
+describe("the index of an inventory", () => {
+  const COUNT = 1200;
+  const RECENT = ["x1", "x2"];
+  const serialOf = (n: number) => n.toString(16).toUpperCase().padStart(8, "0").padEnd(40, "7");
+
+  /** One with an index over most of it, as other processes find it. */
+  function indexed() {
+    const path = join(scratch(), "inventory.jsonl");
+    const indexPath = path.replace(".jsonl", ".index");
+    createInventory(files, path);
+    const inventory = openInventory(files, path);
+    inventory.append([
+      { op: "crl", at: "", authority: 1, number: 1 },
+      issued(serialOf(0), "b"),
+      { op: "revoke", at: "2026-01-01T01:00:00Z", serial: serialOf(0), reason: "superseded" },
+    ]);
+    inventory.append(Array.from({ length: COUNT }, (_, n) => issued(serialOf(n + 1), `truck-${n % 1000}`)));
+    expect(existsSync(indexPath)).toBe(true);
+    inventory.append(RECENT.map((name, n) => issued(serialOf(COUNT + 1 + n), name)));
+    return { path, indexPath, inventory };
+  }
+
+  /** Everything that an inventory answers. */
+  function answers(inventory: Inventory) {
+    const names = ["b", "truck-0", "truck-999", "truck-1", ...RECENT, "nobody"];
+    return {
+      named: names.map((name) => inventory.byName(name)),
+      newest: names.map((name) => inventory.newest(name)),
+      serials: [0, 1, 1001, COUNT + 2, COUNT + 3].map((n) => inventory.bySerial(serialOf(n))),
+      prefixes: ["00000000", serialOf(7), "F0000000"].map((digits) => inventory.bySerialPrefix(digits)),
+      entries: inventory.entries(),
+      revocations: inventory.revocations(1),
+      crl: inventory.newestCrl(1),
+      last: inventory.lastAuthority(),
+    };
+  }
+
+  test("changes no answer, wherever it comes from", () => {
+    const { path, indexPath, inventory } = indexed();
+    const withIndex = answers(openInventory(files, path));
+    expect(answers(inventory)).toEqual(withIndex);
+    rmSync(indexPath);
+    expect(answers(openInventory(files, path))).toEqual(withIndex);
+    expect(withIndex.entries).toHaveLength(COUNT + 3);
+    expect(withIndex.named.map((entries) => entries.length)).toEqual([1, 2, 1, 2, 1, 1, 0]);
+    expect(withIndex.named[0]?.[0]?.revoked?.reason).toBe("superseded");
+    expect(withIndex.named[1]?.map((entry) => entry.issued.serial)).toEqual([serialOf(1), serialOf(1001)]);
+    expect(withIndex.prefixes.map((entries) => entries.length)).toEqual([1, 1, 0]);
+  });
+
+  test("spares reading what it covers, is private, and is not needed for going on", () => {
+    const { path, indexPath } = indexed();
+    const read = vi.fn<Files["readFrom"]>((...args) => files.readFrom(...args));
+    const inventory = openInventory({ ...files, readFrom: read }, path);
+    expect(read.mock.results[0]?.value).toHaveLength(
+      readFileSync(path, "utf8").split("\n").slice(-3).join("\n").length,
+    );
+    expect(statSync(indexPath).mode & 0o777).toBe(0o600);
+    expect(() => inventory.append([issued(serialOf(5))])).toThrow(
+      expect.objectContaining({ code: "state" }) as Error,
+    );
+    inventory.append([
+      { op: "revoke", at: "2026-01-01T02:00:00Z", serial: serialOf(9), reason: "superseded" },
+    ]);
+    rmSync(indexPath);
+    expect(openInventory(files, path).revocations(1)).toEqual(inventory.revocations(1));
+    expect(inventory.revocations(1)).toHaveLength(2);
+  });
+
+  test("with any byte changed, cut off or of another inventory, is passed over", () => {
+    const { path, indexPath } = indexed();
+    const [right, expected] = [readFileSync(indexPath), answers(openInventory(files, path))];
+    const holds = (data: Buffer) => {
+      writeFileSync(indexPath, data);
+      expect(answers(openInventory(files, path))).toEqual(expected);
+    };
+    for (const at of [0, 20, right.length >> 1, right.length - 1]) {
+      const damaged = Buffer.from(right);
+      damaged[at] = (damaged[at] ?? 0) ^ 1;
+      holds(damaged);
+    }
+    for (const length of [0, 3, 4, right.length - 8]) holds(right.subarray(0, length));
+    holds(readFileSync(indexed().indexPath).subarray(8));
+    // the other one goes on from the same header, with other lines of the same length
+    const other = join(scratch(), "inventory.jsonl");
+    createInventory(files, other);
+    openInventory(files, other).append(
+      Array.from({ length: COUNT }, (_, n) => issued(serialOf(n + 9000), `other-${n}`)),
+    );
+    holds(readFileSync(other.replace(".jsonl", ".index")));
+  });
+
+  test("an inventory that was put back to an older state is read without it", () => {
+    const { path } = indexed();
+    const lines = readFileSync(path, "utf8").split("\n");
+    writeFileSync(path, `${lines.slice(0, 50).join("\n")}\n`);
+    const inventory = openInventory(files, path);
+    expect(inventory.entries()).toHaveLength(47);
+    inventory.append([issued(serialOf(700), "again")]);
+    expect(openInventory(files, path).bySerial(serialOf(700))?.issued.name).toBe("again");
+  });
+
+  test("does not hide damage from who reads the line, or all of them", () => {
+    const { path } = indexed();
+    const data = readFileSync(path);
+    const at = data.indexOf("truck-500") + "truck-".length;
+    data[at] = (data[at] ?? 0) ^ 1;
+    writeFileSync(path, data);
+    const inventory = openInventory(files, path);
+    expect(inventory.byName("truck-1")).toHaveLength(2);
+    const damage = expect.objectContaining({
+      code: "state",
+      message: expect.stringContaining("damaged") as string,
+    }) as Error;
+    expect(() => inventory.byName("truck-500")).toThrow(damage);
+    expect(() => inventory.entries()).toThrow(damage);
+  });
+
+  test("that cannot be written takes back nothing that was appended", () => {
+    const path = join(scratch(), "inventory.jsonl");
+    createInventory(files, path);
+    const full = new FleetsecError("io", "no space left");
+    const inventory = openInventory(
+      {
+        ...files,
+        write: () => {
+          throw full;
+        },
+      },
+      path,
+    );
+    inventory.append(Array.from({ length: COUNT }, (_, n) => issued(serialOf(n))));
+    expect(inventory.entries()).toHaveLength(COUNT);
+    expect(openInventory(files, path).entries()).toHaveLength(COUNT);
+    expect(readdirSync(join(path, ".."))).toEqual(["inventory.jsonl"]);
+  });
+
+  test("finds each of many keys, oldest first", () => {
+    const key = fc.integer({ min: 0, max: 3 }).map((n) => [0, 1, 0x7fff_ffff, 0xffff_ffff][n] ?? 0);
+    fc.assert(
+      fc.property(fc.array(fc.array(key, { maxLength: 8 }), { maxLength: 4 }), (rounds) => {
+        const all = rounds.flat().map((one, offset) => [one, offset] as const);
+        let keys = new BigUint64Array(0);
+        let done = 0;
+        for (const { length } of rounds) keys = withKeys(keys, all.slice(done, (done += length)));
+        for (const one of [0, 1, 2, 0x7fff_ffff, 0xffff_ffff]) {
+          expect(offsetsOf(keys, one)).toEqual(
+            all.flatMap(([other, offset]) => (other === one ? offset : [])),
+          );
+        }
+      }),
+    );
   });
 });
 
