@@ -1,0 +1,3 @@
+module crl
+
+go 1.26.0
