@@ -277,7 +277,7 @@ describeWithEngines(
   ["pkcs11js", "swtpm", "tpm2-abrmd", "tpm2_ptool"],
   "a TPM",
   ({ pkcs11js, swtpm, "tpm2-abrmd": broker, tpm2_ptool: ptool }) => {
-    test("keeps the keys of a CA and of a certificate, through the built program", async () => {
+    test("keeps the keys of a CA and of a certificate, through the built program, and signs a hundred times at once", async () => {
       const port = await adjacentPorts();
       const project = testProject();
       const script = join(project.directory, "tpm.sh");
@@ -295,6 +295,7 @@ describeWithEngines(
           PORT: String(port),
           CONTROL: String(port + 1),
           FLEETSEC: fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url)),
+          SIGN_AT_ONCE: fileURLToPath(new URL("sign-at-once.mjs", import.meta.url)),
           FLEETSEC_PIN: PIN,
           FLEETSEC_MODULES: modulesOf(pkcs11js.path),
           FLEETSEC_PKCS11_MODULE: tpmLibrary(),
@@ -305,6 +306,8 @@ describeWithEngines(
         .split("\n")
         .filter((line) => line.startsWith("{"))
         .map((line) => JSON.parse(line) as { schema: string; keys?: string });
+      // a hundred at once, with one key that was opened twice
+      expect(documents.pop()).toEqual({ schema: "signatures", right: 100, wrong: 0 });
       expect(documents.map(({ schema }) => schema)).toEqual([
         "fleetsec.ca-init/v1",
         "fleetsec.cert-issue/v1",
@@ -357,6 +360,7 @@ echo '{"event":1}' >a.log
 fleetsec logs keygen --type p256 --token "pkcs11:token=fleet"
 fleetsec logs sign --in a.log --store log --key audit.key
 fleetsec verify-logs log --trust audit.pub --allow-unanchored
+node "$SIGN_AT_ONCE" "pkcs11:token=fleet;object=busy" 100
 `;
 
 /** The first of two free ports side by side: the TPM's client takes the second for its control channel. */
