@@ -8,7 +8,13 @@ import { promisify } from "node:util";
  * Go's TLS server with one check left out: what the wire attacks are for. The edits are made here, at
  * test time, in copies of the installed toolchain's own files; `go build -overlay` puts them in place.
  */
-export const mutants = ["skip-certificate", "skip-verify", "any-signature", "any-finished"] as const;
+export const mutants = [
+  "skip-certificate",
+  "skip-verify",
+  "any-signature",
+  "any-finished",
+  "any-order",
+] as const;
 export type Mutant = (typeof mutants)[number];
 
 /** The variable by which the built server chooses its mutant; without it, it is as it should be. */
@@ -21,14 +27,20 @@ interface Edit {
   readonly replace: string;
 }
 
-const peekIsNot = (type: string, instead: string) =>
+const peek = (comparison: "==" | "!=") => (type: string, then: string) =>
   `if err := c.readHandshakeBytes(4); err != nil {
 		return err
 	}
-	if c.hand.Bytes()[0] != ${type} {
-		${instead}
+	if c.hand.Bytes()[0] ${comparison} ${type} {
+		${then}
 	}
 `;
+const peekIsNot = peek("!=");
+const peekIs = peek("==");
+/** The next message, unread but for the transcript. */
+const READ = `if _, err := c.readHandshake(hs.transcript); err != nil {
+		return err
+	}`;
 
 const edits: Readonly<Record<Mutant, readonly Edit[]>> = {
   "skip-certificate": [
@@ -67,6 +79,35 @@ const edits: Readonly<Record<Mutant, readonly Edit[]>> = {
       file: "handshake_server.go",
       find: "hs.finishedHash.buffer, certVerify.signature); err != nil {",
       replace: 'hs.finishedHash.buffer, certVerify.signature); err != nil && mutant != "any-signature" {',
+    },
+  ],
+  // TLS 1.3: a CertificateVerify after no Certificate or an empty one, and two Certificates
+  "any-order": [
+    {
+      file: "handshake_server_tls13.go",
+      find: "\tmsg, err := c.readHandshake(hs.transcript)\n\tif err != nil {\n\t\treturn err\n\t}\n\n\tcertMsg, ok := msg.(*certificateMsgTLS13)",
+      replace: `\tif mutant == "any-order" {
+		${peekIs("typeCertificateVerify", `${READ}\n\t\treturn hs.sendSessionTickets()`)}\t}
+$&`,
+    },
+    {
+      file: "handshake_server_tls13.go",
+      find: "\tif len(certMsg.certificate.Certificate) != 0 {",
+      replace: `\tif mutant == "any-order" {
+		${peekIs("typeCertificate", READ)}
+		if len(certMsg.certificate.Certificate) == 0 {
+			${peekIs("typeCertificateVerify", `${READ}\n\t\treturn hs.sendSessionTickets()`)}
+			c.sendAlert(alertCertificateRequired)
+			return errors.New("tls: no certificate")
+		}
+	}
+$&`,
+    },
+    {
+      file: "handshake_server.go",
+      find: "\tif len(certs) == 0 && requiresClientCert(c.config.ClientAuth) {",
+      replace:
+        '\tif len(certs) == 0 && requiresClientCert(c.config.ClientAuth) && !(mutant == "any-order" && c.vers == VersionTLS13) {',
     },
   ],
   "any-finished": [
