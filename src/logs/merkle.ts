@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { digestWriter } from "./digest-writer.ts";
 
 /** SHA-256 everywhere: 32 bytes. */
 export const HASH_SIZE = 32;
@@ -20,8 +21,11 @@ export function leafHash(data: Uint8Array): Buffer {
   return sha256(input);
 }
 
+/** What a node is the hash of: 01 and two hashes. */
+const NODE_SIZE = 1 + 2 * HASH_SIZE;
+
 // crypto.hash reads it before it returns, so one buffer serves every call.
-const nodeInput = Buffer.alloc(1 + 2 * HASH_SIZE, 1);
+const nodeInput = Buffer.alloc(NODE_SIZE, 1);
 
 /** The hash of an inner node: SHA-256(01 || left || right). */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
@@ -89,12 +93,20 @@ export function growingTree(): GrowingTree {
  */
 export function rootOf(hashes: Uint8Array, start = 0, end = hashes.length / HASH_SIZE): Buffer {
   if (start === end) return EMPTY_ROOT;
-  const level = Buffer.from(hashes.subarray(start * HASH_SIZE, end * HASH_SIZE));
+  // a node's input stands in the same memory as the level: copying to there is what costs the least
+  const memory = Buffer.allocUnsafe(NODE_SIZE + (end - start) * HASH_SIZE);
+  const [input, level] = [memory.subarray(0, NODE_SIZE), memory.subarray(NODE_SIZE)];
+  input[0] = 1;
+  level.set(hashes.subarray(start * HASH_SIZE, end * HASH_SIZE));
   for (let width = end - start; width > 1; width = Math.ceil(width / 2)) {
+    // it never writes past what was read
+    const parents = digestWriter(level);
     for (let i = 0; i + 1 < width; i += 2) {
-      level.copy(nodeInput, 1, i * HASH_SIZE, (i + 2) * HASH_SIZE);
-      level.write(hash("sha256", nodeInput, "binary"), (i / 2) * HASH_SIZE, "latin1");
+      const at = NODE_SIZE + i * HASH_SIZE;
+      memory.copyWithin(1, at, at + 2 * HASH_SIZE);
+      parents.add(hash("sha256", input, "binary"));
     }
+    parents.end();
     if (width % 2 === 1) {
       level.copyWithin(((width - 1) / 2) * HASH_SIZE, (width - 1) * HASH_SIZE, width * HASH_SIZE);
     }

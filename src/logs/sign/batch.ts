@@ -21,9 +21,8 @@ export interface OpenBatch {
 }
 
 export function openBatch(maxRecords: number): OpenBatch {
-  // byte 0 is scratch for hashRecords
   let buffer = Buffer.allocUnsafe(2 << 20);
-  let [end, records, full] = [1, 0, false];
+  let [end, records, full] = [0, 0, false];
   let opened: number | undefined;
 
   const reserve = (length: number): void => {
@@ -41,20 +40,21 @@ export function openBatch(maxRecords: number): OpenBatch {
       return full;
     },
     add(lines, now) {
-      const taken = fitting(lines, maxRecords - records, MAX_BATCH_BYTES - (end - 1));
+      const taken = fitting(lines, maxRecords - records, MAX_BATCH_BYTES - end);
       reserve(taken.bytes);
       lines.copy(buffer, end, 0, taken.bytes);
       end += taken.bytes;
       records += taken.lines;
       if (taken.lines > 0) opened ??= now;
-      full = records >= maxRecords || taken.bytes < lines.length || (end > 1 && buffer[end - 1] !== NEWLINE);
+      full = records >= maxRecords || taken.bytes < lines.length || (end > 0 && buffer[end - 1] !== NEWLINE);
       return taken;
     },
     close(now, closed) {
       const from = Math.max(closed, Math.floor((opened ?? now) / 1000));
       const to = Math.max(from, Math.floor(now / 1000));
-      const batch = { ...hashRecords(buffer, end), data: buffer.subarray(1, end), from, to };
-      [end, records, full, opened] = [1, 0, false, undefined];
+      const data = buffer.subarray(0, end);
+      const batch = { ...hashRecords(data), data, from, to };
+      [end, records, full, opened] = [0, 0, false, undefined];
       return batch;
     },
   };

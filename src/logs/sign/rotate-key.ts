@@ -57,10 +57,7 @@ export async function rotateKey(
     const now = parts.clock.now();
     const record = formatRotation({ origin, size: size + 1, ...keys }, now);
     const time = Math.max(tail.closed, Math.floor(now / 1000));
-    // hashRecords wants a byte before the records
-    const buffer = Buffer.concat([Buffer.alloc(1), record]);
-    const hashed = hashRecords(buffer, buffer.length);
-    await publishBatch(log, tail, { ...hashed, data: record, from: time, to: time }, inputs);
+    await publishBatch(log, tail, { ...hashRecords(record), data: record, from: time, to: time }, inputs);
     return { origin, size: size + 1, ...keys, already: false };
   });
 }

@@ -2,9 +2,10 @@ import type { Files } from "../../platform/files.ts";
 import { batchPath, hashesPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import { HASH_SIZE, rootOf } from "../merkle.ts";
+import { BLOCK } from "../records.ts";
 import { firstDifference } from "./bundle-findings.ts";
 import type { Pace } from "./pace.ts";
-import { CHUNK, hashOfFile, readRecords } from "./read-records.ts";
+import { hashOfFile, readRecords } from "./read-records.ts";
 import { directoryReader, type StoreReader } from "./store.ts";
 
 /** A batch to digest, as its leaf says it is. Plain data: it goes to another thread. */
@@ -30,12 +31,15 @@ export type DigestBatch = (question: BatchQuestion) => Promise<BatchDigest | und
 
 /** All that judging a batch takes of the processor. */
 export function batchDigester(reader: StoreReader, pace: Pace): DigestBatch {
-  let chunk = Buffer.alloc(0);
+  // one that a file is being read into is not there for another
+  let spare = Buffer.alloc(0);
   return ({ seq, bytes, records, sha256: signed, deep }) =>
     reader.withFile(batchPath(seq), async (file) => {
-      const room = Math.min(CHUNK, Math.max(1, bytes));
-      if (chunk.length < room) chunk = Buffer.allocUnsafe(room);
+      const room = Math.min(BLOCK, Math.max(1, bytes));
+      const chunk = spare.length < room ? Buffer.allocUnsafe(room) : spare;
+      spare = Buffer.alloc(0);
       const { sha256 } = await hashOfFile(file, bytes, pace, chunk);
+      spare = chunk;
       const size = await reader.size(hashesPath(seq));
       const plain = { size: file.size, sha256 };
       if (!deep || sha256 !== signed) {

@@ -1,5 +1,5 @@
-import { createHash, hash } from "node:crypto";
-import { HASH_SIZE } from "../merkle.ts";
+import { createHash } from "node:crypto";
+import { BLOCK, recordHasher } from "../records.ts";
 import type { Pace } from "./pace.ts";
 import type { StoredFile } from "./store.ts";
 
@@ -17,12 +17,8 @@ export interface Records {
   readonly cut: boolean;
 }
 
-/** Bytes that are read at once: with 256 KiB and more, reading costs the system four times as much. */
-export const CHUNK = 1 << 16;
 /** Records for whose hashes there is room at once; for more it grows. */
 const MANY = 1 << 17;
-const LF = 0x0a;
-const LEAF_PREFIX = Buffer.of(0);
 
 /**
  * Splits a batch file into records and hashes each. Reads at most `maxBytes` and keeps at most
@@ -34,61 +30,23 @@ export async function readRecords(
   maxRecords: number,
   pace: Pace,
 ): Promise<Records> {
-  const hashes = hashList(Math.min(maxRecords, maxBytes, file.size, MANY));
   const offsets: number[] = [];
-  // Byte 0 is room for the 00 before a record that begins with the chunk.
-  const size = Math.min(CHUNK, Math.max(1, Math.min(file.size, maxBytes)));
-  const chunk = Buffer.allocUnsafe(1 + size);
-  let long: ReturnType<typeof createHash> | undefined;
+  const bytes = Math.min(maxBytes, file.size);
+  const hasher = recordHasher({
+    bytes,
+    records: Math.min(maxRecords, bytes, MANY),
+    most: maxRecords,
+    onRecord: (start) => offsets.push(start),
+  });
+  const { room } = hasher;
   let position = 0;
-  let start = 0;
-  const atLimit = () => offsets.length >= maxRecords;
-  while (position < maxBytes && !atLimit()) {
+  while (position < maxBytes && hasher.count() < maxRecords) {
     await pace();
-    const read = await file.read(chunk.subarray(1, 1 + Math.min(size, maxBytes - position)), position);
+    const read = await file.read(room.subarray(0, Math.min(room.length, maxBytes - position)), position);
     if (read === 0) break;
-    const end = 1 + read;
-    let from = 1;
-    for (let lf = chunk.indexOf(LF, from); lf >= 0 && lf < end; lf = chunk.indexOf(LF, from)) {
-      if (long === undefined) {
-        // the byte before the record is the newline of the one before, which is done with
-        chunk[from - 1] = 0;
-        hashes.add(hash("sha256", chunk.subarray(from - 1, lf), "binary"));
-      } else {
-        hashes.add(long.update(chunk.subarray(from, lf)).digest("binary"));
-        long = undefined;
-      }
-      offsets.push(start);
-      from = lf + 1;
-      start = position + from - 1;
-      if (atLimit()) break;
-    }
-    if (!atLimit() && from < end) {
-      long ??= createHash("sha256").update(LEAF_PREFIX);
-      long.update(chunk.subarray(from, end));
-    }
-    position += read;
+    position += hasher.take(read);
   }
-  const terminated = long === undefined;
-  if (long !== undefined) {
-    hashes.add(long.digest("binary"));
-    offsets.push(start);
-  }
-  const stopped = atLimit() ? start : position;
-  return { hashes: hashes.take(), offsets, end: stopped, terminated, cut: stopped < file.size };
-}
-
-/** Digests one after the other. */
-function hashList(expected: number): { add(digest: string): void; take(): Buffer } {
-  let bytes = Buffer.allocUnsafe((expected + 1) * HASH_SIZE);
-  let length = 0;
-  return {
-    add(digest) {
-      if (length === bytes.length) bytes = Buffer.concat([bytes], bytes.length * 2);
-      length += bytes.write(digest, length, "latin1");
-    },
-    take: () => bytes.subarray(0, length),
-  };
+  return { ...hasher.end(), offsets, end: position, cut: position < file.size };
 }
 
 /**
@@ -99,7 +57,7 @@ export async function hashOfFile(
   file: StoredFile,
   length: number,
   pace: Pace,
-  chunk: Buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, length))),
+  chunk: Buffer = Buffer.allocUnsafe(Math.min(BLOCK, Math.max(1, length))),
 ): Promise<{ readonly sha256: string; readonly bytes: number }> {
   const digest = createHash("sha256");
   let position = 0;
