@@ -47,6 +47,7 @@ export const define: Define = (command, bind) => {
       "--heartbeat",
       "while following: a batch every interval, though nothing came (also logs.heartbeat)",
     )
+    .option("--threads <n>", "threads that hash a large input (default: one a processor, at most 8)")
     .option("--new-input", "take an input that does not go on from where it was signed for a new one")
     .action(bind(async (cli, flags: SignFlags) => (await import("./logs/sign.ts")).sign(cli, flags)));
   command

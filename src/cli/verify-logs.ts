@@ -2,9 +2,9 @@ import { join, relative, resolve } from "node:path";
 import { durationFlag, parseDuration } from "../duration.ts";
 import { FleetsecError } from "../errors.ts";
 import type { VerifyRequest } from "../logs/verify/verification.ts";
-import type { Threads } from "../platform/threads.ts";
 import type { Cli, Define } from "./command.ts";
 import { type ReportFlags, wantedReports, withReports } from "./reports.ts";
+import { threadsFlag } from "./threads-flag.ts";
 import { trustFlag } from "./trust-flag.ts";
 import type { LogSource } from "./verify-logs/log-source.ts";
 import { batchesFlag, type PartFlags, refuseFlags } from "./verify-logs/part-flags.ts";
@@ -166,25 +166,13 @@ async function requestOf(
     until,
     maxAge: flags.maxAge === undefined ? undefined : durationFlag(flags.maxAge, "--max-age"),
     deepUpTo: flags.deep === true ? Number.POSITIVE_INFINITY : DEEP_BY_DEFAULT,
-    threads: threadsOf(flags.threads, cli.platform.threads),
+    threads: threadsFlag(flags.threads, cli.platform.threads),
     timestampAuthorities:
       flags.tsaCa === undefined
         ? undefined
         : (await import("./timestamp-authorities.ts")).timestampAuthorities(cli, flags.tsaCa),
     allowUnanchored: flags.allowUnanchored === true,
   };
-}
-
-/** Batches of so many bytes together are worth threads: each takes 50 ms to start. */
-const THREADS_FROM = 64 << 20;
-/** More would wait for the disk, or for each other. */
-const MAX_THREADS = 8;
-
-function threadsOf(text: string | undefined, { available }: Threads): VerifyRequest["threads"] {
-  if (text === undefined) return { count: Math.min(MAX_THREADS, available), from: THREADS_FROM };
-  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (count >= 1 && count <= 64) return { count, from: 0 };
-  throw new FleetsecError("usage", `--threads is not a number from 1 to 64: ${text}`);
 }
 
 /** RFC 3339 date or date-time, or a duration back from now; in seconds since the epoch. */

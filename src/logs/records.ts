@@ -9,8 +9,8 @@ export const NEWLINE = 0x0a;
 export interface HashedRecords {
   readonly records: number;
   /** Leaf hashes of the records, one after the other. */
-  readonly hashes: Buffer;
-  readonly root: Buffer;
+  readonly hashes: Uint8Array;
+  readonly root: Uint8Array;
   /** SHA-256 over all the bytes, in hex. */
   readonly sha256: string;
 }
@@ -116,13 +116,20 @@ export function recordHasher({ bytes, records, most, onRecord }: ExpectedRecords
   };
 }
 
+/** The leaf hashes of the records in `data`, one after the other. @param records how many there are */
+export function hashLeaves(data: Uint8Array, records: number): Buffer {
+  const hasher = recordHasher({ bytes: data.length, records });
+  for (let at = 0; at < data.length; at += hasher.room.length) {
+    const block = data.subarray(at, at + hasher.room.length);
+    hasher.room.set(block);
+    hasher.take(block.length);
+  }
+  return hasher.end().hashes;
+}
+
 /** Hashes the records in `data`. */
 export function hashRecords(data: Buffer): HashedRecords {
-  const hasher = recordHasher({ bytes: data.length, records: countRecords(data) });
-  for (let at = 0; at < data.length; at += hasher.room.length) {
-    hasher.take(data.copy(hasher.room, 0, at));
-  }
-  const { hashes } = hasher.end();
-  const records = hashes.length / HASH_SIZE;
+  const records = countRecords(data);
+  const hashes = hashLeaves(data, records);
   return { records, hashes, root: rootOf(hashes), sha256: sha256(data).toString("hex") };
 }

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import type { Files } from "../platform/files.ts";
+import type { Files, WriteOptions } from "../platform/files.ts";
 
 /** Where a log is kept. Paths are those of layout.ts. Every write is durable when it returns. */
 export interface LogStore {
@@ -19,14 +19,21 @@ export interface LogStore {
 const FILE_MODE = 0o640;
 const DIRECTORY_MODE = 0o750;
 
+/** `Files.write`, here or elsewhere. */
+export type WriteFile = (path: string, data: string | Uint8Array, options: WriteOptions) => Promise<void>;
+
 /** A store in a directory, which is made when something is first written. */
-export function directoryStore(files: Files, root: string): LogStore {
+export function directoryStore(
+  files: Files,
+  root: string,
+  writeFile: WriteFile = async (...write) => files.write(...write),
+): LogStore {
   const made = new Set<string>();
-  const write = (path: string, data: string | Uint8Array, exclusive: boolean): void => {
+  const write = async (path: string, data: string | Uint8Array, exclusive: boolean): Promise<void> => {
     const target = join(root, path);
     if (!made.has(dirname(target))) files.makeDirectory(dirname(target), DIRECTORY_MODE);
     made.add(dirname(target));
-    files.write(target, data, { mode: FILE_MODE, exclusive });
+    await writeFile(target, data, { mode: FILE_MODE, exclusive });
   };
   return {
     read: async (path, maxBytes) => {

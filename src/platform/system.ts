@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 import { FleetsecError } from "../errors.ts";
 import { nodeCrypto } from "./builtins.ts";
 import { systemExec } from "./exec.ts";
@@ -21,7 +21,8 @@ export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemT
     monotonic: () => performance.now(),
     async sleep(ms, abort = signal) {
       try {
-        await delay(ms, undefined, { signal: abort });
+        // a timer takes a millisecond at least
+        await (ms > 0 ? delay(ms, undefined, { signal: abort }) : turn(undefined, { signal: abort }));
       } catch {
         throw abort.reason;
       }

@@ -13,7 +13,7 @@ export interface Threads {
 export interface ThreadPool {
   /**
    * Runs the task on `input` and gives its result. Both are copied by the structured clone
-   * algorithm, but for the buffers in `transfer`, which move to the thread.
+   * algorithm, but for the buffers in `transfer`, which move to the thread, and for shared memory.
    * @throws FleetsecError what the task threw, or Error where the thread came to an end
    */
   run(input: unknown, transfer?: readonly ArrayBuffer[]): Promise<unknown>;
@@ -28,8 +28,6 @@ type Answer =
   | { readonly fault: string };
 
 interface Job {
-  readonly input: unknown;
-  readonly transfer: readonly ArrayBuffer[];
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -42,52 +40,55 @@ export function systemThreads(script: URL): Threads {
   return { available: availableParallelism(), pool: (task, count) => threadPool(script, task, count) };
 }
 
-function threadPool(script: URL, task: string, count: number): ThreadPool {
-  const waiting: Job[] = [];
-  const idle: Worker[] = [];
-  const busy = new Map<Worker, Job>();
+/** A thread, and what it has been given, which it answers in that order. */
+interface Thread {
+  readonly worker: Worker;
+  readonly jobs: Job[];
+}
 
-  const start = (): Worker => {
+function threadPool(script: URL, task: string, count: number): ThreadPool {
+  const threads: Thread[] = [];
+
+  const start = (): Thread => {
     const worker = new Worker(script, {
       workerData: task,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
     });
+    const jobs: Job[] = [];
+    const thread = { worker, jobs };
     const end = (error: unknown) => {
-      const job = busy.get(worker);
-      busy.delete(worker);
-      for (const { reject } of [...(job === undefined ? [] : [job]), ...waiting.splice(0)]) reject(error);
+      if (threads.includes(thread)) threads.splice(threads.indexOf(thread), 1);
+      for (const { reject } of jobs.splice(0)) reject(error);
     };
     worker.on("error", end);
     worker.on("exit", (code) => end(new Error(`a thread of ${task} ended with ${code}`)));
     worker.on("message", (answer: Answer) => {
-      const job = busy.get(worker);
-      busy.delete(worker);
-      idle.push(worker);
-      next();
+      const job = jobs.shift();
       if (job === undefined) return;
       if ("value" in answer) job.resolve(answer.value);
       else job.reject(errorOf(answer));
     });
-    return worker;
+    threads.push(thread);
+    return thread;
   };
 
-  const next = (): void => {
-    while (waiting.length > 0 && (idle.length > 0 || busy.size < count)) {
-      const job = waiting.shift() as Job;
-      const worker = idle.pop() ?? start();
-      busy.set(worker, job);
-      worker.postMessage(job.input, job.transfer);
-    }
+  /** Where the least is waiting; another thread rather than one that is busy. */
+  const next = (): Thread => {
+    const least = threads.toSorted((a, b) => a.jobs.length - b.jobs.length)[0];
+    if (least !== undefined && (least.jobs.length === 0 || threads.length >= count)) return least;
+    return start();
   };
 
   return {
     run: (input, transfer = []) =>
       new Promise((resolve, reject) => {
-        waiting.push({ input, transfer, resolve, reject });
-        next();
+        const { worker, jobs } = next();
+        jobs.push({ resolve, reject });
+        // at once, also to a thread that is busy: it goes on without waiting until we get a turn
+        worker.postMessage(input, transfer);
       }),
     async close() {
-      await Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()));
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
   };
 }
@@ -102,8 +103,10 @@ function errorOf(answer: Exclude<Answer, { value: unknown }>): Error {
 export function serveTask(task: (input: unknown) => unknown): void {
   const port = parentPort;
   if (port === null) throw new Error("this is no worker thread");
+  let last = Promise.resolve();
   port.on("message", (input: unknown) => {
-    void answerTo(task, input).then((answer) => port.postMessage(answer));
+    // one at a time, also where the task waits for something
+    last = last.then(async () => port.postMessage(await answerTo(task, input)));
   });
 }
 

@@ -145,6 +145,8 @@ describe("logs sign", () => {
     ["with an interval that is none", [...sign.slice(2), "--interval", "5"], "usage"],
     ["with a count that is none", [...sign.slice(2), "--max-records", "0"], "usage"],
     ["with a count that is too large", [...sign.slice(2), "--max-records", "10000001"], "usage"],
+    ["with threads that are none", [...sign.slice(2), "--threads", "0"], "usage"],
+    ["with threads to follow", [...sign.slice(2), "--follow", "--threads", "2"], "usage"],
     ["with one key twice", [...sign.slice(2), "--key", "keys/audit.key"], "usage"],
     ["with a key that is missing", ["--in", "a.log", "--store", "store", "--key", "none"], "not-found"],
     ["with a key that is none", ["--in", "a.log", "--store", "store", "--key", "a.log"], "input"],

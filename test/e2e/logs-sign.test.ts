@@ -91,6 +91,44 @@ describe("logs sign", () => {
     },
   );
 
+  test("signs the same on several threads, also when it is interrupted on the way", async () => {
+    const directory = scratch();
+    const at = (name: string) => join(directory, name);
+    expect(await run(directory, ["logs", "keygen", "--origin", "e2e/audit"])).toMatchObject({ code: 0 });
+    const events = Array.from({ length: 30_000 }, (_, n) => `${JSON.stringify(eventOf(n))}\n`);
+    appendFileSync(at("a.log"), events.join(""));
+    const flags = (store: string, threads: number) =>
+      ["logs", "sign", "--in", "a.log", "--store", store, "--key", "audit.key"].concat(
+        ["--max-records", "7000", "--threads"],
+        String(threads),
+      );
+    expect(await run(directory, flags("one", 1))).toMatchObject({ code: 0, stderr: "" });
+    expect(await run(directory, flags("two", 2))).toMatchObject({ code: 0, stderr: "" });
+    const child = spawn(process.execPath, [cli, ...flags("three", 2)], { cwd: directory, stdio: "ignore" });
+    const ended = once(child, "close");
+    while (child.exitCode === null && !existsSync(at("three/fleetsec/checkpoint/2"))) await delay(1);
+    child.kill("SIGTERM");
+    // on a busy machine it may be done before the signal comes
+    expect([0, 143]).toContain(((await ended) as [number | null])[0]);
+    expect(readdirSync(at("three.signer"))).toEqual(["state.json"]);
+    expect(await run(directory, flags("three", 2))).toMatchObject({ code: 0, stderr: "" });
+
+    const stores = ["one", "two", "three"].map((name) => batchesOf(readStore(at(name))));
+    const contents = stores.map((batches) => batches.map(({ data }) => data.toString()));
+    expect(contents[0]).toHaveLength(5);
+    expect(contents[0]?.join("") === events.join("")).toBe(true);
+    for (const store of ["two", "three"]) {
+      for (const path of ["batch/000.jsonl", "batch/004.jsonl", "hashes/000", "hashes/004"]) {
+        const [ours, first] = [store, "one"].map((name) => readFileSync(at(`${name}/fleetsec/${path}`)));
+        expect({ store, path, same: ours?.equals(first as Buffer) }).toEqual({ store, path, same: true });
+      }
+      const model = await modelStore(batchesOf(readStore(at(store))), [
+        readKeyFile(systemFiles, at("audit.key")),
+      ]);
+      expect(summaryOf(readStore(at(store)))).toEqual(summaryOf(model));
+    }
+  });
+
   test.each([
     ["SIGTERM", 0],
     ["SIGINT", 130],
@@ -144,6 +182,8 @@ describe("logs sign", () => {
       await Promise.all(
         [0, 1].map(async (which) => {
           const directory = scratch();
+          // one of them hashes, and writes its files, on other threads
+          const flags = [...sign, "--threads", String(1 + which)];
           expect(await run(directory, ["logs", "keygen", "--origin", "e2e/audit"])).toMatchObject({
             code: 0,
           });
@@ -154,13 +194,13 @@ describe("logs sign", () => {
             const events = Array.from({ length: 60 }, (_, n) => `${JSON.stringify(eventOf(lines + n))}\n`);
             appendFileSync(join(directory, "a.log"), events.join(""));
             lines += events.length;
-            const { code, stderr } = await run(directory, sign, 150 * Math.random() ** 2);
+            const { code, stderr } = await run(directory, flags, 150 * Math.random() ** 2);
             expect({ which, i, stderr }).toEqual({ which, i, stderr: "" });
             if (code === null) killed += 1;
             watchRoots(directory, roots);
           }
 
-          expect(await run(directory, sign)).toMatchObject({ code: 0, stderr: "" });
+          expect(await run(directory, flags)).toMatchObject({ code: 0, stderr: "" });
           watchRoots(directory, roots);
           const files = readStore(join(directory, "store"));
           const batches = batchesOf(files);

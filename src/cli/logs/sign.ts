@@ -5,6 +5,7 @@ import { type SignResult, signLogs } from "../../logs/sign/sign.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
+import { threadsFlag } from "../threads-flag.ts";
 import { storeOf } from "./store.ts";
 import { keyFilesOf, readSigners, type SignerFlags } from "./signers.ts";
 
@@ -16,6 +17,7 @@ export interface SignFlags extends SignerFlags {
   readonly newInput?: true;
   readonly follow?: true;
   readonly heartbeat?: true;
+  readonly threads?: string;
 }
 
 const DEFAULT_INTERVAL = 300;
@@ -28,6 +30,9 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   if (flags.heartbeat === true && !follow) {
     throw new FleetsecError("usage", "--heartbeat is for --follow: it signs while nothing comes");
   }
+  if (flags.threads !== undefined && follow) {
+    throw new FleetsecError("usage", "--threads is not for --follow: what is written is signed as it comes");
+  }
   const signers = await readSigners(cli, flags);
   const request = {
     ...limitsOf(cli, flags),
@@ -35,6 +40,7 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
     keyFiles: keyFilesOf(cli, flags.key),
     inputs: flags.in.map((path) => (path === "-" ? path : absolute(path))),
     newInput: flags.newInput === true,
+    threads: follow ? { count: 1, from: 0 } : threadsFlag(flags.threads, platform.threads),
   };
   if (follow) output.note(`following ${count(flags.in.length, "input", "inputs")}; SIGTERM ends it`);
   const result = await signLogs(request, {

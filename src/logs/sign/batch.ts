@@ -1,5 +1,7 @@
-import { hashRecords, NEWLINE } from "../records.ts";
+import { createHash } from "node:crypto";
+import { hashLeaves, NEWLINE } from "../records.ts";
 import type { Batch } from "./publish.ts";
+import { type HashRange, joinRanges, RANGE, type RangeHashes, sharedBuffer } from "./ranges.ts";
 
 /** A batch holds no more bytes than this, whatever its records: it is kept in memory until it is signed. */
 export const MAX_BATCH_BYTES = 64 << 20;
@@ -11,25 +13,50 @@ export interface OpenBatch {
   /** Whether it takes no more: too many records, too many bytes, or a last line without a newline. */
   readonly full: boolean;
   /** Takes as many whole lines as fit; gives what it took. */
-  add(lines: Buffer, now: number): { readonly bytes: number; readonly lines: number };
+  add(lines: Buffer, now: number): Taken;
   /**
-   * The batch, whose bytes are valid until the next `add`; then it is empty again.
+   * The batch, whose bytes are valid until the next but one is closed; then it is empty again.
    * @param now milliseconds since the epoch
    * @param closed when the batch before it was closed, in seconds: time never goes back in a log
    */
-  close(now: number, closed: number): Batch;
+  close(now: number, closed: number): Promise<Batch>;
 }
 
-export function openBatch(maxRecords: number): OpenBatch {
-  let buffer = Buffer.allocUnsafe(2 << 20);
+interface Taken {
+  readonly bytes: number;
+  readonly lines: number;
+}
+
+/** @param hashRange is begun with while the batch is still open */
+export function openBatch(maxRecords: number, hashRange: HashRange): OpenBatch {
+  let [buffer, spare] = [sharedBuffer(2 << 20), sharedBuffer(0)];
   let [end, records, full] = [0, 0, false];
+  let digest = createHash("sha256");
   let opened: number | undefined;
+  /** Of the whole ranges, and where the lines of the next begin. */
+  let ranges: Promise<RangeHashes>[] = [];
+  let ranged = 0;
 
   const reserve = (length: number): void => {
     if (end + length <= buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(2 * buffer.length, end + length));
+    const larger = sharedBuffer(Math.max(2 * buffer.length, end + length));
     buffer.copy(larger, 0, 0, end);
     buffer = larger;
+  };
+
+  /** Takes lines up to the next range. */
+  const take = (lines: Buffer): Taken => {
+    const room = Math.min(maxRecords - records, RANGE - (records % RANGE));
+    const taken = fitting(lines, room, MAX_BATCH_BYTES - end);
+    reserve(taken.bytes);
+    lines.copy(buffer, end, 0, taken.bytes);
+    end += taken.bytes;
+    records += taken.lines;
+    if (taken.lines > 0 && records % RANGE === 0) {
+      ranges.push(begun(hashRange, buffer.subarray(ranged, end)));
+      ranged = end;
+    }
+    return taken;
   };
 
   return {
@@ -40,28 +67,42 @@ export function openBatch(maxRecords: number): OpenBatch {
       return full;
     },
     add(lines, now) {
-      const taken = fitting(lines, maxRecords - records, MAX_BATCH_BYTES - end);
-      reserve(taken.bytes);
-      lines.copy(buffer, end, 0, taken.bytes);
-      end += taken.bytes;
-      records += taken.lines;
-      if (taken.lines > 0) opened ??= now;
-      full = records >= maxRecords || taken.bytes < lines.length || (end > 0 && buffer[end - 1] !== NEWLINE);
-      return taken;
+      let [bytes, count] = [0, 0];
+      while (bytes < lines.length) {
+        const taken = take(lines.subarray(bytes));
+        if (taken.lines === 0) break;
+        bytes += taken.bytes;
+        count += taken.lines;
+      }
+      digest.update(lines.subarray(0, bytes));
+      if (count > 0) opened ??= now;
+      full = records >= maxRecords || bytes < lines.length || (end > 0 && buffer[end - 1] !== NEWLINE);
+      return { bytes, lines: count };
     },
-    close(now, closed) {
+    async close(now, closed) {
       const from = Math.max(closed, Math.floor((opened ?? now) / 1000));
       const to = Math.max(from, Math.floor(now / 1000));
       const data = buffer.subarray(0, end);
-      const batch = { ...hashRecords(data), data, from, to };
+      const rest = hashLeaves(data.subarray(ranged), records % RANGE);
+      const hashed = joinRanges(await Promise.all(ranges), rest);
+      const batch = { ...hashed, records, sha256: digest.digest("hex"), data, from, to };
+      [buffer, spare] = [spare, buffer];
       [end, records, full, opened] = [0, 0, false, undefined];
+      [ranges, ranged, digest] = [[], 0, createHash("sha256")];
       return batch;
     },
   };
 }
 
+/** A fault is met when the batch is closed. */
+function begun(hashRange: HashRange, lines: Buffer): Promise<RangeHashes> {
+  const hashes = Promise.resolve(hashRange(lines));
+  hashes.catch(() => undefined);
+  return hashes;
+}
+
 /** How many lines, and bytes, of `lines` fit into so many records and bytes. */
-function fitting(lines: Buffer, maxLines: number, maxBytes: number): { bytes: number; lines: number } {
+function fitting(lines: Buffer, maxLines: number, maxBytes: number): Taken {
   let [bytes, count] = [0, 0];
   while (count < maxLines && bytes < lines.length) {
     const newline = lines.indexOf(NEWLINE, bytes);

@@ -3,7 +3,7 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { CHECKPOINT, signerStatePath } from "../layout.ts";
-import { directoryStore } from "../store.ts";
+import { directoryStore, type WriteFile } from "../store.ts";
 import { isDirectory } from "./expand.ts";
 import type { SignedLog } from "./publish.ts";
 
@@ -17,7 +17,7 @@ const LOCK_TIMEOUT = 1_000;
  */
 export async function holdLog<T>(
   store: string,
-  { files, locks }: Pick<Platform, "files" | "locks">,
+  { files, locks, write }: Pick<Platform, "files" | "locks"> & { readonly write?: WriteFile },
   signers: SignedLog["signers"],
   work: (log: SignedLog) => Promise<T>,
 ): Promise<T> {
@@ -25,7 +25,7 @@ export async function holdLog<T>(
   const directory = signerStatePath(store);
   const log: SignedLog = {
     files,
-    store: directoryStore(files, store),
+    store: directoryStore(files, store, write),
     statePath: join(directory, "state.json"),
     signers,
   };

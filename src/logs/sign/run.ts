@@ -1,7 +1,9 @@
 import type { Platform } from "../../platform/platform.ts";
+import { paceOf } from "../verify/pace.ts";
 import { openBatch } from "./batch.ts";
 import type { LineInput } from "./lines.ts";
-import { publishBatch, type SignedLog } from "./publish.ts";
+import { type Batch, publishBatch, type SignedLog } from "./publish.ts";
+import type { HashRange } from "./ranges.ts";
 import type { InputPosition } from "./state.ts";
 import type { LogTail } from "./tail.ts";
 
@@ -24,6 +26,7 @@ export interface BatchLimits {
 }
 
 export type RunParts = Pick<Platform, "clock" | "signal"> & {
+  readonly hash: HashRange;
   /** Called after each batch that is published, with what this run has signed so far. */
   readonly onBatch?: (signed: SignedAmount) => void;
 };
@@ -39,11 +42,16 @@ export interface SigningRun {
   take(input: SignedInput, lines: Buffer): Promise<void>;
   /** When the open batch must be closed, by the monotonic clock. */
   deadline(): number;
-  /** Publishes the open batch where its time is over. */
+  /** Publishes the open batch where its time is over; then nothing is being published any more. */
   publishDue(): Promise<void>;
-  /** Takes an input to its end. Its last lines may be in a batch that is still open. */
+  /**
+   * Takes an input to its end. Its last lines may be in a batch that is still open, and the batch
+   * before that may still be being published.
+   */
   sign(input: LineInput): Promise<void>;
-  /** Closes the last batch. */
+  /** Waits for what is being published, however that ends. */
+  settled(): Promise<void>;
+  /** Closes the last batch and publishes it. */
   end(): Promise<{
     readonly tail: LogTail;
     readonly signed: SignedAmount;
@@ -61,8 +69,9 @@ export function signingRun(
   others: readonly InputPosition[],
 ): SigningRun {
   const { clock, signal, onBatch } = parts;
+  const pace = paceOf(clock, signal, TURN);
   const interval = limits.interval * 1000;
-  const batch = openBatch(limits.maxRecords);
+  const batch = openBatch(limits.maxRecords, parts.hash);
   const positions = new Map(others.map((position) => [position.name, position]));
   const splitLines: string[] = [];
   let tail = start;
@@ -74,10 +83,17 @@ export function signingRun(
     if (position !== undefined) positions.set(name, position);
   };
 
-  const flush = async (): Promise<void> => {
-    const closed = batch.close(clock.now(), tail.closed);
-    tail = await publishBatch(log, tail, closed, [...positions.values()].slice(-MAX_POSITIONS));
-    due = limits.heartbeat === true ? clock.monotonic() + interval : Number.POSITIVE_INFINITY;
+  /** Of one batch after the other: while it is done, lines of the next may be taken. */
+  let publishing: Promise<void> | undefined;
+
+  /** @throws what made publishing fail: after that nothing is published any more */
+  const published = async (): Promise<void> => {
+    await publishing;
+    publishing = undefined;
+  };
+
+  const publish = async (closed: Batch, inputs: readonly InputPosition[]): Promise<void> => {
+    tail = await publishBatch(log, tail, closed, inputs);
     signed = {
       batches: signed.batches + 1,
       records: signed.records + closed.records,
@@ -86,8 +102,18 @@ export function signingRun(
     onBatch?.(signed);
   };
 
+  const flush = async (): Promise<void> => {
+    await published();
+    const closed = await batch.close(clock.now(), tail.closed);
+    due = limits.heartbeat === true ? clock.monotonic() + interval : Number.POSITIVE_INFINITY;
+    publishing = publish(closed, [...positions.values()].slice(-MAX_POSITIONS));
+    // it is thrown where it is waited for
+    publishing.catch(() => undefined);
+  };
+
   const publishDue = async (): Promise<void> => {
     if (clock.monotonic() >= due) await flush();
+    await published();
   };
 
   const take = async (input: SignedInput, lines: Buffer): Promise<void> => {
@@ -107,20 +133,28 @@ export function signingRun(
     async sign(input) {
       for (;;) {
         signal.throwIfAborted();
-        const lines = await input.peek(due);
+        await pace();
+        // what is at hand is taken while a batch is being published; before we wait, that is over
+        const lines = await input.peek(publishing === undefined ? due : clock.monotonic());
         if (lines?.length === 0) break;
-        if (lines !== undefined) await take(input, lines);
-        await publishDue();
+        if (lines === undefined) await published();
+        else await take(input, lines);
+        if (clock.monotonic() >= due) await flush();
       }
       record(input.name, input.position());
       if (input.resumedWithinLine()) splitLines.push(input.name);
     },
+    settled: async () => publishing?.catch(() => undefined),
     async end() {
       if (batch.records > 0) await flush();
+      await published();
       return { tail, signed, splitLines };
     },
   };
 }
+
+/** Milliseconds of reading after which what other threads have done is looked at. */
+const TURN = 5;
 
 /** Inputs that a signer remembers; the oldest are forgotten beyond that. */
 const MAX_POSITIONS = 10_000;

@@ -11,8 +11,10 @@ import { resume, type SignedLog } from "./publish.ts";
 import { requireInUse } from "./rotate-key.ts";
 import { type SignedAmount, type SigningRun, signingRun } from "./run.ts";
 import { fileSource, streamSource } from "./sources.ts";
+import type { HashRange } from "./ranges.ts";
 import type { InputPosition } from "./state.ts";
 import type { LogTail } from "./tail.ts";
+import { signingThreads, type ThreadUse } from "./threads.ts";
 
 export interface SignRequest {
   /** Files and directories as absolute paths, or `-` for standard input. */
@@ -31,9 +33,10 @@ export interface SignRequest {
   readonly follow: boolean;
   /** While following: signs a batch every interval, though nothing came. */
   readonly heartbeat: boolean;
+  readonly threads: ThreadUse;
 }
 
-export type SignParts = Pick<Platform, "files" | "locks" | "clock" | "stdin" | "signal"> & {
+export type SignParts = Pick<Platform, "files" | "locks" | "clock" | "stdin" | "signal" | "threads"> & {
   readonly signers: SignedLog["signers"];
   /** Called after each batch that is published, with what this run has signed so far. */
   readonly onBatch?: (signed: SignedAmount) => void;
@@ -70,14 +73,16 @@ export async function signLogs(request: SignRequest, parts: SignParts): Promise<
   const open = logOpener(files, request.keyFiles);
   // what is followed may come later, and is refused when it is opened
   for (const path of request.follow ? [] : paths) if (path !== STREAM) open(path).close();
+  const { hash, write, close } = signingThreads(files, parts.threads, request.threads);
   try {
     return {
-      ...(await holdLog(request.store, parts, signers, async (log) =>
-        signPaths(request, { ...parts, open }, log, paths),
+      ...(await holdLog(request.store, { ...parts, write }, signers, async (log) =>
+        signPaths(request, { ...parts, open, hash }, log, paths),
       )),
       skipped,
     };
   } finally {
+    await close();
     if (paths.includes(STREAM)) parts.stdin.close();
   }
 }
@@ -107,7 +112,10 @@ function publishesKey(path: string): FleetsecError {
   });
 }
 
-type OpeningParts = SignParts & { readonly open: (path: string) => OpenFile };
+type OpeningParts = SignParts & {
+  readonly open: (path: string) => OpenFile;
+  readonly hash: HashRange;
+};
 
 async function signPaths(
   request: SignRequest,
@@ -145,6 +153,7 @@ async function followPaths(
     await following.run();
   } finally {
     following.close();
+    await run.settled();
   }
   return run;
 }
@@ -160,22 +169,28 @@ async function signToEnd(
   const { placed, others } = placeFiles(files, filePaths, known, request.newInput);
   const run = signingRun({ ...request, heartbeat: false }, parts, log, tail, others);
   for (const [path, { start }] of placed) run.record(path, positionAt(path, start));
-  for (const path of paths) {
-    const place = placed.get(path);
-    if (place === undefined) {
-      const input = lineInput(path, streamSource(stdin, clock, signal), beginning());
-      const last = known.find(({ name }) => name === STREAM);
-      if (last !== undefined && !request.newInput) await placeStream(input, last);
-      await run.sign(input);
-    } else {
-      const file = reopen(parts.open, path, place);
-      try {
-        await run.sign(lineInput(path, fileSource(file, place.start.bytes), place.start));
-      } finally {
-        file.close();
+  try {
+    for (const path of paths) {
+      const place = placed.get(path);
+      if (place === undefined) {
+        const input = lineInput(path, streamSource(stdin, clock, signal), beginning());
+        const last = known.find(({ name }) => name === STREAM);
+        if (last !== undefined && !request.newInput) await placeStream(input, last);
+        await run.sign(input);
+      } else {
+        const file = reopen(parts.open, path, place);
+        try {
+          await run.sign(lineInput(path, fileSource(file, place.start.bytes), place.start));
+        } finally {
+          file.close();
+        }
       }
     }
+  } finally {
+    // whatever ends the reading: a batch that is being published is published
+    await run.settled();
   }
+  signal.throwIfAborted();
   return run;
 }
 

@@ -7,13 +7,13 @@ export type Pace = () => Promise<void>;
 const TURN = 100;
 
 /** @throws the signal's reason, from the returned function, once it is aborted */
-export function paceOf(clock: Clock, signal: AbortSignal): Pace {
+export function paceOf(clock: Clock, signal: AbortSignal, turn = TURN): Pace {
   let last = clock.monotonic();
   return async () => {
     const now = clock.monotonic();
-    if (now - last < TURN) return;
+    if (now - last < turn) return;
     await clock.sleep(0, signal);
     signal.throwIfAborted();
-    last = now;
+    last = clock.monotonic();
   };
 }

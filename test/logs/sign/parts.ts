@@ -4,8 +4,11 @@ import { setTimeout } from "node:timers/promises";
 import { signerStatePath } from "../../../src/logs/layout.ts";
 import { signLogs, type SignParts, type SignRequest, type SignResult } from "../../../src/logs/sign/sign.ts";
 import { systemFiles } from "../../../src/platform/system-files.ts";
+import { hashRange } from "../../../src/logs/sign/ranges.ts";
+import { writeTask } from "../../../src/logs/sign/threads.ts";
 import { systemLocks } from "../../../src/platform/lock.ts";
 import type { Clock, TextSource } from "../../../src/platform/platform.ts";
+import { inlineThreads } from "../../support/threads.ts";
 import { type MemoryTree, memoryFiles } from "../../support/memory-files.ts";
 import { modelSigner, readStore, recordsOf, type StoreFiles } from "../store-model.ts";
 
@@ -65,8 +68,10 @@ export function storeIn(tree: MemoryTree, directory: string): StoreFiles {
 /** What a signer works with, as it is unless told. */
 export function signParts(overrides: Partial<SignParts> = {}): SignParts {
   const clock = overrides.clock ?? stoppedClock();
+  const files = overrides.files ?? systemFiles;
   return {
-    files: systemFiles,
+    files,
+    threads: inlineThreads({ "hash-range": hashRange as Task, "write-file": writeTask(files) as Task }),
     locks: systemLocks(clock),
     clock,
     stdin: stdinOf(),
@@ -76,14 +81,17 @@ export function signParts(overrides: Partial<SignParts> = {}): SignParts {
   };
 }
 
+type Task = (input: unknown) => unknown;
+
 /** Signs files below `directory` into its `store`. */
 export async function signIn(
   directory: string,
   inputs: readonly string[],
-  overrides: Partial<SignParts> & Partial<SignRequest> = {},
+  overrides: Partial<Omit<SignParts, "threads">> & Partial<SignRequest> = {},
 ): Promise<SignResult> {
   const { interval = 300, maxRecords = 100_000, newInput = false, ...rest } = overrides;
-  const { follow = false, heartbeat = false, ...parts } = rest;
+  // as if all were much, so that what is done on other threads is tried everywhere
+  const { threads = { count: 2, from: 0 }, follow = false, heartbeat = false, ...parts } = rest;
   const request = {
     inputs: inputs.map((input) => (input === "-" ? input : join(directory, input))),
     keyFiles: [],
@@ -93,6 +101,7 @@ export async function signIn(
     newInput,
     follow,
     heartbeat,
+    threads,
   };
   return signLogs(request, signParts(parts));
 }

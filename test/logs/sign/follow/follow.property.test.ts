@@ -200,6 +200,7 @@ describe("following a log", () => {
           newInput: false,
           follow: true,
           heartbeat: false,
+          threads: { count: 1, from: 0 },
         };
         // what is signed once is known: before that there is nothing to tell a rotated file by
         world.write(LOG, "first\n");

@@ -53,6 +53,7 @@ function scene() {
       newInput,
       heartbeat,
       follow: true,
+      threads: { count: 1, from: 0 },
     };
     const onWarning = (text: string) => void warnings.push(text);
     return signLogs(
