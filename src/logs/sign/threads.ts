@@ -13,7 +13,7 @@ export interface ThreadUse {
 export interface SigningThreads {
   readonly hash: HashRange;
   readonly write: WriteFile;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What a thread of the task `write-file` is given. */

@@ -5,7 +5,7 @@ import { HASH_SIZE, rootOf } from "../merkle.ts";
 import { BLOCK } from "../records.ts";
 import { firstDifference } from "./bundle-findings.ts";
 import type { Pace } from "./pace.ts";
-import { hashOfFile, readRecords } from "./read-records.ts";
+import { hashFileRecords, hashOfFile } from "./read-records.ts";
 import { directoryReader, type StoreReader } from "./store.ts";
 
 /** A batch to digest, as its leaf says it is. Plain data: it goes to another thread. */
@@ -45,7 +45,7 @@ export function batchDigester(reader: StoreReader, pace: Pace): DigestBatch {
       if (!deep || sha256 !== signed) {
         return { ...plain, ...(size === undefined ? {} : { sidecar: { size, offset: undefined } }) };
       }
-      const { hashes } = await readRecords(file, bytes, records + 1, pace);
+      const { hashes } = await hashFileRecords(file, { bytes, records: records + 1 }, pace);
       const sidecar = await reader.read(hashesPath(seq), hashes.length);
       return {
         ...plain,

@@ -3,12 +3,10 @@ import { BLOCK, recordHasher } from "../records.ts";
 import type { Pace } from "./pace.ts";
 import type { StoredFile } from "./store.ts";
 
-/** The records of a batch file: its lines without their newlines. */
-export interface Records {
-  /** Their leaf hashes, one after the other. */
+/** The hashes of a batch file's records: its lines without their newlines. */
+export interface HashedFile {
+  /** Leaf hashes, one after the other. */
   readonly hashes: Buffer;
-  /** Where each record begins, in bytes. */
-  readonly offsets: readonly number[];
   /** Where reading stopped: the end of the file unless a limit was met. */
   readonly end: number;
   /** Whether the last record has its newline. */
@@ -17,13 +15,46 @@ export interface Records {
   readonly cut: boolean;
 }
 
+export interface Records extends HashedFile {
+  /** Where each record begins, in bytes. */
+  readonly offsets: readonly number[];
+}
+
 /** Records for whose hashes there is room at once; for more it grows. */
 const MANY = 1 << 17;
 
+/** What of a file is read, at most. */
+interface Limits {
+  readonly bytes: number;
+  readonly records: number;
+}
+
 /**
- * Splits a batch file into records and hashes each. Reads at most `maxBytes` and keeps at most
- * `maxRecords`; a record of any length takes no more memory than a short one.
+ * Splits a batch file into records and hashes each. A record of any length takes no more memory than
+ * a short one.
+ * @param onRecord told where each record begins
  */
+export async function hashFileRecords(
+  file: StoredFile,
+  limits: Limits,
+  pace: Pace,
+  onRecord: (start: number) => void = () => {},
+): Promise<HashedFile> {
+  const bytes = Math.min(limits.bytes, file.size);
+  const records = Math.min(limits.records, bytes, MANY);
+  const hasher = recordHasher({ bytes, records, most: limits.records, onRecord });
+  const { room } = hasher;
+  let position = 0;
+  while (position < limits.bytes && hasher.count() < limits.records) {
+    await pace();
+    const read = await file.read(room.subarray(0, Math.min(room.length, limits.bytes - position)), position);
+    if (read === 0) break;
+    position += hasher.take(read);
+  }
+  return { ...hasher.end(), end: position, cut: position < file.size };
+}
+
+/** The same, with where each record begins: reads at most `maxBytes` and keeps at most `maxRecords`. */
 export async function readRecords(
   file: StoredFile,
   maxBytes: number,
@@ -31,22 +62,9 @@ export async function readRecords(
   pace: Pace,
 ): Promise<Records> {
   const offsets: number[] = [];
-  const bytes = Math.min(maxBytes, file.size);
-  const hasher = recordHasher({
-    bytes,
-    records: Math.min(maxRecords, bytes, MANY),
-    most: maxRecords,
-    onRecord: (start) => offsets.push(start),
-  });
-  const { room } = hasher;
-  let position = 0;
-  while (position < maxBytes && hasher.count() < maxRecords) {
-    await pace();
-    const read = await file.read(room.subarray(0, Math.min(room.length, maxBytes - position)), position);
-    if (read === 0) break;
-    position += hasher.take(read);
-  }
-  return { ...hasher.end(), offsets, end: position, cut: position < file.size };
+  const limits = { bytes: maxBytes, records: maxRecords };
+  const hashed = await hashFileRecords(file, limits, pace, (start) => offsets.push(start));
+  return { ...hashed, offsets };
 }
 
 /**
