@@ -17,6 +17,9 @@ export const mutants = [
 ] as const;
 export type Mutant = (typeof mutants)[number];
 
+/** One more: in TLS 1.3 it greets before the client has said who it is, so that every attack is told the greeting. */
+export const SPEAKS_EARLY = "speaks-early";
+
 /** The variable by which the built server chooses its mutant; without it, it is as it should be. */
 export const MUTANT_VARIABLE = "FLEETSEC_TLS_MUTANT";
 
@@ -42,7 +45,7 @@ const READ = `if _, err := c.readHandshake(hs.transcript); err != nil {
 		return err
 	}`;
 
-const edits: Readonly<Record<Mutant, readonly Edit[]>> = {
+const edits: Readonly<Record<Mutant | typeof SPEAKS_EARLY, readonly Edit[]>> = {
   "skip-certificate": [
     {
       file: "handshake_server_tls13.go",
@@ -108,6 +111,21 @@ $&`,
       find: "\tif len(certs) == 0 && requiresClientCert(c.config.ClientAuth) {",
       replace:
         '\tif len(certs) == 0 && requiresClientCert(c.config.ClientAuth) && !(mutant == "any-order" && c.vers == VersionTLS13) {',
+    },
+  ],
+  [SPEAKS_EARLY]: [
+    {
+      file: "handshake_server_tls13.go",
+      find: "\tc.setWriteTrafficSecret(hs.suite, QUICEncryptionLevelApplication, serverSecret)\n",
+      replace: `$&\tif mutant == "${SPEAKS_EARLY}" {
+		c.out.Lock()
+		_, err := c.writeRecordLocked(recordTypeApplicationData, []byte("welcome to the fleet\\n"))
+		c.out.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+`,
     },
   ],
   "any-finished": [

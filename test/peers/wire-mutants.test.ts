@@ -9,7 +9,14 @@ import { withOutcome } from "../probe/support/probing.ts";
 import { client, drive, versions, wireIdentity } from "../probe/wire/drive.ts";
 import { runCli } from "../support/cli.ts";
 import { describeWithEngines } from "./engines.ts";
-import { buildMutants, buildServer, type Mutant, MUTANT_VARIABLE, mutants } from "./go-mutants.ts";
+import {
+  buildMutants,
+  buildServer,
+  type Mutant,
+  MUTANT_VARIABLE,
+  mutants,
+  SPEAKS_EARLY,
+} from "./go-mutants.ts";
 import { type EngineProcess, freePorts, startProcess } from "./process.ts";
 
 /** What each mutant lets pass, and nothing else. */
@@ -39,6 +46,7 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
   const command = ["probe", "--json", "--server-ca", "ca.pem", "--client-cert", "client.pem"];
   command.push("--client-key", "client.key", "--skip", "resume-cross-host");
   let identity: WireIdentity;
+  let early: { readonly port: number; readonly process: EngineProcess };
 
   beforeAll(async () => {
     const ca = await testCa("mutants' CA");
@@ -55,7 +63,15 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
     file("client.key", valid.keyPem);
     const right = await buildServer(go.path, directory);
     const patched = await buildMutants(go.path, directory);
-    const ports = await freePorts(mutants.length + 1);
+    const [earlyPort = 0, ...ports] = await freePorts(mutants.length + 2);
+    early = {
+      port: earlyPort,
+      process: await startProcess(patched, [...args, "-listen", `127.0.0.1:${earlyPort}`], {
+        cwd: directory,
+        port: earlyPort,
+        env: { [MUTANT_VARIABLE]: SPEAKS_EARLY },
+      }),
+    };
     for (const [i, mutant] of [undefined, ...mutants].entries()) {
       const port = ports[i] ?? 0;
       const env = mutant === undefined ? {} : { [MUTANT_VARIABLE]: mutant };
@@ -69,7 +85,7 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
   }, 300_000);
 
   afterAll(async () => {
-    await Promise.all([...servers.values()].map(({ process }) => process.stop()));
+    await Promise.all([early, ...servers.values()].map(({ process }) => process.stop()));
     rmSync(directory, { recursive: true, force: true });
   });
 
@@ -111,6 +127,20 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
       expect(withOutcome(endpoint, "inconclusive")).toEqual([]);
     }
   }, 180_000);
+
+  test("whoever listens only is told what the server says before it knows the client, in TLS 1.3", async () => {
+    const listening = ["--attack", "no-cert", "listen-only"];
+    const { stdout, code } = await runCli([...command, `tls://127.0.0.1:${early.port}`, ...listening], {
+      cwd: directory,
+    });
+    const { endpoints } = JSON.parse(stdout) as { endpoints: EndpointResult[] };
+    const [endpoint] = endpoints;
+    expect([code, endpoint?.verdict, endpoint && accepted(endpoint)]).toEqual([
+      1,
+      "bypassed",
+      ["listen-only@1.3", "no-cert@1.3"],
+    ]);
+  });
 });
 
 const accepted = (endpoint: EndpointResult) => withOutcome(endpoint, "accepted").sort();
