@@ -418,7 +418,7 @@ describe("tls", () => {
     const saying = (hangUp: boolean) =>
       tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
         if (socket.authorized) return socket.write("OK welcome\r\n");
-        socket.write("ERR no certificate\r\n");
+        socket.write("ERR no certificate: hang up\r\n");
         return hangUp ? socket.end() : onData(socket);
       });
     const request = { attacks: ESSENTIAL() };

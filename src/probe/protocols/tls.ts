@@ -33,6 +33,8 @@ export const rawTls: Protocol = {
       const mayAsk = !hangsUpOnLine(like) || channel.alpn === undefined;
       if (channel.received().length === 0 && mayAsk) await ask(channel, AFTER_LINE, 1);
     }
+    // whoever is told something else may be hung up on next
+    if (like !== undefined && tellsSomethingElse(channel, like)) await channel.until(() => false, QUIET);
   },
   answer({ received }: Trace) {
     if (received.length === 0) return undefined;
@@ -50,6 +52,12 @@ export const rawTls: Protocol = {
 export function hangsUpOnLine({ established, asked, received, end, seen }: Trace): boolean {
   const isFatal = seen.alerts.some(({ from, fatal }) => from === "server" && fatal);
   return established && asked && received.length === 0 && (end === "closed" || end === "reset") && !isFatal;
+}
+
+function tellsSomethingElse(channel: Channel, { received }: Trace): boolean {
+  const told = Buffer.from(channel.received());
+  const length = Math.min(told.length, received.length);
+  return told.length > 0 && !told.subarray(0, length).equals(received.subarray(0, length));
 }
 
 async function discover(channel: Channel): Promise<void> {
