@@ -2,7 +2,7 @@ import { relative, resolve } from "node:path";
 import { type ExitCode, FleetsecError } from "../errors.ts";
 import type { DetectResult, EventSource, Standing } from "../logs/detect/detect.ts";
 import type { Cli, Define } from "./command.ts";
-import { storeOf } from "./logs/store.ts";
+import { namedStore } from "./logs/store.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
 import { readingParts, readingRequest } from "./verified-log-request.ts";
 import { version } from "./version.ts";
@@ -24,7 +24,7 @@ export const define: Define = (command, bind) => {
       "Detect client certificates that a gateway let in and the CA never logged.\n" +
         "Exit 1: there are some. 3: the logs do not tell.",
     )
-    .option("--store <dir>", "the signed log of the gateways' events (default: logs.store)")
+    .option("--store <place>", "the signed log of the gateways' events (default: logs.store)")
     .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
     .option("--in <path...>", "instead, event files as they were written, or - for standard input")
     .requiredOption("--transparency <store>", "the signed log of the CA's inventory")
@@ -37,7 +37,7 @@ export const define: Define = (command, bind) => {
         const { platform, output } = cli;
         const reports = wantedReports(cli, flags);
         const { state } = flags;
-        const store = resolve(platform.cwd, flags.transparency);
+        const store = await namedStore(cli, flags.transparency);
         const issuance = await readingRequest(cli, { store, trust: flags.transparencyTrust, state });
         const events = await eventSource(cli, flags);
         const result = shown(
@@ -56,7 +56,7 @@ export const define: Define = (command, bind) => {
 
 async function eventSource(cli: Cli, { in: inputs, store, trust, state }: Flags): Promise<EventSource> {
   if (inputs === undefined)
-    return { store: await readingRequest(cli, { store: storeOf(cli, store), trust, state }) };
+    return { store: await readingRequest(cli, { store: await namedStore(cli, store), trust, state }) };
   if (store !== undefined || trust !== undefined) {
     throw new FleetsecError("usage", "--in excludes --store and --trust", {
       hint: "files as they were written are signed by nobody",

@@ -31,7 +31,10 @@ export const define: Define = (command, bind) => {
         "after the last line that was signed, whatever ended the run before.",
     )
     .requiredOption("--in <path...>", "log files, directories of log files, or - for standard input")
-    .option("--store <dir>", "where the signed log is kept (default: logs.store)")
+    .option(
+      "--store <place>",
+      "where the signed log is kept: a directory, or s3://BUCKET/PREFIX (default: logs.store)",
+    )
     .option("--key <key...>", "the log's private key, a file or pkcs11:…; a second one signs as well")
     .option("--origin <origin>", "the log's name, for --key pkcs11:… (default: logs.origin, or DOMAIN/audit)")
     .option(
@@ -49,11 +52,19 @@ export const define: Define = (command, bind) => {
     )
     .option("--threads <n>", "threads that hash a large input (default: one a processor, at most 8)")
     .option("--new-input", "take an input that does not go on from where it was signed for a new one")
+    .option("--state <dir>", "where the signer of a store in S3 keeps its state (default: user state)")
+    .option(
+      "--retain <duration>",
+      "how long S3 locks what is written, in COMPLIANCE mode (default: logs.retention)",
+    )
     .action(bind(async (cli, flags: SignFlags) => (await import("./logs/sign.ts")).sign(cli, flags)));
   command
     .command("rotate-key")
     .description("Change a log's keys: the old and the new one sign a checkpoint that says so.")
-    .option("--store <dir>", "where the signed log is kept (default: logs.store)")
+    .option(
+      "--store <place>",
+      "where the signed log is kept: a directory, or s3://BUCKET/PREFIX (default: logs.store)",
+    )
     .option("--key <key...>", "every key that signs until now, a file or pkcs11:…")
     .requiredOption("--new-key <key...>", "every key that signs from now on")
     .option(
@@ -63,6 +74,11 @@ export const define: Define = (command, bind) => {
     .option("--signer-cmd <cmd arg ...>", "a command that signs with a key of until now; no shell")
     .option("--signer-pub <file>", "the public key of that command")
     .option("--passphrase-file <file>", "passphrase of encrypted keys (also FLEETSEC_PASSPHRASE)")
+    .option("--state <dir>", "where the signer of a store in S3 keeps its state (default: user state)")
+    .option(
+      "--retain <duration>",
+      "how long S3 locks what is written, in COMPLIANCE mode (default: logs.retention)",
+    )
     .action(
       bind(async (cli, flags: RotateKeyFlags) =>
         (await import("./logs/rotate-key.ts")).rotateKey(cli, flags),
@@ -73,7 +89,10 @@ export const define: Define = (command, bind) => {
     .description(
       "Show the chain of events of a request, an identity or a vehicle, from verified batches only.",
     )
-    .option("--store <dir>", "where the signed log is kept (default: logs.store)")
+    .option(
+      "--store <place>",
+      "where the signed log is kept: a directory, or s3://BUCKET/PREFIX (default: logs.store)",
+    )
     .requiredOption("--trust <file>", "the log's .pub file, or a C2SP tlog-policy file")
     .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
     .option("--request-id <id>", "the events of one request, in every service")
@@ -99,7 +118,7 @@ export const define: Define = (command, bind) => {
       "Publish the log's newest checkpoint where the store's keeper cannot take it back: what verify-logs\n" +
         "--anchor reads. Exit 1 where a place holds another checkpoint of that size, 3 where one cannot be reached.",
     )
-    .option("--store <dir>", "the log's store (default: logs.store)")
+    .option("--store <place>", "the log's store: a directory, or s3://BUCKET/PREFIX (default: logs.store)")
     .option("--trust <file>", "the log's .pub file: only what its keys signed is published")
     .option(
       "--to <place...>",
@@ -115,7 +134,7 @@ export const define: Define = (command, bind) => {
       "Write a proof that a record is in the log (C2SP tlog-proof), to be verified without the log; or,\n" +
         "with --from, that the log extends what it was.",
     )
-    .option("--store <dir>", "the signed log (default: logs.store)")
+    .option("--store <place>", "the signed log: a directory, or s3://BUCKET/PREFIX (default: logs.store)")
     .option("--record <seq:line>", "the record: its batch's number, and its line there from 1")
     .option("--request-id <id>", "the records of that request, each with a proof of its own")
     .option("--from <size>", "a consistency proof from the checkpoint of that many batches")
@@ -142,7 +161,7 @@ export const define: Define = (command, bind) => {
       "Have the log's newest checkpoint cosigned by the witnesses of a policy. Exit 1 where one of them has\n" +
         "seen another history of the log, 3 where the policy's quorum is not met.",
     )
-    .option("--store <dir>", "the log's store (default: logs.store)")
+    .option("--store <place>", "the log's store: a directory, or s3://BUCKET/PREFIX (default: logs.store)")
     .option("--trust <file>", "a C2SP tlog-policy file, with the witnesses' URLs")
     .action(
       bind(async (cli, flags: WitnessFlags) => (await import("./logs/witness.ts")).witness(cli, flags)),

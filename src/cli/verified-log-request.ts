@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import type { VerifyRequest } from "../logs/verify/verification.ts";
 import type { VerifyParts } from "../logs/verify/verify.ts";
 import type { Cli } from "./command.ts";
+import { type NamedStore, storeToVerify } from "./logs/store.ts";
 import { trustFlag } from "./trust-flag.ts";
 import { refuseOutputsWithin } from "./verify-logs/within-store.ts";
 
@@ -12,12 +13,12 @@ export async function readingRequest(
     store,
     trust,
     state,
-  }: { readonly store: string; readonly trust?: string | undefined; readonly state?: string | undefined },
+  }: { readonly store: NamedStore; readonly trust?: string | undefined; readonly state?: string | undefined },
 ): Promise<VerifyRequest> {
   const { userState, cwd } = cli.platform;
-  refuseOutputsWithin(cli, store, [["--state", state]]);
+  if ("directory" in store) refuseOutputsWithin(cli, store.directory, [["--state", state]]);
   return {
-    store,
+    store: await storeToVerify(cli, store),
     leaves: "batches",
     trust: await trustFlag(cli, trust),
     anchors: [],

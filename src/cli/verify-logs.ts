@@ -1,6 +1,7 @@
 import { join, relative, resolve } from "node:path";
 import { durationFlag, parseDuration } from "../duration.ts";
 import { FleetsecError } from "../errors.ts";
+import { MIN_RETENTION } from "../logs/s3/lock.ts";
 import type { VerifyRequest } from "../logs/verify/verification.ts";
 import type { Cli, Define } from "./command.ts";
 import { type ReportFlags, wantedReports, withReports } from "./reports.ts";
@@ -21,6 +22,7 @@ interface VerifyFlags extends ReportFlags, PartFlags {
   readonly tlog?: string;
   readonly tsaCa?: string;
   readonly threads?: string;
+  readonly locked?: string | true;
 }
 
 /** Records up to which the trees over them are recomputed without being asked for. */
@@ -32,7 +34,7 @@ export const define: Define = (command, bind) => {
       "Verify a signed log offline: that no record was altered, removed, added or moved, and where.\n" +
         "Exit 0: intact and anchored. 1: altered. 3: not established, or nothing outside the store anchors it.",
     )
-    .argument("[store]", "the log's store (default: logs.store)")
+    .argument("[store]", "the log's store: a directory, or s3://BUCKET/PREFIX (default: logs.store)")
     .option("--trust <file>", "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file")
     .option(
       "--anchor <source>",
@@ -46,6 +48,10 @@ export const define: Define = (command, bind) => {
     .option("--allow-unanchored", "an intact log is a success even where nothing anchors it")
     .option("--state <dir>", "where the last verified checkpoint of each log is kept (default: user state)")
     .option("--deep", "recompute the trees over the records and the sidecars, however many there are")
+    .option(
+      "--locked [duration]",
+      "each object of a store in S3 must have been locked in COMPLIANCE mode for that long (30d)",
+    )
     .option("--threads <n>", "threads that hash a large log (default: one a processor, at most 8)")
     .option("--range <a..b>", "read only the records of batches from A to before B (A.. for all from A on)")
     .option("--shard <i/n>", "with --partial: the I-th of N parts of the batches, however many there are")
@@ -75,24 +81,24 @@ export const define: Define = (command, bind) => {
         if ("directory" in source) refuseOutputsWithin(cli, source.directory, outputsOf(flags));
         const { part, range } = batchesFlag(flags);
         const partial = part === undefined ? undefined : await partFile(cli, flags);
+        const locked = lockedFlag(flags.locked, source);
         const reports = wantedReports(cli, flags);
         const request = { ...(await requestOf(cli, flags)), range };
         const anchors = await readAnchorFlags(cli, source, flags.anchor ?? [], request.trust);
-        const name = "url" in source ? source.url.href : relative(platform.cwd, source.directory) || ".";
+        const name = nameOf(source, platform.cwd);
         const parts = {
           ...platform,
           progress: (done: number, total: number) =>
             output.progress(`verifying: ${megabytes(done)} of ${megabytes(total)} MB`),
         };
-        if (part !== undefined && partial !== undefined && "directory" in source) {
-          const { verifyPart } = await import("./verify-logs/part.ts");
-          const asked = { ...request, ...anchors, store: source.directory };
-          return verifyPart(cli, partial, part, asked, name, parts);
-        }
-        const result = await atLog(cli, source, request.trust, (directory) =>
-          verifyLog({ ...request, ...anchors, store: directory }, parts),
-        );
-        return publishVerification(cli, reports, result, name);
+        return atLog(cli, source, request.trust, locked, async (log) => {
+          const asked = { ...request, ...anchors, store: log };
+          if (part !== undefined && partial !== undefined) {
+            const { verifyPart } = await import("./verify-logs/part.ts");
+            return verifyPart(cli, partial, part, asked, name, parts);
+          }
+          return publishVerification(cli, reports, await verifyLog(asked, parts), name);
+        });
       }),
     );
 };
@@ -111,6 +117,7 @@ const PART_FLAGS = [
   "state",
   "deep",
   "threads",
+  "locked",
 ];
 
 async function sourceOf(cli: Cli, store: string | undefined, flags: VerifyFlags): Promise<LogSource> {
@@ -140,6 +147,22 @@ function outputsOf({ state, partial, report = [] }: VerifyFlags): (readonly [str
 
 function stateDirectory({ platform: { cwd, userState } }: Cli, { state }: VerifyFlags): string {
   return state === undefined ? join(userState, "verified-logs") : resolve(cwd, state);
+}
+
+/** Seconds that objects must be locked for: as it is asked for, else as the project locks them. */
+function lockedFlag(flag: VerifyFlags["locked"], source: LogSource): number | undefined {
+  if (!("location" in source)) {
+    if (flag === undefined) return undefined;
+    throw new FleetsecError("usage", "--locked is for a store in S3");
+  }
+  if (flag === undefined) return source.retention;
+  return flag === true ? MIN_RETENTION : durationFlag(flag, "--locked");
+}
+
+/** For a report. */
+function nameOf(source: LogSource, cwd: string): string {
+  if ("url" in source) return source.url.href;
+  return "location" in source ? source.location.source : relative(cwd, source.directory) || ".";
 }
 
 /** All but where the log and its anchors are. */

@@ -13,7 +13,18 @@ export function brokenRules(config: Config): BrokenRule[] {
     ...issuerRules(config),
     ...routeRules(config.gateway.routes),
     ...expectationRules(config),
+    ...logRules(config),
   ];
+}
+
+/** Seconds: a shorter lock protects nothing that an audit could find. */
+const MIN_LOG_RETENTION = 30 * 86_400;
+
+function logRules({ logs: { store, retention } }: Config): BrokenRule[] {
+  const at = ["logs", "retention"];
+  if (retention === undefined) return [];
+  if (!/^s3:/i.test(store)) return [{ at, message: "is for a logs.store in S3: s3://BUCKET/PREFIX" }];
+  return retention < MIN_LOG_RETENTION ? [{ at, message: "must be 30d or more" }] : [];
 }
 
 function pkiRules(config: Config): BrokenRule[] {

@@ -268,7 +268,14 @@ const logs = z.strictObject({
     .regex(/^[^\s+]{1,200}$/, "an origin has no spaces and no +")
     .optional()
     .describe("name of the log in its checkpoints (default: DOMAIN/audit)"),
-  store: z.string().min(1).default("audit-log"),
+  store: z
+    .string()
+    .min(1)
+    .default("audit-log")
+    .describe("where the signed log is kept: a directory, or s3://BUCKET/PREFIX"),
+  retention: duration
+    .optional()
+    .describe("how long S3 locks what is written there, in COMPLIANCE mode: 30d or more"),
   interval: duration.prefault("5m"),
   max_records: z.int().min(1).max(10_000_000).default(100_000),
   services: z

@@ -36,6 +36,9 @@ export function rangeRoots(size: number, readTile: (tile: Tile) => Uint8Array): 
   };
 }
 
+/** Calls `ask` with what gives roots over ranges of a log's leaves. */
+export type AskRoots = <T>(ask: (rootOf: RangeRoot) => T) => Promise<T>;
+
 /**
  * What `ask` makes of roots over ranges of leaves, where tiles take time to be read: `ask` is called
  * with blank hashes first, to see which tiles it needs, and must need the same whatever those hold.

@@ -3,12 +3,19 @@ import type { Files, WriteOptions } from "../platform/files.ts";
 
 /** Where a log is kept. Paths are those of layout.ts. Every write is durable when it returns. */
 export interface LogStore {
-  /** @returns undefined where there is no such file */
+  /** The store, for a person. */
+  readonly name: string;
+  /** @returns undefined where there is no such file. @throws FleetsecError `input` where it is longer */
   read(path: string, maxBytes: number): Promise<Buffer | undefined>;
-  /** @throws FleetsecError `exists` where the path is taken */
+  /** @throws FleetsecError `exists` where the path is taken: in S3, by anything but the same bytes */
   create(path: string, data: string | Uint8Array): Promise<void>;
-  /** Creates or replaces, at once. */
+  /** Creates or replaces, at once. @throws FleetsecError `busy` where someone else did since it was read */
   replace(path: string, data: string | Uint8Array): Promise<void>;
+  /** Absent where nothing can be removed: a batch that is begun there must be ended with the same bytes. */
+  readonly cleaning?: StoreCleaning;
+}
+
+export interface StoreCleaning {
   /** Removes a file or a directory; nothing there is no error. */
   remove(path: string): Promise<void>;
   /** Removes what killed writers left half-written beside the path. Only where nobody else writes. */
@@ -36,13 +43,16 @@ export function directoryStore(
     await writeFile(target, data, { mode: FILE_MODE, exclusive });
   };
   return {
+    name: root,
     read: async (path, maxBytes) => {
       const target = join(root, path);
       return files.kind(target) === undefined ? undefined : files.read(target, maxBytes);
     },
     create: async (path, data) => write(path, data, true),
     replace: async (path, data) => write(path, data, false),
-    remove: async (path) => files.remove(join(root, path)),
-    sweep: async (path) => files.removeTemporaries(dirname(join(root, path))),
+    cleaning: {
+      remove: async (path) => files.remove(join(root, path)),
+      sweep: async (path) => files.removeTemporaries(dirname(join(root, path))),
+    },
   };
 }

@@ -56,11 +56,11 @@ export const LOG_RULES: Readonly<Record<FindingCode, { readonly title: string; r
       meaning: "its past was rewritten and signed again",
     },
     OBJECT_SHADOWED: {
-      title: "an anchored checkpoint is hidden in S3",
+      title: "an object is hidden in S3",
       meaning: "somebody deleted or overwrote what the lock keeps: its locked version still tells",
     },
     LOCK_WEAK: {
-      title: "an anchored checkpoint is not locked as it should be",
+      title: "an object in S3 is not locked as it should be",
       meaning: "whoever owns the bucket could have replaced it",
     },
     TSR_INVALID: {

@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { anchoringIn, MODEL_NAME, type ModelLogs, modelLogs } from "../logs/anchoring.ts";
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
-import { type S3Server, startS3 } from "./versitygw.ts";
+import { lockOf, ownerOf, type S3Server, startS3 } from "./versitygw.ts";
 
 let logs: ModelLogs;
 beforeAll(async () => {
@@ -25,20 +24,7 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)
     rmSync(directory, { recursive: true });
   });
 
-  /** A request of the bucket's owner, signed by the library itself. */
-  const owner = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
-    const client = new AwsClient({
-      accessKeyId: server.env["AWS_ACCESS_KEY_ID"] ?? "",
-      secretAccessKey: server.env["AWS_SECRET_ACCESS_KEY"] ?? "",
-      region: "us-east-1",
-      service: "s3",
-      retries: 0,
-    });
-    const url = `${server.env["AWS_ENDPOINT_URL"]}/${path}`;
-    const response = await client.fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
-    return { status: response.status, headers: response.headers, text: await response.text() };
-  };
-
+  const owner: ReturnType<typeof ownerOf> = (...request) => ownerOf(server.env)(...request);
   const newBucket = async (locked = true) => {
     buckets += 1;
     const bucket = `bucket-${buckets}`;
@@ -145,10 +131,3 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)
     expect(await wrong.verify("newer", right)).toMatchObject({ exit: 3, code: "unreachable" });
   });
 });
-
-function lockOf(mode: string, days: number): Record<string, string> {
-  return {
-    "x-amz-object-lock-mode": mode,
-    "x-amz-object-lock-retain-until-date": new Date(Date.now() + days * 86_400_000).toISOString(),
-  };
-}

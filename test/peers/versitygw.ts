@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { AwsClient } from "aws4fetch";
 import { join } from "node:path";
 import { freePorts, startProcess } from "./process.ts";
 
@@ -23,5 +24,29 @@ export async function startS3(program: string, directory: string): Promise<S3Ser
       AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
     },
     stop: () => server.stop(),
+  };
+}
+
+/** What sends requests as the buckets' owner does, signed by the library itself. */
+export function ownerOf(env: S3Server["env"]) {
+  const client = new AwsClient({
+    accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "",
+    secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "",
+    region: "us-east-1",
+    service: "s3",
+    retries: 0,
+  });
+  return async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
+    const url = `${env["AWS_ENDPOINT_URL"]}/${path}`;
+    const response = await client.fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  };
+}
+
+/** Headers that lock an object for so many days. */
+export function lockOf(mode: string, days: number): Record<string, string> {
+  return {
+    "x-amz-object-lock-mode": mode,
+    "x-amz-object-lock-retain-until-date": new Date(Date.now() + days * 86_400_000).toISOString(),
   };
 }

@@ -1,8 +1,8 @@
-import { resolve } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { Reason } from "../../pki/verify/reason.ts";
 import type { FileVerdict } from "../../pki/verify/verify-files.ts";
 import type { Cli } from "../command.ts";
+import { namedStore } from "../logs/store.ts";
 import { readingParts, readingRequest } from "../verified-log-request.ts";
 
 export interface TransparencyFlags {
@@ -27,7 +27,7 @@ export async function demandLogged(
     throw new FleetsecError("usage", "--trust and --state are for --transparency");
   }
   const { loggedCertificates } = await import("../../logs/trace/logged.ts");
-  const request = await readingRequest(cli, { ...flags, store: resolve(cli.platform.cwd, transparency) });
+  const request = await readingRequest(cli, { ...flags, store: await namedStore(cli, transparency) });
   const fingerprints = verdicts.flatMap(({ path }) => path[0]?.fingerprint ?? []);
   const { verification, logged } = await loggedCertificates(fingerprints, request, readingParts(cli));
   const { verdict: log } = verification;

@@ -1,11 +1,9 @@
 import { join } from "node:path";
-import { durationFlag } from "../../duration.ts";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
 import { checkpointName } from "../../logs/anchor/name.ts";
 import { openPlace } from "../../logs/anchor/open.ts";
 import { type PlaceOutcome, publishCheckpoint, readNewest } from "../../logs/anchor/publish.ts";
 import type { AnchorPlace } from "../../logs/anchor/place.ts";
-import { MIN_RETENTION } from "../../logs/anchor/s3-place.ts";
 import { parseAnchorSource } from "../../logs/anchor/source.ts";
 import { tokenPlace } from "../../logs/anchor/token-place.ts";
 import { httpUrl } from "../../logs/http-url.ts";
@@ -14,8 +12,9 @@ import { wrap } from "../../report/wrap.ts";
 import type { Cli } from "../command.ts";
 import { timestampAuthorities } from "../timestamp-authorities.ts";
 import { trustFlag } from "../trust-flag.ts";
+import { retentionFlag, storeToAddTo } from "./store.ts";
 import { refuseInside } from "../verify-logs/anchor-flags.ts";
-import { storeDirectory } from "../verify-logs/log-source.ts";
+import { existingStore } from "../verify-logs/log-source.ts";
 
 export interface AnchorFlags {
   readonly store?: string;
@@ -27,11 +26,10 @@ export interface AnchorFlags {
 }
 
 const YEAR = 365 * 86_400;
-const MAX_RETENTION = 100 * YEAR;
 
 export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
   const { platform, output } = cli;
-  const retention = retentionOf(flags.retain);
+  const retention = flags.retain === undefined ? YEAR : retentionFlag(flags.retain, "--retain");
   const tsa = tsaOf(cli, flags);
   if (tsa === undefined && flags.to === undefined) {
     throw new FleetsecError("usage", "there is neither --to nor --tsa", {
@@ -39,17 +37,18 @@ export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
     });
   }
   const sources = (flags.to ?? []).map((place) => parseAnchorSource(place, platform.cwd));
-  const store = await storeDirectory(cli, flags.store);
-  for (const source of sources) refuseInside(platform.files, { directory: store }, source);
-  const checkpoint = readNewest(platform.files, store, await trustFlag(cli, flags.trust));
+  const store = await existingStore(cli, flags.store);
+  for (const source of sources) refuseInside(platform.files, store, source);
+  const target = await storeToAddTo(cli, store);
+  const checkpoint = await readNewest(target, await trustFlag(cli, flags.trust));
   for (const source of sources) {
     if (source.kind !== "path") continue;
     const path = join(source.path, checkpointName(checkpoint));
-    refuseInside(platform.files, { directory: store }, { ...source, path });
+    refuseInside(platform.files, store, { ...source, path });
   }
   const places: Pick<AnchorPlace, "source" | "publish">[] = [];
   for (const source of sources) places.push(await openPlace(source, platform, retention));
-  if (tsa !== undefined) places.push(tokenPlace(store, tsa, platform));
+  if (tsa !== undefined) places.push(tokenPlace(target, tsa, platform));
   const outcomes = await publishCheckpoint(checkpoint, places);
   const { origin, size } = checkpoint;
   const root = Buffer.from(checkpoint.root).toString("base64");
@@ -82,10 +81,4 @@ function lineOf({ place, outcome, at, detail }: PlaceOutcome, columns: number): 
   const indent = 11;
   const text = wrap(escapeText(at ?? `${place}: ${detail}`), columns - indent);
   return outcome.padEnd(indent) + text.join(`\n${" ".repeat(indent)}`);
-}
-
-function retentionOf(text: string | undefined): number {
-  const seconds = text === undefined ? YEAR : durationFlag(text, "--retain");
-  if (seconds >= MIN_RETENTION && seconds <= MAX_RETENTION) return seconds;
-  throw new FleetsecError("usage", `--retain is not between 30d and 100 years: ${text}`);
 }

@@ -9,10 +9,9 @@ import {
   type RecordPlace,
 } from "../../logs/proof/prove.ts";
 import { paceOf } from "../../logs/verify/pace.ts";
-import { directoryReader } from "../../logs/verify/store.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
-import { findProject } from "../project.ts";
+import { namedStore, storeToRead } from "./store.ts";
 import { refuseOutputsWithin } from "../verify-logs/within-store.ts";
 
 export interface ProveFlags {
@@ -28,16 +27,16 @@ export interface ProveFlags {
 const MAX_PROOFS = 1000;
 
 export async function prove(cli: Cli, flags: ProveFlags): Promise<ExitCode> {
-  const { files, clock, signal } = cli.platform;
+  const { clock, signal } = cli.platform;
   const wanted = [flags.record, flags.requestId, flags.from].filter((flag) => flag !== undefined);
   if (wanted.length !== 1) {
     throw new FleetsecError("usage", "name one of --record, --request-id and --from", {
       hint: "fleetsec logs prove --record 41:17 --out record.tlog-proof",
     });
   }
-  const store = storeOf(cli, flags.store);
-  refuseOutputsWithin(cli, store, [["--out", flags.out]]);
-  const reader = directoryReader(files, store);
+  const store = await namedStore(cli, flags.store);
+  if ("directory" in store) refuseOutputsWithin(cli, store.directory, [["--out", flags.out]]);
+  const reader = await storeToRead(cli, store);
   const log = await openLog(reader, paceOf(clock, signal), sizeFlag(flags.size, "--size"));
   if (flags.from !== undefined) {
     return writeOne(cli, flags.out, await proveConsistency(log, sizeFlag(flags.from, "--from") ?? 0), log);
@@ -108,15 +107,6 @@ function report(
     proofs.map(({ path, bytes }) => `${escapeText(path)}  ${bytes} bytes`).join("\n"),
   );
   return 0;
-}
-
-function storeOf(cli: Cli, store: string | undefined): string {
-  if (store !== undefined) return resolve(cli.platform.cwd, store);
-  const project = findProject(cli);
-  if (project !== undefined) return resolve(project.directory, project.config.logs.store);
-  throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
-    hint: "name it with --store",
-  });
 }
 
 function placeFlag(text: string): RecordPlace {

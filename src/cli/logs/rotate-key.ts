@@ -3,9 +3,9 @@ import { rotateKey as changeKey, type RotateKeyResult } from "../../logs/sign/ro
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
 import { ofOneLog, openKeys, readSigners, type SignerFlags } from "./signers.ts";
-import { storeOf } from "./store.ts";
+import { namedStore, type SigningFlags, storeToSign } from "./store.ts";
 
-export interface RotateKeyFlags extends SignerFlags {
+export interface RotateKeyFlags extends SignerFlags, SigningFlags {
   readonly store?: string;
   readonly newKey: readonly string[];
 }
@@ -25,7 +25,8 @@ export async function rotateKey(cli: Cli, flags: RotateKeyFlags): Promise<ExitCo
       hint: "make a new one with fleetsec logs keygen",
     });
   }
-  const result = await changeKey({ store: storeOf(cli, flags.store), previous, next }, cli.platform);
+  const store = await storeToSign(cli, await namedStore(cli, flags.store), flags);
+  const result = await changeKey({ store, previous, next }, cli.platform);
   cli.output.result({ schema: "fleetsec.logs-rotate-key/v1", ...result }, () => textOf(result));
   return 0;
 }

@@ -6,10 +6,10 @@ import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
 import { threadsFlag } from "../threads-flag.ts";
-import { storeOf } from "./store.ts";
+import { namedStore, type SigningFlags, storeToSign } from "./store.ts";
 import { keyFilesOf, readSigners, type SignerFlags } from "./signers.ts";
 
-export interface SignFlags extends SignerFlags {
+export interface SignFlags extends SignerFlags, SigningFlags {
   readonly in: readonly string[];
   readonly store?: string;
   readonly interval?: string;
@@ -36,6 +36,7 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
   const signers = await readSigners(cli, flags);
   const request = {
     ...limitsOf(cli, flags),
+    store: await storeToSign(cli, await namedStore(cli, flags.store), flags),
     follow,
     keyFiles: keyFilesOf(cli, flags.key),
     inputs: flags.in.map((path) => (path === "-" ? path : absolute(path))),
@@ -67,7 +68,6 @@ export async function sign(cli: Cli, flags: SignFlags): Promise<ExitCode> {
 function limitsOf(cli: Cli, flags: SignFlags) {
   const { logs } = findProject(cli)?.config ?? {};
   return {
-    store: storeOf(cli, flags.store),
     interval:
       flags.interval === undefined
         ? (logs?.interval ?? DEFAULT_INTERVAL)

@@ -4,7 +4,7 @@ import { traceEvents } from "../../logs/trace/trace.ts";
 import { traceDocument, traceText } from "../../report/logs-trace.ts";
 import type { Cli } from "../command.ts";
 import { readingParts, readingRequest } from "../verified-log-request.ts";
-import { storeOf } from "./store.ts";
+import { namedStore } from "./store.ts";
 
 export interface TraceFlags {
   readonly store?: string;
@@ -18,7 +18,7 @@ export interface TraceFlags {
 export async function trace(cli: Cli, flags: TraceFlags): Promise<ExitCode> {
   const { output } = cli;
   const query = queryOf(flags);
-  const request = await readingRequest(cli, { ...flags, store: storeOf(cli, flags.store) });
+  const request = await readingRequest(cli, { ...flags, store: await namedStore(cli, flags.store) });
   const result = await traceEvents(query, request, readingParts(cli));
   output.result(traceDocument(query, result), () => traceText(result, output.columns));
   const { verdict } = result.verification;

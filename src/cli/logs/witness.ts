@@ -6,7 +6,8 @@ import { escapeText } from "../../report/escape.ts";
 import { wrap } from "../../report/wrap.ts";
 import type { Cli } from "../command.ts";
 import { trustFlag } from "../trust-flag.ts";
-import { storeDirectory } from "../verify-logs/log-source.ts";
+import { signerStateOf, storeToAddTo } from "./store.ts";
+import { existingStore } from "../verify-logs/log-source.ts";
 
 export interface WitnessFlags {
   readonly store?: string;
@@ -15,11 +16,13 @@ export interface WitnessFlags {
 
 export async function witness(cli: Cli, flags: WitnessFlags): Promise<ExitCode> {
   const { platform, output } = cli;
-  const store = await storeDirectory(cli, flags.store);
+  const named = await existingStore(cli, flags.store);
+  const store = await storeToAddTo(cli, named);
   const trust = await trustFlag(cli, flags.trust);
-  const checkpoint = readNewest(platform.files, store, trust);
+  const checkpoint = await readNewest(store, trust);
+  const lock = signerStateOf(cli, named);
   const send = patient(platform.network, platform.clock);
-  const report = await witnessCheckpoint({ store, checkpoint, trust }, { ...platform, send });
+  const report = await witnessCheckpoint({ store, lock, checkpoint, trust }, { ...platform, send });
   const { origin, size } = checkpoint;
   const exitCode = exitCodeOf(report);
   const document = { schema: "fleetsec.logs-witness/v1", ok: exitCode === 0, origin, size, ...report };

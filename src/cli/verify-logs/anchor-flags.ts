@@ -5,6 +5,7 @@ import { openPlace } from "../../logs/anchor/open.ts";
 import { type AnchorSource, parseAnchorSource } from "../../logs/anchor/source.ts";
 import { CHECKPOINT, COSIGNED } from "../../logs/layout.ts";
 import { readAnchors } from "../../logs/verify/anchors.ts";
+import type { S3Location } from "../../logs/s3/location.ts";
 import type { Trust } from "../../logs/verify/trust.ts";
 import type { VerifyRequest } from "../../logs/verify/verification.ts";
 import type { Files } from "../../platform/files.ts";
@@ -42,7 +43,7 @@ export function refuseInside(files: Files, log: LogSource, source: AnchorSource)
 
 /** The same for what a directory, or a repository, takes from the store by a symlink or a hard link. */
 function refuseLinksInside(files: Files, log: LogSource, source: AnchorSource): void {
-  if ("url" in log) return;
+  if (!("directory" in log)) return;
   const store = log.directory;
   if (source.kind === "git") {
     if (GIT_PARTS.some((part) => isWithin(files, store, join(source.path, part)))) throw insideError(source);
@@ -71,5 +72,13 @@ function insideError(source: AnchorSource): FleetsecError {
 
 function isInside(files: Files, log: LogSource, source: AnchorSource): boolean {
   if ("url" in log) return source.kind === "http" && source.url.href.startsWith(log.url.href);
+  if ("location" in log) return source.kind === "s3" && overlaps(source, log.location);
   return (source.kind === "path" || source.kind === "git") && isWithin(files, log.directory, source.path);
+}
+
+/** Whether one of two places in S3 lies within the other, or they are the same. */
+function overlaps(one: S3Location, other: S3Location): boolean {
+  const [shorter = "", longer = ""] = [one.prefix, other.prefix].sort((a, b) => a.length - b.length);
+  const nested = shorter === "" || longer === shorter || longer.startsWith(`${shorter}/`);
+  return one.bucket === other.bucket && nested;
 }

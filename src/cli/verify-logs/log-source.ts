@@ -5,10 +5,12 @@ import { httpUrl } from "../../logs/http-url.ts";
 import { fetchTileLog } from "../../logs/verify/fetch-tile-log.ts";
 import type { Trust } from "../../logs/verify/trust.ts";
 import { patient } from "../../platform/patient-http.ts";
+import type { StoreReader } from "../../logs/verify/store.ts";
 import type { Cli } from "../command.ts";
+import { namedStore, type NamedStore, storeToVerify } from "../logs/store.ts";
 
-/** The log that is to be verified: a directory, or where a copy of it is fetched from. */
-export type LogSource = { readonly directory: string } | { readonly url: URL };
+/** The log that is to be verified: a store, or where a copy of a tile log is fetched from. */
+export type LogSource = NamedStore | { readonly url: URL };
 
 export interface LogSourceFlags {
   readonly since?: string;
@@ -26,19 +28,21 @@ export async function logSourceOf(
   store: string | undefined,
   flags: LogSourceFlags,
 ): Promise<LogSource> {
-  return flags.tlog === undefined
-    ? { directory: await storeDirectory(cli, store) }
-    : tileLogOf(cli, store, flags);
+  return flags.tlog === undefined ? existingStore(cli, store) : tileLogOf(cli, store, flags);
 }
 
-/** Calls `use` with the directory of the log; a copy is there only until `use` has ended. */
+/**
+ * Calls `use` with the log's directory, or what reads it in S3; a copy is there only until `use` has ended.
+ * @param locked seconds that each object in S3 must be locked for
+ */
 export async function atLog<T>(
   cli: Cli,
   source: LogSource,
   trust: Trust,
-  use: (directory: string) => Promise<T>,
+  locked: number | undefined,
+  use: (store: string | StoreReader) => Promise<T>,
 ): Promise<T> {
-  if ("directory" in source) return use(source.directory);
+  if (!("url" in source)) return use(await storeToVerify(cli, source, locked));
   const { platform, output } = cli;
   const into = join(tmpdir(), `fleetsec-log-${Buffer.from(platform.random(6)).toString("hex")}`);
   platform.files.makeDirectory(into);
@@ -53,17 +57,10 @@ export async function atLog<T>(
 }
 
 /** The store that is named, or that of the project. @throws FleetsecError `usage`, `not-found`, `input` */
-export async function storeDirectory(cli: Cli, store: string | undefined): Promise<string> {
-  if (store !== undefined) return requireDirectory(cli, resolve(cli.platform.cwd, store));
-  // the configuration's libraries take longer to load than a small log to verify
-  const { findProject } = await import("../project.ts");
-  const project = findProject(cli);
-  if (project === undefined) {
-    throw new FleetsecError("usage", "no store is named, and there is no fleetsec.yaml that names one", {
-      hint: "name the directory that logs sign --store was given",
-    });
-  }
-  return requireDirectory(cli, resolve(project.directory, project.config.logs.store));
+export async function existingStore(cli: Cli, name: string | undefined): Promise<NamedStore> {
+  const store = await namedStore(cli, name);
+  if ("directory" in store) requireDirectory(cli, store.directory);
+  return store;
 }
 
 /** @throws FleetsecError `usage` for flags that another program's log has no use for */

@@ -36,13 +36,9 @@ export async function openPlace(
       return httpPlace(patient(parts.network, parts.clock), source.url, tokenFor(source.url, parts.env));
     }
     case "s3": {
-      const { s3Access } = await import("./s3-credentials.ts");
-      const { s3Bucket } = await import("./s3-client.ts");
+      const { openBucket } = await import("../s3/open.ts");
       const { s3Place } = await import("./s3-place.ts");
-      const access = s3Access(parts.env, parts.files);
-      const send = patient(parts.network, parts.clock);
-      const bucket = s3Bucket(source.bucket, access, send, parts.clock, parts.signal);
-      return s3Place(source, bucket, parts.clock, retention);
+      return s3Place(source, openBucket(source, parts), parts.clock, retention);
     }
   }
 }

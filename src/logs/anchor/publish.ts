@@ -1,8 +1,7 @@
 import { FleetsecError } from "../../errors.ts";
-import type { Files } from "../../platform/files.ts";
-import { join } from "node:path";
 import { CHECKPOINT } from "../layout.ts";
 import { MAX_NOTE_SIZE } from "../note.ts";
+import type { LogStore } from "../store.ts";
 import { openCheckpoint, type SignedCheckpoint } from "../verify/signed-checkpoint.ts";
 import type { Trust } from "../verify/trust.ts";
 import type { AnchorPlace } from "./place.ts";
@@ -26,9 +25,14 @@ export interface PlaceOutcome {
  * The newest checkpoint of a store, where a key of the trust file signed it.
  * @throws FleetsecError `not-found`, and `input` where it is not to be believed
  */
-export function readNewest(files: Files, store: string, trust: Trust): SignedCheckpoint {
-  const path = join(store, CHECKPOINT);
-  const opened = openCheckpoint(files.read(path, MAX_NOTE_SIZE), trust);
+export async function readNewest(
+  store: Pick<LogStore, "name" | "read">,
+  trust: Trust,
+): Promise<SignedCheckpoint> {
+  const path = `${store.name}/${CHECKPOINT}`;
+  const note = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
+  if (note === undefined) throw new FleetsecError("not-found", `${path} does not exist`);
+  const opened = openCheckpoint(note, trust);
   if (!("code" in opened)) return opened;
   throw new FleetsecError("input", `${path} is no checkpoint to trust: ${opened.detail}`, {
     hint: "run fleetsec verify-logs on the store",

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import { httpUrl } from "../http-url.ts";
+import { parseS3Location, type S3Location } from "../s3/location.ts";
 import type { GitSource } from "./git-place.ts";
 
 /** A place by the form of its name; nothing has been looked at. */
@@ -8,7 +9,7 @@ export type AnchorSource =
   | { readonly kind: "path"; readonly source: string; readonly path: string }
   | ({ readonly kind: "git" } & GitSource)
   | { readonly kind: "http"; readonly url: URL }
-  | { readonly kind: "s3"; readonly source: string; readonly bucket: string; readonly prefix: string };
+  | ({ readonly kind: "s3" } & S3Location);
 
 const FORMS = "name a file or directory, git:REPO#REF:FOLDER, an http(s):// URL, or s3://BUCKET/PREFIX";
 
@@ -27,7 +28,7 @@ export function parseAnchorSource(source: string, cwd: string): AnchorSource {
     case "https":
       return { kind: "http", url: httpUrl(source, "the anchor") };
     case "s3":
-      return s3Source(source);
+      return { kind: "s3", ...parseS3Location(source, "the anchor") };
     default:
       throw new FleetsecError("usage", `anchors of that kind are not supported: ${source}`, { hint: FORMS });
   }
@@ -49,15 +50,4 @@ function gitSource(source: string, cwd: string): AnchorSource {
     });
   }
   return { kind: "git", source, path: resolve(cwd, repository), ref: name, folder };
-}
-
-function s3Source(source: string): AnchorSource {
-  const [, bucket, prefix = ""] =
-    /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9._/-]*))?$/.exec(source) ?? [];
-  if (bucket === undefined || /(^|\/)\.{0,2}\//.test(prefix)) {
-    throw new FleetsecError("usage", `the anchor is not s3://BUCKET/PREFIX: ${source}`, {
-      hint: "a prefix has letters, digits, and . _ - / only",
-    });
-  }
-  return { kind: "s3", source, bucket, prefix: prefix.replace(/\/$/, "") };
 }

@@ -1,4 +1,3 @@
-import type { Files } from "../../platform/files.ts";
 import type { Network } from "../../platform/network.ts";
 import { patient } from "../../platform/patient-http.ts";
 import type { Clock } from "../../platform/platform.ts";
@@ -6,14 +5,13 @@ import type { Certificate } from "../../pki/verify/certificate.ts";
 import { FleetsecError } from "../../errors.ts";
 import { tokenPath } from "../layout.ts";
 import { parseNote } from "../note.ts";
-import { directoryStore } from "../store.ts";
+import type { LogStore } from "../store.ts";
 import { requestToken } from "../timestamp/request.ts";
 import { MAX_RESPONSE } from "../timestamp/response.ts";
 import { verifyToken } from "../timestamp/verify-token.ts";
 import type { AnchorPlace } from "./place.ts";
 
 export interface TokenParts {
-  readonly files: Files;
   readonly network: Network;
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
@@ -25,17 +23,16 @@ export interface TokenParts {
  * kept in the store, where it proves that the checkpoint is no younger.
  */
 export function tokenPlace(
-  store: string,
+  store: Pick<LogStore, "read" | "create">,
   { url, authorities }: { readonly url: URL; readonly authorities: readonly Certificate[] },
   parts: TokenParts,
 ): Pick<AnchorPlace, "source" | "publish"> {
   return {
     source: url.href,
     async publish({ note, size }) {
-      const target = directoryStore(parts.files, store);
       const path = tokenPath(size);
       const text = Buffer.from(parseNote(Buffer.from(note)).text);
-      const held = await target.read(path, MAX_RESPONSE);
+      const held = await store.read(path, MAX_RESPONSE);
       if (held !== undefined) {
         const verdict = verifyToken(held, text, authorities);
         if (verdict.ok) return { outcome: "present", at: path };
@@ -43,7 +40,7 @@ export function tokenPlace(
       }
       const send = patient(parts.network, parts.clock);
       const { response } = await requestToken(url, text, authorities, { ...parts, send });
-      await target.create(path, response);
+      await store.create(path, response);
       return { outcome: "published", at: path };
     },
   };

@@ -3,16 +3,10 @@ import { type Checkpoint, parseCheckpoint } from "../checkpoint.ts";
 import { batchPath, CHECKPOINT, checkpointPath } from "../layout.ts";
 import { type BatchLeaf, parseLeaf } from "../leaf.ts";
 import { HASH_SIZE, leafHash, rootOf } from "../merkle.ts";
-import {
-  consistencyProof,
-  inclusionProof,
-  type RangeRoot,
-  verifyConsistency,
-  verifyInclusion,
-} from "../merkle-proof.ts";
+import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from "../merkle-proof.ts";
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
 import { recordsWith } from "../search.ts";
-import { withRangeRoots } from "../store-tree.ts";
+import { type AskRoots, withRangeRoots } from "../store-tree.ts";
 import { bundlePath, parseBundle, type Tile, tilePath, TILE_WIDTH, tileWidth } from "../tiles.ts";
 import { MAX_BUNDLE } from "../verify/bundle.ts";
 import type { Pace } from "../verify/pace.ts";
@@ -40,7 +34,7 @@ export interface ProvableLog extends Checkpoint {
   /** The newest one's size: that of the tree that the tiles are of. */
   readonly newest: number;
   /** What `ask` makes of the roots over its leaves. */
-  readonly roots: <T>(ask: (rootOf: RangeRoot) => T) => Promise<T>;
+  readonly roots: AskRoots;
 }
 
 /**

@@ -3,29 +3,39 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { CHECKPOINT, signerStatePath } from "../layout.ts";
-import { directoryStore, type WriteFile } from "../store.ts";
+import { directoryStore, type LogStore, type WriteFile } from "../store.ts";
 import { isDirectory } from "./expand.ts";
 import type { SignedLog } from "./publish.ts";
 
 /** Milliseconds. A second signer has nothing to wait for: the first one takes the same input. */
 const LOCK_TIMEOUT = 1_000;
 
+/** A store that is no directory. */
+export interface RemoteStore {
+  readonly store: LogStore;
+  /** The directory that its signer keeps its state in, absolute. */
+  readonly state: string;
+  /** @throws FleetsecError `input` where it holds something else than a log */
+  requireLog(): Promise<void>;
+}
+
 /**
- * Works on a log while no other signer does.
- * @param store the log's directory, absolute
+ * Works on a log while no other signer does on this machine.
+ * @param place the log's directory, absolute, or where else it is
  * @throws FleetsecError `input` where the directory holds something else, `busy`
  */
 export async function holdLog<T>(
-  store: string,
+  place: string | RemoteStore,
   { files, locks, write }: Pick<Platform, "files" | "locks"> & { readonly write?: WriteFile },
   signers: SignedLog["signers"],
   work: (log: SignedLog) => Promise<T>,
 ): Promise<T> {
-  requireStore(files, store);
-  const directory = signerStatePath(store);
+  if (typeof place === "string") requireStore(files, place);
+  else await place.requireLog();
+  const directory = typeof place === "string" ? signerStatePath(place) : place.state;
   const log: SignedLog = {
     files,
-    store: directoryStore(files, store, write),
+    store: typeof place === "string" ? directoryStore(files, place, write) : place.store,
     statePath: join(directory, "state.json"),
     signers,
   };

@@ -1,7 +1,7 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
-import { type Checkpoint, formatCheckpoint, parseCheckpoint } from "../checkpoint.ts";
+import { formatCheckpoint, parseCheckpoint } from "../checkpoint.ts";
 import { batchPath, CHECKPOINT, checkpointPath, hashesPath } from "../layout.ts";
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
 import type { HashedRecords } from "../records.ts";
@@ -9,8 +9,10 @@ import { type LogSigner, signNote } from "../signer.ts";
 import type { LogStore } from "../store.ts";
 import { bundlePath, levelSize, TILE_WIDTH, tilePath, tilesOf } from "../tiles.ts";
 import { signatureBy, verifySignature } from "../verifier-key.ts";
+import { inParallel } from "../verify/in-parallel.ts";
+import { writePending } from "./pending.ts";
 import { type InputPosition, readState, type SignerState, writeState } from "./state.ts";
-import { emptyTail, grow, type LogTail, readCheckpoint, readTail } from "./tail.ts";
+import { grow, type LogTail } from "./tail.ts";
 
 /** A log that is open for signing. */
 export interface SignedLog {
@@ -34,9 +36,13 @@ export interface Batch extends HashedRecords {
  * Adds a batch to the log and publishes the checkpoint over it. A kill between any two steps leaves
  * a log that `resume` brings to the same bytes, or to where it was before:
  *
- * 1. batch and hashes, 2. bundle and tiles: nothing refers to them yet;
- * 3. the signer's state: from here on the batch counts, and its checkpoint is settled;
- * 4. the checkpoint under its size, 5. the newest checkpoint.
+ * 1. where nothing can be removed from the store, the batch beside the signer's state;
+ * 2. the batch, 3. hashes and bundle, 4. tiles: nothing refers to them yet;
+ * 5. the signer's state: from here on the batch counts, and its checkpoint is settled;
+ * 6. the checkpoint under its size, 7. the newest checkpoint.
+ *
+ * A bundle stands only after its batch and before its tiles: whoever finds a part of this in the
+ * store finds what the rest must be.
  */
 export async function publishBatch(
   log: SignedLog,
@@ -48,32 +54,72 @@ export async function publishBatch(
   const { data, hashes, from, to, records, sha256, root } = batch;
   const growth = grow(tail, { from, to, records, bytes: data.length, sha256, root });
   const state = { text: formatCheckpoint(growth.tail.checkpoint), inputs };
+  const { files, store } = log;
+  const pending = pendingPath(log);
+  if (store.cleaning === undefined) writePending(files, pending, { seq, batch, inputs });
   try {
-    await log.store.create(batchPath(seq), data);
-    await log.store.create(hashesPath(seq), hashes);
-    for (const { path, data: bytes } of growth.files) await log.store.create(path, bytes);
-    writeState(log.files, log.statePath, state);
+    await createBatch(log, seq, data);
+    const [bundle, ...tiles] = growth.files;
+    await createAll(store, [
+      { path: hashesPath(seq), data: hashes },
+      ...(bundle === undefined ? [] : [bundle]),
+    ]);
+    await createAll(store, tiles);
+    writeState(files, log.statePath, state);
   } catch (error) {
     // a full disk, say: unless the state was written after all, the batch was never signed
-    if (readState(log.files, log.statePath)?.text !== state.text) await removeUnsigned(log.store, seq);
+    if (readState(files, log.statePath)?.text !== state.text) await removeUnsigned(store, seq);
     throw error;
   }
   await publishCheckpoint(log, state);
+  if (store.cleaning === undefined) files.remove(pending);
   return growth.tail;
 }
 
+/** Where a batch is kept until it is signed. */
+export function pendingPath({ statePath }: SignedLog): string {
+  return join(dirname(statePath), "pending-batch");
+}
+
+/** The first thing that is written of a batch: where another one is there, nothing of this one is. */
+async function createBatch(log: SignedLog, seq: number, data: Uint8Array): Promise<void> {
+  const { store, files } = log;
+  try {
+    await store.create(batchPath(seq), data);
+  } catch (error) {
+    if (!(error instanceof FleetsecError) || error.code !== "exists" || store.cleaning !== undefined)
+      throw error;
+    files.remove(pendingPath(log));
+    throw new FleetsecError("refused", `${store.name} has another batch ${seq} already`, {
+      hint: "another signer writes to this log, or was interrupted: where it is gone for good, --new-input takes its batch over",
+      cause: error,
+    });
+  }
+}
+
+/** Objects that are written at once. */
+const ABREAST = 8;
+
+async function createAll(
+  store: LogStore,
+  objects: readonly { readonly path: string; readonly data: Uint8Array }[],
+): Promise<void> {
+  await inParallel(objects, ABREAST, async ({ path, data }) => store.create(path, data));
+}
+
 /** Removes what belongs to the batch after the newest one that is signed. */
-async function removeUnsigned(store: LogStore, seq: number): Promise<void> {
+export async function removeUnsigned({ cleaning }: LogStore, seq: number): Promise<void> {
+  if (cleaning === undefined) return;
   const bundle = bundlePath(Math.floor(seq / TILE_WIDTH), (seq % TILE_WIDTH) + 1);
   const tiles = [...tilesOf(seq + 1, seq)].map(tilePath);
   for (const path of [batchPath(seq), hashesPath(seq), bundle, ...tiles]) {
-    await store.sweep(path);
-    await store.remove(path);
+    await cleaning.sweep(path);
+    await cleaning.remove(path);
   }
 }
 
 /** Signs the state's checkpoint and puts it into the store, or goes on where that was interrupted. */
-async function publishCheckpoint(log: SignedLog, { text }: SignerState): Promise<void> {
+export async function publishCheckpoint(log: SignedLog, { text }: SignerState): Promise<void> {
   const { size } = parseCheckpoint(text);
   const path = checkpointPath(size);
   let note: string | Buffer | undefined = await log.store.read(path, MAX_NOTE_SIZE);
@@ -98,63 +144,12 @@ function requireOwn({ key }: LogSigner, bytes: Uint8Array, text: string, path: s
 }
 
 /** tlog-tiles: once a tile is full, its partial forms may go. They would grow to 10 MB for each. */
-async function removePartials(store: LogStore, size: number): Promise<void> {
+export async function removePartials({ cleaning }: LogStore, size: number): Promise<void> {
+  if (cleaning === undefined) return;
   for (let level = 0; levelSize(level, size) % TILE_WIDTH === 0; level += 1) {
     const index = levelSize(level, size) / TILE_WIDTH - 1;
     if (index < 0) return;
-    await store.remove(`${tilePath({ level, index, width: TILE_WIDTH })}.p`);
-    if (level === 0) await store.remove(`${bundlePath(index, TILE_WIDTH)}.p`);
+    await cleaning.remove(`${tilePath({ level, index, width: TILE_WIDTH })}.p`);
+    if (level === 0) await cleaning.remove(`${bundlePath(index, TILE_WIDTH)}.p`);
   }
-}
-
-/**
- * Opens the log where its last signer left it: publishes what that had committed itself to, and
- * removes what it had only begun to write.
- * @param anew whether to go on without the state where that is lost
- * @throws FleetsecError `state` where store and state do not belong together, `refused` where the
- *   log is another key's
- */
-export async function resume(
-  log: SignedLog,
-  anew: boolean,
-): Promise<{ readonly tail: LogTail; readonly inputs: readonly InputPosition[] }> {
-  const { files, store, statePath, signers } = log;
-  const published = await readCheckpoint(store, signers[0]);
-  const state = readState(files, statePath);
-  if (state === undefined && published !== undefined && !anew) throw stateLost(statePath);
-  const committed = state === undefined ? undefined : parseCheckpoint(state.text);
-  if (committed !== undefined) requireTogether(log, committed, published);
-  const checkpoint = committed ?? published ?? emptyTail(signers[0].key.name).checkpoint;
-  // before anything is signed: the tiles must lead to the root
-  const tail = await readTail(store, checkpoint);
-  files.removeTemporaries(dirname(statePath));
-  for (const path of [CHECKPOINT, checkpointPath(checkpoint.size)]) await store.sweep(path);
-  if (state !== undefined && committed?.size !== published?.size) await publishCheckpoint(log, state);
-  await removePartials(store, checkpoint.size);
-  await removeUnsigned(store, checkpoint.size);
-  return { tail, inputs: state?.inputs ?? [] };
-}
-
-function stateLost(path: string): FleetsecError {
-  return new FleetsecError("state", `${path} is missing: how far the inputs are signed is not known`, {
-    hint: "bring it back, or sign inputs of which nothing is in this log yet with --new-input",
-  });
-}
-
-/** The state is of this log, and the store is where the state left it or one step behind. */
-function requireTogether(log: SignedLog, committed: Checkpoint, published: Checkpoint | undefined): void {
-  const { name } = log.signers[0].key;
-  const size = published?.size ?? 0;
-  const fits =
-    committed.origin === name &&
-    (committed.size === size + 1 ||
-      (committed.size === size && Buffer.compare(committed.root, published?.root ?? Buffer.of()) === 0));
-  if (fits) return;
-  throw new FleetsecError(
-    "state",
-    `the store is at size ${size}, and ${log.statePath} at size ${committed.size} of ${committed.origin}`,
-    {
-      hint: "the store was put back, removed or replaced: bring back the newest one, or sign a new log under another origin",
-    },
-  );
 }

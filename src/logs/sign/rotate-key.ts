@@ -12,13 +12,14 @@ import {
   type VerifierKey,
   verifySignature,
 } from "../verifier-key.ts";
-import { holdLog } from "./hold.ts";
-import { publishBatch, resume, type SignedLog } from "./publish.ts";
+import { holdLog, type RemoteStore } from "./hold.ts";
+import { publishBatch, type SignedLog } from "./publish.ts";
+import { resume } from "./resume.ts";
 import type { LogTail } from "./tail.ts";
 
 export interface RotateKeyRequest {
-  /** The log's directory, absolute. */
-  readonly store: string;
+  /** The log's directory, absolute; where it is kept elsewhere, that. */
+  readonly store: string | RemoteStore;
   /** Every key that signs until now, and every key that signs from now on; of one origin. */
   readonly previous: SignedLog["signers"];
   readonly next: SignedLog["signers"];
@@ -45,7 +46,7 @@ export async function rotateKey(
 ): Promise<RotateKeyResult> {
   const added = next.filter(({ key }) => !previous.some((other) => other.key.keyId === key.keyId));
   return holdLog(store, parts, [...previous, ...added], async (log) => {
-    const { tail, inputs } = await resume(log, false);
+    const { tail, inputs } = await resume(log, false, parts.clock.now());
     const { origin, size } = tail.checkpoint;
     if (size === 0) {
       throw new FleetsecError("refused", "this log has no checkpoint yet: there is no key to change from", {

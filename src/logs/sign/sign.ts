@@ -3,11 +3,12 @@ import type { Files, OpenFile } from "../../platform/files.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { holdsPrivateKey } from "../key-file.ts";
 import { expandInputs } from "./expand.ts";
-import { holdLog } from "./hold.ts";
+import { holdLog, type RemoteStore } from "./hold.ts";
 import { beginning, lineInput, positionAt } from "./lines.ts";
 import { startFollowing } from "./follow/follow.ts";
 import { type Placed, placeFiles, placeStream } from "./positions.ts";
-import { resume, type SignedLog } from "./publish.ts";
+import type { SignedLog } from "./publish.ts";
+import { resume } from "./resume.ts";
 import { requireInUse } from "./rotate-key.ts";
 import { type SignedAmount, type SigningRun, signingRun } from "./run.ts";
 import { fileSource, streamSource } from "./sources.ts";
@@ -21,8 +22,8 @@ export interface SignRequest {
   readonly inputs: readonly string[];
   /** Files of private keys, absolute: they are never signed, though a directory may hold them. */
   readonly keyFiles: readonly string[];
-  /** The store's directory, absolute. */
-  readonly store: string;
+  /** The store's directory, absolute; where it is kept elsewhere, that. */
+  readonly store: string | RemoteStore;
   /** Seconds after which a batch is closed. */
   readonly interval: number;
   /** Records after which a batch is closed. */
@@ -40,7 +41,7 @@ export type SignParts = Pick<Platform, "files" | "locks" | "clock" | "stdin" | "
   readonly signers: SignedLog["signers"];
   /** Called after each batch that is published, with what this run has signed so far. */
   readonly onBatch?: (signed: SignedAmount) => void;
-  /** Told of lines that may be lost, while following. */
+  /** Told of lines that may be lost, while following, and of what another signer had begun. */
   readonly onWarning?: (text: string) => void;
 };
 
@@ -123,7 +124,11 @@ async function signPaths(
   log: SignedLog,
   paths: readonly string[],
 ): Promise<Omit<SignResult, "skipped">> {
-  const { tail, inputs: known } = await resume(log, request.newInput);
+  const now = parts.clock.now();
+  const { tail, inputs: known, takenOver } = await resume(log, request.newInput, now);
+  if (takenOver !== undefined) {
+    parts.onWarning?.(`another signer had begun batch ${takenOver}: it is signed as it stands in the store`);
+  }
   await requireInUse(log, tail);
   const start = { log, tail, known };
   const run = request.follow

@@ -31,7 +31,7 @@ export interface SignerState {
 }
 
 const SCHEMA = "fleetsec.signer-state/v1";
-const MAX_STATE = 16 << 20;
+export const MAX_STATE = 16 << 20;
 
 /** @returns undefined where there is none. @throws FleetsecError `state` where it is damaged */
 export function readState(files: Files, path: string): SignerState | undefined {
@@ -60,7 +60,8 @@ function parseState(json: string): SignerState {
   return { text: checkpoint, inputs: inputs.map(parsePosition) };
 }
 
-function parsePosition(value: unknown): InputPosition {
+/** @throws TypeError */
+export function parsePosition(value: unknown): InputPosition {
   const { name, bytes, lines, sha256, first, unterminated, file } = value as Record<string, unknown>;
   const counts = [bytes, lines].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   const hashes = [sha256, first].every((hex) => typeof hex === "string" && /^[0-9a-f]{64}$/.test(hex));

@@ -61,6 +61,7 @@ export async function examine(
   const pace = paceOf(parts.clock, parts.signal);
   const ours = request.leaves === "batches";
   const inventory = await takeInventory(listing, ours, findings, pace);
+  await listing.judge?.(findings, pace);
   if (isEmpty(inventory)) return examineNothing(request, parts, findings);
   const reader = watchedReader(listing, inventory);
   const history = await readHistory(reader, inventory, request.trust, ours, findings, pace);

@@ -9,11 +9,20 @@ const TURN = 100;
 /** @throws the signal's reason, from the returned function, once it is aborted */
 export function paceOf(clock: Clock, signal: AbortSignal, turn = TURN): Pace {
   let last = clock.monotonic();
+  // one for all who are at work side by side
+  let pause: Promise<void> | undefined;
+  const rest = async (): Promise<void> => {
+    try {
+      await clock.sleep(0, signal);
+      signal.throwIfAborted();
+    } finally {
+      last = clock.monotonic();
+      pause = undefined;
+    }
+  };
   return async () => {
-    const now = clock.monotonic();
-    if (now - last < turn) return;
-    await clock.sleep(0, signal);
-    signal.throwIfAborted();
-    last = clock.monotonic();
+    if (pause === undefined && clock.monotonic() - last < turn) return;
+    pause ??= rest();
+    await pause;
   };
 }

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { FileKind, Files, OpenFile } from "../../platform/files.ts";
+import type { Findings } from "./finding.ts";
+import type { Pace } from "./pace.ts";
 
 /** A file of a store that is open for reading. */
 export interface StoredFile {
@@ -20,7 +22,7 @@ export interface StoreReader {
    * Tells of every name in the store, with `/` between; of what is in a folder, where `visit` says so.
    * @throws FleetsecError where the store itself cannot be read
    */
-  list(visit: (path: string, kind: FileKind) => boolean, pace: () => Promise<void>): Promise<void>;
+  list(visit: (path: string, kind: FileKind) => boolean, pace: Pace): Promise<void>;
   /**
    * A file's bytes; of one longer than `maxBytes`, the first `maxBytes + 1`. Undefined where there
    * is no regular file, or it cannot be read.
@@ -30,6 +32,8 @@ export interface StoreReader {
   size(path: string): Promise<number | undefined>;
   /** The result of `use` over the open file; undefined where there is none, or it cannot be read. */
   withFile<T>(path: string, use: (file: StoredFile) => Promise<T>): Promise<T | undefined>;
+  /** Reports what speaks against how the files are kept, once they are listed. */
+  judge?(findings: Findings, pace: Pace): Promise<void>;
   /** Files that could not be read, and why. */
   readonly unreadable: ReadonlyMap<string, string>;
 }

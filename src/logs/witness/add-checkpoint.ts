@@ -2,7 +2,8 @@ import { FleetsecError } from "../../errors.ts";
 import type { HttpAnswer } from "../../platform/http.ts";
 import type { SendHttp } from "../../platform/patient-http.ts";
 import { parseDecimal } from "../decimal.ts";
-import { consistencyProof, type RangeRoot, verifyConsistency } from "../merkle-proof.ts";
+import { consistencyProof, verifyConsistency } from "../merkle-proof.ts";
+import type { AskRoots } from "../store-tree.ts";
 import { type NoteSignature, parseNote } from "../note.ts";
 import { formatConsistency } from "../proof/consistency-file.ts";
 import { cosignatureTime, signatureBy, type VerifierKey, verifySignature } from "../verifier-key.ts";
@@ -26,7 +27,7 @@ export type Witnessed =
 export interface Submission {
   readonly checkpoint: SignedCheckpoint;
   /** Roots over ranges of its leaves. */
-  readonly rootOf: RangeRoot;
+  readonly roots: AskRoots;
   /** The size that the witness cosigned last, as far as we know; 0 where we do not. */
   readonly oldSize: number;
   /** Now, in seconds since the epoch. */
@@ -50,11 +51,11 @@ export async function addCheckpoint(
   send: SendHttp,
   signal: AbortSignal,
 ): Promise<Witnessed> {
-  const { checkpoint, rootOf } = submission;
+  const { checkpoint, roots } = submission;
   let { oldSize } = submission;
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const proof = oldSize === 0 ? [] : proofFrom(oldSize, checkpoint, rootOf);
+      const proof = oldSize === 0 ? [] : await proofFrom(oldSize, checkpoint, roots);
       const answer = await send({
         method: "POST",
         url: new URL("add-checkpoint", witness.url),
@@ -81,9 +82,16 @@ export async function addCheckpoint(
 }
 
 /** @throws FleetsecError `state` where the store's tiles contradict each other: no witness is to blame for that */
-function proofFrom(oldSize: number, { size, root }: SignedCheckpoint, rootOf: RangeRoot): Uint8Array[] {
-  const proof = consistencyProof(oldSize, size, rootOf);
-  if (verifyConsistency(oldSize, size, proof, rootOf(0, oldSize), root)) return proof;
+async function proofFrom(
+  oldSize: number,
+  { size, root }: SignedCheckpoint,
+  roots: AskRoots,
+): Promise<Uint8Array[]> {
+  const { proof, oldRoot } = await roots((rootOf) => ({
+    proof: consistencyProof(oldSize, size, rootOf),
+    oldRoot: rootOf(0, oldSize),
+  }));
+  if (verifyConsistency(oldSize, size, proof, oldRoot, root)) return proof;
   throw new FleetsecError(
     "state",
     `the tiles of the store do not lead from size ${oldSize} to size ${size}`,

@@ -1,28 +1,27 @@
-import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import type { Files } from "../../platform/files.ts";
 import type { Locks } from "../../platform/lock.ts";
 import type { SendHttp } from "../../platform/patient-http.ts";
 import type { Clock } from "../../platform/platform.ts";
-import { CHECKPOINT, COSIGNED, signerStatePath } from "../layout.ts";
+import { CHECKPOINT, COSIGNED } from "../layout.ts";
 import { HASH_SIZE } from "../merkle.ts";
 import { formatNote, MAX_NOTE_SIZE, parseNote } from "../note.ts";
-import { rangeRoots } from "../store-tree.ts";
-import { directoryStore } from "../store.ts";
-import { tilePath, TILE_WIDTH } from "../tiles.ts";
+import { type AskRoots, withRangeRoots } from "../store-tree.ts";
+import type { LogStore } from "../store.ts";
+import { type Tile, tilePath, TILE_WIDTH } from "../tiles.ts";
 import { openCheckpoint, type SignedCheckpoint } from "../verify/signed-checkpoint.ts";
 import { quorumMet, type Trust } from "../verify/trust.ts";
 import { addCheckpoint, type Witness, type Witnessed } from "./add-checkpoint.ts";
 
 export interface WitnessRequest {
-  readonly store: string;
+  readonly store: LogStore;
+  /** The directory whose lock keeps the log's signer away. */
+  readonly lock: string;
   /** The newest checkpoint there, as it is to be cosigned. */
   readonly checkpoint: SignedCheckpoint;
   readonly trust: Trust;
 }
 
 export interface WitnessParts {
-  readonly files: Files;
   readonly locks: Locks;
   readonly clock: Pick<Clock, "now">;
   readonly send: SendHttp;
@@ -62,14 +61,14 @@ export async function witnessCheckpoint(
       hint: "write it as `witness NAME VKEY URL`",
     });
   }
-  const rootOf = rootsIn(parts.files, store, checkpoint);
-  const before = readCosigned(parts.files, store, trust);
+  const roots = await rootsIn(store, checkpoint);
+  const before = await readCosigned(store, trust);
   const now = Math.floor(parts.clock.now() / 1000);
   const outcomes = await Promise.all(
     witnesses.map(async (witness) => {
       const oldSize =
         before?.cosigned.has(witness.name) === true ? Math.min(before.size, checkpoint.size) : 0;
-      const submission = { checkpoint, rootOf, oldSize, now };
+      const submission = { checkpoint, roots, oldSize, now };
       return { name: witness.name, ...(await addCheckpoint(witness, submission, parts.send, parts.signal)) };
     }),
   );
@@ -85,32 +84,38 @@ export async function witnessCheckpoint(
 }
 
 /** Roots over the leaves from the store's tiles, which must make the checkpoint's. */
-function rootsIn(files: Files, store: string, { size, root }: SignedCheckpoint) {
-  const rootOf = rangeRoots(size, (tile) => {
-    const bytes = files.read(join(store, tilePath(tile)), TILE_WIDTH * HASH_SIZE);
+async function rootsIn(store: LogStore, { size, root }: SignedCheckpoint): Promise<AskRoots> {
+  const readTile = async (tile: Tile): Promise<Uint8Array> => {
+    const bytes = await store.read(tilePath(tile), TILE_WIDTH * HASH_SIZE);
+    if (bytes === undefined) {
+      throw new FleetsecError("not-found", `${store.name}/${tilePath(tile)} does not exist`, {
+        hint: "run fleetsec verify-logs on the store",
+      });
+    }
     if (bytes.length === tile.width * HASH_SIZE) return bytes;
     throw new FleetsecError("state", `${tilePath(tile)} is not ${tile.width} hashes long`, {
       hint: "run fleetsec verify-logs on the store",
     });
-  });
-  if (Buffer.compare(rootOf(0, size), root) === 0) return rootOf;
+  };
+  const roots: AskRoots = (ask) => withRangeRoots(size, readTile, ask);
+  if (Buffer.compare(await roots((rootOf) => rootOf(0, size)), root) === 0) return roots;
   throw new FleetsecError("state", "the tiles of the store do not make the root of its checkpoint", {
     hint: "run fleetsec verify-logs on the store",
   });
 }
 
 /** The checkpoint that was cosigned last; undefined where there is none to believe. */
-function readCosigned(files: Files, store: string, trust: Trust): SignedCheckpoint | undefined {
-  const path = join(store, COSIGNED);
-  if (files.kind(path) !== "file") return undefined;
-  const opened = openCheckpoint(files.read(path, MAX_NOTE_SIZE), trust);
+async function readCosigned(store: LogStore, trust: Trust): Promise<SignedCheckpoint | undefined> {
+  const note = await store.read(COSIGNED, MAX_NOTE_SIZE);
+  if (note === undefined) return undefined;
+  const opened = openCheckpoint(note, trust);
   return "code" in opened ? undefined : opened;
 }
 
 /** @returns the witnesses whose cosignature the checkpoint now has */
 async function keepCosignatures(
-  { store, checkpoint, trust }: WitnessRequest,
-  { files, locks }: WitnessParts,
+  { store, lock, checkpoint, trust }: WitnessRequest,
+  { locks }: WitnessParts,
   before: SignedCheckpoint | undefined,
   outcomes: readonly ({ readonly name: string } & Witnessed)[],
 ): Promise<ReadonlySet<string>> {
@@ -129,17 +134,16 @@ async function keepCosignatures(
   if ("code" in opened)
     throw new FleetsecError("state", `the cosigned checkpoint is not valid: ${opened.detail}`);
   if (fresh.length === 0) return new Set(opened.cosigned.keys());
-  const target = directoryStore(files, store);
-  await target.replace(COSIGNED, note);
+  await store.replace(COSIGNED, note);
   await publishUnderLock(async () => {
-    const current = await target.read(CHECKPOINT, MAX_NOTE_SIZE);
-    if (current?.toString("utf8") === checkpoint.note) await target.replace(CHECKPOINT, note);
+    const current = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
+    if (current?.toString("utf8") === checkpoint.note) await store.replace(CHECKPOINT, note);
   });
   return new Set(opened.cosigned.keys());
 
   async function publishUnderLock(work: () => Promise<void>): Promise<void> {
     try {
-      await locks.hold(signerStatePath(store), work, { timeout: LOCK_TIMEOUT });
+      await locks.hold(lock, work, { timeout: LOCK_TIMEOUT });
     } catch (error) {
       if (!(error instanceof FleetsecError) || error.code !== "busy") throw error;
     }

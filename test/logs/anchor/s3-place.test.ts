@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { FleetsecError } from "../../../src/errors.ts";
-import type { ObjectLock, S3Bucket } from "../../../src/logs/anchor/s3-client.ts";
+import type { ObjectLock, S3Bucket } from "../../../src/logs/s3/client.ts";
 import { s3Place } from "../../../src/logs/anchor/s3-place.ts";
-import type { ObjectVersion } from "../../../src/logs/anchor/s3-versions.ts";
+import type { ObjectVersion } from "../../../src/logs/s3/versions.ts";
 import { readAnchors } from "../../../src/logs/verify/anchors.ts";
 import { modelStore, type StoreFiles } from "../store-model.ts";
 import { batchesOf, trustIn } from "../verify/verifying.ts";
@@ -28,6 +28,7 @@ async function anchorsIn(held: readonly Held[], { prefix = "a", pageSize = 100 }
     versionId: String(i),
     isLatest: true,
     deleted: false,
+    size: 0,
     lastModified: new Date(WRITTEN).toISOString(),
     body: model.get("checkpoint") ?? Buffer.of(),
     lock: { mode: "COMPLIANCE", until: WRITTEN + 365 * DAY },
@@ -42,12 +43,12 @@ async function anchorsIn(held: readonly Held[], { prefix = "a", pageSize = 100 }
         yield { versions: all.slice(at, at + pageSize), next };
       }
     },
-    get: async (key, id) => {
-      const body = find(key, id)?.body;
+    get: async (key, _most, which) => {
+      const body = find(key, which?.version)?.body;
       return { status: body === undefined ? 404 : 200, headers: {}, body: body ?? Buffer.of() };
     },
     lock: async (key, id) => find(key, id)?.lock,
-    create: () => Promise.reject(new Error("nothing is written")),
+    put: () => Promise.reject(new Error("nothing is written")),
     failure: (_answer, what) => new FleetsecError("unreachable", what),
   };
   const place = s3Place(

@@ -3,22 +3,41 @@ import { FleetsecError } from "../../errors.ts";
 import type { HttpAnswer, HttpRequest } from "../../platform/http.ts";
 import type { SendHttp } from "../../platform/patient-http.ts";
 import type { Clock } from "../../platform/platform.ts";
-import type { S3Access } from "./s3-credentials.ts";
-import { MAX_ANCHORS } from "./place.ts";
-import { readVersions, type VersionPage } from "./s3-versions.ts";
+import type { S3Access } from "./credentials.ts";
+import { readVersions, type VersionPage } from "./versions.ts";
 
 /** One bucket. Requests are signed (Signature Version 4), bodies with their SHA-256. */
 export interface S3Bucket {
-  /** The versions, and delete markers, of all keys that begin with `prefix`, by key, newest first; page by page. */
-  versions(prefix: string): AsyncIterable<VersionPage>;
-  /** A version, or the newest one: of a longer body the first `maxBytes`. */
-  get(key: string, versionId: string | undefined, maxBytes: number): Promise<HttpAnswer>;
+  /**
+   * The versions, and delete markers, of all keys that begin with `prefix`, by key, newest first; page by page.
+   * @throws FleetsecError `unreachable`, also for more than `most` and for pages that lead back
+   */
+  versions(prefix: string, most: number): AsyncIterable<VersionPage>;
+  /** An object: of a longer body the first `maxBytes`. */
+  get(key: string, maxBytes: number, which?: WhichBytes): Promise<HttpAnswer>;
   /** The lock of a version (GetObjectRetention); undefined where it has none. */
   lock(key: string, versionId: string): Promise<ObjectLock | undefined>;
-  /** Creates an object where there is none of that key, locked until then; the answer's status tells. */
-  create(key: string, body: string, lockedUntil: Date): Promise<HttpAnswer>;
+  /** Writes an object as its newest version; the answer's status tells whether it did. */
+  put(key: string, body: string | Uint8Array, options: PutOptions): Promise<HttpAnswer>;
   /** That an answer is not what is needed. */
   failure(answer: HttpAnswer, what: string): FleetsecError;
+}
+
+export interface WhichBytes {
+  /** The newest one unless told. */
+  readonly version?: string;
+  /** The first and the last byte. */
+  readonly range?: readonly [number, number];
+}
+
+export interface PutOptions {
+  /**
+   * What may be there: nothing of that key, the version with that ETag, or anything. Else the answer
+   * is 412 (Precondition Failed).
+   */
+  readonly over: "nothing" | "anything" | { readonly etag: string };
+  /** Locks the version in COMPLIANCE mode. */
+  readonly lockedUntil?: Date | undefined;
 }
 
 export interface ObjectLock {
@@ -28,6 +47,8 @@ export interface ObjectLock {
 }
 
 const TIMEOUT = 30_000;
+/** Bytes a millisecond that are counted on, on top of that. */
+const LEAST_SPEED = 500;
 const MAX_PAGE = 8 << 20;
 
 export function s3Bucket(
@@ -57,7 +78,6 @@ export function s3Bucket(
         ...options.headers,
         "x-amz-content-sha256": createHash("sha256").update(body).digest("hex"),
       },
-      body,
       ...access,
       sessionToken: access.sessionToken ?? "",
       service: "s3",
@@ -69,7 +89,7 @@ export function s3Bucket(
       url: new URL(signed.url),
       headers,
       ...(method === "PUT" ? { body } : {}),
-      timeout: TIMEOUT,
+      timeout: TIMEOUT + Math.ceil(Math.max(Buffer.byteLength(body), maxBody) / LEAST_SPEED),
       maxBody,
       cutBody,
       keepAlive: true,
@@ -77,15 +97,16 @@ export function s3Bucket(
     });
   };
   const failure = (answer: HttpAnswer, what: string) => {
-    const [, code = ""] = /<Code>([A-Za-z0-9]{1,60})<\/Code>/.exec(answer.body.toString("latin1")) ?? [];
+    const code = errorCode(answer);
     return new FleetsecError("unreachable", `${what} of s3://${bucket}: ${answer.status} ${code}`.trimEnd(), {
-      hint: "check the bucket, the credentials and their permissions, and AWS_REGION",
+      hint: HINTS[code] ?? "check the bucket, the credentials and their permissions, and AWS_REGION",
     });
   };
   return {
     failure,
-    async *versions(prefix) {
+    async *versions(prefix, most) {
       let count = 0;
+      const leadsOn = forwardOnly();
       let next: VersionPage["next"] = { key: "", version: "" };
       for (; next !== undefined;) {
         const url = at("");
@@ -100,17 +121,21 @@ export function s3Bucket(
         const page = await readVersions(answer.body);
         count += page.versions.length;
         // a server that leads in circles is not followed
-        if (count > MAX_ANCHORS || (page.next !== undefined && page.versions.length === 0)) {
-          throw new FleetsecError("unreachable", `s3://${bucket} lists versions without end`);
+        const onward = page.next === undefined || (page.versions.length > 0 && leadsOn(page.next));
+        if (count > most || !onward) {
+          throw new FleetsecError("unreachable", `s3://${bucket} lists versions without end`, {
+            hint: `${most} below one prefix are read at most: check that it is the right one`,
+          });
         }
         yield page;
         next = page.next;
       }
     },
-    get: (key, versionId, maxBytes) => {
+    get: (key, maxBytes, { version, range } = {}) => {
       const url = at(key);
-      if (versionId !== undefined) url.search = new URLSearchParams({ versionId }).toString();
-      return request("GET", url, { maxBody: maxBytes, cutBody: true });
+      if (version !== undefined) url.search = new URLSearchParams({ versionId: version }).toString();
+      const headers = range === undefined ? {} : { range: `bytes=${range[0]}-${range[1]}` };
+      return request("GET", url, { maxBody: maxBytes, cutBody: true, headers });
     },
     lock: async (key, versionId) => {
       const url = at(key);
@@ -123,19 +148,52 @@ export function s3Bucket(
         return { mode, until: Date.parse(until) };
       }
       // without a lock, and in a bucket that cannot have any
-      if (/<Code>(NoSuchObjectLockConfiguration|InvalidRequest)<\/Code>/.test(text)) return undefined;
+      if (/^(NoSuchObjectLockConfiguration|InvalidRequest)$/.test(errorCode(answer))) return undefined;
       throw failure(answer, `cannot read the lock of ${key}`);
     },
-    create: (key, body, lockedUntil) =>
+    put: (key, body, { over, lockedUntil }) =>
       request("PUT", at(key), {
         body,
         headers: {
-          "if-none-match": "*",
-          "content-type": "text/plain; charset=utf-8",
+          ...(over === "nothing" ? { "if-none-match": "*" } : {}),
+          ...(typeof over === "object" ? { "if-match": over.etag } : {}),
+          "content-type": typeof body === "string" ? "text/plain; charset=utf-8" : "application/octet-stream",
           "x-amz-checksum-sha256": createHash("sha256").update(body).digest("base64"),
-          "x-amz-object-lock-mode": "COMPLIANCE",
-          "x-amz-object-lock-retain-until-date": lockedUntil.toISOString().replace(/\.\d{3}/, ""),
+          ...(lockedUntil === undefined
+            ? {}
+            : {
+                "x-amz-object-lock-mode": "COMPLIANCE",
+                "x-amz-object-lock-retain-until-date": lockedUntil.toISOString().replace(/\.\d{3}/, ""),
+              }),
         },
       }),
   };
 }
+
+/** Tells of each marker of a listing whether it leads on: keys ascend, and of one key no version comes twice. */
+function forwardOnly(): (marker: NonNullable<VersionPage["next"]>) => boolean {
+  let last = Buffer.alloc(0);
+  const versions = new Set<string>();
+  return ({ key, version }) => {
+    const at = Buffer.from(key);
+    const order = Buffer.compare(at, last);
+    if (order > 0) versions.clear();
+    const leadsOn = order > 0 || (order === 0 && !versions.has(version));
+    last = at;
+    versions.add(version);
+    return leadsOn;
+  };
+}
+
+/** What S3 calls the fault; empty where it does not say. */
+export function errorCode({ body }: Pick<HttpAnswer, "body">): string {
+  return /<Code>([A-Za-z0-9]{1,60})<\/Code>/.exec(body.subarray(0, 1 << 16).toString("latin1"))?.[1] ?? "";
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  NoSuchBucket: "make the bucket first, with Object Lock where the log is to be locked",
+  InvalidRequest: "where a lock is asked for, the bucket must have been made with Object Lock",
+  SignatureDoesNotMatch: "check AWS_SECRET_ACCESS_KEY and AWS_REGION",
+  InvalidAccessKeyId: "check AWS_ACCESS_KEY_ID",
+  RequestTimeTooSkewed: "set this machine's clock",
+};

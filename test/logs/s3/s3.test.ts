@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { s3Access } from "../../../src/logs/anchor/s3-credentials.ts";
-import { readVersions } from "../../../src/logs/anchor/s3-versions.ts";
+import { s3Access } from "../../../src/logs/s3/credentials.ts";
+import { readVersions } from "../../../src/logs/s3/versions.ts";
 import { FleetsecError } from "../../../src/errors.ts";
 import { memoryFiles } from "../../support/memory-files.ts";
 
@@ -27,6 +27,7 @@ describe("readVersions", () => {
           isLatest: true,
           deleted: true,
           lastModified: "2026-01-02T00:00:00.000Z",
+          size: Number.NaN,
         },
         {
           key: "a/b & c",
@@ -34,6 +35,7 @@ describe("readVersions", () => {
           isLatest: false,
           deleted: false,
           lastModified: "2026-01-01T00:00:00.000Z",
+          size: 9,
         },
       ],
     });

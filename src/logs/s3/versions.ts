@@ -8,6 +8,8 @@ export interface ObjectVersion {
   readonly deleted: boolean;
   /** As the server wrote it. */
   readonly lastModified: string;
+  /** Bytes; NaN where the server does not say, and for a marker. */
+  readonly size: number;
 }
 
 export interface VersionPage {
@@ -59,6 +61,7 @@ export async function readVersions(xml: Uint8Array): Promise<VersionPage> {
 
 function versionIn(fields: ReadonlyMap<string, string>, name: string): ObjectVersion {
   const [key, versionId] = [fields.get("Key"), fields.get("VersionId")];
+  const size = fields.get("Size") ?? "";
   if (key === undefined || versionId === undefined) throw new Error("a version has no key or id");
   return {
     key,
@@ -66,5 +69,6 @@ function versionIn(fields: ReadonlyMap<string, string>, name: string): ObjectVer
     isLatest: fields.get("IsLatest") === "true",
     deleted: name === "DeleteMarker",
     lastModified: fields.get("LastModified") ?? "",
+    size: /^\d{1,15}$/.test(size) ? Number(size) : Number.NaN,
   };
 }

@@ -1,0 +1,42 @@
+import { FleetsecError } from "../../errors.ts";
+import { CHECKPOINT } from "../layout.ts";
+import { MAX_NOTE_SIZE } from "../note.ts";
+import type { RemoteStore } from "../sign/hold.ts";
+import type { Clock } from "../../platform/platform.ts";
+import type { S3Bucket } from "./client.ts";
+import { objectsIn } from "./listing.ts";
+import type { S3Location } from "./location.ts";
+import { s3Store } from "./store.ts";
+
+/** What a run that was interrupted before its first checkpoint may have left. */
+const BEGUN_STORE = /^(fleetsec|tile)\//;
+/** Versions that are looked through at most: a log that is only begun has fewer. */
+const MAX_LISTED = 100_000;
+
+/**
+ * A log in a bucket, to be signed.
+ * @param state the directory that its signer keeps its state in, absolute
+ */
+export function remoteStore(
+  location: S3Location,
+  bucket: S3Bucket,
+  { state, retention }: { readonly state: string; readonly retention: number | undefined },
+  clock: Pick<Clock, "now" | "sleep">,
+): RemoteStore {
+  const store = s3Store(location, bucket, retention, clock);
+  return {
+    store,
+    state,
+    async requireLog() {
+      if ((await store.read(CHECKPOINT, MAX_NOTE_SIZE)) !== undefined) return;
+      const start = location.prefix === "" ? 0 : location.prefix.length + 1;
+      for await (const [newest] of objectsIn(bucket, location, MAX_LISTED)) {
+        const path = newest?.key.slice(start) ?? "";
+        if (path === "" || path === CHECKPOINT || BEGUN_STORE.test(path)) continue;
+        throw new FleetsecError("input", `${location.source} holds other things than a log`, {
+          hint: "name a prefix of the log's own with --store",
+        });
+      }
+    },
+  };
+}
