@@ -17,11 +17,13 @@ import { FleetsecError } from "../../../src/errors.ts";
 import { formatCheckpoint } from "../../../src/logs/checkpoint.ts";
 import { signNote } from "../../../src/logs/signer.ts";
 import { formatVerifierKey } from "../../../src/logs/verifier-key.ts";
+import { verifyLog } from "../../../src/logs/verify/verify.ts";
+import type { Files, OpenFile } from "../../../src/platform/files.ts";
 import { runCli } from "../../support/cli.ts";
 import { scratch } from "../../support/scratch.ts";
 import { modelSigner, modelStore, readStore, type StoreFiles, writeStore } from "../store-model.ts";
 import { flip, withFile } from "./tamper.ts";
-import { anchorIn, batchesOf, verifyFiles } from "./verifying.ts";
+import { anchorIn, batchesOf, partsFor, requestFor, verifyFiles } from "./verifying.ts";
 
 let model: StoreFiles;
 beforeAll(async () => {
@@ -238,6 +240,65 @@ describe("what cannot be read", () => {
     await expect(verifyFiles(model, { signal: controller.signal })).rejects.toMatchObject({
       code: "interrupted",
     });
+  });
+});
+
+describe("files that change while they are read", () => {
+  /** The store's files, of which one gives other bytes, or other lengths, than when it was opened. */
+  const verifyChanging = (path: string, change: (file: OpenFile) => OpenFile) => {
+    const asked = { anchors: [anchorIn(model)] };
+    const parts = partsFor(model, {});
+    const open: Files["open"] = (at, options) => {
+      const file = parts.files.open(at, options);
+      return at === `/store/${path}` ? change(file) : file;
+    };
+    const request = { ...requestFor(asked), threads: { count: 1, from: 0 } };
+    return verifyLog(request, { ...parts, files: { ...parts.files, open } });
+  };
+  const PATHS = [
+    "checkpoint",
+    "fleetsec/checkpoint/2",
+    "fleetsec/batch/001.jsonl",
+    "fleetsec/hashes/001",
+    "tile/0/000.p/3",
+    "tile/entries/000.p/3",
+  ];
+
+  test.each(PATHS)("the control: %s as it is", async (path) => {
+    expect((await verifyChanging(path, (file) => file)).verdict).toBe("intact");
+  });
+
+  test.each(PATHS)("%s never ends", async (path) => {
+    const result = await verifyChanging(path, (file) => ({
+      ...file,
+      size: 10 * 2 ** 30,
+      read: (into, position) => {
+        const read = file.read(into, position);
+        into.fill(0x61, read);
+        return into.length;
+      },
+    }));
+    expect(result.verdict).toBe("altered");
+    expect(new Set(result.findings.map((finding) => finding.path))).toEqual(new Set([path]));
+  });
+
+  test.each(PATHS)("%s shrinks to nothing once it is open", async (path) => {
+    const result = await verifyChanging(path, (file) => ({ ...file, read: () => 0 }));
+    expect(result.verdict).toBe("altered");
+  });
+
+  test("a batch that grows is as it was signed up to there, and what came is said", async () => {
+    let size = 0;
+    const result = await verifyChanging("fleetsec/batch/001.jsonl", (file) => ({
+      ...file,
+      size: file.size + (size += 100),
+      read: (into, position) => {
+        const read = file.read(into, position);
+        return read === 0 && position < file.size + size ? into.fill(0x61).length : read;
+      },
+    }));
+    expect(result.findings).toMatchObject([{ code: "TRAILING_DATA", seq: 1, line: 6 }]);
+    expect(result.checked.batches).toBe(3);
   });
 });
 

@@ -13,6 +13,11 @@ export interface Mutation {
     | "copy"
     | "add"
     | "rename"
+    | "replace"
+    | "clone"
+    | "zero"
+    | "exchange"
+    | "lines"
     | "splice";
   readonly a: number;
   readonly b: number;
@@ -30,6 +35,11 @@ export const mutationArbitrary: fc.Arbitrary<Mutation> = fc.record({
     "copy",
     "add",
     "rename",
+    "replace",
+    "clone",
+    "zero",
+    "exchange",
+    "lines",
     "splice",
   ),
   a: fc.nat(),
@@ -86,7 +96,41 @@ export function mutate(store: StoreFiles, { kind, a, b, bytes }: Mutation): void
       store.delete(path);
       store.set(NEW_NAMES[b % NEW_NAMES.length] as string, old);
       return;
+    case "replace":
+      store.delete(path);
+      store.set(other, old);
+      return;
+    case "clone":
+      store.set(nextName(path, bytes[0] as number), old);
+      return;
+    case "zero":
+      splice(bytes.length, Buffer.alloc(bytes.length));
+      return;
+    case "exchange": {
+      const [low = 0, high = 0] = [a % (old.length + 1), at].toSorted((one, two) => one - two);
+      store.set(path, Buffer.concat([old.subarray(high), old.subarray(low, high), old.subarray(0, low)]));
+      return;
+    }
+    case "lines":
+      store.set(path, editedLines(old, a, b, bytes));
+      return;
     case "splice":
       splice(bytes[0] as number, bytes);
   }
+}
+
+/** The name of another file of the same kind. */
+function nextName(path: string, n: number): string {
+  const next = (number: string) => String(Number(number) + 1 + (n % 3)).padStart(number.length, "0");
+  return path.replace(/\d+(?=\D*$)/, next);
+}
+
+/** One line taken out, doubled, or put elsewhere. */
+function editedLines(old: Buffer, a: number, b: number, [kind = 0]: Uint8Array): Buffer {
+  const lines = old.toString("latin1").split(/(?<=\n)/);
+  const [line = ""] = lines.splice(a % lines.length, 1);
+  const place = b % (lines.length + 1);
+  if (kind % 3 > 0) lines.splice(place, 0, line);
+  if (kind % 3 === 2) lines.splice(place, 0, line);
+  return Buffer.from(lines.join(""), "latin1");
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { batchesArbitrary, modelStore, type StoreFiles } from "../store-model.ts";
 import { soaked } from "../../support/soak.ts";
 import { mutate, mutationArbitrary } from "./mutations.ts";
-import { anchorIn, places, verifyFiles } from "./verifying.ts";
+import { anchorIn, batchesOf, places, verifyFiles } from "./verifying.ts";
 
 const VALID = soaked(1000, 10_000);
 const TAMPERED = soaked(300, 10_000);
@@ -38,7 +38,7 @@ describe("whatever is done to a store", () => {
     await fc.assert(
       fc.asyncProperty(
         batchesArbitrary,
-        fc.array(mutationArbitrary, { minLength: 1, maxLength: 5 }),
+        fc.array(mutationArbitrary, { minLength: 1, maxLength: 8 }),
         async (batches, mutations) => {
           const original = await modelStore(batches);
           const store = new Map(original);
@@ -56,4 +56,69 @@ describe("whatever is done to a store", () => {
     // the property says nothing where nothing was changed
     expect(changed).toBeGreaterThan(TAMPERED / 2);
   }, 600_000);
+
+  test("nor in a log of two tile levels, or with every second edit in a checkpoint", async () => {
+    const tall = await modelStore(batchesOf(258, 1));
+    const anchors = [anchorIn(tall)];
+    const notes = [...tall.keys()].filter((path) => path.includes("checkpoint"));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(mutationArbitrary, { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        async (mutations, inNotes) => {
+          const store = new Map(tall);
+          for (const mutation of mutations) {
+            const path = notes[mutation.b % notes.length] as string;
+            const bytes = tall.get(path) as Buffer;
+            if (inNotes) {
+              const note: StoreFiles = new Map([[path, bytes]]);
+              mutate(note, mutation);
+              if (!note.has(path)) store.delete(path);
+              for (const [name, data] of note) store.set(name, data);
+            }
+            if (!inNotes || mutation.a % 2 === 0) mutate(store, mutation);
+          }
+          const { ok, findings } = await verifyFiles(store, { anchors });
+          const same = equal(store, tall);
+          expect(ok).toBe(same);
+          expect(findings.length > 0).toBe(!same);
+        },
+      ),
+      { numRuns: soaked(40, 3000) },
+    );
+  }, 3_600_000);
+
+  /** What C2SP has verifiers pass over, and what a log may hold without having to. */
+  test.each<[string, (store: StoreFiles) => void]>([
+    [
+      "a signature line of a key that nobody knows",
+      (store) => {
+        const line = `\u2014 stranger ${Buffer.alloc(68, 3).toString("base64")}\n`;
+        for (const path of ["checkpoint", "fleetsec/checkpoint/3"]) {
+          store.set(path, Buffer.concat([store.get(path) as Buffer, Buffer.from(line)]));
+        }
+      },
+    ],
+    [
+      "an older checkpoint as the one cosigned last",
+      (store) => {
+        store.set("fleetsec/cosigned", store.get("fleetsec/checkpoint/2") as Buffer);
+      },
+    ],
+    [
+      "an older tile and bundle that need not be there any more",
+      (store) => {
+        const leaf = (store.get("tile/0/000") as Buffer).subarray(0, 32);
+        const bundle = store.get("tile/entries/000") as Buffer;
+        store.set("tile/0/000.p/1", leaf);
+        store.set("tile/entries/000.p/1", bundle.subarray(0, 2 + bundle.readUInt16BE(0)));
+      },
+    ],
+  ])("but for what the format leaves open: %s", async (_, edit) => {
+    const tall = await modelStore(batchesOf(258, 1));
+    const store = new Map(tall);
+    edit(store);
+    expect(equal(store, tall)).toBe(false);
+    expect(await verifyFiles(store, { anchors: [anchorIn(tall)] })).toMatchObject({ ok: true, findings: [] });
+  });
 });
