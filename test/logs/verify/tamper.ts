@@ -65,6 +65,14 @@ export function offsetOf(store: StoreFiles, path: string, line: number): number 
   return lines.slice(0, line - 1).join("").length;
 }
 
+/** Where an entry of a bundle begins, with its length, in bytes. */
+export function entryOffset(store: StoreFiles, path: string, entry: number): number {
+  const bytes = bytesAt(store, path);
+  let at = 0;
+  for (let i = 0; i < entry; i++) at += 2 + bytes.readUInt16BE(at);
+  return at;
+}
+
 /** The entries of a bundle, taken apart and put together again. */
 export function editEntries(
   store: StoreFiles,
