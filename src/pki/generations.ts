@@ -109,7 +109,9 @@ export function prune(files: Files, directory: string, clock: Clock): void {
     const successor = generations[index + 1];
     if (generation === active || successor === undefined) continue;
     const replacedAt = files.stat(generationPath(directory, successor)).mtime;
-    if (clock.now() - replacedAt > READER_GRACE) files.remove(generationPath(directory, generation));
+    // those after it were replaced later still
+    if (clock.now() - replacedAt <= READER_GRACE) break;
+    files.remove(generationPath(directory, generation));
   }
   removeTorn(files, directory);
 }

@@ -44,7 +44,8 @@ export interface Inventory {
   bySerialPrefix(digits: string): readonly InventoryEntry[];
   /** Oldest first. */
   byName(name: string): readonly InventoryEntry[];
-  newest(name: string): InventoryEntry | undefined;
+  /** The newest of a name that `accepts` takes: earlier ones are not even read. Any unless told. */
+  newest(name: string, accepts?: (entry: InventoryEntry) => boolean): InventoryEntry | undefined;
   /** Oldest first. Reads all of the file, and so finds any damage. */
   entries(): readonly InventoryEntry[];
   /** In the order of revocation. */
@@ -98,26 +99,25 @@ export function openInventory(files: Files, path: string): Inventory {
     issued,
     revoked: known.revocations.get(issued.serial)?.revoked,
   });
+  const entryAt = (offset: number): InventoryEntry | undefined => {
+    const record = readLine(offset);
+    return record.op === "issue" ? entryOf(record) : undefined;
+  };
   /** What the index leads to. Another certificate may have the same key. */
-  const indexed = (keys: BigUint64Array, key: number): IssueRecord[] =>
-    offsetsOf(keys, key).flatMap((offset) => {
-      const record = readLine(offset);
-      return record.op === "issue" ? record : [];
-    });
-  const issuedAs = (serial: string): IssueRecord | undefined =>
-    known.serials.get(serial) ??
-    indexed(known.index.serials, serialKey(serial)).find((issued) => issued.serial === serial);
-  const byName = (name: string): InventoryEntry[] =>
-    [
-      ...indexed(known.index.names, nameKey(name)).filter((issued) => issued.name === name),
-      ...(known.names.get(name) ?? []),
-    ].map(entryOf);
+  const indexed = (keys: BigUint64Array, key: number): InventoryEntry[] =>
+    offsetsOf(keys, key).flatMap((offset) => entryAt(offset) ?? []);
+  const bySerial = (serial: string): InventoryEntry | undefined => {
+    const recent = known.serials.get(serial);
+    if (recent !== undefined) return entryOf(recent);
+    return indexed(known.index.serials, serialKey(serial)).find(({ issued }) => issued.serial === serial);
+  };
+  const recentOf = (name: string) => (known.names.get(name) ?? []).map(entryOf);
 
   const apply = (record: InventoryRecord, offset: number): void => {
     if (record.op === "crl") known.crls.set(record.authority, record);
     else if (record.op === "issue") addIssued(known, record, offset);
     else {
-      const issued = issuedAs(record.serial);
+      const issued = bySerial(record.serial)?.issued;
       if (issued === undefined) {
         throw new FleetsecError("state", `${path} revokes ${record.serial}, which it never issued`);
       }
@@ -149,7 +149,7 @@ export function openInventory(files: Files, path: string): Inventory {
     },
     append(records) {
       for (const record of records) {
-        if (record.op === "issue" && issuedAs(record.serial) !== undefined) throw repeated(record);
+        if (record.op === "issue" && bySerial(record.serial) !== undefined) throw repeated(record);
       }
       const encoded = encodeLines(records, sum);
       files.append(path, length, encoded.data);
@@ -159,16 +159,25 @@ export function openInventory(files: Files, path: string): Inventory {
       sum = encoded.sum;
       renewIndex();
     },
-    bySerial(serial) {
-      const issued = issuedAs(serial);
-      return issued === undefined ? undefined : entryOf(issued);
-    },
+    bySerial,
     bySerialPrefix: (digits) =>
-      [...indexed(known.index.serials, serialKey(digits)), ...known.serials.values()]
-        .filter(({ serial }) => serial.startsWith(digits))
-        .map(entryOf),
-    byName,
-    newest: (name) => byName(name).at(-1),
+      [
+        ...indexed(known.index.serials, serialKey(digits)),
+        ...[...known.serials.values()].map(entryOf),
+      ].filter(({ issued }) => issued.serial.startsWith(digits)),
+    byName: (name) => [
+      ...indexed(known.index.names, nameKey(name)).filter(({ issued }) => issued.name === name),
+      ...recentOf(name),
+    ],
+    newest(name, accepts = () => true) {
+      const recent = recentOf(name).findLast(accepts);
+      if (recent !== undefined) return recent;
+      for (const offset of offsetsOf(known.index.names, nameKey(name)).toReversed()) {
+        const entry = entryAt(offset);
+        if (entry?.issued.name === name && accepts(entry)) return entry;
+      }
+      return undefined;
+    },
     entries() {
       if (known.index.length === 0) return known.recent.map(({ issued }) => entryOf(issued));
       const { records } = decodeLines(files.read(path, MAX_BYTES).subarray(0, length), path, 0, 0);

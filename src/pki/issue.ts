@@ -145,12 +145,11 @@ export function otherRole({ name, role }: IssueRecord): FleetsecError {
 
 /** The newest certificate of a name that has files and has neither ended nor been revoked. */
 export function newestValid({ inventory }: Registry, name: string, now: number): IssueRecord | undefined {
-  return inventory
-    .byName(name)
-    .findLast(
-      ({ issued, revoked }) =>
-        issued.files !== undefined && revoked === undefined && Date.parse(issued.notAfter) >= now,
-    )?.issued;
+  return inventory.newest(
+    name,
+    ({ issued, revoked }) =>
+      issued.files !== undefined && revoked === undefined && Date.parse(issued.notAfter) >= now,
+  )?.issued;
 }
 
 /** Relative where the directory lies in the project, so that the project can be moved. */

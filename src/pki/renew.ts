@@ -98,7 +98,7 @@ export function dueAt(certificate: Pick<Certificate, "serial" | "notBefore" | "n
 }
 
 function newestStored(registry: Registry, name: string): InventoryEntry {
-  const entry = registry.inventory.byName(name).findLast(({ issued }) => issued.files !== undefined);
+  const entry = registry.inventory.newest(name, ({ issued }) => issued.files !== undefined);
   if (entry !== undefined) return entry;
   throw new FleetsecError("not-found", `no certificate was issued for ${name}`, {
     hint: "fleetsec cert list names those there are; fleetsec cert issue makes one",

@@ -12,7 +12,7 @@ import { start, type Started, until } from "./processes.ts";
 const path = (name: string) => new URL(name, import.meta.url).pathname;
 const READERS = 8;
 /** Milliseconds between two looks of a reader: eight of them must leave the writer some of the processor. */
-const PAUSE = soaked(20, 2);
+const PAUSE = soaked(20, 10);
 const ROTATIONS = soaked(20, 10_000);
 /** Of one rotating process, at least and at most: it is killed somewhere in the next one. */
 const STRETCH = [soaked(4, 1), soaked(8, 400)] as const;

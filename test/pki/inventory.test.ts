@@ -161,6 +161,9 @@ describe("the index of an inventory", () => {
     return {
       named: names.map((name) => inventory.byName(name)),
       newest: names.map((name) => inventory.newest(name)),
+      accepted: names.map((name) =>
+        inventory.newest(name, ({ issued: one }) => one.serial !== serialOf(1001)),
+      ),
       serials: [0, 1, 1001, COUNT + 2, COUNT + 3].map((n) => inventory.bySerial(serialOf(n))),
       prefixes: ["00000000", serialOf(7), "F0000000"].map((digits) => inventory.bySerialPrefix(digits)),
       entries: inventory.entries(),
@@ -180,6 +183,9 @@ describe("the index of an inventory", () => {
     expect(withIndex.named.map((entries) => entries.length)).toEqual([1, 2, 1, 2, 1, 1, 0]);
     expect(withIndex.named[0]?.[0]?.revoked?.reason).toBe("superseded");
     expect(withIndex.named[1]?.map((entry) => entry.issued.serial)).toEqual([serialOf(1), serialOf(1001)]);
+    expect(withIndex.accepted.map((entry) => entry?.issued.serial).slice(1, 3)).toEqual(
+      [1, 1000].map(serialOf),
+    );
     expect(withIndex.prefixes.map((entries) => entries.length)).toEqual([1, 1, 0]);
   });
 

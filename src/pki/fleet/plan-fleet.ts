@@ -97,7 +97,7 @@ function refuseTaken(registry: Registry, { name, role }: IssuePlan, now: number)
 }
 
 function newestStored({ inventory }: Registry, name: string): InventoryEntry | undefined {
-  return inventory.byName(name).findLast(({ issued }) => issued.files !== undefined);
+  return inventory.newest(name, ({ issued }) => issued.files !== undefined);
 }
 
 /**

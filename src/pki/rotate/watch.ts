@@ -109,7 +109,7 @@ function observe(rotating: Rotating, name: string, before: Seen | undefined): Se
 
 /** What changes with every certificate that is issued under a name, or rolled back. */
 function markOf({ platform, issuer }: Rotating, name: string): string | undefined {
-  const newest = issuer.inventory.byName(name).findLast(({ issued }) => issued.files !== undefined);
+  const newest = issuer.inventory.newest(name, ({ issued }) => issued.files !== undefined);
   if (newest === undefined) return undefined;
   const generation = activeGeneration(platform.files, directoryOf(issuer, newest.issued));
   return `${newest.issued.serial} ${generation} ${newest.revoked === undefined}`;
