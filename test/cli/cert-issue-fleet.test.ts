@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,6 +6,7 @@ import { FleetsecError } from "../../src/errors.ts";
 import { fleetTask } from "../../src/pki/fleet/thread.ts";
 import { systemPlatform } from "../../src/platform/system.ts";
 import type { Threads } from "../../src/platform/threads.ts";
+import { killedAfter } from "../support/killed-files.ts";
 import { type TestProject, testProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
 
@@ -98,6 +99,28 @@ describe("fleetsec cert issue --from", () => {
     await project.run(["cert", "renew", "a", "--force"]);
     const inventory = readFileSync(join(project.directory, ".fleetsec/inventory.jsonl"), "utf8");
     expect(inventory.match(/"attributes":\{"k":"1"\}/g)).toHaveLength(2);
+  });
+
+  test("killed before each of its writes, it goes on, and issues each line once", async () => {
+    for (let count = 0, isWhole = false; !isWhole; count += 1) {
+      const project = await projectWith("name\na\nb\nc\n");
+      const { files, isDead } = killedAfter(count);
+      await project.run(ISSUE, { files });
+      isWhole = !isDead();
+      const again = await project.json(ISSUE);
+      expect([count, again.code]).toEqual([count, 0]);
+      const lines = readFileSync(join(project.directory, ".fleetsec/inventory.jsonl"), "utf8").split("\n");
+      expect(lines.filter((line) => line.includes('"op":"issue"'))).toHaveLength(3);
+      for (const { name, serial } of again.document.certificates as Row[]) {
+        const directory = join(project.directory, "fleet", name);
+        expect(readdirSync(directory).sort()).toEqual(["1", "current"]);
+        const read = (file: string) => readFileSync(join(directory, "current", file), "utf8");
+        const certificate = new X509Certificate(read("cert.pem"));
+        expect(certificate.serialNumber).toBe(serial);
+        expect(certificate.checkPrivateKey(createPrivateKey(read("key.pem")))).toBe(true);
+      }
+      expect(count).toBeLessThan(100);
+    }
   });
 
   test("what a killed process left is finished or removed", async () => {

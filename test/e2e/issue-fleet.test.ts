@@ -7,9 +7,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { testProject } from "../support/project.ts";
+import { soaked } from "../support/soak.ts";
 
 const bin = fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url));
-const COUNT = 700;
+const COUNT = soaked(700, 10_000);
+const KILLS = soaked(2, 15);
 const ISSUE = ["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge", "--out", "fleet"];
 
 interface Issued {
@@ -37,7 +39,7 @@ function issuedIn(directory: string): string[] {
 
 test(
   "a roster is issued through kill -9 at any moment: nothing is lost, torn or issued twice",
-  { timeout: 240_000 },
+  { timeout: soaked(240_000, 3_600_000) },
   async () => {
     const project = testProject();
     const { directory } = project;
@@ -51,7 +53,7 @@ test(
       });
       return { child, closed: once(child, "close") as Promise<[number | null]> };
     };
-    for (let kills = 0; kills < 2; kills += 1) {
+    for (let kills = 0; kills < KILLS; kills += 1) {
       const { child, closed } = start();
       // some time after a batch was recorded, or where there is none left after the end
       await Promise.race([once(child.stderr, "data"), closed]);

@@ -2,37 +2,10 @@ import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isPublished } from "../../../src/pki/publish.ts";
-import type { Files } from "../../../src/platform/files.ts";
 import { systemFiles } from "../../../src/platform/system-files.ts";
+import { killedAfter } from "../../support/killed-files.ts";
 import { scratch } from "../../support/scratch.ts";
 import { existingCa, OVERLAP, rotatingCa, type RotatingCa, type StepName } from "./rotating-ca.ts";
-
-const MUTATIONS = [
-  "makeDirectory",
-  "write",
-  "append",
-  "writeDirectory",
-  "linkAtomic",
-  "rename",
-  "remove",
-  "removeTemporaries",
-] as const satisfies readonly (keyof Files)[];
-
-/** Files of a process that is killed before its nth change, from 0: neither that nor any later one happens. */
-function killedAfter(count: number): { files: Files; isDead: () => boolean } {
-  let left = count;
-  const dying = Object.fromEntries(
-    MUTATIONS.map((name) => [
-      name,
-      (...args: never[]) => {
-        left -= 1;
-        if (left < 0) throw new Error("killed");
-        return Reflect.apply(systemFiles[name], systemFiles, args) as unknown;
-      },
-    ]),
-  );
-  return { files: { ...systemFiles, ...dying }, isDead: () => left < 0 };
-}
 
 /** A copy of a CA in another directory, at the same time. */
 function copyOf(ca: RotatingCa): RotatingCa {

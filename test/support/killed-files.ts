@@ -1,0 +1,29 @@
+import type { Files } from "../../src/platform/files.ts";
+import { systemFiles } from "../../src/platform/system-files.ts";
+
+const MUTATIONS = [
+  "makeDirectory",
+  "write",
+  "append",
+  "writeDirectory",
+  "linkAtomic",
+  "rename",
+  "remove",
+  "removeTemporaries",
+] as const satisfies readonly (keyof Files)[];
+
+/** Files of a process that is killed before its nth change, from 0: neither that nor any later one happens. */
+export function killedAfter(count: number): { files: Files; isDead: () => boolean } {
+  let left = count;
+  const dying = Object.fromEntries(
+    MUTATIONS.map((name) => [
+      name,
+      (...args: never[]) => {
+        left -= 1;
+        if (left < 0) throw new Error("killed");
+        return Reflect.apply(systemFiles[name], systemFiles, args) as unknown;
+      },
+    ]),
+  );
+  return { files: { ...systemFiles, ...dying }, isDead: () => left < 0 };
+}
