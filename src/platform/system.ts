@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
@@ -16,6 +17,8 @@ import { systemThreads } from "./threads.ts";
 
 /** The real world. `signal` is aborted when the process is asked to end. */
 export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemTerminal()): Platform {
+  // requests side by side each pause with an ear on it: no leak that Node should warn of
+  setMaxListeners(0, signal);
   const clock: Clock = {
     now: () => Date.now(),
     monotonic: () => performance.now(),

@@ -32,6 +32,11 @@ describe("parseConfig", () => {
     });
   });
 
+  test("a log in S3 may be locked", () => {
+    const { logs } = parseConfig(`${minimal}logs: {store: "s3://bucket/log", retention: 30d}\n`, "f");
+    expect(logs.retention).toBe(30 * 86_400);
+  });
+
   test("what init writes is valid", () => {
     const text = initialConfig({ name: "acme", domain: "fleet.internal", gateways: ["nginx", "envoy"] });
     expect(parseConfig(text, "f").pki.roles["fleet-edge"]).toMatchObject({ ttl: 86_400, max_ttl: 259_200 });
@@ -99,6 +104,8 @@ gateway:
       "line 4: pki.roles.a.max_ttl",
     ],
     ["intermediate over root", "pki: {root_ttl: 1d, intermediate_ttl: 2d}", "line 4: pki.intermediate_ttl"],
+    ["a lock without S3", "logs: {retention: 365d}", "line 4: logs.retention"],
+    ["a lock of a week", "logs: {store: 's3://bucket/log', retention: 7d}", "line 4: logs.retention"],
     ["port out of range", "gateway: {listen: 'localhost:65536'}", "line 4: gateway.listen"],
     ["a duplicate key", "name: again", "line 4: "],
     ["broken YAML", "pki: [", "line "],

@@ -289,6 +289,35 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (Versit
     expect(await verify(store, "--anchor", `s3://${bucket}`)).toMatchObject({ exit: 2, code: "usage" });
   });
 
+  test("its keys are changed, and machines share its verification", async () => {
+    const store = `s3://${await newBucket()}/log`;
+    const { cwd, run, sign, verify } = await machine(12);
+    await sign(store, "--retain", "30d");
+    const keygen = ["logs", "keygen", "--origin", "fleet.internal/audit", "--out", "new"];
+    expect(await run(...keygen)).toMatchObject({ exit: 0 });
+    const keys = ["--key", "audit.key", "--new-key", "new/audit.key"];
+    expect(await run("logs", "rotate-key", "--store", store, "--retain", "30d", ...keys)).toMatchObject({
+      exit: 0,
+      size: 4,
+    });
+    const [before, after] = ["audit.pub", "new/audit.pub"].map((path) =>
+      readFileSync(join(cwd, path), "utf8").trim(),
+    );
+    writeFileSync(join(cwd, "audit.pub"), `${before} 1-4\n${after} 4-\n`);
+    expect(await verify(store, "--locked")).toMatchObject({ exit: 0, findings: [], checked: { batches: 4 } });
+    expect(await sign(store)).toMatchObject({ exit: 2, code: "refused" });
+    for (const part of [1, 2]) {
+      const flags = ["--shard", `${part}/2`, "--partial", `part-${part}.json`, "--trust", "audit.pub"];
+      expect(await run("verify-logs", store, ...flags, "--state", "merged")).toMatchObject({ exit: 0 });
+    }
+    const merge = ["verify-logs", "--merge", "part-1.json", "part-2.json", "--trust", "audit.pub"];
+    expect(await run(...merge, "--state", "merged", "--allow-unanchored")).toMatchObject({
+      exit: 0,
+      verdict: "unanchored",
+      checked: { batches: 4 },
+    });
+  });
+
   test("is not established without the bucket, the right key, or any credentials", async () => {
     const { cwd, sign, verify } = await machine(5);
     const store = `s3://${await newBucket()}/log`;

@@ -191,7 +191,8 @@ export function errorCode({ body }: Pick<HttpAnswer, "body">): string {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  NoSuchBucket: "make the bucket first, with Object Lock where the log is to be locked",
+  NoSuchBucket:
+    "check its name; a bucket for a new log is made first, with Object Lock where it is to be locked",
   InvalidRequest: "where a lock is asked for, the bucket must have been made with Object Lock",
   SignatureDoesNotMatch: "check AWS_SECRET_ACCESS_KEY and AWS_REGION",
   InvalidAccessKeyId: "check AWS_ACCESS_KEY_ID",

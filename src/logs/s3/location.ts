@@ -23,7 +23,7 @@ export function parseS3Location(source: string, what: string): S3Location {
     /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([A-Za-z0-9._/-]*))?$/.exec(source) ?? [];
   if (bucket === undefined || /(^|\/)\.{0,2}(\/|$)/.test(prefix.replace(/\/$/, "") || "-")) {
     throw new FleetsecError("usage", `${what} is not s3://BUCKET/PREFIX: ${source}`, {
-      hint: "a prefix has letters, digits, and . _ - / only",
+      hint: "a bucket has small letters, digits, . and - in its name, a prefix letters, digits, and . _ - /",
     });
   }
   return { source, bucket, prefix: prefix.replace(/\/$/, "") };

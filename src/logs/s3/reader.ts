@@ -9,8 +9,8 @@ import { keyOf, type S3Location } from "./location.ts";
 import { rangedFile } from "./ranged-file.ts";
 import type { ObjectVersion } from "./versions.ts";
 
-/** Versions that are listed at most: each object takes some 300 bytes of memory. */
-const MAX_VERSIONS = 10_000_000;
+/** Versions that are listed at most: each object takes some 230 bytes of memory. */
+const MAX_VERSIONS = 5_000_000;
 /** Requests at a time. */
 const ABREAST = 16;
 
