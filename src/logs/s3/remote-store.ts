@@ -5,7 +5,7 @@ import type { RemoteStore } from "../sign/hold.ts";
 import type { Clock } from "../../platform/platform.ts";
 import type { S3Bucket } from "./client.ts";
 import { objectsIn } from "./listing.ts";
-import type { S3Location } from "./location.ts";
+import { keyOf, type S3Location } from "./location.ts";
 import { s3Store } from "./store.ts";
 
 /** What a run that was interrupted before its first checkpoint may have left. */
@@ -28,7 +28,8 @@ export function remoteStore(
     store,
     state,
     async requireLog() {
-      if ((await store.read(CHECKPOINT, MAX_NOTE_SIZE)) !== undefined) return;
+      const newest = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
+      if (newest !== undefined) return requireConditions(location, bucket, newest);
       const start = location.prefix === "" ? 0 : location.prefix.length + 1;
       for await (const [newest] of objectsIn(bucket, location, MAX_LISTED)) {
         const path = newest?.key.slice(start) ?? "";
@@ -39,4 +40,21 @@ export function remoteStore(
       }
     },
   };
+}
+
+/**
+ * That the server keeps what it is told with If-None-Match: by an attempt to create what is there.
+ * @throws FleetsecError `refused`
+ */
+async function requireConditions(location: S3Location, bucket: S3Bucket, newest: Buffer): Promise<void> {
+  const answer = await bucket.put(keyOf(location, CHECKPOINT), newest, { over: "nothing" });
+  if (answer.status === 412 || answer.status === 409) return;
+  if (answer.status !== 200) throw bucket.failure(answer, `cannot write ${CHECKPOINT}`);
+  throw new FleetsecError(
+    "refused",
+    `the server of ${location.source} replaces objects in spite of If-None-Match`,
+    {
+      hint: "two signers could overwrite each other's batches there: use a server that keeps conditional writes",
+    },
+  );
 }

@@ -15,7 +15,7 @@ export interface RemoteStore {
   readonly store: LogStore;
   /** The directory that its signer keeps its state in, absolute. */
   readonly state: string;
-  /** @throws FleetsecError `input` where it holds something else than a log */
+  /** @throws FleetsecError `input` where it holds something else than a log, `refused` where none is safe there */
   requireLog(): Promise<void>;
 }
 

@@ -261,13 +261,27 @@ test("the newest checkpoint is replaced only where it is the one that was read",
   const stale: S3Bucket = {
     ...bucket,
     put: async (key, body, options) => {
-      if (key === "log/checkpoint") bucket.overwrite(key, Buffer.from("someone else's"));
+      if (typeof options.over === "object") bucket.overwrite(key, Buffer.from("someone else's"));
       return bucket.put(key, body, options);
     },
   };
   tree.set("/d/a.log", Buffer.from("1\n2\n"));
   await expect(sign(tree, stale)).rejects.toMatchObject({ code: "busy" });
   expect(bucket.held.at(-1)?.body?.toString()).toBe("someone else's");
+});
+
+test("a server that ignores If-None-Match is found out, and nothing more is signed there", async () => {
+  const lax: S3Bucket = {
+    ...bucket,
+    put: async (key, body, options) => bucket.put(key, body, { ...options, over: "anything" }),
+  };
+  const tree = input("1\n2\n");
+  await sign(tree, bucket);
+  tree.set("/d/a.log", Buffer.from("1\n2\n3\n"));
+  await expect(sign(tree, lax)).rejects.toMatchObject({ code: "refused" });
+  expect(objectsOf(bucket, "log").has("fleetsec/batch/001.jsonl")).toBe(false);
+  // the control
+  expect(await sign(tree, bucket)).toMatchObject({ size: 2 });
 });
 
 test("a server without conditions on what is replaced is served too", async () => {
