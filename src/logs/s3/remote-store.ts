@@ -28,8 +28,8 @@ export function remoteStore(
     store,
     state,
     async requireLog() {
-      const newest = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
-      if (newest !== undefined) return requireConditions(location, bucket, newest);
+      const checkpoint = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
+      if (checkpoint !== undefined) return requireConditions(location, bucket, checkpoint);
       const start = location.prefix === "" ? 0 : location.prefix.length + 1;
       for await (const [newest] of objectsIn(bucket, location, MAX_LISTED)) {
         const path = newest?.key.slice(start) ?? "";
@@ -46,8 +46,8 @@ export function remoteStore(
  * That the server keeps what it is told with If-None-Match: by an attempt to create what is there.
  * @throws FleetsecError `refused`
  */
-async function requireConditions(location: S3Location, bucket: S3Bucket, newest: Buffer): Promise<void> {
-  const answer = await bucket.put(keyOf(location, CHECKPOINT), newest, { over: "nothing" });
+async function requireConditions(location: S3Location, bucket: S3Bucket, checkpoint: Buffer): Promise<void> {
+  const answer = await bucket.put(keyOf(location, CHECKPOINT), checkpoint, { over: "nothing" });
   if (answer.status === 412 || answer.status === 409) return;
   if (answer.status !== 200) throw bucket.failure(answer, `cannot write ${CHECKPOINT}`);
   throw new FleetsecError(
