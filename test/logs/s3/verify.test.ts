@@ -16,6 +16,7 @@ import {
   without,
   withoutBelow,
 } from "../verify/tamper.ts";
+import { merge, partOf, rangesAt } from "../verify/merging.ts";
 import { anchorIn, batchesOf, places, verifyFiles } from "../verify/verifying.ts";
 import { type MemoryBucket, memoryBucket } from "./memory-bucket.ts";
 
@@ -75,6 +76,17 @@ describe("the verdict over a bucket is that over a directory with the same bytes
     expect(places(bucket.findings)).toEqual(places(directory.findings));
     expect(bucket).toEqual(directory);
     expect(bucket.ok).toBe(files === store);
+  });
+
+  test.each(cases)("and so it is in parts, each from the bucket: %s", async (_what, tampered) => {
+    const files = tampered();
+    const anchors = [anchorIn(store)];
+    const parts = [];
+    for (const part of rangesAt([3])) {
+      const reader = s3Reader(parseS3Location("s3://bucket/log", "the store"), bucketOf(files, 7), undefined);
+      parts.push(await partOf(new Map(), part, { store: reader, anchors }));
+    }
+    expect(await merge(parts, { anchors })).toEqual(await verifyFiles(files, { anchors }));
   });
 
   test("a full tile and its partial forms, which a bucket keeps", async () => {
