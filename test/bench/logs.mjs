@@ -1,5 +1,5 @@
 // npm run bench:logs [-- GIGABYTES] [--year]: signing and verification of a log, beside `openssl dgst
-// -sha256` over the same batches; with --year, 105,120 batches as well (minutes to sign). Whole processes, in rounds, so that a busy
+// -sha256` and a chain of signed digests over the same batches; with --year, 105,120 batches as well (minutes to sign). Whole processes, in rounds, so that a busy
 // moment falls on all alike; medians. Needs openssl, and three times the bytes of the log on disk.
 import { spawnSync } from "node:child_process";
 import {
@@ -15,6 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { writeDigestChain } from "./digest-chain.mjs";
 
 const bin = fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url));
 const gigabytes = Number(process.argv.slice(2).find((arg) => !arg.startsWith("-")) ?? "1");
@@ -81,7 +82,7 @@ function filesIn(path) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const row = (name, seconds, rest = "") =>
-  console.log(`${name.padEnd(34)} ${seconds.toFixed(2).padStart(7)} s  ${rest}`);
+  console.log(`${name.padEnd(38)} ${seconds.toFixed(2).padStart(7)} s  ${rest}`);
 
 try {
   run("fleetsec", ["logs", "keygen", "--origin", "bench.example/log", "--out", "keys"]);
@@ -97,8 +98,12 @@ try {
 
   const verify = ["verify-logs", "store", "--trust", "keys/log.pub", "--state", "kept", "--allow-unanchored"];
   const batches = filesIn(at("store/fleetsec/batch"));
+  const hasPython = spawnSync("python3", ["-c", "import cryptography"]).status === 0;
+  if (!hasPython) console.log("no digest chain beside it: python3 has no package cryptography");
+  const chain = hasPython ? writeDigestChain(at("digests"), batches) : [];
   const cases = {
     "openssl dgst -sha256": () => run("openssl", ["dgst", "-sha256", ...batches]),
+    ...(hasPython ? { "digest chain as CloudTrail's (Python)": () => run("python3", chain) } : {}),
     "verify-logs, 1 thread": () => run("fleetsec", [...verify, "--threads", "1"]),
     "verify-logs, 2 threads": () => run("fleetsec", [...verify, "--threads", "2"]),
     "verify-logs --deep, 2 threads": () => run("fleetsec", [...verify, "--deep", "--threads", "2"]),
@@ -120,7 +125,7 @@ try {
   const proofs = await import("./proof-time.mjs");
   const perProof = await proofs.secondsPerProof();
   console.log(
-    `${"one proof verified, in process".padEnd(34)} ${(1000 * perProof).toFixed(2).padStart(7)} ms`,
+    `${"one proof verified, in process".padEnd(38)} ${(1000 * perProof).toFixed(2).padStart(7)} ms`,
   );
 
   if (process.argv.includes("--year")) {
