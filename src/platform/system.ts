@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { FleetsecError } from "../errors.ts";
 import { nodeCrypto } from "./builtins.ts";
 import { systemExec } from "./exec.ts";
@@ -23,12 +23,24 @@ export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemT
     now: () => Date.now(),
     monotonic: () => performance.now(),
     async sleep(ms, abort = signal) {
-      try {
-        // a timer takes a millisecond at least
-        await (ms > 0 ? delay(ms, undefined, { signal: abort }) : turn(undefined, { signal: abort }));
-      } catch {
-        throw abort.reason;
+      abort.throwIfAborted();
+      // a timer takes a millisecond at least
+      if (ms <= 0) {
+        await turn();
+        return abort.throwIfAborted();
       }
+      // by hand: the library's own costs an error with its stack for each sleep that is cut short
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => {
+          abort.removeEventListener("abort", stop);
+          resolve();
+        }, ms);
+        const stop = () => {
+          clearTimeout(timer);
+          reject(abort.reason as Error);
+        };
+        abort.addEventListener("abort", stop, { once: true });
+      });
     },
   };
   return {

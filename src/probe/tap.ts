@@ -35,7 +35,7 @@ export function tap(socket: Socket, changed: () => void): Tap {
   let kept = 0;
   let received = 0;
   const keep = (from: Side, bytes: Uint8Array) => {
-    if (kept + bytes.length <= MAX_TRANSCRIPT) state.transcript.push({ from, bytes: Uint8Array.from(bytes) });
+    if (kept + bytes.length <= MAX_TRANSCRIPT) state.transcript.push({ from, bytes: new Uint8Array(bytes) });
     // what comes after a gap could not be read
     else kept = MAX_TRANSCRIPT;
     kept += bytes.length;

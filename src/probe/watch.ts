@@ -11,8 +11,13 @@ export interface Watch {
   until(condition: () => boolean, ms: number): Promise<void>;
 }
 
+/** Of a timer that is no longer needed. A reason of its own would be made, with a stack, for each. */
+const OVER = new Error("the wait is over");
+
 export function watch(clock: Clock, signal: AbortSignal): Watch {
   let wake = () => {};
+  // one for all waits of the connection: a signal that many wait for warns of a leak
+  const interrupted = AbortSignal.any([signal]);
   return {
     changed: () => wake(),
     async until(condition, ms) {
@@ -24,14 +29,16 @@ export function watch(clock: Clock, signal: AbortSignal): Watch {
           if (condition()) resolve();
         };
       });
-      const ended = AbortSignal.any([signal, timer.signal]);
+      const interrupt = () => timer.abort(interrupted.reason);
+      interrupted.addEventListener("abort", interrupt, { once: true });
       try {
-        await Promise.race([met, clock.sleep(ms, ended)]);
+        await Promise.race([met, clock.sleep(ms, timer.signal)]);
         // a busy process hears of the time first, and of what happened within it afterwards
-        if (!condition()) await clock.sleep(0, ended);
+        if (!condition()) await clock.sleep(0, timer.signal);
       } finally {
         wake = () => {};
-        timer.abort();
+        interrupted.removeEventListener("abort", interrupt);
+        timer.abort(OVER);
       }
     },
   };
