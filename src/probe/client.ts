@@ -5,7 +5,7 @@ import { observe } from "./observe.ts";
 import { MAX_OPENING, type Opening } from "./opening.ts";
 import { plainSession, type Session } from "./session.ts";
 import { tap, type Tap } from "./tap.ts";
-import { tlsSession } from "./tls-session.ts";
+import { prepareTls, tlsSession } from "./tls-session.ts";
 import { type Watch, watch } from "./watch.ts";
 import { wireSession } from "./wire/session.ts";
 
@@ -41,18 +41,20 @@ export async function exchange(
   deadlines: Deadlines,
   { network, clock, signal }: Outside,
 ): Promise<Trace> {
+  // making it takes time that is not the server's
+  if (dial.tls !== undefined) prepareTls(network, dial.tls);
   const started = clock.monotonic();
   const events = watch(clock, signal);
   const socket = network.connect(dial.address, dial.port);
   const wire = tap(socket, events.changed);
   try {
     await events.until(() => wire.connected || wire.error !== undefined, deadlines.connect);
+    const settle = Math.min(Math.max(SETTLE, 3 * (clock.monotonic() - started)), MAX_SETTLE);
     const before =
       wire.connected && dial.opening ? await opened(wire, dial.opening, events, deadlines) : undefined;
     const session = !wire.connected
       ? undefined
       : (before?.refused ?? sessionOf(network, wire, dial, events.changed));
-    const settle = Math.min(Math.max(SETTLE, 3 * (clock.monotonic() - started)), MAX_SETTLE);
     let established = 0;
     let receivedUnasked: number | undefined;
     if (session !== undefined) {

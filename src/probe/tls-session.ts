@@ -61,7 +61,7 @@ function optionsFor(network: Network, wire: Tap, dial: TlsDial): ConnectionOptio
     socket: wire.stream,
     host: dial.host,
     servername: dial.serverName,
-    secureContext: contextFor(network, dial),
+    secureContext: contextFor(network, dial)(),
     // judged by us, after the handshake: an untrusted server is still asked what it accepts
     rejectUnauthorized: false,
     ...(session === undefined ? {} : { session: Buffer.from(session) }),
@@ -70,29 +70,47 @@ function optionsFor(network: Network, wire: Tap, dial: TlsDial): ConnectionOptio
   };
 }
 
+/** A context, or what the library has against the identity or the version: thrown by each use. */
+type Context = () => SecureContext;
+
 const NOBODY = {};
-const contexts = new WeakMap<readonly string[], WeakMap<object, Map<string, SecureContext>>>();
+const contexts = new WeakMap<readonly string[], WeakMap<object, Map<string, Context>>>();
+
+/** Makes what a connection needs before it is opened. Whatever fails does so when the connection uses it. */
+export function prepareTls(network: Network, dial: TlsDial): void {
+  if (dial.wire === undefined) contextFor(network, dial);
+}
 
 /** Parsing keys and a trust store costs more than a handshake: a run has few of them, and many connections. */
-function contextFor(
-  network: Network,
-  { version, ciphers = CIPHERS, serverCa, identity }: TlsDial,
-): SecureContext {
-  const trusting = contexts.get(serverCa) ?? new WeakMap<object, Map<string, SecureContext>>();
+function contextFor(network: Network, { version, ciphers = CIPHERS, serverCa, identity }: TlsDial): Context {
+  const trusting = contexts.get(serverCa) ?? new WeakMap<object, Map<string, Context>>();
   contexts.set(serverCa, trusting);
-  const owned = trusting.get(identity ?? NOBODY) ?? new Map<string, SecureContext>();
+  const owned = trusting.get(identity ?? NOBODY) ?? new Map<string, Context>();
   trusting.set(identity ?? NOBODY, owned);
   const made = owned.get(version + ciphers);
   if (made !== undefined) return made;
-  const context = network.secureContext({
-    minVersion: NODE_VERSIONS[version],
-    maxVersion: NODE_VERSIONS[version],
-    ciphers,
-    ca: [...serverCa],
-    ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
-  });
+  const context = attempted(() =>
+    network.secureContext({
+      minVersion: NODE_VERSIONS[version],
+      maxVersion: NODE_VERSIONS[version],
+      ciphers,
+      ca: [...serverCa],
+      ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
+    }),
+  );
   owned.set(version + ciphers, context);
   return context;
+}
+
+function attempted<T>(make: () => T): () => T {
+  try {
+    const made = make();
+    return () => made;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }
 
 const NODE_VERSIONS = {
