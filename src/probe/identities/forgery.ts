@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { buildCertificate, randomSerial } from "../../pki/certificate.ts";
 import type { Certificate } from "../../pki/verify/certificate.ts";
 import {
@@ -94,6 +94,7 @@ export interface Issuer {
 const HOUR = 3_600_000;
 
 export interface ForgedKey {
+  readonly key: KeyObject;
   readonly signer: Signer;
   readonly pem: string;
 }
@@ -134,6 +135,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
     keys.set(name, key);
     return key;
   };
+  const keyOf = (type: AnyKeyType) => keyNamed(type, type);
   const leaf = async ({
     family,
     issuer,
@@ -142,7 +144,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
     keyType,
     hash,
   }: LeafChanges) => {
-    const key = await keyNamed(keyType ?? family, keyType ?? keyTypes[family]);
+    const key = await keyOf(keyType ?? keyTypes[family]);
     const { spki } = key.signer;
     const der = await buildCertificate(
       {
@@ -217,11 +219,11 @@ export function forgery(material: ForgeryMaterial): Forgery {
     async wireClient(families) {
       const valid = await controlIn(families);
       if (valid === undefined) return undefined;
-      const made = wireClients.get(valid) ?? wireIdentity(valid);
+      const made = wireClients.get(valid) ?? wireIdentity(valid, async (type) => (await keyOf(type)).key);
       wireClients.set(valid, made);
       return made;
     },
-    key: (family) => keyNamed(family, keyTypes[family]),
+    key: (family) => keyOf(keyTypes[family]),
     leaf: once(leaf, ({ issuer, ...changes }) => [issuerTerms(issuer), changes]),
     authority: once(authority, (family, name, { issuer, ...changes } = {}) => [
       family,
@@ -321,5 +323,5 @@ const keyTypes: Readonly<Record<KeyFamily, AnyKeyType>> = {
 
 async function newKey(type: AnyKeyType): Promise<ForgedKey> {
   const { privateKey } = await generateKey(type);
-  return { signer: keySigner(privateKey), pem: privateKeyPem(privateKey) };
+  return { key: privateKey, signer: keySigner(privateKey), pem: privateKeyPem(privateKey) };
 }

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { generateKey, keyTypeOf } from "../../pki/keys.ts";
+import { type AnyKeyType, keyTypeOf } from "../../pki/keys.ts";
 import type { TlsDial } from "../exchange.ts";
 import type { Identity } from "../identities/identity.ts";
 import type { WireAttempt } from "./attempt.ts";
@@ -14,18 +14,19 @@ export interface WireOutside {
 }
 
 /**
- * A valid client as the raw client presents it, with new keys that are not its own: one of its kind
- * and one of another. Made once for a run: an RSA key takes its time.
+ * A valid client as the raw client presents it, with keys that are not its own: one of its kind and
+ * one of another.
+ * @param strangersKey gives a key that is no valid client's
  */
-export async function wireIdentity({ chain, key }: Identity): Promise<WireIdentity> {
+export async function wireIdentity(
+  { chain, key }: Identity,
+  strangersKey: (type: AnyKeyType) => Promise<KeyObject>,
+): Promise<WireIdentity> {
   const own = createPrivateKey(key);
   const type = keyTypeOf(own);
-  const pairs = await Promise.all([generateKey(type), generateKey(type === "p256" ? "rsa2048" : "p256")]);
-  return {
-    chain: chain.map(({ der }) => der),
-    key: own,
-    impostors: pairs.map(({ privateKey }): KeyObject => privateKey),
-  };
+  const other = type === "p256" ? "rsa2048" : "p256";
+  const impostors = await Promise.all([strangersKey(type), strangersKey(other)]);
+  return { chain: chain.map(({ der }) => der), key: own, impostors };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createPrivateKey, randomBytes } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type AnyKeyType, generateKey } from "../../../src/pki/keys.ts";
 import { type Identity, readIdentity } from "../../../src/probe/identities/identity.ts";
 import { alertNames, refusesFlight } from "../../../src/probe/wire/alerts.ts";
 import { wireAttacks } from "../../../src/probe/wire/attacks.ts";
@@ -16,6 +17,8 @@ import { fake13 } from "./fake-server.ts";
 const outside = { random: (length: number) => randomBytes(length), now: () => performance.now() };
 const dial = { version: "1.3", serverName: "localhost", alpn: [] } as const;
 
+const strangersKey = async (type: AnyKeyType) => (await generateKey(type)).privateKey;
+
 let ca: TestCa;
 let server: TestLeaf;
 let identity: Identity;
@@ -26,7 +29,7 @@ beforeAll(async () => {
   server = await testLeaf(ca, { commonName: "server", purpose: "server" });
   const { pem, keyPem } = await testLeaf(ca, { commonName: "client", purpose: "client" });
   identity = readIdentity(Buffer.from(pem), keyPem, { certificate: "client.pem", key: "client.key" });
-  valid = await wireIdentity(identity);
+  valid = await wireIdentity(identity, strangersKey);
 });
 
 const facts = ({ flightSent: sent, answeredLater, earlyDataTaken }: WireClient) => ({
@@ -51,7 +54,7 @@ test("impostors are of the identity's kind and of another, and neither is its ke
 test("an RSA identity gets an RSA impostor with a key of the same size", async () => {
   const { pem, keyPem } = await testLeaf(ca, { commonName: "client", purpose: "client", keyType: "rsa2048" });
   const rsa = readIdentity(Buffer.from(pem), keyPem, { certificate: "client.pem", key: "client.key" });
-  const { impostors } = await wireIdentity(rsa);
+  const { impostors } = await wireIdentity(rsa, strangersKey);
   expect(impostors.map(kindOf)).toEqual(["rsa", "p256"]);
   expect(impostors[0]?.asymmetricKeyDetails?.modulusLength).toBe(2048);
 });
