@@ -46,7 +46,7 @@ export const define: Define = (command, bind) => {
     .option("--sibling-port <[host:port:]port>", "probe that port of the host too (repeatable)", collect)
     .option("--canary <text>", "text that only an accepted client sees")
     .option("--timeout <seconds>", "longest wait for each step of a connection")
-    .option("--concurrency <n>", "connections at one time (default: 8)")
+    .option("--concurrency <n>", "connections at one time (default: 8 to each address and port, 32 in all)")
     .option("--delay <seconds>", "least time from one connection to the next (default: 0)")
     .option("--shard <i/n>", "probe the i-th of n parts of the targets; report merge joins the results")
     .option("--baseline <file>", "findings that are accepted for a time (see docs/probe.md)")

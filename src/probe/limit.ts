@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import type { Clock } from "../platform/platform.ts";
 
 /** Runs tasks, at most `most` of them at a time, in the order in which they came. */
@@ -50,6 +51,24 @@ export function turns(): Turns {
       return turn;
     },
   };
+}
+
+/**
+ * Starts one task at most in each turn of the event loop: what runs is served first, so that the times
+ * that connections take are the servers' and not those of a queue in this process.
+ */
+export function turnByTurn(): Limit {
+  let last: Promise<void> = Promise.resolve();
+  return async (task) => {
+    last = last.then(() => turnOfTheLoop());
+    await last;
+    return task();
+  };
+}
+
+/** Two bounds: tasks that wait for the first do not fill the second. */
+export function within(first: Limit, second: Limit): Limit {
+  return async (task) => first(async () => second(task));
 }
 
 /**

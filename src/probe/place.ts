@@ -38,15 +38,14 @@ export async function placesOf(
   target: Target,
   { addresses, serverCa, canary, timeout }: Reach,
   outside: Outside,
-  limited: Limit,
-  turnsAt: (address: string, port: number) => Turns,
+  serverAt: ServerAt,
   onProgress: OnProgress,
 ): Promise<Place[]> {
   const found = addresses.get(hostPort(target)) ?? (await addressesOf(target, outside));
   return found.map(({ address }) => {
     const endpoint: Endpoint = { target, address, protocol: protocolFor(target), serverCa, canary, timeout };
+    const { limited, together, alone } = serverAt(address, target.port);
     const meet = counted(meeting(endpoint, outside, limited), target.url, onProgress);
-    const { together, alone } = turnsAt(address, target.port);
     return {
       endpoint,
       meet: (client) => together(() => meet(client)),
@@ -55,14 +54,21 @@ export async function placesOf(
   });
 }
 
-/** One server's turns are the same for all that asks it. */
-export function turnsByServer(): (address: string, port: number) => Turns {
-  const servers = new Map<string, Turns>();
+/** How connections to one server wait for each other. */
+interface Server extends Turns {
+  readonly limited: Limit;
+}
+
+export type ServerAt = (address: string, port: number) => Server;
+
+/** Each port of each address is one server, whoever asks it. */
+export function serversWith(limitOfOne: () => Limit): ServerAt {
+  const servers = new Map<string, Server>();
   return (address, port) => {
     const key = `${address} ${port}`;
-    const known = servers.get(key) ?? turns();
-    servers.set(key, known);
-    return known;
+    const server = servers.get(key) ?? { limited: limitOfOne(), ...turns() };
+    servers.set(key, server);
+    return server;
   };
 }
 

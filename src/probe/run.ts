@@ -4,7 +4,7 @@ import type { Outside } from "./client.ts";
 import { conclude } from "./conclude.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
-import { limit, spaced } from "./limit.ts";
+import { type Limit, limit, spaced, turnByTurn, within } from "./limit.ts";
 import { type Trial, type Tried, tryListener, tryWithoutTls } from "./listener.ts";
 import type { LeftOut } from "./openapi/operations.ts";
 import {
@@ -13,8 +13,8 @@ import {
   type Place,
   placesOf,
   type Reach,
+  serversWith,
   sessionsFrom,
-  turnsByServer,
 } from "./place.ts";
 import type { EndpointResult, ProbeResult, UnreachableAddress, Verdict } from "./result.ts";
 import type { Target } from "./target.ts";
@@ -29,8 +29,8 @@ export interface ProbeRequest extends Reach {
   readonly forgery: Forgery;
   /** Identities that the user supplied, by attack. */
   readonly supplied: ReadonlyMap<string, Identity>;
-  /** Connections at one time. */
-  readonly concurrency: number;
+  /** Connections at one time; undefined for what is bearable for each server, and for this machine. */
+  readonly concurrency: number | undefined;
   /** Milliseconds from one connection's start to the next one's, at least. */
   readonly delay: number;
 }
@@ -44,10 +44,9 @@ export async function probe(
   outside: Outside,
   onProgress: OnProgress,
 ): Promise<ProbeResult> {
-  const limited = spaced(limit(request.concurrency), request.delay, outside.clock, outside.signal);
-  const turnsAt = turnsByServer();
+  const serverAt = serversWith(limits(request, outside));
   const places = await Promise.all(
-    request.targets.map((target) => placesOf(target, request, outside, limited, turnsAt, onProgress)),
+    request.targets.map((target) => placesOf(target, request, outside, serverAt, onProgress)),
   );
   const listeners = byListener(places.flat()).map((listener) => ({ listener, other: otherOf(listener) }));
   const trial = { ...request, signal: outside.signal };
@@ -98,6 +97,16 @@ async function withPlainSiblings(trial: Trial, tried: readonly Tried[]): Promise
       return like === undefined ? one : tryWithoutTls(trial, one, like);
     }),
   );
+}
+
+/** Connections at one time, to each server and to all of them. */
+const TO_ONE = 8;
+const TO_ALL = 32;
+
+/** @returns the bound for one more server */
+function limits({ concurrency, delay }: ProbeRequest, { clock, signal }: Outside): () => Limit {
+  const all = spaced(within(limit(concurrency ?? TO_ALL), turnByTurn()), delay, clock, signal);
+  return () => (concurrency === undefined ? within(limit(TO_ONE), all) : all);
 }
 
 /** A listener as the others see it, by way of its first place. */

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turnOfTheLoop, setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { limit, spaced, turns } from "../../src/probe/limit.ts";
+import { limit, spaced, turnByTurn, turns, within } from "../../src/probe/limit.ts";
 
 test("no more run at a time than allowed, in the order in which they came, and a failure frees its place", async () => {
   const limited = limit(3);
@@ -45,6 +45,43 @@ test("one that runs alone has nobody beside it: neither who was there before, no
   ]);
   expect(seen).toEqual(["a!+b", "a!+b", "C!", "d", "E", "f+g", "f+g"]);
   expect(results.filter(({ status }) => status === "rejected")).toHaveLength(2);
+});
+
+test("one starts in each turn of the event loop, in the order in which they came", async () => {
+  const limited = turnByTurn();
+  const startedIn: number[] = [];
+  let turn = 0;
+  const tasks = Promise.all(
+    Array.from({ length: 20 }, () =>
+      limited(async () => {
+        startedIn.push(turn);
+      }),
+    ),
+  );
+  while (startedIn.length < 20 && turn < 100) {
+    await turnOfTheLoop();
+    turn += 1;
+  }
+  await tasks;
+  expect(new Set(startedIn).size).toBe(20);
+  expect(startedIn).toEqual(startedIn.toSorted((a, b) => a - b));
+});
+
+test("of two bounds both hold, and tasks that wait for the first leave the second to others", async () => {
+  const all = limit(4);
+  const servers = [within(limit(3), all), within(limit(3), all)];
+  const running = [0, 0];
+  const most = [0, 0, 0];
+  const task = (i: number) => async () => {
+    running[i] = (running[i] ?? 0) + 1;
+    const [first = 0, second = 0] = running;
+    most.splice(0, 3, ...[first, second, first + second].map((now, at) => Math.max(now, most[at] ?? 0)));
+    await delay(2);
+    running[i] = (running[i] ?? 0) - 1;
+  };
+  // all those of the first server come first
+  await Promise.all(servers.flatMap((limited, i) => Array.from({ length: 10 }, () => limited(task(i)))));
+  expect(most).toEqual([3, 3, 4]);
 });
 
 test("a pause keeps starts apart, however many may run at a time", async () => {

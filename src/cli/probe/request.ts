@@ -15,8 +15,6 @@ import { placedTargets, withSiblings } from "./hosts.ts";
 import { identitiesFor } from "./identities.ts";
 import { openApiTargets } from "./openapi.ts";
 
-const DEFAULT_CONCURRENCY = 8;
-
 /** What is to be probed, and which part of all targets that is, where they are split. */
 export interface PlannedProbe {
   readonly request: ProbeRequest;
@@ -50,7 +48,7 @@ export async function probeRequest(
     ...(await identitiesFor(cli, withConfigured(flags, project))),
     canary: canaryOf(flags.canary) ?? settings?.canary,
     timeout: timeout === undefined ? undefined : timeout * 1000,
-    concurrency: concurrency ?? DEFAULT_CONCURRENCY,
+    concurrency,
     delay: 1000 * (flags.delay === undefined ? (settings?.delay ?? 0) : delayOf(flags.delay)),
   };
   return { request, shard };
