@@ -24,6 +24,7 @@ import { privateKeyPem } from "../../pki/key-file.ts";
 import { encodeName, type NameDer } from "../../pki/name.ts";
 import { oids } from "../../pki/oids.ts";
 import { keyFamilies, type KeyFamily } from "../key-family.ts";
+import { type Limit, turnByTurn } from "../limit.ts";
 import { wireIdentity } from "../wire/dial.ts";
 import type { WireIdentity } from "../wire/settings.ts";
 import { type Identity, identity } from "./identity.ts";
@@ -135,6 +136,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
     keys.set(name, key);
     return key;
   };
+  const inTurn = turnByTurn();
   const keyOf = (type: AnyKeyType) => keyNamed(type, type);
   const leaf = async ({
     family,
@@ -224,25 +226,28 @@ export function forgery(material: ForgeryMaterial): Forgery {
       return made;
     },
     key: (family) => keyOf(keyTypes[family]),
-    leaf: once(leaf, ({ issuer, ...changes }) => [issuerTerms(issuer), changes]),
-    authority: once(authority, (family, name, { issuer, ...changes } = {}) => [
-      family,
-      name,
-      issuer && issuerTerms(issuer),
-      changes,
-    ]),
+    leaf: once(leaf, ({ issuer, ...changes }) => [issuerTerms(issuer), changes], inTurn),
+    authority: once(
+      authority,
+      (family, name, { issuer, ...changes } = {}) => [family, name, issuer && issuerTerms(issuer), changes],
+      inTurn,
+    ),
   };
 }
 
-/** What is asked for in the same terms is made once: a run forges the same for each endpoint and version. */
+/**
+ * What is asked for in the same terms is made once: a run forges the same for each endpoint and version.
+ * A plan asks for dozens at a time, and connections that are open meanwhile must not wait for them all.
+ */
 function once<Args extends readonly unknown[], Made>(
   make: (...args: Args) => Promise<Made>,
   termsOf: (...args: Args) => unknown,
+  when: Limit,
 ): (...args: Args) => Promise<Made> {
   const made = new Map<string, Promise<Made>>();
   return async (...args) => {
     const terms = JSON.stringify(termsOf(...args));
-    const one = made.get(terms) ?? make(...args);
+    const one = made.get(terms) ?? when(() => make(...args));
     made.set(terms, one);
     return one;
   };
