@@ -107,7 +107,7 @@ describe("a server that breaks the handshake is refused with an alert", () => {
       "a group that was not offered",
       47,
       () => ({
-        messages: ([first], exchange) => (first ? [first, exchange(0x0403, server.key, 0x0019)] : []),
+        messages: ([first], exchange) => (first ? [first, exchange(0x0403, server.key, 0x001e)] : []),
       }),
     ],
     [

@@ -100,7 +100,7 @@ describe("a server that breaks the handshake is refused with an alert, and gets 
     ["TLS 1.2", 70, withoutExtension(ExtensionType.supportedVersions)],
     ["a retry that changes nothing", 47, retry([])],
     ["a retry for a group that is there", 47, retry([[ExtensionType.keyShare, uint(0x001d, 2)]])],
-    ["a retry for a group that we have not", 47, retry([[ExtensionType.keyShare, uint(0x0019, 2)]])],
+    ["a retry for a group that we have not", 47, retry([[ExtensionType.keyShare, uint(0x001e, 2)]])],
     ["one retry after the other", 10, retry([[ExtensionType.cookie, vector(2, bytes("01"))]])],
     ["a retry with an empty cookie", 50, retry([[ExtensionType.cookie, vector(2)]])],
   ];
