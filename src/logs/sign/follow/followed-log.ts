@@ -41,8 +41,8 @@ const QUIET = 60_000;
 /** Milliseconds after which a rotated file that is not there any more is forgotten: inodes are used again. */
 const GONE = 10_000;
 const MAX_ATTEMPTS = 10;
-/** Rotated files whose positions stay known: the newest are what a later run recognises. */
-const MAX_REMEMBERED = 16;
+/** Rotated files that are gone and whose positions stay known, in case they come back. */
+const MAX_GONE = 16;
 
 /** One file that stood under the path, from its first line to its last. */
 interface Generation {
@@ -63,7 +63,7 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
   /** Rotated files that may still grow, oldest first; then the file that stands under the path. */
   const draining: Generation[] = [];
   let current: Generation | undefined;
-  const remembered: string[] = [];
+  const gone: string[] = [];
   /** Rotated files that are taken care of, and since when they are missing, by the monotonic clock. */
   const seen = new Map<string, number | undefined>();
   for (const { id } of rotatedFiles(files, path)) seen.set(id, undefined);
@@ -75,18 +75,10 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
     throw movedAway(at);
   };
 
-  const remember = (name: string): void => {
-    const again = remembered.indexOf(name);
-    if (again >= 0) remembered.splice(again, 1);
-    remembered.push(name);
-    if (remembered.length > MAX_REMEMBERED) run.record(remembered.shift() ?? "", undefined);
-  };
-
   const drain = (generation: Generation): void => {
     run.record(generation.name, undefined);
     generation.name = rotatedName(path, generation.tail.id);
     run.record(generation.name, generation.signed.position());
-    remember(generation.name);
     seen.set(generation.tail.id, undefined);
     draining.push(generation);
   };
@@ -109,12 +101,20 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
     adoptUnseen();
   };
 
-  /** Rotated files that came and went as the log between two looks; a copy of it in the making is none. */
+  /**
+   * Rotated files that came and went as the log between two looks; a copy of it in the making is none.
+   * The file that is followed may be among them itself: what is older comes before it, what is newer after.
+   */
   const adoptUnseen = (): boolean => {
     const rotated = rotatedFiles(files, path);
-    forgetGone(seen, new Set(rotated.map(({ id }) => id)), clock.monotonic());
+    forgetGone(new Set(rotated.map(({ id }) => id)));
     let adopted = false;
     for (const { path: at, id } of rotated) {
+      if (current?.tail.id === id && identify(files, path)?.id !== id) {
+        drain(current);
+        current = undefined;
+        adopted = true;
+      }
       if (seen.has(id) || isOpen(id)) continue;
       const file = openIfThere(() => parts.open(at));
       if (file === undefined) continue;
@@ -124,6 +124,26 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
       } else file.close();
     }
     return adopted;
+  };
+
+  /**
+   * The positions of rotated files that are there stay known, for every later run to recognise them; of
+   * those that are gone, the newest do. One that was being renamed when the directory was read is there
+   * again at the next look.
+   */
+  const forgetGone = (present: ReadonlySet<string>): void => {
+    const now = clock.monotonic();
+    for (const [id, missingSince = now] of seen) {
+      const name = rotatedName(path, id);
+      const missing = !present.has(id) && !isOpen(id);
+      if (!missing || now - missingSince <= GONE) {
+        seen.set(id, missing ? missingSince : undefined);
+        continue;
+      }
+      seen.delete(id);
+      gone.push(name);
+      if (gone.length > MAX_GONE) run.record(gone.shift() ?? "", undefined);
+    }
   };
 
   /** The newest file beside the log that holds all that was read of it. */
@@ -229,15 +249,6 @@ function generationOf(name: string, file: OpenFile, start = beginning(), ends = 
 function positionOf({ name, tail, input }: Generation): InputPosition | undefined {
   const position = input.position();
   return position === undefined ? undefined : { ...position, name, file: tail.id };
-}
-
-/** A file that was being renamed when the directory was read is there again at the next look. */
-function forgetGone(seen: Map<string, number | undefined>, present: ReadonlySet<string>, now: number): void {
-  for (const [id, missingSince = now] of seen) {
-    if (present.has(id)) seen.set(id, undefined);
-    else if (now - missingSince > GONE) seen.delete(id);
-    else seen.set(id, missingSince);
-  }
 }
 
 /** The file where it begins with all that was signed of the generation. */

@@ -103,6 +103,57 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1", "2", "half"]);
   });
 
+  test("keeps the order where a file is rotated away before its turn has come", async () => {
+    const { world, follow, records } = scene();
+    const rotate = () => {
+      for (const n of [3, 2, 1]) {
+        if (world.has(`a.log.${n}`)) world.rename(`a.log.${n}`, `a.log.${n + 1}`);
+      }
+      world.rename("a.log", "a.log.1");
+    };
+    const backlog = Array.from({ length: 20_000 }, (_, n) => `x${n}${"x".repeat(100)}`);
+    world.write("a.log.1", `${backlog.join("\n")}\n`);
+    world.write("a.log", "y\n");
+    let rotations = 0;
+    // between two batches, while the backlog is signed
+    const onBatch = () => {
+      rotations += 1;
+      if (rotations > 2) return;
+      rotate();
+      world.write("a.log", `z${rotations}\n`);
+    };
+    await follow(["logs"], [nothing, nothing, nothing], { onBatch });
+    expect(rotations).toBeGreaterThan(2);
+    expect(records()).toEqual([...backlog, "y", "z1", "z2"]);
+  });
+
+  test("knows every rotated file that is there, for a later run over the directory", async () => {
+    const { world, tree, follow, records } = scene();
+    const rotations = Array.from({ length: 40 }, (_, n) => [
+      lines(world, "a.log", `${n}\n`),
+      () => world.rename("a.log", `a.log-${20_260_000 + n}`),
+    ]);
+    await follow(["logs"], [...rotations.flat(), lines(world, "a.log", "last\n"), nothing]);
+    const expected = [...rotations.keys()].map(String);
+    expect(records()).toEqual([...expected, "last"]);
+    const again = await signLogs(
+      {
+        inputs: ["/d/logs"],
+        keyFiles: [],
+        store: "/d/store",
+        interval: 60,
+        maxRecords: 1000,
+        newInput: false,
+        heartbeat: false,
+        follow: false,
+        threads: { count: 1, from: 0 },
+      },
+      signParts({ ...inMemory(tree), files: world.files }),
+    );
+    expect(again.signed.records).toBe(0);
+    expect(records()).toEqual([...expected, "last"]);
+  });
+
   test("waits for a file that is not there yet", async () => {
     const { world, follow, records } = scene();
     await follow(["logs/a.log"], [nothing, nothing, lines(world, "a.log", "1\n"), nothing]);
