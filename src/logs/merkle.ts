@@ -87,6 +87,22 @@ export function growingTree(): GrowingTree {
 }
 
 /**
+ * Adds leaves by their hashes, one after the other, fewer than 2^31. The tree's size must be a multiple
+ * of their number, rounded up to a power of two: then they are added in perfect subtrees.
+ */
+export function appendLeaves(tree: GrowingTree, hashes: Uint8Array): void {
+  const leaves = hashes.length / HASH_SIZE;
+  for (let at = 0; at < leaves;) {
+    const height = 31 - Math.clz32(leaves - at);
+    tree.appendSubtree(rootOf(hashes, at, at + 2 ** height), height);
+    at += 2 ** height;
+  }
+}
+
+/** Room for the trees that are worked out again and again: a thread works on one at a time. */
+const rootRoom = Buffer.allocUnsafeSlow(NODE_SIZE + 2048 * HASH_SIZE);
+
+/**
  * The root over leaf hashes that lie one after the other in `hashes`, from `start` to before `end`.
  * Level by level in place: a hash without a sibling moves up as it is, which is what splitting at
  * the largest power of two comes to.
@@ -94,7 +110,8 @@ export function growingTree(): GrowingTree {
 export function rootOf(hashes: Uint8Array, start = 0, end = hashes.length / HASH_SIZE): Buffer {
   if (start === end) return EMPTY_ROOT;
   // a node's input stands in the same memory as the level: copying to there is what costs the least
-  const memory = Buffer.allocUnsafe(NODE_SIZE + (end - start) * HASH_SIZE);
+  const size = NODE_SIZE + (end - start) * HASH_SIZE;
+  const memory = size <= rootRoom.length ? rootRoom : Buffer.allocUnsafe(size);
   const [input, level] = [memory.subarray(0, NODE_SIZE), memory.subarray(NODE_SIZE)];
   input[0] = 1;
   level.set(hashes.subarray(start * HASH_SIZE, end * HASH_SIZE));

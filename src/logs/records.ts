@@ -1,5 +1,5 @@
 import { createHash, hash, type Hash } from "node:crypto";
-import { digestWriter } from "./digest-writer.ts";
+import { type DigestWriter, digestWriter } from "./digest-writer.ts";
 import { HASH_SIZE, rootOf, sha256 } from "./merkle.ts";
 
 /** Records are lines: what stands between newlines, without them, whatever else it holds. */
@@ -27,6 +27,8 @@ export const BLOCK = 1 << 16;
 /** Longer records are hashed piece by piece, which takes longer to begin and is as fast from there on. */
 const SHORT = 4096;
 const LEAF_PREFIX = Buffer.of(0);
+/** Memory that a hasher needs at most. */
+export const HASHER_ROOM = 1 + SHORT + BLOCK;
 
 /** Hashes bytes that come block by block, record by record. A long record takes no more memory than a short one. */
 export interface RecordHasher {
@@ -36,7 +38,7 @@ export interface RecordHasher {
   take(length: number): number;
   /** Records so far; one that has begun counts when it has its newline. */
   count(): number;
-  /** Closes the last record, which may lack its newline; gives all leaf hashes, one after the other. */
+  /** Closes the last record, which may lack its newline; gives all leaf hashes, one after the other, which are not gone elsewhere. */
   end(): { readonly hashes: Buffer; readonly terminated: boolean };
 }
 
@@ -50,6 +52,10 @@ export interface ExpectedRecords {
   readonly most?: number;
   /** Told where each record begins, in bytes. */
   readonly onRecord?: (start: number) => void;
+  /** Where the hashes go, instead of memory for all of them. */
+  readonly digests?: DigestWriter;
+  /** `HASHER_ROOM` bytes to work in, instead of new ones. */
+  readonly memory?: Buffer;
 }
 
 /**
@@ -57,15 +63,16 @@ export interface ExpectedRecords {
  * copied to where a view of just that length stands ready, in the same memory: to make a view of each
  * record, or to copy it to other memory, takes half as long again as to hash it.
  */
-export function recordHasher({ bytes, records, most, onRecord }: ExpectedRecords): RecordHasher {
+export function recordHasher(expected: ExpectedRecords): RecordHasher {
+  const { bytes, records, most, onRecord } = expected;
   const size = Math.min(BLOCK, Math.max(1, bytes));
   const short = Math.min(SHORT, size);
   /** The 00 of a leaf, room for a short record, and the block. */
-  const memory = Buffer.allocUnsafe(1 + short + size);
+  const memory = expected.memory?.subarray(0, 1 + short + size) ?? Buffer.allocUnsafe(1 + short + size);
   const block = 1 + short;
   memory[0] = 0;
   const views: Buffer[] = [];
-  const digests = digestWriter(Buffer.allocUnsafe((records + 1) * HASH_SIZE));
+  const digests = expected.digests ?? digestWriter(Buffer.allocUnsafe((records + 1) * HASH_SIZE));
   let long: Hash | undefined;
   let [count, position, start] = [0, 0, 0];
   const isEnough = () => most !== undefined && count >= most;

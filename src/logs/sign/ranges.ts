@@ -1,4 +1,4 @@
-import { growingTree, HASH_SIZE, rootOf } from "../merkle.ts";
+import { appendLeaves, growingTree, rootOf } from "../merkle.ts";
 import { hashLeaves } from "../records.ts";
 
 const RANGE_HEIGHT = 11;
@@ -27,7 +27,7 @@ export function hashRange(lines: Uint8Array): RangeHashes {
 export function joinRanges(ranges: readonly RangeHashes[], rest: Buffer): RangeHashes {
   const tree = growingTree();
   for (const { root } of ranges) tree.appendSubtree(root, RANGE_HEIGHT);
-  for (let at = 0; at < rest.length; at += HASH_SIZE) tree.append(rest.subarray(at, at + HASH_SIZE));
+  appendLeaves(tree, rest);
   const parts = [...ranges.map(({ hashes }) => hashes), rest];
   const hashes = sharedBuffer(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

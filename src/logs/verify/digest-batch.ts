@@ -1,12 +1,11 @@
 import type { Files } from "../../platform/files.ts";
 import { batchPath, hashesPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
-import { HASH_SIZE, rootOf } from "../merkle.ts";
-import { BLOCK } from "../records.ts";
-import { firstDifference } from "./bundle-findings.ts";
+import { HASH_SIZE } from "../merkle.ts";
+import { type DigestRoom, digestRecords, digestRoom, firstOtherBlock, offsetOf } from "./digest-records.ts";
 import type { Pace } from "./pace.ts";
-import { hashFileRecords, hashOfFile } from "./read-records.ts";
-import { directoryReader, type StoreReader } from "./store.ts";
+import { hashOfFile } from "./read-records.ts";
+import { directoryReader, type StoredFile, type StoreReader } from "./store.ts";
 
 /** A batch to digest, as its leaf says it is. Plain data: it goes to another thread. */
 export interface BatchQuestion extends Pick<BatchLeaf, "seq" | "bytes" | "records" | "sha256"> {
@@ -29,32 +28,49 @@ export interface BatchDigest {
 /** @returns undefined where there is no batch, or it cannot be read */
 export type DigestBatch = (question: BatchQuestion) => Promise<BatchDigest | undefined>;
 
-/** All that judging a batch takes of the processor. */
+/**
+ * All that judging a batch takes of the processor. Several batches may be under way: each has a room
+ * of its own, and one that is done leaves it to the next.
+ */
 export function batchDigester(reader: StoreReader, pace: Pace): DigestBatch {
-  // one that a file is being read into is not there for another
-  let spare = Buffer.alloc(0);
-  return ({ seq, bytes, records, sha256: signed, deep }) =>
-    reader.withFile(batchPath(seq), async (file) => {
-      const room = Math.min(BLOCK, Math.max(1, bytes));
-      const chunk = spare.length < room ? Buffer.allocUnsafe(room) : spare;
-      spare = Buffer.alloc(0);
-      const { sha256 } = await hashOfFile(file, bytes, pace, chunk);
-      spare = chunk;
-      const size = await reader.size(hashesPath(seq));
-      const plain = { size: file.size, sha256 };
-      if (!deep || sha256 !== signed) {
-        return { ...plain, ...(size === undefined ? {} : { sidecar: { size, offset: undefined } }) };
-      }
-      const { hashes } = await hashFileRecords(file, { bytes, records: records + 1 }, pace);
-      const sidecar = await reader.read(hashesPath(seq), hashes.length);
-      return {
-        ...plain,
-        records: { count: hashes.length / HASH_SIZE, root: rootOf(hashes) },
-        ...(sidecar === undefined
-          ? {}
-          : { sidecar: { size: sidecar.length, offset: firstDifference(sidecar, hashes) } }),
-      };
-    });
+  const spare: DigestRoom[] = [];
+  return async (question) => {
+    const room = spare.pop() ?? digestRoom();
+    const digest = await reader.withFile(batchPath(question.seq), (file) =>
+      digestIn(room, file, question, reader, pace),
+    );
+    spare.push(room);
+    return digest;
+  };
+}
+
+async function digestIn(
+  room: DigestRoom,
+  file: StoredFile,
+  { seq, bytes, records: claimed, sha256: signed, deep }: BatchQuestion,
+  reader: StoreReader,
+  pace: Pace,
+): Promise<BatchDigest> {
+  const { sha256 } = await hashOfFile(file, bytes, pace, room.block);
+  const plain = { size: file.size, sha256 };
+  if (!deep || sha256 !== signed) {
+    const size = await reader.size(hashesPath(seq));
+    return { ...plain, ...(size === undefined ? {} : { sidecar: { size, offset: undefined } }) };
+  }
+  // one more than is claimed tells that there are more
+  const limits = { bytes, records: claimed + 1 };
+  const records = await digestRecords(file, limits, pace, room);
+  const { count, root } = records;
+  const sidecar = await reader.withFile(hashesPath(seq), async (stored) => ({
+    size: stored.size,
+    other: await firstOtherBlock(stored, records, pace, room),
+  }));
+  const digest = { ...plain, records: { count, root } };
+  if (sidecar === undefined) return digest;
+  const { size, other } = sidecar;
+  const end = count * HASH_SIZE;
+  const offset = other && (await offsetOf(other, file, limits, pace, room));
+  return { ...digest, sidecar: { size, offset: offset ?? (size > end ? end : undefined) } };
 }
 
 /** What a thread of the task `digest-batch` is given. */

@@ -209,9 +209,7 @@ async function readBatches(context: Context, settings: BatchSettings): Promise<B
 function digesting({ request, parts, pace }: Context, reader: StoreReader, bytes: number) {
   const { store } = request;
   if (typeof store !== "string") {
-    // a digester for each batch: one works on one at a time
-    const digest: DigestBatch = (question) => batchDigester(reader, pace)(question);
-    return { digest, abreast: reader.abreast, close: () => Promise.resolve() };
+    return { digest: batchDigester(reader, pace), abreast: reader.abreast, close: () => Promise.resolve() };
   }
   const { count, from } = request.threads;
   if (count < 2 || bytes < from) {

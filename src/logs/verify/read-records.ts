@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { BLOCK, recordHasher } from "../records.ts";
+import { BLOCK, type ExpectedRecords, recordHasher } from "../records.ts";
 import type { Pace } from "./pace.ts";
 import type { StoredFile } from "./store.ts";
 
 /** The hashes of a batch file's records: its lines without their newlines. */
 export interface HashedFile {
-  /** Leaf hashes, one after the other. */
+  /** Leaf hashes, one after the other; where they go elsewhere, the last of them. */
   readonly hashes: Buffer;
+  readonly count: number;
   /** Where reading stopped: the end of the file unless a limit was met. */
   readonly end: number;
   /** Whether the last record has its newline. */
@@ -32,17 +33,16 @@ interface Limits {
 /**
  * Splits a batch file into records and hashes each. A record of any length takes no more memory than
  * a short one.
- * @param onRecord told where each record begins
  */
 export async function hashFileRecords(
   file: StoredFile,
   limits: Limits,
   pace: Pace,
-  onRecord: (start: number) => void = () => {},
+  places: Pick<ExpectedRecords, "onRecord" | "digests" | "memory"> = {},
 ): Promise<HashedFile> {
   const bytes = Math.min(limits.bytes, file.size);
   const records = Math.min(limits.records, bytes, MANY);
-  const hasher = recordHasher({ bytes, records, most: limits.records, onRecord });
+  const hasher = recordHasher({ ...places, bytes, records, most: limits.records });
   const { room } = hasher;
   let position = 0;
   while (position < limits.bytes && hasher.count() < limits.records) {
@@ -51,7 +51,8 @@ export async function hashFileRecords(
     if (read === 0) break;
     position += hasher.take(read);
   }
-  return { ...hasher.end(), end: position, cut: position < file.size };
+  const ended = hasher.end();
+  return { ...ended, count: hasher.count(), end: position, cut: position < file.size };
 }
 
 /** The same, with where each record begins: reads at most `maxBytes` and keeps at most `maxRecords`. */
@@ -63,7 +64,7 @@ export async function readRecords(
 ): Promise<Records> {
   const offsets: number[] = [];
   const limits = { bytes: maxBytes, records: maxRecords };
-  const hashed = await hashFileRecords(file, limits, pace, (start) => offsets.push(start));
+  const hashed = await hashFileRecords(file, limits, pace, { onRecord: (start) => offsets.push(start) });
   return { ...hashed, offsets };
 }
 
