@@ -193,9 +193,12 @@ export const systemFiles: Files = {
   },
 
   async flush(path) {
+    // Node has no syncfs(2); sync(1) of GNU and BusyBox has
+    const program = SYNC.find((candidate) => fs.existsSync(candidate));
+    if (program === undefined) return false;
     try {
-      // Node has no syncfs(2); sync(1) of GNU and BusyBox has
-      await promisify(nodeChildProcess().execFile)("sync", ["-f", path]);
+      // nothing of our environment, which may hold a passphrase or PIN
+      await promisify(nodeChildProcess().execFile)(program, ["-f", path], { env: {} });
       return true;
     } catch {
       return false;
@@ -242,6 +245,9 @@ export const systemFiles: Files = {
     });
   },
 };
+
+/** Not looked up through PATH: a program of somebody else's must not run in its place. */
+const SYNC = ["/usr/bin/sync", "/bin/sync"];
 
 function replaceBySymlink(path: string, target: string): void {
   const temporary = temporaryBeside(path);

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -10,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
 import { attempt } from "../../src/platform/file-error.ts";
 import { decodeUtf8 } from "../../src/platform/files.ts";
@@ -274,6 +275,31 @@ describe("append", () => {
     const directory = scratch();
     expect(codeOf(() => files.append(directory, 0, Buffer.from("x")))).toBe("input");
     expect(codeOf(() => files.append(join(directory, "none", "x"), 0, Buffer.from("x")))).toBe("not-found");
+  });
+});
+
+describe("flush", () => {
+  test("runs the system's own sync with nothing of our environment", async () => {
+    const directory = scratch();
+    const [fake, told] = [join(directory, "sync"), join(directory, "told")];
+    writeFileSync(fake, `#!/bin/sh\n/usr/bin/env > '${told}'\n`, { mode: 0o755 });
+    vi.stubEnv("PATH", `${directory}:${process.env["PATH"]}`);
+    vi.stubEnv("FLEETSEC_PASSPHRASE", "open sesame");
+    const spawned = vi.spyOn(process.getBuiltinModule("node:child_process"), "execFile");
+    try {
+      expect(await files.flush(directory)).toBe(true);
+      expect(spawned.mock.calls.map(([program, args, options]) => [program, args, options])).toEqual([
+        [expect.stringMatching(/^\/(usr\/)?bin\/sync$/), ["-f", directory], { env: {} }],
+      ]);
+      expect(existsSync(told)).toBe(false);
+      // what it would have been told by its name alone
+      execFileSync("sync", ["-f", directory]);
+      expect(readFileSync(told, "utf8")).toContain("open sesame");
+    } finally {
+      spawned.mockRestore();
+      vi.unstubAllEnvs();
+    }
+    expect(await files.flush(join(directory, "none"))).toBe(false);
   });
 });
 
