@@ -9,11 +9,12 @@ import { wrap } from "./wrap.ts";
 
 /** What `detect` found, as JSON. */
 export function detectDocument(result: DetectResult): object {
-  const { seen, truncated, unlogged, events, issuance } = result;
+  const { seen, unread, truncated, unlogged, events, issuance } = result;
   return {
     schema: "fleetsec.detect/v1",
     ok: standingOf(result) === "clean",
     seen,
+    unread,
     truncated,
     findings: unlogged.map((one) => ({ ...one, serial: serialText(one) })),
     ...(events === undefined ? {} : { events: logOf(events) }),
@@ -41,7 +42,7 @@ const MAX_SHOWN = 50;
 
 /** The same for a person, as wide as the terminal. */
 export function detectText(result: DetectResult, columns: number): string {
-  const { seen, truncated, unlogged, events, issuance } = result;
+  const { seen, unread, truncated, unlogged, events, issuance } = result;
   const sorted = [...unlogged].sort((a, b) => Number(b.letIn) - Number(a.letIn));
   const more = unlogged.length - MAX_SHOWN;
   return [
@@ -54,6 +55,7 @@ export function detectText(result: DetectResult, columns: number): string {
         "seen",
         `${seen} ${seen === 1 ? "certificate" : "certificates"}${truncated ? ", and more that were not looked at" : ""}`,
       ],
+      ...(unread === 0 ? [] : [["unread", `${unread} records: fleetsec logs lint tells why`] as const]),
       ...(events === undefined ? [] : [["events", logText(events)] as const]),
       ["issuance", logText(issuance)],
     ]),
@@ -81,10 +83,15 @@ function headlineOf(result: DetectResult): string {
   }
 }
 
-function doubtOf({ truncated, unlogged }: DetectResult): string {
-  if (unlogged.some(({ letIn }) => letIn))
+function doubtOf({ seen, unread, truncated, unlogged, events }: DetectResult): string {
+  if (unlogged.some(({ letIn }) => letIn)) {
     return "what is missing may stand where the log of issuance is not verified";
-  return truncated ? "there are too many certificates" : "the log of events is not verified";
+  }
+  if (truncated) return "there are too many certificates";
+  if (unread > 0) return `${unread} records do not say which certificate was let in`;
+  return seen === 0 && events?.verdict !== "not-established"
+    ? "no event tells of a certificate"
+    : "the log of events is not verified";
 }
 
 function textOf(certificate: UnloggedCertificate, columns: number): string {

@@ -155,9 +155,44 @@ describe("detect", () => {
     const { code, document } = await detect();
     expect(code).toBe(1);
     expect(document.findings[0].subject).toHaveLength(500);
-    expect(document.seen).toBe(2);
+    expect(document).toMatchObject({ seen: 2, unread: 2 });
     const { stdout } = await run(`detect --in events.jsonl ${issuance}`);
     expect(stdout).not.toContain("\u001b");
+  });
+
+  test.each([
+    ["nothing", ""],
+    ["no JSON", "garbage\n"],
+    ["an access log", '127.0.0.1 - - [29/Nov/2026:20:00:00 +0000] "GET / HTTP/1.1" 200 7\n'],
+    ["events of another form", '{"ssl_client_serial":"DEADBEEF","status":200}\n'],
+    ["a line that is cut short", '{"event_type":"authentication","identity":{"serial":"0BADC0DE","subj'],
+    ["a serial that is a number", '{"event_type":"authentication","identity":{"serial":3735928559}}\n'],
+    ["nobody's serial", '{"event_type":"authentication","identity":{"subject":"CN=evil","serial":""}}\n'],
+    ["an allowed request of nobody", '{"decision":"allow","identity":{"subject":"CN=evil"}}\n'],
+  ])("what does not say which certificate was let in is not established: %s", async (_, text) => {
+    const { directory, write, sign, detect, a } = await project();
+    const path = join(directory, "events.jsonl");
+    writeFileSync(path, text);
+    expect(await detect()).toMatchObject({ code: 3, codes: [], document: { ok: false, seen: 0 } });
+    write(a);
+    expect(await detect()).toMatchObject({ code: 0, document: { unread: 0 } });
+    if (text === "" || text.includes("ssl_client")) return;
+    writeFileSync(path, text, { flag: "a" });
+    expect(await detect()).toMatchObject({ code: 3, document: { ok: false, seen: 1, unread: 1 } });
+    await sign("events.jsonl", "audit", "audit");
+    const signed = await detect("--store audit --trust keys/audit.pub");
+    expect(signed).toMatchObject({ code: 3, document: { ok: false, seen: 1, unread: 1 } });
+  });
+
+  test("serials are read in all the ways in which they are written", async () => {
+    const { directory, detect } = await project();
+    for (const told of [
+      '"identity":{"serial":"0xBADC0DE"}',
+      '"identity":{"subject":"CN=a"},"certificate":{"serial":"0B:AD:C0:DE"}',
+    ]) {
+      writeFileSync(join(directory, "events.jsonl"), `{"event_type":"authentication",${told}}\n`);
+      expect(await detect()).toMatchObject({ code: 1, codes: ["NOT_LOGGED"] });
+    }
   });
 
   test("writes reports", async () => {

@@ -22,6 +22,8 @@ export type DetectParts = VerifyParts & Pick<Platform, "stdin">;
 export interface DetectResult {
   /** Certificates that events tell of, and how many of these are unlogged. */
   readonly seen: number;
+  /** Records that may tell of a certificate, and do not say which: no event, or one without a serial. */
+  readonly unread: number;
   /** Whether there were more certificates than can be kept track of. */
   readonly truncated: boolean;
   readonly unlogged: readonly UnloggedCertificate[];
@@ -37,11 +39,12 @@ export interface DetectResult {
  */
 export async function detect(request: DetectRequest, parts: DetectParts): Promise<DetectResult> {
   const watch = watchCertificates();
-  const { complete, events } = await watchEvents(request.events, watch, parts);
+  const { complete, events, noEvents } = await watchEvents(request.events, watch, parts);
   const issuance = await openVerified(request.issuance, parts);
   const seen = watch.seen();
   return {
     seen: seen.length,
+    unread: watch.unread() + noEvents,
     truncated: !complete,
     unlogged: await unloggedCertificates(seen, issuance),
     events,
@@ -49,38 +52,54 @@ export async function detect(request: DetectRequest, parts: DetectParts): Promis
   };
 }
 
+interface Watched {
+  readonly complete: boolean;
+  readonly events: Verification | undefined;
+  /** Records of a signed log that are no events: they are not shown. */
+  readonly noEvents: number;
+}
+
 async function watchEvents(
   source: EventSource,
   watch: CertificateWatch,
   parts: DetectParts,
-): Promise<{ readonly complete: boolean; readonly events: Verification | undefined }> {
+): Promise<Watched> {
   let complete = true;
   if ("store" in source) {
     const log = await openVerified(source.store, parts);
+    let shown = 0;
     await log.each(
-      '"serial"',
+      "",
       () => true,
-      ({ event, seq, line }) => (complete = watch.note(event, { seq, line })),
+      ({ event, seq, line }) => {
+        shown += 1;
+        return (complete = watch.note(event, { seq, line }));
+      },
     );
-    return { complete, events: log.verification };
+    const { verification } = log;
+    return { complete, events: verification, noEvents: complete ? verification.checked.records - shown : 0 };
   }
   for (const path of expandInputs(parts.files, source.inputs).paths) {
     await eachRecord(path, parts, (record, line) => {
-      const { event } = lintRecord(record);
-      if (event !== undefined && complete) complete = watch.note(event, { file: path, line });
+      if (complete) complete = watch.note(lintRecord(record).event, { file: path, line });
     });
   }
-  return { complete, events: undefined };
+  return { complete, events: undefined, noEvents: 0 };
 }
 
 /** What a detection comes to. */
 export type Standing = "clean" | "found" | "not-established";
 
-/** A certificate that was let in counts; what TLS refused is reported. */
-export function standingOf({ unlogged, events, issuance, truncated }: DetectResult): Standing {
+/**
+ * A certificate that was let in counts; what TLS refused is reported. Nothing is clean where no event
+ * tells of a certificate, or some do not say which.
+ */
+export function standingOf(result: DetectResult): Standing {
+  const { unlogged, events, issuance } = result;
   const isWhole = (log: Verification) => log.verdict === "intact" || log.verdict === "unanchored";
   const isFound = unlogged.some(({ letIn }) => letIn);
   // of a log of issuance that is not whole, what is not found may have been in it
   if (events?.verdict === "altered" || (isFound && isWhole(issuance))) return "found";
-  return isFound || truncated || (events !== undefined && !isWhole(events)) ? "not-established" : "clean";
+  const isDoubtful = result.truncated || result.unread > 0 || result.seen === 0;
+  return isFound || isDoubtful || (events !== undefined && !isWhole(events)) ? "not-established" : "clean";
 }

@@ -26,9 +26,14 @@ export interface SeenCertificate {
 
 /** The certificates in events, as they come. */
 export interface CertificateWatch {
-  /** @returns false where there are too many certificates to go on */
-  note(event: Event, place: EventPlace): boolean;
+  /**
+   * @param event undefined for a record that is none
+   * @returns false where there are too many certificates to go on
+   */
+  note(event: Event | undefined, place: EventPlace): boolean;
   readonly seen: () => readonly SeenCertificate[];
+  /** Records that may tell of a certificate, and do not say which. */
+  readonly unread: () => number;
 }
 
 /** Certificates that are kept track of. */
@@ -38,10 +43,14 @@ const MAX_TEXT = 500;
 
 export function watchCertificates(): CertificateWatch {
   const known = new Map<string, SeenCertificate>();
+  let unread = 0;
   return {
     note(event, place) {
-      const certificate = certificateIn(event);
-      if (certificate === undefined) return true;
+      const certificate = event === undefined ? undefined : certificateIn(event);
+      if (event === undefined || certificate === undefined) {
+        if (event === undefined || isLetIn(event) || saysSerial(event)) unread += 1;
+        return true;
+      }
       const { serial, sha256, subject } = certificate;
       const key = JSON.stringify([serial, sha256, subject]);
       const before = known.get(key);
@@ -59,20 +68,39 @@ export function watchCertificates(): CertificateWatch {
       return true;
     },
     seen: () => [...known.values()],
+    unread: () => unread,
   };
 }
 
-/** What an event says of the client's certificate; a refused one may stand under `certificate`. */
+/** Somebody was let in, who must have had a certificate. */
+function isLetIn(event: Event): boolean {
+  return (
+    event["decision"] === "allow" ||
+    (event["event_type"] === "authentication" && event["result"] !== "failure")
+  );
+}
+
+/** Objects that an event may tell of the client's certificate in; a refused one stands under `certificate`. */
+function toldIn(event: Event): Event[] {
+  return [event["identity"], event["certificate"]].map(objectIn);
+}
+
+function saysSerial(event: Event): boolean {
+  return toldIn(event).some(({ serial }) => serial !== undefined && serial !== null && serial !== "");
+}
+
 function certificateIn(event: Event): Pick<SeenCertificate, "serial" | "sha256" | "subject"> | undefined {
-  const told = objectIn(event["identity"] ?? event["certificate"]);
-  const serial = plainSerial(textIn(told, "serial"));
-  if (!/^[0-9a-f]{1,64}$/.test(serial)) return undefined;
-  const sha256 = textIn(told, "sha256").toLowerCase();
-  return {
-    serial,
-    sha256: /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
-    subject: textIn(told, "subject"),
-  };
+  for (const told of toldIn(event)) {
+    const serial = plainSerial(textIn(told, "serial").replace(/^0x/i, ""));
+    if (!/^[0-9a-f]{1,64}$/.test(serial)) continue;
+    const sha256 = textIn(told, "sha256").toLowerCase();
+    return {
+      serial,
+      sha256: /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
+      subject: textIn(told, "subject"),
+    };
+  }
+  return undefined;
 }
 
 function textIn(event: Event, name: string): string {
