@@ -45,9 +45,29 @@ export async function generateKeyFiles(
   const name = fileName(origin);
   const paths = { key: join(out, `${name}.key`), pub: join(out, `${name}.pub`) };
   for (const path of [paths.key, paths.pub]) if (files.kind(path) !== undefined) throw taken(path);
-  const { key, content } = await make(name);
-  const verifierKey = formatVerifierKey(key);
+  const isNew = files.kind(out) === undefined;
   files.makeDirectory(out);
+  try {
+    // a key in a token would stay there, whatever becomes of its files
+    files.write(join(out, TRIAL), "", { transient: true });
+    files.remove(join(out, TRIAL));
+    return write(origin, type, paths, files, await make(name));
+  } catch (error) {
+    if (isNew) files.removeIfEmpty(out);
+    throw error;
+  }
+}
+
+const TRIAL = ".fleetsec-keygen";
+
+function write(
+  origin: string,
+  type: LogKeyType,
+  paths: KeygenResult["files"],
+  files: Files,
+  { key, content }: NewKey,
+): KeygenResult {
+  const verifierKey = formatVerifierKey(key);
   files.write(paths.key, content, { mode: 0o600, exclusive: true });
   try {
     files.write(paths.pub, `${verifierKey}\n`, { exclusive: true });

@@ -77,6 +77,22 @@ describe.each(types)("a %s key pair", (type) => {
   });
 });
 
+test("a key that cannot be made leaves no directory, and none is made where its files cannot be", async () => {
+  const out = join(scratch(), "keys");
+  const make = () => Promise.reject(new FleetsecError("passphrase", "the PIN is wrong"));
+  await expect(generateKeyFiles({ origin, type: "p256", out }, files, make)).rejects.toThrow("PIN");
+  expect(files.kind(out)).toBeUndefined();
+  let made = false;
+  const noting = () => {
+    made = true;
+    return make();
+  };
+  await expect(generateKeyFiles({ origin, type: "p256", out: "/proc/none" }, files, noting)).rejects.toThrow(
+    FleetsecError,
+  );
+  expect(made).toBe(false);
+});
+
 test("an Ed25519 key's file has the key id of its name", async () => {
   const text = readFileSync(
     (await generateKeyFiles({ origin, type: "ed25519", out: scratch() }, files)).files.key,

@@ -182,7 +182,11 @@ describeWithEngines(
       expect((await keygen("--encrypt")).exit).toBe(2);
       writeFileSync(join(project.directory, "audit.pub"), "mine");
       expect(await keygen()).toMatchObject({ exit: 2, code: "exists", changed: false });
+      expect(await keygen("--out", "/proc/none")).toMatchObject({ exit: 2, changed: false });
       await expect(tokens.open(`${TOKEN};object=spare`)).rejects.toMatchObject({ code: "not-found" });
+      expect(await keygen("--out", "keys")).toMatchObject({ exit: 0 });
+      expect(await keygen("--out", "other")).toMatchObject({ exit: 2, code: "exists", changed: false });
+      expect(existsSync(join(project.directory, "other"))).toBe(false);
       await tokens.generate(`${TOKEN};object=rsa`, "rsa3072");
       writeFileSync(join(project.directory, "a.log"), "{}\n");
       const sign = ["logs", "sign", "--in", "a.log", "--store", "log", "--key", `${TOKEN};object=rsa`];

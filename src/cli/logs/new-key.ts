@@ -2,6 +2,7 @@ import { FleetsecError } from "../../errors.ts";
 import { formatNamedPem, generateLogKey, type LogKeyType, verifierKeyOf } from "../../logs/key-file.ts";
 import type { NewKey } from "../../logs/keygen.ts";
 import { remoteSigner } from "../../logs/signer.ts";
+import type { Tokens } from "../../platform/pkcs11/tokens.ts";
 import type { Cli } from "../command.ts";
 import { givenPassphrase, type PassphraseFlags } from "../pki-project.ts";
 import { askSecret, canPrompt } from "../prompt.ts";
@@ -34,7 +35,11 @@ async function newPassphrase(cli: Cli): Promise<string> {
   throw new FleetsecError("usage", "the two passphrases differ");
 }
 
-/** A new key in a token. @param name its label, where the URI gives none */
+/**
+ * A new key in a token.
+ * @param name its label, where the URI gives none
+ * @throws FleetsecError `exists` where the token has a key of that label: whose would it be?
+ */
 export async function newTokenKey(
   { platform: { tokens } }: Cli,
   uri: string,
@@ -47,6 +52,21 @@ export async function newTokenKey(
     import("../../platform/pkcs11/uri.ts"),
   ]);
   const labelled = formatPkcs11Uri({ object: name, ...parsePkcs11Uri(uri) });
+  if (await isTaken(tokens, labelled)) {
+    throw new FleetsecError("exists", "there is a key of that label in the token already", {
+      hint: "name another one with object in the PKCS#11 URI; a key that is there signs with logs sign --key pkcs11:…",
+    });
+  }
   const { signer, pem } = await make(tokens, labelled, type);
   return { key: remoteSigner(origin, signer).key, content: formatNamedPem(origin, pem) };
+}
+
+async function isTaken(tokens: Tokens, uri: string): Promise<boolean> {
+  try {
+    await tokens.open(uri);
+    return true;
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "not-found") return false;
+    throw error;
+  }
 }
