@@ -66,6 +66,8 @@ export const define: Define = (command, bind) => {
     )
     .action(
       bind(async (cli, store: string | undefined, flags: VerifyFlags) => {
+        const { outputsOf, refuseOverInputs } = await import("./verify-logs/outputs.ts");
+        refuseOverInputs(cli, flags, stateDirectory(cli, flags));
         if (flags.merge !== undefined) {
           if (store !== undefined) throw new FleetsecError("usage", "name a store or --merge, not both");
           const { mergeFiles } = await import("./verify-logs/merge.ts");
@@ -137,12 +139,6 @@ async function partFile(cli: Cli, flags: VerifyFlags): Promise<string> {
   refuseFlags("--partial", flags, PART_FLAGS, "that belongs to --merge");
   const { clearPart } = await import("./verify-logs/part.ts");
   return clearPart(cli, flags.partial ?? "");
-}
-
-/** Every path that is written to. */
-function outputsOf({ state, partial, report = [] }: VerifyFlags): (readonly [string, string | undefined])[] {
-  const reports = report.map((text) => ["--report", text.slice(text.indexOf("=") + 1)] as const);
-  return [["--state", state], ["--partial", partial], ...reports];
 }
 
 function stateDirectory({ platform: { cwd, userState } }: Cli, { state }: VerifyFlags): string {

@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -246,6 +247,76 @@ test.each<[string, string[]]>([
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^fleetsec: error: /)]);
   expect(existsSync(join(cwd, "x"))).toBe(false);
   expect(existsSync(join(cwd, "log/x"))).toBe(false);
+});
+
+describe("no result is written over what is not one", () => {
+  /** What is there, and must be there afterwards as it was. */
+  async function audit() {
+    const { cwd, run } = workplace();
+    expect((await run("log", "--state", "kept")).code).toBe(3);
+    mkdirSync(join(cwd, "anchors"));
+    cpSync(join(cwd, "published.txt"), join(cwd, "anchors/one.txt"));
+    writeFileSync(join(cwd, "pki.key"), "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n");
+    writeFileSync(join(cwd, "notes.txt"), "mine\n");
+    symlinkSync("notes.txt", join(cwd, "link"));
+    for (const index of [1, 2])
+      await run("log", "--shard", `${index}/2`, "--partial", `${index}.json`, ...ANCHOR);
+    const kept = readdirSync(join(cwd, "kept")).find((name) => name.endsWith(".checkpoint"))!;
+    renameSync(join(cwd, "kept", kept), join(cwd, "kept/x.checkpoint"));
+    cpSync(join(cwd, "kept/x.checkpoint"), join(cwd, "kept", kept));
+    const tree = () =>
+      readdirSync(cwd, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+        .sort()
+        .map((path) => [path, readFileSync(path, "utf8")]);
+    return { cwd, run, tree };
+  }
+  const PART = ["log", "--shard", "1/2", "--partial"];
+
+  test.each<[string, string[]]>([
+    ["the trust file", [...PART, "log.pub"]],
+    ["the trust file by another path", [...PART, "anchors/../log.pub"]],
+    ["an anchor", [...PART, "published.txt", ...ANCHOR]],
+    ["a file among the anchors", [...PART, "anchors/one.txt", "--anchor", "anchors"]],
+    ["a new file among the anchors", [...PART, "anchors/new.json", "--anchor", "anchors"]],
+    ["a git repository that anchors", [...PART, "refs", "--anchor", "git:."]],
+    ["a checkpoint in the state", [...PART, "kept/x.checkpoint", "--state", "kept"]],
+    ["a new file in the state", [...PART, "kept/new.json", "--state", "kept"]],
+    ["a new file in the usual state", [...PART, "user/verified-logs/new.json"]],
+    ["certificates of authorities", [...PART, "notes.txt", "--tsa-ca", "notes.txt"]],
+    ["a private key", [...PART, "pki.key"]],
+    ["anything else", [...PART, "notes.txt"]],
+    ["a symlink", [...PART, "link"]],
+    ["anything else, where the store is away", ["away", ...PART.slice(1), "notes.txt"]],
+    ["an input, where the store is away", ["away", ...PART.slice(1), "log.pub"]],
+    ["the trust file, by a report", ["log", "--report", "html=log.pub"]],
+    ["a private key, by a report", ["log", "--report", "html=pki.key"]],
+    ["an anchor, by a report", ["log", ...ANCHOR, "--report", "junit=published.txt"]],
+    ["the state, by a report", ["log", "--state", "kept", "--report", "junit=kept/x.checkpoint"]],
+    ["a part that is joined, by a report", ["--merge", "1.json", "2.json", "--report", "html=2.json"]],
+    ["a part that is not there yet, by a report", ["--merge", "1.json", "3.json", "--report", "html=3.json"]],
+  ])("refused, and nothing is changed: %s", async (_, flags) => {
+    const { run, tree } = await audit();
+    const before = tree();
+    const { code, stderr } = await run(...flags);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^fleetsec: error: /)]);
+    expect(tree()).toEqual(before);
+  });
+
+  test("the controls: an earlier part, an empty file, an earlier report, a repository's work tree", async () => {
+    const { cwd, run } = await audit();
+    writeFileSync(join(cwd, "empty"), "");
+    for (const file of ["1.json", "empty", "new.json"])
+      expect((await run(...PART, file, ...ANCHOR)).code).toBe(0);
+    // a new state each time: what the first merge keeps, the parts were not held to
+    for (const state of ["first", "second"]) {
+      const flags = ["--merge", "1.json", "2.json", "--state", state, "--report", "html=a.html"];
+      expect((await run(...flags)).code).toBe(0);
+    }
+    const git = await run(...PART, "tree.json", "--anchor", "git:.");
+    expect(git.stderr).not.toContain("would write over");
+  });
 });
 
 test("a merge without keys has nothing to go by", async () => {

@@ -61,7 +61,7 @@ function refuseLinksInside(files: Files, log: LogSource, source: AnchorSource): 
 }
 
 /** What git reads commits from. */
-const GIT_PARTS = [".git", "HEAD", "objects", "refs", ".git/HEAD", ".git/objects", ".git/refs"];
+export const GIT_PARTS = [".git", "HEAD", "objects", "refs", ".git/HEAD", ".git/objects", ".git/refs"];
 
 function insideError(source: AnchorSource): FleetsecError {
   const name = source.kind === "http" ? source.url.href : source.source;

@@ -6,6 +6,9 @@ import type { Cli } from "../command.ts";
 /** As many as Linux follows (path_resolution(7)). */
 const MAX_LINKS = 40;
 
+/** A flag and the path that it was given; undefined, and `-`, are no file. */
+export type NamedPath = readonly [flag: string, path: string | undefined];
+
 /** Whether a path leads into a store, through any symlink, though nothing may be there yet. */
 export function isWithin(files: Files, store: string, path: string): boolean {
   const [within, target] = [targetOf(files, store), targetOf(files, path)];
@@ -14,13 +17,12 @@ export function isWithin(files: Files, store: string, path: string): boolean {
 
 /**
  * What a log holds is evidence: no command writes its results over it.
- * @param outputs flags and the paths that they were given; undefined, and `-`, are no file
  * @throws FleetsecError `usage`
  */
 export function refuseOutputsWithin(
   { platform: { files, cwd } }: Pick<Cli, "platform">,
   store: string,
-  outputs: readonly (readonly [flag: string, path: string | undefined])[],
+  outputs: readonly NamedPath[],
 ): void {
   for (const [flag, path] of outputs) {
     if (path === undefined || path === "-" || !isWithin(files, store, resolve(cwd, path))) continue;
