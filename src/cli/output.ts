@@ -14,6 +14,8 @@ export interface Output {
   readonly columns: number;
   /** The command's result: the document with `--json`, the text otherwise. */
   result(document: object, text: () => string): void;
+  /** The same of a long one: `json` gives the document's text in pieces, cut between its values. */
+  longResult(json: () => Iterable<string>, text: () => string): void;
   /** What happens, for a person; silent with `--quiet`. The text is escaped already. */
   note(text: string): void;
   /** What a person should know even with `--quiet`. */
@@ -28,6 +30,8 @@ export function createOutput(terminal: Terminal, options: GlobalOptions): Output
     options.color && isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
   // what a server or a log says must not steer the job that shows it
   const safe = env["GITHUB_ACTIONS"] === "true" ? withoutWorkflowCommands : (text: string) => text;
+  // in JSON, #\u0023 is the same text
+  const safeJson = (text: string) => text.replaceAll("##[", "#\\u0023[");
   let statusShown = false;
   const clearStatus = () => {
     if (statusShown) stderr.write("\r\u001b[K");
@@ -41,9 +45,13 @@ export function createOutput(terminal: Terminal, options: GlobalOptions): Output
     columns: stdout.columns,
     result(document, text) {
       clearStatus();
-      // in JSON, #\u0023 is the same text
-      if (options.json) stdout.write(`${JSON.stringify(document, null, 2).replaceAll("##[", "#\\u0023[")}\n`);
+      if (options.json) stdout.write(`${safeJson(JSON.stringify(document, null, 2))}\n`);
       else stdout.write(withNewline(safe(text())));
+    },
+    longResult(json, text) {
+      clearStatus();
+      if (!options.json) stdout.write(withNewline(safe(text())));
+      else for (const piece of json()) stdout.write(safeJson(piece));
     },
     note(text) {
       clearStatus();

@@ -80,6 +80,8 @@ export interface Files {
   makeDirectory(path: string, mode?: number, options?: Durability): void;
   /** Temporary file in the same directory, fsync, rename (or link), fsync of the directory. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): void;
+  /** The same for a text that is not in memory as a whole. Its mode is 0o644. */
+  writePieces(path: string, pieces: Iterable<string>): void;
   /**
    * Cuts a file to `size` bytes, where it is longer, and adds `data` after them, durably. Creates
    * the file where there is none, with 0o600. When it fails the file has its old bytes.

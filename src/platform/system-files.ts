@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { FleetsecError } from "../errors.ts";
 import { nodeChildProcess, nodeCrypto } from "./builtins.ts";
 import { attempt } from "./file-error.ts";
-import { decodeUtf8, type FileKind, type Files } from "./files.ts";
+import { decodeUtf8, type FileKind, type Files, type WriteOptions } from "./files.ts";
 
 export const systemFiles: Files = {
   kind(path) {
@@ -108,24 +108,12 @@ export const systemFiles: Files = {
     });
   },
 
-  write(path, data, options = {}) {
-    const temporary = temporaryBeside(path);
-    attempt(path, () => {
-      try {
-        writeNew(temporary, data, options.mode ?? 0o644, options.transient !== true);
-        if (options.exclusive === true) {
-          // link(2) fails where the name is taken; rename(2) would replace it.
-          fs.linkSync(temporary, path);
-          fs.unlinkSync(temporary);
-        } else {
-          fs.renameSync(temporary, path);
-        }
-      } catch (error) {
-        fs.rmSync(temporary, { force: true });
-        throw error;
-      }
-      if (options.transient !== true) syncDirectory(dirname(path));
-    });
+  write(path, data, options) {
+    writeAtomic(path, [data], options);
+  },
+
+  writePieces(path, pieces) {
+    writeAtomic(path, pieces);
   },
 
   appendEvent(path, line) {
@@ -169,7 +157,7 @@ export const systemFiles: Files = {
     attempt(path, () => {
       fs.mkdirSync(temporary, { mode: 0o700 });
       try {
-        for (const { name, data, mode } of entries) writeNew(join(temporary, name), data, mode, durable);
+        for (const { name, data, mode } of entries) writeNew(join(temporary, name), [data], mode, durable);
         if (durable) syncDirectory(temporary);
         fs.renameSync(temporary, path);
       } catch (error) {
@@ -249,6 +237,26 @@ export const systemFiles: Files = {
 /** Not looked up through PATH: a program of somebody else's must not run in its place. */
 const SYNC = ["/usr/bin/sync", "/bin/sync"];
 
+function writeAtomic(path: string, pieces: Iterable<string | Uint8Array>, options: WriteOptions = {}): void {
+  const temporary = temporaryBeside(path);
+  attempt(path, () => {
+    try {
+      writeNew(temporary, pieces, options.mode ?? 0o644, options.transient !== true);
+      if (options.exclusive === true) {
+        // link(2) fails where the name is taken; rename(2) would replace it.
+        fs.linkSync(temporary, path);
+        fs.unlinkSync(temporary);
+      } else {
+        fs.renameSync(temporary, path);
+      }
+    } catch (error) {
+      fs.rmSync(temporary, { force: true });
+      throw error;
+    }
+    if (options.transient !== true) syncDirectory(dirname(path));
+  });
+}
+
 function replaceBySymlink(path: string, target: string): void {
   const temporary = temporaryBeside(path);
   fs.symlinkSync(target, temporary);
@@ -274,10 +282,10 @@ let temporaries: number | undefined;
 const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
 /** Writes, and syncs unless told, a file that is not there yet. The mode is not subject to the umask. */
-function writeNew(path: string, data: string | Uint8Array, mode: number, sync = true): void {
+function writeNew(path: string, pieces: Iterable<string | Uint8Array>, mode: number, sync = true): void {
   const fd = fs.openSync(path, "wx", 0o600);
   try {
-    fs.writeFileSync(fd, data);
+    for (const piece of pieces) fs.writeFileSync(fd, piece);
     fs.fchmodSync(fd, mode);
     if (sync) fs.fsyncSync(fd);
   } finally {

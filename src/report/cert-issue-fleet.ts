@@ -1,23 +1,25 @@
 import { join } from "node:path";
 import type { FleetOutcome } from "../pki/fleet/batch.ts";
+import type { IssuedFleet } from "../pki/fleet/issue-fleet.ts";
 import { escapeText } from "./escape.ts";
+import { blocksOf, jsonWithList } from "./pieces.ts";
 import { table } from "./table.ts";
 
 /** What `cert issue --from` has done. */
-export interface FleetReport {
+export interface FleetReport extends IssuedFleet {
   /** Absolute. */
   readonly directory: string;
-  readonly outcomes: readonly FleetOutcome[];
 }
 
-export function fleetDocument({ directory, outcomes }: FleetReport): object {
-  const count = (status: FleetOutcome["status"]) => outcomes.filter((one) => one.status === status).length;
-  return {
-    schema: "fleetsec.cert-issue-fleet/v1",
-    directory,
-    issued: count("issued"),
-    kept: count("kept"),
-    certificates: outcomes.map(({ line, status, record }) => ({
+/** The JSON document, in pieces. */
+export function fleetJson({ directory, issued, kept, outcomes }: FleetReport): Iterable<string> {
+  const head = { schema: "fleetsec.cert-issue-fleet/v1", directory, issued, kept };
+  return blocksOf(jsonWithList(head, "certificates", certificatesOf(directory, outcomes)));
+}
+
+function* certificatesOf(directory: string, outcomes: Iterable<FleetOutcome>): Generator<object> {
+  for (const { line, status, record } of outcomes) {
+    yield {
       line,
       name: record.name,
       status,
@@ -28,26 +30,36 @@ export function fleetDocument({ directory, outcomes }: FleetReport): object {
       sans: record.sans,
       ...(record.attributes === undefined ? {} : { attributes: record.attributes }),
       current: join(directory, record.name, "current"),
-    })),
-  };
+    };
+  }
 }
 
 const COLUMNS = ["line", "name", "status", "serial", "role", "not_before", "not_after", "sans", "current"];
 
 /** The same as CSV (RFC 4180), without the attributes, which are the reader's own. */
-export function fleetCsv({ directory, outcomes }: FleetReport): string {
-  const rows = outcomes.map(({ line, status, record }) => [
-    String(line),
-    record.name,
-    status,
-    record.serial,
-    record.role,
-    record.notBefore,
-    record.notAfter,
-    record.sans.join(" "),
-    join(directory, record.name, "current"),
-  ]);
-  return [COLUMNS, ...rows].map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
+export function fleetCsv({ directory, outcomes }: FleetReport): Iterable<string> {
+  return blocksOf(csvLines(directory, outcomes));
+}
+
+function* csvLines(directory: string, outcomes: Iterable<FleetOutcome>): Generator<string> {
+  yield csvLine(COLUMNS);
+  for (const { line, status, record } of outcomes) {
+    yield csvLine([
+      String(line),
+      record.name,
+      status,
+      record.serial,
+      record.role,
+      record.notBefore,
+      record.notAfter,
+      record.sans.join(" "),
+      join(directory, record.name, "current"),
+    ]);
+  }
+}
+
+function csvLine(cells: readonly string[]): string {
+  return `${cells.map(csvCell).join(",")}\r\n`;
 }
 
 function csvCell(text: string): string {

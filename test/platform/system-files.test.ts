@@ -9,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
@@ -128,6 +128,20 @@ describe("write", () => {
     expect(readFileSync(path, "utf8")).toBe("two");
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(directory)).toEqual(["key"]);
+  });
+
+  test("pieces that end in a fault leave what was there; whole ones replace it", () => {
+    const path = join(scratch(), "report");
+    files.write(path, "before");
+    const torn = function* () {
+      yield "after";
+      throw new FleetsecError("state", "damaged");
+    };
+    expect(() => files.writePieces(path, torn())).toThrow("damaged");
+    expect(readdirSync(dirname(path))).toEqual(["report"]);
+    expect(readFileSync(path, "utf8")).toBe("before");
+    files.writePieces(path, ["af", "ter"]);
+    expect(readFileSync(path, "utf8")).toBe("after");
   });
 
   test("exclusive refuses a taken name, also a dangling symlink, and changes nothing", () => {

@@ -4,6 +4,7 @@ import { systemFiles } from "../../src/platform/system-files.ts";
 const MUTATIONS = [
   "makeDirectory",
   "write",
+  "writePieces",
   "append",
   "writeDirectory",
   "linkAtomic",

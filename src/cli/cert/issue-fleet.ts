@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { KeyType } from "../../pki/keys.ts";
-import { fleetCsv, fleetDocument, type FleetReport, fleetTable } from "../../report/cert-issue-fleet.ts";
+import { fleetCsv, fleetJson, type FleetReport, fleetTable } from "../../report/cert-issue-fleet.ts";
 import { shown } from "../ca/output.ts";
 import type { Cli } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
@@ -26,45 +26,51 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
   const { platform } = cli;
   const project = requirePki(cli);
   const reports = (flags.report ?? []).map((flag) => reportFlag(cli, flag));
-  const [{ MAX_ROSTER, parseRoster }, { problemsOf }, { planFleet }, { issueFleet }, { startMakers }] =
-    await Promise.all([
-      import("../../pki/fleet/roster.ts"),
-      import("../../pki/fleet/problems.ts"),
-      import("../../pki/fleet/plan-fleet.ts"),
-      import("../../pki/fleet/issue-fleet.ts"),
-      import("../../pki/fleet/makers.ts"),
-    ]);
-  const roster = resolve(platform.cwd, flags.from);
+  const [
+    { MAX_ROSTER, readRoster },
+    { problemsOf },
+    { checkFleet, fleetPlanner },
+    { issueFleet },
+    { startMakers },
+  ] = await Promise.all([
+    import("../../pki/fleet/roster.ts"),
+    import("../../pki/fleet/problems.ts"),
+    import("../../pki/fleet/plan-fleet.ts"),
+    import("../../pki/fleet/issue-fleet.ts"),
+    import("../../pki/fleet/makers.ts"),
+  ]);
+  const roster = platform.files.read(resolve(platform.cwd, flags.from), MAX_ROSTER);
   const problems = problemsOf(flags.from);
-  const rows = parseRoster(platform.files.readText(roster, MAX_ROSTER), flags.from, problems);
+  // its bytes are held, and its rows read again where they are needed: as values they take ten times as much
+  const rows = () => readRoster(roster, flags.from, problems);
   const issuer = await openIssuer(cli, project, flags);
   const directory = flags.out === undefined ? issuer.layout.certificates : resolve(platform.cwd, flags.out);
-  const planned = planFleet(
-    {
-      rows,
-      directory,
-      problems,
-      role: project.role,
-      keyType: defaults.keyTypeOf,
-      defaults: { role: flags.role, ttl: defaults.ttl, keyType: defaults.keyType },
-    },
-    issuer,
-    project.settings,
-    platform.clock.now(),
-  );
-  const { makers, end } = await startMakers(platform, issuer, project.settings, planned.length);
+  const rules = {
+    directory,
+    role: project.role,
+    keyType: defaults.keyTypeOf,
+    defaults: { role: flags.role, ttl: defaults.ttl, keyType: defaults.keyType },
+  };
+  const now = platform.clock.now();
+  const planOf = fleetPlanner(rules, issuer, project.settings, now);
+  const count = await checkFleet(rows(), planOf, issuer, now, problems);
+  const { makers, end } = await startMakers(platform, issuer, project.settings, count);
   try {
-    const outcomes = await issueFleet(platform, issuer, project.settings, {
-      rows: planned,
+    const issued = await issueFleet(platform, issuer, project.settings, {
+      rows: async function* () {
+        for await (const row of rows()) yield planOf(row);
+      },
       directory,
       makers,
       signal: platform.signal,
       onProgress: progress(cli),
     });
-    const report = { directory, outcomes };
+    const report = { directory, ...issued };
     for (const write of reports) write(report);
-    cli.output.result(fleetDocument(report), () =>
-      [fleetTable(report, cli.output.columns), `files: ${shown(cli, directory)}/NAME/current/`].join("\n"),
+    cli.output.longResult(
+      () => fleetJson(report),
+      () =>
+        [fleetTable(report, cli.output.columns), `files: ${shown(cli, directory)}/NAME/current/`].join("\n"),
     );
   } finally {
     await end();
@@ -80,10 +86,8 @@ function reportFlag({ platform }: Cli, flag: string): (report: FleetReport) => v
     });
   }
   const file = resolve(platform.cwd, path);
-  return (report) => {
-    const text = format === "csv" ? fleetCsv(report) : `${JSON.stringify(fleetDocument(report), null, 2)}\n`;
-    platform.files.write(file, text);
-  };
+  return (report) =>
+    platform.files.writePieces(file, format === "csv" ? fleetCsv(report) : fleetJson(report));
 }
 
 const BAR = 24;

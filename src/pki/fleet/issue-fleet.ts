@@ -8,7 +8,8 @@ import type { Maker } from "./maker.ts";
 import type { PlannedRow } from "./plan-fleet.ts";
 
 export interface FleetRun {
-  readonly rows: readonly PlannedRow[];
+  /** Each call gives them again from the first on, in the order of their lines. */
+  readonly rows: () => AsyncIterable<PlannedRow>;
   /** That the directories of the names are in. */
   readonly directory: string;
   /** They work side by side. */
@@ -21,11 +22,24 @@ export interface FleetRun {
 /** Certificates that are synced and recorded together. */
 const BATCH = 512;
 
+export interface IssuedFleet {
+  readonly issued: number;
+  readonly kept: number;
+  /** In the order of the rows. Each iteration reads their records from the inventory. */
+  readonly outcomes: Iterable<FleetOutcome>;
+}
+
+/** What is held of an outcome: the inventory has the rest. */
+interface Mark {
+  readonly status: FleetOutcome["status"];
+  readonly serial: string;
+}
+
 /**
  * Issues what a roster asks for and is not there yet, in batches: the files of a batch are on disk
  * before one write to the inventory names them all, and that is before `current` leads to any. After
- * a kill at any moment the same call goes on, and issues nothing twice.
- * @returns the outcomes in the order of the rows
+ * a kill at any moment the same call goes on, and issues nothing twice. Of rows that are dealt with
+ * only a serial number is held.
  * @throws FleetsecError what making and writing throw, or the signal's reason; whole batches stay
  */
 export async function issueFleet(
@@ -33,54 +47,94 @@ export async function issueFleet(
   issuer: Issuer,
   settings: PkiSettings,
   run: FleetRun,
-): Promise<FleetOutcome[]> {
+): Promise<IssuedFleet> {
   const { files, locks } = platform;
   const { layout, inventory } = issuer;
   files.makeDirectory(run.directory);
   const durable = !(await files.flush(run.directory));
   const state: FleetState = { platform, issuer, directory: run.directory, durable };
-  const outcomes = new Map<number, FleetOutcome>();
+  // of every line, in their order
+  const marks = new Map<number, Mark | undefined>();
   const keep = (found: readonly FleetOutcome[]) => {
-    for (const outcome of found) outcomes.set(outcome.line, outcome);
+    for (const {
+      line,
+      status,
+      record: { serial },
+    } of found)
+      marks.set(line, { status, serial });
+    return found.length;
   };
+  let total = 0;
   await locks.hold(layout.lock, async () => {
     inventory.refresh();
-    keep(keptOf(state, run.rows));
+    for await (const rows of batchesOf(run.rows(), () => true)) {
+      for (const { line } of rows) marks.set(line, undefined);
+      total += rows.length - keep(keptOf(state, rows));
+    }
   });
-  const todo = run.rows.filter(({ line }) => !outcomes.has(line));
+  const todo = batchesOf(run.rows(), ({ line }) => marks.get(line) === undefined);
+  const take = async () => (total === 0 ? [] : ((await todo.next()).value ?? []));
   let done = 0;
   let chain: string | undefined;
   try {
-    let next = prepare(run.makers, todo.slice(0, BATCH));
-    while (done < todo.length) {
+    let next = prepare(run.makers, await take());
+    while (done < total) {
       run.signal.throwIfAborted();
+      // read while the makers are busy
+      const following = await take();
       const batch = await next;
       await locks.hold(layout.lock, async () => {
         inventory.refresh();
-        const kept = keptOf(
-          state,
-          batch.map(({ row }) => row),
-        );
-        keep(kept);
-        const written = await write(
-          state,
-          batch.filter(({ row }) => !outcomes.has(row.line)),
-        );
+        const rows = batch.map(({ row }) => row);
+        keep(keptOf(state, rows));
+        const left = batch.filter(({ row }) => marks.get(row.line) === undefined);
+        const written = await write(state, left);
         // the makers are busy with the next while this one is synced
-        next = prepare(run.makers, todo.slice(done + BATCH, done + 2 * BATCH));
+        next = prepare(run.makers, following);
         keep(await record(state, written));
       });
       done += batch.length;
       chain = batch.at(-1)?.chain;
-      run.onProgress(done, todo.length);
+      run.onProgress(done, total);
     }
   } catch (error) {
-    throw done === 0 ? error : withProgress(error, done, todo.length);
+    throw done === 0 ? error : withProgress(error, done, total);
+  } finally {
+    await todo.return(undefined);
   }
   // `current` is on disk too, with what gateways read beside it
   await files.flush(run.directory);
   if (chain !== undefined) await keepFreshLocked(platform, issuer, settings, chain);
-  return run.rows.flatMap(({ line }) => outcomes.get(line) ?? []);
+  return issuedFleet(issuer, marks);
+}
+
+/** Rows that `accepts` takes, so many at a time; no more of them are read than are asked for. */
+async function* batchesOf(
+  rows: AsyncIterable<PlannedRow>,
+  accepts: (row: PlannedRow) => boolean,
+): AsyncGenerator<readonly PlannedRow[], undefined> {
+  let batch: PlannedRow[] = [];
+  for await (const row of rows) {
+    if (accepts(row)) batch.push(row);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+  return undefined;
+}
+
+function issuedFleet({ inventory }: Issuer, marks: ReadonlyMap<number, Mark | undefined>): IssuedFleet {
+  const count = { issued: 0, kept: 0 };
+  for (const mark of marks.values()) if (mark !== undefined) count[mark.status] += 1;
+  const outcomes = function* (): Generator<FleetOutcome> {
+    for (const [line, mark] of marks) {
+      const entry = inventory.bySerial(mark?.serial ?? "");
+      if (mark === undefined || entry === undefined) throw new Error(`nothing became of line ${line}`);
+      yield { line, status: mark.status, record: entry.issued };
+    }
+  };
+  return { ...count, outcomes: { [Symbol.iterator]: outcomes } };
 }
 
 async function keepFreshLocked(

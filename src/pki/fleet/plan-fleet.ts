@@ -12,12 +12,10 @@ import { type IssuePlan, planIssue } from "../plan.ts";
 import { dueAt } from "../renew.ts";
 import { formatSan, type Role } from "../roles.ts";
 import type { Problems } from "./problems.ts";
-import type { RosterRow } from "./roster.ts";
+import { distinct, type RosterRow } from "./roster.ts";
 
-export interface FleetRequest {
-  readonly rows: readonly RosterRow[];
-  /** What was wrong with lines before any rule was applied. */
-  readonly problems: Problems;
+/** What the lines of a roster mean. */
+export interface FleetRules {
   /** NAME/current/… of each goes there. */
   readonly directory: string;
   /** @throws FleetsecError where there is no role of that name */
@@ -41,16 +39,15 @@ export interface PlannedRow {
 }
 
 /**
- * Applies the rules to a whole roster before anything is written.
+ * What applies the rules to a row. It gives the same for the same row at any time.
  * @param now milliseconds since the epoch
- * @throws FleetsecError `input` with every line that is wrong or refused
  */
-export function planFleet(
-  { rows, problems, directory, role, keyType, defaults }: FleetRequest,
+export function fleetPlanner(
+  { directory, role, keyType, defaults }: FleetRules,
   issuer: Issuer,
   settings: PkiSettings,
   now: number,
-): PlannedRow[] {
+): (row: RosterRow) => PlannedRow {
   const ca = currentCa(issuer);
   // one object for all rows of a role: what goes to another thread has it once
   const roles = new Map<string, Role>();
@@ -59,24 +56,40 @@ export function planFleet(
     roles.set(name, known);
     return known;
   };
-  const planned = rows.flatMap((row) => {
-    const plan = problems.collect(row.line, () => {
-      const request = {
-        name: row.name,
-        role: roleNamed(roleOf(row, defaults.role)),
-        ttl: row.ttl ?? defaults.ttl,
-        sans: row.sans,
-        keyType: row.keyType === undefined ? defaults.keyType : keyType(row.keyType),
-        attributes: row.attributes,
-      };
-      const made = planIssue(request, settings, ca, now);
-      refuseTaken(issuer, made, now);
-      return made;
-    });
-    return plan === undefined ? [] : [{ line: row.line, plan, directory: join(directory, plan.name) }];
-  });
+  return (row) => {
+    const request = {
+      name: row.name,
+      role: roleNamed(roleOf(row, defaults.role)),
+      ttl: row.ttl ?? defaults.ttl,
+      sans: row.sans,
+      keyType: row.keyType === undefined ? defaults.keyType : keyType(row.keyType),
+      attributes: row.attributes,
+    };
+    const plan = planIssue(request, settings, ca, now);
+    return { line: row.line, plan, directory: join(directory, plan.name) };
+  };
+}
+
+/**
+ * Applies the rules to a whole roster before anything is written.
+ * @param now milliseconds since the epoch
+ * @returns how many rows there are
+ * @throws FleetsecError `input` with every line that is wrong or refused
+ */
+export async function checkFleet(
+  rows: AsyncIterable<RosterRow>,
+  planOf: (row: RosterRow) => PlannedRow,
+  issuer: Issuer,
+  now: number,
+  problems: Problems,
+): Promise<number> {
+  let count = 0;
+  for await (const row of distinct(rows, problems)) {
+    problems.collect(row.line, () => refuseTaken(issuer, planOf(row).plan, now));
+    count += 1;
+  }
   problems.throwAny();
-  return planned;
+  return count;
 }
 
 function roleOf(row: RosterRow, otherwise: string | undefined): string {

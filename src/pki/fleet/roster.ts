@@ -1,4 +1,6 @@
-import { CsvError, parse } from "csv-parse/sync";
+import { isUtf8 } from "node:buffer";
+import { Readable } from "node:stream";
+import { CsvError, parse } from "csv-parse";
 import { FleetsecError } from "../../errors.ts";
 import { parseDuration } from "../../duration.ts";
 import type { GeneralName } from "../general-name.ts";
@@ -29,28 +31,41 @@ const COLUMNS = ["name", "role", "sans", "ttl", "key_type", "attributes"] as con
 type Column = (typeof COLUMNS)[number];
 
 /**
- * Reads the roster of a fleet: CSV (RFC 4180) with a header. `sans` holds names as `--san` takes
- * them, with spaces between; `attributes` holds `KEY=VALUE` with semicolons between.
+ * Reads the roster of a fleet, a line at a time: CSV (RFC 4180) with a header. `sans` holds names as
+ * `--san` takes them, with spaces between; `attributes` holds `KEY=VALUE` with semicolons between.
  * @param what names the file in errors
  * @param problems takes what is wrong with a line, whose row then has what could be read: the rules
  *   are applied to it too, so that all faults are known at once
  * @throws FleetsecError `input` for what is no roster
  */
-export function parseRoster(text: string, what: string, problems: Problems): RosterRow[] {
-  const [header, ...records] = readRecords(text, what);
-  if (header === undefined) throw new FleetsecError("input", `${what} is empty`, { hint: HINT });
-  const columns = columnsOf(header.cells, what);
-  const lines = new Map<string, number>();
-  const rows = records.flatMap(({ cells, line }) => {
+export async function* readRoster(data: Buffer, what: string, problems: Problems): AsyncGenerator<RosterRow> {
+  let columns: readonly Column[] | undefined;
+  let isEmpty = true;
+  for await (const { cells, line } of recordsIn(data, what)) {
+    if (columns === undefined) {
+      columns = columnsOf(cells, what);
+      continue;
+    }
+    isEmpty = false;
     const row = readRow(cells, line, columns, problems);
-    if (row === undefined) return [];
+    if (row !== undefined) yield row;
+  }
+  if (columns === undefined) throw new FleetsecError("input", `${what} is empty`, { hint: HINT });
+  if (isEmpty) throw new FleetsecError("input", `${what} has a header and no line below it`, { hint: HINT });
+}
+
+/** The same rows; a name that stands on two lines is a problem of the later. */
+export async function* distinct(
+  rows: AsyncIterable<RosterRow>,
+  problems: Problems,
+): AsyncGenerator<RosterRow> {
+  const lines = new Map<string, number>();
+  for await (const row of rows) {
     const before = lines.get(row.name);
-    if (before !== undefined) problems.add(line, `${row.name} stands on line ${before} already`);
-    lines.set(row.name, line);
-    return [row];
-  });
-  if (records.length > 0) return rows;
-  throw new FleetsecError("input", `${what} has a header and no line below it`, { hint: HINT });
+    if (before !== undefined) problems.add(row.line, `${row.name} stands on line ${before} already`);
+    lines.set(row.name, row.line);
+    yield row;
+  }
 }
 
 const HINT = `the first line names the columns, of ${COLUMNS.join(", ")}; each other is a certificate`;
@@ -60,20 +75,31 @@ interface Line {
   readonly line: number;
 }
 
-function readRecords(text: string, what: string): Line[] {
+async function* recordsIn(data: Buffer, what: string): AsyncGenerator<Line> {
+  if (!isUtf8(data)) throw new FleetsecError("input", `${what} is not valid UTF-8`);
+  const parser = parse({
+    bom: true,
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: MAX_LINE,
+  });
+  const records: AsyncIterable<{ record: string[]; info: { lines: number } }> = Readable.from(
+    slicesOf(data),
+  ).pipe(parser);
   try {
-    const records = parse(text, {
-      bom: true,
-      info: true,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      max_record_size: MAX_LINE,
-    }) as unknown as readonly { record: string[]; info: { lines: number } }[];
-    return records.map(({ record, info }) => ({ cells: record, line: info.lines }));
+    for await (const { record, info } of records) yield { cells: record, line: info.lines };
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     throw new FleetsecError("input", `${what} is no CSV: ${cause.message}`, { hint: HINT, cause });
   }
+}
+
+/** Bytes that are parsed at once: their records wait in memory. */
+const SLICE = 1 << 14;
+
+function* slicesOf(data: Buffer): Generator<Buffer> {
+  for (let at = 0; at < data.length; at += SLICE) yield data.subarray(at, at + SLICE);
 }
 
 function columnsOf(header: readonly string[], what: string): readonly Column[] {

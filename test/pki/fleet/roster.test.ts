@@ -1,21 +1,29 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../../src/errors.ts";
-import { problemsOf } from "../../../src/pki/fleet/problems.ts";
-import { parseRoster } from "../../../src/pki/fleet/roster.ts";
+import { type Problems, problemsOf } from "../../../src/pki/fleet/problems.ts";
+import { distinct, readRoster, type RosterRow } from "../../../src/pki/fleet/roster.ts";
 import { unlessRefused } from "../../support/refusal.ts";
 
 /** @throws FleetsecError with everything that is wrong */
-function rowsOf(text: string) {
+async function rowsOf(text: string) {
   const problems = problemsOf("fleet.csv");
-  const rows = parseRoster(text, "fleet.csv", problems);
+  const rows = await read(text, problems);
   problems.throwAny();
   return rows;
 }
 
-const problems = (text: string): readonly string[] => {
+async function read(text: string, problems: Problems): Promise<RosterRow[]> {
+  const rows: RosterRow[] = [];
+  for await (const row of distinct(readRoster(Buffer.from(text), "fleet.csv", problems), problems)) {
+    rows.push(row);
+  }
+  return rows;
+}
+
+const problems = async (text: string): Promise<readonly string[]> => {
   try {
-    rowsOf(text);
+    await rowsOf(text);
   } catch (error) {
     if (error instanceof FleetsecError && error.code === "input") return [error.message, ...error.problems];
     throw error;
@@ -24,13 +32,13 @@ const problems = (text: string): readonly string[] => {
 };
 
 describe("a roster", () => {
-  test("gives a row for each line, with what its cells say", () => {
+  test("gives a row for each line, with what its cells say", async () => {
     const text =
       "\uFEFFname,role,sans,ttl,key_type,attributes\r\n" +
       'truck-1,fleet-edge,"dns:a.fleet.internal  ip:10.0.0.1",8h,p384,"vin=1FT 7;region=north"\r\n' +
       "\r\n" +
       "truck-2,,,,,\r\n";
-    expect(rowsOf(text)).toEqual([
+    expect(await rowsOf(text)).toEqual([
       {
         line: 2,
         name: "truck-1",
@@ -47,26 +55,28 @@ describe("a roster", () => {
     ]);
   });
 
-  test("names every line that is wrong", () => {
+  test("names every line that is wrong", async () => {
     const text =
       "name,ttl,sans,attributes\na,8h,,\na,8h,,\n,,,\nb,soon,,\nc,,nobody,\nd,,,x\ne,,,k=1;k=2\nf,\n";
-    const [message, ...found] = problems(text);
+    const [message, ...found] = await problems(text);
     expect(message).toBe("fleet.csv has 7 errors");
     expect(found.map((problem) => Number(/^line (\d+): /.exec(problem)?.[1]))).toEqual([3, 4, 5, 6, 7, 8, 9]);
     expect(found[0]).toBe("line 3: a stands on line 2 already");
   });
 
-  test("names each cell of a line that is wrong, and reads the others", () => {
+  test("names each cell of a line that is wrong, and reads the others", async () => {
     const found = problemsOf("fleet.csv");
     const text = "name,ttl,sans,attributes\na,soon,nobody dns:a.fleet.internal 1,x\n";
-    expect(parseRoster(text, "fleet.csv", found)).toMatchObject([
+    expect(await read(text, found)).toMatchObject([
       { name: "a", sans: [{ type: "dns", value: "a.fleet.internal" }], ttl: undefined },
     ]);
-    expect(problems(text).slice(1)).toEqual(Array(4).fill(expect.stringMatching(/^line 2: /)));
+    expect((await problems(text)).slice(1)).toEqual(Array(4).fill(expect.stringMatching(/^line 2: /)));
   });
 
-  test("lists twenty faults and counts the rest", () => {
-    const found = problems(`name,ttl\n${Array.from({ length: 30 }, (_, n) => `x${n},never\n`).join("")}`);
+  test("lists twenty faults and counts the rest", async () => {
+    const found = await problems(
+      `name,ttl\n${Array.from({ length: 30 }, (_, n) => `x${n},never\n`).join("")}`,
+    );
     expect(found).toHaveLength(22);
     expect(found.at(-1)).toBe("and 10 more");
   });
@@ -80,21 +90,25 @@ describe("a roster", () => {
     ['name\n"x\n', "is no CSV"],
     ["name,__proto__\nx,y\n", "unknown column: __proto__"],
     [`name\n${"x".repeat(20_000)}\n`, "is no CSV"],
-  ])("%j is refused", (text, message) => {
-    expect(problems(text).join()).toContain(message);
+  ])("%j is refused", async (text, message) => {
+    expect((await problems(text)).join()).toContain(message);
   });
 
-  test("an attribute named like a member of every object is refused or only that", () => {
-    expect(problems("name,attributes\na,__proto__=1\n").join()).toContain("not an attribute");
-    const [row] = rowsOf("name,attributes\na,constructor=1\n");
+  test("an attribute named like a member of every object is refused or only that", async () => {
+    expect((await problems("name,attributes\na,__proto__=1\n")).join()).toContain("not an attribute");
+    const [row] = await rowsOf("name,attributes\na,constructor=1\n");
     expect(Object.entries(row?.attributes ?? {})).toEqual([["constructor", "1"]]);
   });
 
-  test("whatever stands in it gives rows or a refusal", () => {
+  test("whatever stands in it gives rows or a refusal", async () => {
     const cell = fc.oneof(fc.string(), fc.constantFrom('"', ",", "\n", "name", "dns:a", "k=v", "8h", "\r"));
-    fc.assert(
-      fc.property(fc.array(cell), (cells) => {
-        const rows = unlessRefused(() => rowsOf(`name,sans,attributes\n${cells.join("")}`));
+    await fc.assert(
+      fc.asyncProperty(fc.array(cell), async (cells) => {
+        const rows = await rowsOf(`name,sans,attributes\n${cells.join("")}`).catch((error: unknown) =>
+          unlessRefused((): RosterRow[] => {
+            throw error;
+          }),
+        );
         expect(rows?.every(({ name }) => name !== "") ?? true).toBe(true);
       }),
       { numRuns: 200 },
