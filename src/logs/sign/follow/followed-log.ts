@@ -108,9 +108,10 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
   const adoptUnseen = (): boolean => {
     const rotated = rotatedFiles(files, path);
     forgetGone(new Set(rotated.map(({ id }) => id)));
-    let adopted = false;
+    let [adopted, copied] = [false, false];
     for (const { path: at, id } of rotated) {
-      if (current?.tail.id === id && identify(files, path)?.id !== id) {
+      // where it was copied, it is to be truncated: what was read of it goes on in the copy, and not in itself
+      if (!copied && current?.tail.id === id && identify(files, path)?.id !== id) {
         drain(current);
         current = undefined;
         adopted = true;
@@ -118,10 +119,12 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
       if (seen.has(id) || isOpen(id)) continue;
       const file = openIfThere(() => parts.open(at));
       if (file === undefined) continue;
-      if (file.id === id && current?.tail.isCopiedTo(file) !== true) {
+      const copy = current?.tail.isCopiedTo(file) === true;
+      if (file.id === id && !copy) {
         drain(generationOf(at, file));
         adopted = true;
       } else file.close();
+      copied ||= copy;
     }
     return adopted;
   };

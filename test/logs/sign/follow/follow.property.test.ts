@@ -13,11 +13,7 @@ import { type RotatingWorld, rotatingWorld } from "./rotating-world.ts";
 /** Soak runs make more of them. */
 const RUNS = soaked(50, 1_000);
 
-/**
- * The sample is the same in every run. One script in about a thousand still fails: two copytruncates with
- * a rename between them, all before the signer looks again, sign the files out of order. Of the soak form:
- * { seed: 1261593811, path: "846:2:1:4:3:3:6:5:2:6:13:20:21:21:21:21" }
- */
+/** The sample is the same in every run. */
 const SAMPLE = process.env["FLEETSEC_SOAK"] === "1" ? {} : { seed: 20_261_123 };
 
 /** What happens to the log while it is followed. */
@@ -67,6 +63,32 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 
 /** A step, and after how many operations on files it happens where the signer is not idle before that. */
 const script = fc.array(fc.tuple(steps, fc.integer({ min: 0, max: 12 })), { maxLength: 40 });
+
+/** What went wrong once: each is tried in every run. */
+const FOUND: [[Step, number][], number][] = [
+  // two copytruncates with a rename between, all before the signer looked again: signed out of order
+  [
+    [
+      [{ kind: "copytruncate", part: 0 }, 5],
+      [{ kind: "lines", count: 3 }, 6],
+      [{ kind: "rename" }, 0],
+      [{ kind: "half line" }, 0],
+      [{ kind: "copytruncate", part: 0 }, 0],
+    ],
+    1,
+  ],
+  // a file that was copied, truncated and renamed while it was read: signed twice
+  [
+    [
+      [{ kind: "rename" }, 0],
+      [{ kind: "lines", count: 4 }, 10],
+      [{ kind: "half line" }, 1],
+      [{ kind: "copytruncate", part: 0 }, 0],
+      [{ kind: "rename" }, 0],
+    ],
+    1,
+  ],
+];
 
 const LOG = "a.log";
 
@@ -247,7 +269,7 @@ describe("following a log", () => {
         }
         expect(summaryOf(storeIn(tree, "/d"))).toEqual(summaryOf(await modelStore(batches)));
       }),
-      { numRuns: RUNS, ...SAMPLE },
+      { numRuns: RUNS, examples: FOUND, ...SAMPLE },
     );
   });
 });
