@@ -184,14 +184,23 @@ function readPolicyLine(policy: Policy, [keyword, ...rest]: readonly string[]): 
 function addLog(policy: Policy, text: string, range: string | undefined): void {
   const key = parseKey(text);
   demand(key.type !== "cosignature/v1", "a witness's key does not sign a log");
-  demand(!policy.logs.some((known) => known.publicKey.equals(key.publicKey)), "that key is listed already");
+  demand(!policy.logs.some((known) => isSameKey(known, key)), "that key is listed already");
   policy.logs.push(range === undefined ? key : { ...key, sizes: parseRange(range) });
+}
+
+/**
+ * Whether two are one key. Of different types they are not compared: OpenSSL would remember that as an
+ * error, and Node would throw it at whoever reads a private key next.
+ */
+function isSameKey({ publicKey }: VerifierKey, other: VerifierKey): boolean {
+  const { asymmetricKeyType } = other.publicKey;
+  return publicKey.asymmetricKeyType === asymmetricKeyType && publicKey.equals(other.publicKey);
 }
 
 function addWitness(policy: Policy, name: string, text: string, url: string | undefined): void {
   const key = parseKey(text);
   demand(key.type === "cosignature/v1", "a witness's key has type 04 (cosignature/v1)");
-  const known = [...policy.witnesses.values()].some((other) => other.publicKey.equals(key.publicKey));
+  const known = [...policy.witnesses.values()].some((other) => isSameKey(other, key));
   demand(!known, "that key is listed already");
   define(policy, name, { witness: name });
   policy.witnesses.set(name, key);

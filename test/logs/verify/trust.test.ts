@@ -1,4 +1,4 @@
-import { createPublicKey, sign } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatNote, parseNote } from "../../../src/logs/note.ts";
@@ -200,4 +200,12 @@ describe("31, 32: witnesses", () => {
       { code: "SIG_INVALID", path: "checkpoint" },
     ]);
   });
+});
+
+test("keys of two types leave no error behind for whoever reads a private key next", () => {
+  const p256 = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey;
+  const other = formatVerifierKey(verifierKey("fleet.internal/audit", "p256", p256));
+  expect(parseTrust(Buffer.from(`${log}\n${other}\n`), "log.pub").logs).toHaveLength(2);
+  const der = modelKey("a").export({ format: "der", type: "pkcs8" });
+  expect(() => createPrivateKey({ key: der, format: "der", type: "pkcs8" })).not.toThrow();
 });
