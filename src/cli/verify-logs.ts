@@ -12,6 +12,7 @@ import { batchesFlag, type PartFlags, refuseFlags } from "./verify-logs/part-fla
 
 interface VerifyFlags extends ReportFlags, PartFlags {
   readonly trust?: string;
+  readonly allKeys?: true;
   readonly anchor?: readonly string[];
   readonly since?: string;
   readonly until?: string;
@@ -36,6 +37,7 @@ export const define: Define = (command, bind) => {
     )
     .argument("[store]", "the log's store: a directory, or s3://BUCKET/PREFIX (default: logs.store)")
     .option("--trust <file>", "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file")
+    .option("--all-keys", "every key of the log in the trust file must have signed, not just one")
     .option(
       "--anchor <source>",
       "a checkpoint kept elsewhere: a file, a directory of them, git:REPO#REF:FOLDER, a URL, s3://BUCKET/PREFIX; repeatable",
@@ -111,6 +113,7 @@ const PART_FLAGS = [
   "shard",
   "partial",
   "trust",
+  "allKeys",
   "anchor",
   "tsaCa",
   "since",
@@ -180,6 +183,7 @@ async function requestOf(
   return {
     leaves: flags.tlog === undefined ? "batches" : "records",
     trust,
+    allKeys: flags.allKeys === true,
     state,
     since,
     until,

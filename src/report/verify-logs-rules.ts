@@ -27,6 +27,10 @@ export const LOG_RULES: Readonly<Record<FindingCode, { readonly title: string; r
       title: "a trusted key's signature does not hold",
       meaning: "the checkpoint or its signature was edited after it was signed",
     },
+    SIG_MISSING: {
+      title: "a key of the log did not sign a checkpoint",
+      meaning: "its signature was taken out, or whoever signed did not have that key",
+    },
     KEY_OUT_OF_RANGE: {
       title: "a key signed outside its range",
       meaning: "a key that was retired, or not yet in use, is being used: it may be stolen",

@@ -15,7 +15,7 @@ async function project(type = "ed25519") {
   const directory = scratch();
   let audits = 0;
   const run = async (argv: string, options: CliOptions = {}) =>
-    runCli(argv.split(" "), { cwd: directory, ...options });
+    runCli(argv.split(" "), { cwd: directory, userState: join(directory, "user"), ...options });
   /** How a verification with that trust file ends, for an auditor who has seen nothing before. */
   const verify = async (trust: string) => {
     writeFileSync(join(directory, "trust"), trust);
@@ -77,6 +77,109 @@ describe("an encrypted key", () => {
 });
 
 describe("double signing", () => {
+  /** A log of three batches that an Ed25519 and a P-256 key signed, and what its auditor trusts. */
+  async function signedTwice() {
+    const made = await project();
+    const { directory, run, keygen, log, pub } = made;
+    await keygen("hsm", "--type", "p256");
+    for (let i = 0; i < 3; i++) {
+      if (i > 0) log();
+      expect(await run(`${sign} --key old/audit.key hsm/audit.key`)).toMatchObject({ code: 0, stderr: "" });
+    }
+    const trust = `${pub("old")}\n${pub("hsm")}\n`;
+    writeFileSync(join(directory, "trust"), trust);
+    /** Takes the second signature out of a checkpoint. */
+    const strip = (path: string) => {
+      const text = readFileSync(join(directory, "store", path), "utf8");
+      const lines = text.split("\n");
+      expect(lines.filter((line) => line.startsWith("\u2014 "))).toHaveLength(2);
+      writeFileSync(join(directory, "store", path), lines.toSpliced(-2, 1).join("\n"));
+    };
+    const verify = async (...flags: string[]) => {
+      const { code, stdout } = await run(
+        `verify-logs store --trust trust --allow-unanchored --json${flags.map((flag) => ` ${flag}`).join("")}`,
+      );
+      const document = JSON.parse(stdout) as { findings?: { code: string; path: string; detail: string }[] };
+      expect(schemaErrors(document)).toEqual([]);
+      return { code, found: (document.findings ?? []).map(({ code: one, path }) => `${one} ${path}`) };
+    };
+    return { ...made, trust, strip, verify };
+  }
+
+  test("a signature that is in one copy of the newest checkpoint alone is a finding", async () => {
+    const one = await signedTwice();
+    one.strip("checkpoint");
+    expect(await one.verify()).toEqual({ code: 1, found: ["SIG_INVALID checkpoint"] });
+    const other = await signedTwice();
+    expect(await other.verify("--state fresh")).toEqual({ code: 0, found: [] });
+    other.strip("fleetsec/checkpoint/3");
+    expect(await other.verify()).toEqual({ code: 1, found: ["SIG_INVALID fleetsec/checkpoint/3"] });
+  });
+
+  test("--all-keys: each key must have signed each checkpoint, in whole and in parts", async () => {
+    const { run, strip, verify } = await signedTwice();
+    expect(await verify("--all-keys --state fresh")).toEqual({ code: 0, found: [] });
+    for (const path of ["checkpoint", "fleetsec/checkpoint/3", "fleetsec/checkpoint/1"]) strip(path);
+    expect(await verify("--state other")).toEqual({ code: 0, found: [] });
+    expect(await verify("--all-keys")).toEqual({ code: 1, found: ["SIG_MISSING fleetsec/checkpoint/1"] });
+    const parts = "--shard 1/1 --trust trust --partial";
+    expect(await run(`verify-logs store --all-keys ${parts} all.json`)).toMatchObject({ code: 1 });
+    expect(await run(`verify-logs store ${parts} one.json`)).toMatchObject({ code: 0 });
+    const merge = async (flags: string) =>
+      run(`verify-logs --trust trust --allow-unanchored --merge ${flags}`);
+    const found = await merge("all.json --all-keys");
+    expect(found).toMatchObject({ code: 1 });
+    expect(found.stdout).toContain("and so do 2 more, up to size 3");
+    expect(await merge("one.json")).toMatchObject({ code: 0 });
+    for (const flags of ["one.json --all-keys", "all.json"]) {
+      expect(await merge(flags)).toMatchObject({ code: 2, stderr: expect.stringContaining("--all-keys") });
+    }
+  });
+
+  test("--all-keys: a part that keeps quiet about the newest checkpoint contradicts itself", async () => {
+    const { directory, run, strip } = await signedTwice();
+    for (const path of ["checkpoint", "fleetsec/checkpoint/3"]) strip(path);
+    await run("verify-logs store --shard 1/1 --trust trust --partial one.json");
+    const text = readFileSync(join(directory, "one.json"), "utf8");
+    writeFileSync(join(directory, "one.json"), text.replace('"allKeys":false', '"allKeys":true'));
+    const merged = await run("verify-logs --trust trust --allow-unanchored --all-keys --merge one.json");
+    expect(merged).toMatchObject({ code: 2, stderr: expect.stringContaining("contradicts itself") });
+  });
+
+  test("--all-keys goes by the sizes in the trust file", async () => {
+    const { directory, run, log, pub } = await project();
+    expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+    expect(await run(rotate)).toMatchObject({ code: 0 });
+    log();
+    expect(await run(`${sign} --key next/audit.key`)).toMatchObject({ code: 0 });
+    const audit = async (trust: string, state: string) => {
+      writeFileSync(join(directory, "trust"), trust);
+      return run(`verify-logs store --trust trust --all-keys --allow-unanchored --state ${state}`);
+    };
+    expect(await audit(`${pub("old")} 1-2\n${pub("next")} 2-\n`, "a")).toMatchObject({ code: 0 });
+    expect(await audit(`${pub("old")}\n${pub("next")}\n`, "b")).toMatchObject({ code: 1 });
+  });
+
+  test("a key of the newest checkpoint is not left out by mistake; it is retired", async () => {
+    const { directory, run, log, verify } = await signedTwice();
+    const checkpoint = () => readFileSync(join(directory, "store/checkpoint"), "utf8");
+    const before = checkpoint();
+    log();
+    for (const key of ["old", "hsm"]) {
+      const { code, stderr } = await run(`${sign} --key ${key}/audit.key`);
+      expect([code, stderr]).toEqual([2, expect.stringContaining("name every key")]);
+    }
+    expect(checkpoint()).toBe(before);
+    expect(await run(`${sign} --key hsm/audit.key old/audit.key`)).toMatchObject({ code: 0 });
+    const retire = "logs rotate-key --store store --key old/audit.key hsm/audit.key --new-key hsm/audit.key";
+    expect(await run(retire)).toMatchObject({ code: 0 });
+    for (let i = 0; i < 2; i++) {
+      log();
+      expect(await run(`${sign} --key hsm/audit.key`)).toMatchObject({ code: 0 });
+    }
+    expect(await verify()).toEqual({ code: 0, found: [] });
+  });
+
   test("with an Ed25519 and a P-256 key: either is enough for an auditor", async () => {
     const { directory, run, keygen, pub, verify } = await project();
     await keygen("hsm", "--type", "p256");

@@ -12,6 +12,7 @@ import { partReader } from "./part-document.ts";
 
 interface MergeFlags extends ReportFlags, Pick<PartFlags, "merge"> {
   readonly trust?: string;
+  readonly allKeys?: true;
   readonly allowUnanchored?: true;
 }
 
@@ -24,7 +25,7 @@ export async function mergeFiles(cli: Cli, flags: MergeFlags, state: string): Pr
   refuseFlags(
     "--merge",
     flags,
-    ["merge", "trust", "state", "allowUnanchored", "report"],
+    ["merge", "trust", "allKeys", "state", "allowUnanchored", "report"],
     "that belongs to the parts, which were verified with it or without",
   );
   const reports = wantedReports(cli, flags);
@@ -45,7 +46,8 @@ export async function mergeFiles(cli: Cli, flags: MergeFlags, state: string): Pr
     });
   }
   const allowUnanchored = flags.allowUnanchored === true;
-  const request = { version: version(), trust, state, allowUnanchored, absent };
+  const allKeys = flags.allKeys === true;
+  const request = { version: version(), trust, allKeys, state, allowUnanchored, absent };
   const result = await mergeParts(parts, request, platform);
   const times = parts.map((part) => part.result.time);
   const [from, to] = [Math.min(...times), Math.max(...times)].map((time) => new Date(time).toISOString());

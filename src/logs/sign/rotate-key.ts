@@ -1,5 +1,6 @@
 import { FleetsecError } from "../../errors.ts";
 import type { Platform } from "../../platform/platform.ts";
+import { parseCheckpoint } from "../checkpoint.ts";
 import { batchPath, CHECKPOINT } from "../layout.ts";
 import { hashRecords } from "../records.ts";
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
@@ -12,6 +13,7 @@ import {
   type VerifierKey,
   verifySignature,
 } from "../verifier-key.ts";
+import { keyName } from "../verify/signed-checkpoint.ts";
 import { holdLog, type RemoteStore } from "./hold.ts";
 import { publishBatch, type SignedLog } from "./publish.ts";
 import { resume } from "./resume.ts";
@@ -100,6 +102,35 @@ export async function requireInUse({ store, signers }: SignedLog, tail: LogTail)
   );
 }
 
+/**
+ * No key is left out that signed the newest checkpoint: an auditor who counts on it would not see that
+ * it signs no more. A key that the newest batch retires has done so for the last time. What its public
+ * key is we do not know: it has the log's name, which no witness has.
+ * @throws FleetsecError `refused`
+ */
+export async function requireEveryKey({ store, signers }: SignedLog): Promise<void> {
+  const bytes = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
+  if (bytes === undefined) return;
+  const note = parseNote(bytes);
+  const checkpoint = parseCheckpoint(note.text);
+  const rotation = checkpoint.size === 0 ? undefined : await lastRotation(store, { checkpoint });
+  const next = rotation === undefined ? undefined : keysIn(rotation.next).map(({ keyId }) => keyId);
+  const isOwn = (keyId: number) => signers.some(({ key }) => key.keyId === keyId);
+  const isInUse = (keyId: number) => next === undefined || next.includes(keyId);
+  const own = note.signatures.filter(({ keyId }) => isOwn(keyId) && isInUse(keyId));
+  // a key that does not sign this log, or no more, is told so elsewhere
+  if (own.length === 0) return;
+  const left = note.signatures.filter(
+    ({ name, keyId }) => name === checkpoint.origin && !isOwn(keyId) && isInUse(keyId),
+  );
+  if (left.length === 0) return;
+  throw new FleetsecError(
+    "refused",
+    `the newest checkpoint of this log is signed with ${left.map(keyName).join(", ")} too`,
+    { hint: "name every key with --key, or retire one with logs rotate-key" },
+  );
+}
+
 function keysIn(texts: readonly string[]): VerifierKey[] {
   return texts.flatMap((text) => {
     try {
@@ -111,7 +142,10 @@ function keysIn(texts: readonly string[]): VerifierKey[] {
   });
 }
 
-async function lastRotation(store: LogStore, { checkpoint }: LogTail): Promise<Rotation | undefined> {
+async function lastRotation(
+  store: LogStore,
+  { checkpoint }: Pick<LogTail, "checkpoint">,
+): Promise<Rotation | undefined> {
   let batch: Buffer | undefined;
   try {
     batch = await store.read(batchPath(checkpoint.size - 1), MAX_ROTATION_BYTES);

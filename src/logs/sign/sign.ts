@@ -9,7 +9,7 @@ import { startFollowing } from "./follow/follow.ts";
 import { type Placed, placeFiles, placeStream } from "./positions.ts";
 import type { SignedLog } from "./publish.ts";
 import { resume } from "./resume.ts";
-import { requireInUse } from "./rotate-key.ts";
+import { requireEveryKey, requireInUse } from "./rotate-key.ts";
 import { type SignedAmount, type SigningRun, signingRun } from "./run.ts";
 import { fileSource, streamSource } from "./sources.ts";
 import type { HashRange } from "./ranges.ts";
@@ -125,6 +125,7 @@ async function signPaths(
   paths: readonly string[],
 ): Promise<Omit<SignResult, "skipped">> {
   const now = parts.clock.now();
+  await requireEveryKey(log);
   const { tail, inputs: known, takenOver } = await resume(log, request.newInput, now);
   if (takenOver !== undefined) {
     parts.onWarning?.(`another signer had begun batch ${takenOver}: it is signed as it stands in the store`);

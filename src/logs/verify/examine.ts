@@ -15,6 +15,7 @@ import { type History, readHistory } from "./history.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
 import { type BatchTotals, judgeBatches, judgeRecords } from "./judge-batches.ts";
 import { judgeHistory } from "./judge-history.ts";
+import { judgeKeys } from "./judge-keys.ts";
 import { judgeRotations } from "./judge-rotations.ts";
 import { judgeTiles } from "./judge-tiles.ts";
 import { judgeTokens } from "./judge-tokens.ts";
@@ -65,6 +66,7 @@ export async function examine(
   if (isEmpty(inventory)) return examineNothing(request, parts, findings);
   const reader = watchedReader(listing, inventory);
   const history = await readHistory(reader, inventory, request.trust, ours, findings, pace);
+  if (request.allKeys === true) judgeKeys(history, request.trust, findings);
   const origin = history.origin ?? soleOrigin(request);
   const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
   const anchors = [...(kept === undefined ? [] : [anchorOf(kept)]), ...anchorsOf(request, origin)];

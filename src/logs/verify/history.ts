@@ -6,7 +6,7 @@ import { gapsIn, reportGaps } from "./gaps.ts";
 import { inOrder } from "./in-order.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Pace } from "./pace.ts";
-import { openCheckpoint, outOfRangeText, type SignedCheckpoint } from "./signed-checkpoint.ts";
+import { keyName, openCheckpoint, outOfRangeText, type SignedCheckpoint } from "./signed-checkpoint.ts";
 import type { StoreReader } from "./store.ts";
 import type { Trust } from "./trust.ts";
 
@@ -121,7 +121,10 @@ function judgeCosigned(
   reportEquivocation(findings, current.size, CHECKPOINT, current.note, COSIGNED, cosigned.note);
 }
 
-/** The newest checkpoint against the copy that is never changed: it may only have more signatures. */
+/**
+ * The newest checkpoint against the copy that is never changed: it may have further cosignatures, and
+ * nothing else.
+ */
 function compare(
   current: SignedCheckpoint,
   stored: SignedCheckpoint,
@@ -138,8 +141,15 @@ function compare(
       ({ name, keyId, signature }) => `${name} ${keyId} ${Buffer.from(signature).toString("hex")}`,
     );
   });
-  if (had?.every((signature) => has?.includes(signature)) === true) return;
-  findings.add({ code: "SIG_INVALID", path: CHECKPOINT, detail: `it lacks a signature that ${path} has` });
+  if (had?.every((signature) => has?.includes(signature)) !== true) {
+    findings.add({ code: "SIG_INVALID", path: CHECKPOINT, detail: `it lacks a signature that ${path} has` });
+  }
+  const signers = [...stored.keys, ...stored.outOfRange];
+  for (const key of [...current.keys, ...current.outOfRange]) {
+    if (signers.includes(key)) continue;
+    const detail = `it lacks the signature of ${keyName(key)}, which ${CHECKPOINT} has`;
+    findings.add({ code: "SIG_INVALID", path, detail });
+  }
 }
 
 /** Two notes of one size with different roots, both signed by the log: it showed two histories. */

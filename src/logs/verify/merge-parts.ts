@@ -3,6 +3,7 @@ import { rootOf } from "../merkle.ts";
 import { conclude, type ConcludeParts } from "./conclude.ts";
 import type { Examination, Unread } from "./examination.ts";
 import { joinFindings } from "./finding.ts";
+import { absentKeys } from "./judge-keys.ts";
 import { readKept } from "./kept.ts";
 import { type PartResult, trustDigest } from "./part-result.ts";
 import { openCheckpoint, type SignedCheckpoint } from "./signed-checkpoint.ts";
@@ -15,7 +16,7 @@ export interface NamedPart {
   readonly result: PartResult;
 }
 
-export interface MergeRequest extends Pick<VerifyRequest, "trust" | "state" | "allowUnanchored"> {
+export interface MergeRequest extends Pick<VerifyRequest, "trust" | "allKeys" | "state" | "allowUnanchored"> {
   /** The version of this program. */
   readonly version: string;
   /** Parts that should be there and are not, and why. */
@@ -50,6 +51,7 @@ export async function mergeParts(
     cosigned: reopened(first.name, cosigned, request.trust),
   };
   checkRoot(first, history.current);
+  checkKeys(first, history.current, request);
   const gaps = [...request.absent, ...holesIn(ordered, whole.size)];
   const examination = joined(ordered.map(({ result }) => result.examination));
   if (gaps.length === 0) checkLeaves(examination);
@@ -70,7 +72,7 @@ function contradiction(name: string, what: string): FleetsecError {
 }
 
 /** A part is evidence only for what this merge would have asked itself. */
-function checkAsked({ name, result }: NamedPart, { version, trust }: MergeRequest): void {
+function checkAsked({ name, result }: NamedPart, { version, trust, allKeys = false }: MergeRequest): void {
   if (result.version !== version) {
     throw new FleetsecError("input", `${name} was made by fleetsec ${result.version}; this is ${version}`, {
       hint: "verify all parts, and join them, with the same version",
@@ -79,6 +81,11 @@ function checkAsked({ name, result }: NamedPart, { version, trust }: MergeReques
   if (result.asked.trust !== trustDigest(trust)) {
     throw new FleetsecError("input", `${name} was made with other trusted keys`, {
       hint: "give every part, and the merge, the same --trust file",
+    });
+  }
+  if (result.asked.allKeys !== allKeys) {
+    throw new FleetsecError("input", `${name} was made with${allKeys ? "out" : ""} --all-keys`, {
+      hint: "give every part, and the merge, --all-keys, or none of them",
     });
   }
 }
@@ -202,6 +209,18 @@ function checkRoot({ name, result }: NamedPart, current: SignedCheckpoint | unde
     size === current.size &&
     Buffer.compare(log.root, current.root) === 0;
   if (!isSigned || established !== true) throw contradiction(name, "its log is not the one that was signed");
+}
+
+/** A part that was to demand every key, and tells of nothing, had a checkpoint that they all signed. */
+function checkKeys(
+  { name, result }: NamedPart,
+  current: SignedCheckpoint | undefined,
+  { allKeys, trust }: MergeRequest,
+): void {
+  if (allKeys !== true || current === undefined) return;
+  if ((result.examination.whole.counts.SIG_MISSING ?? 0) > 0) return;
+  if (absentKeys(current, current.origin, trust).length === 0) return;
+  throw contradiction(name, "a key did not sign its checkpoint, and it does not say so");
 }
 
 function joined(parts: readonly Examination[]): Examination {

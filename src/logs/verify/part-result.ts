@@ -29,6 +29,8 @@ export interface PartResult {
 /** Parts that were asked different things do not make a whole. Digests are hex SHA-256. */
 export interface Asked {
   readonly trust: string;
+  /** Whether every key must have signed. */
+  readonly allKeys: boolean;
   /** Certificates of the time-stamping authorities; undefined where none were named. */
   readonly authorities: readonly string[] | undefined;
   readonly since: number | undefined;
@@ -61,6 +63,7 @@ export async function examinePart(
     shard: "count" in part ? part : undefined,
     asked: {
       trust: trustDigest(request.trust),
+      allKeys: request.allKeys === true,
       authorities: request.timestampAuthorities?.map(({ der }) => digest(der)),
       since: request.since,
       until: request.until,

@@ -22,6 +22,8 @@ export interface VerifyRequest {
    */
   readonly leaves: "batches" | "records";
   readonly trust: Trust;
+  /** Every key of the log must have signed each checkpoint for whose size it counts; else one is enough. */
+  readonly allKeys?: boolean;
   readonly anchors: readonly Anchor[];
   /** What speaks against the places that the anchors are from. */
   readonly anchorFindings?: readonly Finding[];

@@ -38,8 +38,8 @@ export function readBack(text: string): NamedPart["result"] {
 
 /** Joins parts, with a memory of the auditor's. */
 export function merge(parts: readonly NamedPart[], asked: Asked = {}): Promise<Verification> {
-  const { trust, state, allowUnanchored } = requestFor(asked);
-  const request = { version: VERSION, absent: [], trust, state, allowUnanchored };
+  const { trust, allKeys = false, state, allowUnanchored } = requestFor(asked);
+  const request = { version: VERSION, absent: [], trust, allKeys, state, allowUnanchored };
   return mergeParts(parts, request, partsFor(new Map(), asked));
 }
 
