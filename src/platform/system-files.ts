@@ -247,6 +247,7 @@ function writeAtomic(path: string, pieces: Iterable<string | Uint8Array>, option
         fs.linkSync(temporary, path);
         fs.unlinkSync(temporary);
       } else {
+        requireReplaceable(path);
         fs.renameSync(temporary, path);
       }
     } catch (error) {
@@ -363,4 +364,13 @@ function syncDirectory(path: string): void {
   } finally {
     fs.closeSync(fd);
   }
+}
+
+/** rename(2) would put a file in the place of a device, or of the link to one, for the whole machine. */
+function requireReplaceable(path: string): void {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile() || stat.isDirectory()) return;
+  throw new FleetsecError("exists", `${path} is there and is no file`, {
+    hint: "name a file, or - for standard output where the command takes it",
+  });
 }

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -142,6 +143,23 @@ describe("write", () => {
     expect(readFileSync(path, "utf8")).toBe("before");
     files.writePieces(path, ["af", "ter"]);
     expect(readFileSync(path, "utf8")).toBe("after");
+  });
+
+  test("puts no file in the place of a device or a FIFO, nor of a link to one", () => {
+    const directory = scratch();
+    const [fifo, link, control] = ["fifo", "link", "control"].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    execFileSync("mkfifo", [fifo]);
+    symlinkSync("/dev/null", link);
+    for (const path of [fifo, link]) {
+      expect(() => files.write(path, "x")).toThrow(expect.objectContaining({ code: "exists" }));
+    }
+    files.write(control, "x");
+    expect(readdirSync(directory).sort()).toEqual(["control", "fifo", "link"]);
+    expect(lstatSync(fifo).isFIFO() && lstatSync(link).isSymbolicLink()).toBe(true);
   });
 
   test("exclusive refuses a taken name, also a dangling symlink, and changes nothing", () => {
