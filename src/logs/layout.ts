@@ -14,9 +14,13 @@ export const COSIGNED = "fleetsec/cosigned";
 
 /** A number as tlog-tiles writes it into paths: 1234067 is `x001/x234/067`. */
 export function numberPath(n: number): string {
-  const digits = String(n).padStart(3, "0");
-  const parts = digits.padStart(Math.ceil(digits.length / 3) * 3, "0").match(/\d{3}/g) ?? [];
-  return parts.map((part, i) => (i === parts.length - 1 ? part : `x${part}`)).join("/");
+  const last = String(n % 1000).padStart(3, "0");
+  return n < 1000 ? last : `${folderPath(Math.floor(n / 1000))}/${last}`;
+}
+
+function folderPath(n: number): string {
+  const last = `x${String(n % 1000).padStart(3, "0")}`;
+  return n < 1000 ? last : `${folderPath(Math.floor(n / 1000))}/${last}`;
 }
 
 /** The same read back, in that one form only; undefined for anything else. */

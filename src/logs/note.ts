@@ -72,10 +72,12 @@ function formatSignature({ name, keyId, signature }: NoteSignature): string {
   return `— ${name} ${bytes.toString("base64")}\n`;
 }
 
+// ignoreBOM keeps a byte order mark as the character that it is: it is signed like any other
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function decode(bytes: Uint8Array): string {
   try {
-    // ignoreBOM keeps a byte order mark as the character that it is: it is signed like any other
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw malformed("it is not valid UTF-8");
   }

@@ -56,7 +56,7 @@ export const systemFiles: Files = {
   },
 
   *entries(path) {
-    const directory = attempt(path, () => fs.opendirSync(path));
+    const directory = attempt(path, () => fs.opendirSync(path, { bufferSize: LISTED }));
     try {
       for (;;) {
         const entry = attempt(path, () => directory.readSync());
@@ -257,6 +257,9 @@ function writeAtomic(path: string, pieces: Iterable<string | Uint8Array>, option
     if (options.transient !== true) syncDirectory(dirname(path));
   });
 }
+
+/** Names that are read at once. */
+const LISTED = 1024;
 
 function replaceBySymlink(path: string, target: string): void {
   const temporary = temporaryBeside(path);

@@ -1,6 +1,7 @@
 // npm run bench:logs [-- GIGABYTES] [--year]: signing and verification of a log, beside `openssl dgst
-// -sha256` and a chain of signed digests over the same batches; with --year, 105,120 batches as well (minutes to sign). Whole processes, in rounds, so that a busy
-// moment falls on all alike; medians. Needs openssl, and three times the bytes of the log on disk.
+// -sha256` and a chain of signed digests over the same batches; with --year, 105,120 batches as well, which
+// are written without the signer. Whole processes, in rounds, so that a busy moment falls on all alike;
+// medians. Needs openssl, and three times the bytes of the log on disk.
 import { spawnSync } from "node:child_process";
 import {
   closeSync,
@@ -28,10 +29,17 @@ const watch = pathToFileURL(join(import.meta.dirname, "peak-memory.mjs")).href;
 const directory = mkdtempSync(join(tmpdir(), "fleetsec-bench-"));
 const at = (name) => join(directory, name);
 
-/** Seconds and peak memory (MB) of one process, which must end with one of `codes`. */
+/** Seconds of processor time of all the processes that this one has waited for. */
+function processorTime() {
+  const [, , ...fields] = readFileSync("/proc/self/stat", "latin1").split(") ").at(-1).split(" ");
+  // cutime and cstime, in ticks of 10 ms
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Seconds, of the wall clock and of the processor, and peak memory (MB) of one process, which must end with one of `codes`. */
 function run(program, args, codes = [0]) {
   const node = program === "fleetsec";
-  const start = performance.now();
+  const [start, before] = [performance.now(), processorTime()];
   const { status, stderr } = spawnSync(node ? process.execPath : program, node ? [bin, ...args] : args, {
     cwd: directory,
     stdio: ["ignore", "ignore", "pipe"],
@@ -43,7 +51,7 @@ function run(program, args, codes = [0]) {
   if (!codes.includes(status))
     throw new Error(`${program} ${args.join(" ")} ended with ${status}: ${stderr}`);
   const [, peak] = /^peak-memory (\d+)$/m.exec(stderr) ?? [];
-  return { seconds, megabytes: Number(peak ?? "NaN") };
+  return { seconds, processor: processorTime() - before, megabytes: Number(peak ?? "NaN") };
 }
 
 function writeEvents(path, bytes, padding) {
@@ -129,24 +137,17 @@ try {
   );
 
   if (process.argv.includes("--year")) {
-    // the signer syncs each of its files: on a disk, that is what the time would go into
     const memory = mkdtempSync("/dev/shm/fleetsec-bench-");
     try {
-      writeEvents(at("year.jsonl"), YEAR * 200 * 2, 1);
-      const year = [...sign.slice(0, 3), "year.jsonl", "--store", join(memory, "year"), ...sign.slice(6)];
-      const lines = readFileSync(at("year.jsonl"), "utf8").split("\n").length - 1;
-      const each = String(Math.floor(lines / YEAR));
-      row(`signing ${YEAR} batches`, run("fleetsec", [...year, "--max-records", each]).seconds);
-      const held = [
-        "verify-logs",
-        join(memory, "year"),
-        ...verify.slice(2, 4),
-        "--state",
-        "kept-year",
-        verify[6],
-      ];
-      const checked = run("fleetsec", held);
-      row(`verify-logs, ${YEAR} batches`, checked.seconds, `${checked.megabytes} MB`);
+      const { writeYear } = await import("./year-store.mjs");
+      const trust = await writeYear(memory, YEAR);
+      const year = ["verify-logs", join(memory, "store"), "--trust", trust];
+      for (const threads of ["1", "2"]) {
+        const flags = ["--state", `kept-year-${threads}`, "--allow-unanchored", "--threads", threads];
+        const { seconds: took, processor, megabytes } = run("fleetsec", [...year, ...flags]);
+        const rest = `${processor.toFixed(1)} s processor time, ${megabytes} MB`;
+        row(`verify-logs, ${YEAR} batches, ${threads} thread${threads === "1" ? "" : "s"}`, took, rest);
+      }
     } finally {
       rmSync(memory, { recursive: true });
     }

@@ -1,6 +1,6 @@
 import type { Threads } from "../../src/platform/threads.ts";
 
-type Task = (input: unknown) => unknown;
+export type Task = (input: unknown) => unknown;
 
 /**
  * Threads that do their work in this one, with what they are given and give copied as between threads.

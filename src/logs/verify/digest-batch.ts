@@ -73,20 +73,29 @@ async function digestIn(
   return { ...digest, sidecar: { size, offset: offset ?? (size > end ? end : undefined) } };
 }
 
-/** What a thread of the task `digest-batch` is given. */
+/** What a thread of the task `digest-batches` is given. */
 export interface DigestTask {
   /** The store's directory, absolute. */
   readonly store: string;
-  readonly question: BatchQuestion;
+  readonly questions: readonly BatchQuestion[];
 }
 
-/** The same on another thread; it has nothing else to do, so it need not pause. */
-export function digestTask(files: Files): (task: DigestTask) => Promise<BatchDigest | undefined> {
+/** The same on another thread, of one batch after the other; it has nothing else to do, so it need not pause. */
+export function digestTask(files: Files): (task: DigestTask) => Promise<(BatchDigest | undefined)[]> {
   const digesters = new Map<string, DigestBatch>();
-  return ({ store, question }) => {
+  return async ({ store, questions }) => {
     const digest =
       digesters.get(store) ?? batchDigester(directoryReader(files, store), () => Promise.resolve());
     digesters.set(store, digest);
-    return digest(question);
+    const digests: (BatchDigest | undefined)[] = [];
+    for (const question of questions) digests.push(withOwnMemory(await digest(question)));
+    return digests;
   };
+}
+
+/** Without the pool that a Buffer shares with others: all of it would be copied for each answer. */
+function withOwnMemory(digest: BatchDigest | undefined): BatchDigest | undefined {
+  if (digest?.records === undefined) return digest;
+  const { count, root } = digest.records;
+  return { ...digest, records: { count, root: new Uint8Array(root) } };
 }

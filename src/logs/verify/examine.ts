@@ -2,11 +2,9 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Clock } from "../../platform/platform.ts";
 import type { Threads } from "../../platform/threads.ts";
-import { hashesPath } from "../layout.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import type { Anchor } from "./anchors.ts";
 import { type ChosenTree, chooseTree } from "./choose-tree.ts";
-import { type BatchDigest, batchDigester, type DigestBatch, type DigestTask } from "./digest-batch.ts";
 import type { Examination, HeldAnchor, Unread, WholeFacts } from "./examination.ts";
 import { collectFindings, type Findings } from "./finding.ts";
 import { hashesFromBundles, hashesFromTiles } from "./hash-sources.ts";
@@ -20,6 +18,7 @@ import { judgeRotations } from "./judge-rotations.ts";
 import { judgeTiles } from "./judge-tiles.ts";
 import { judgeTokens } from "./judge-tokens.ts";
 import { type Kept, keptLeavesOf, readKept } from "./kept.ts";
+import { digesting, opening } from "./on-threads.ts";
 import { type Pace, paceOf } from "./pace.ts";
 import { type Part, rangeOf } from "./part.ts";
 import { type Proof, proveHashes } from "./prove.ts";
@@ -65,7 +64,7 @@ export async function examine(
   await listing.judge?.(findings, pace);
   if (isEmpty(inventory)) return examineNothing(request, parts, findings);
   const reader = watchedReader(listing, inventory);
-  const history = await readHistory(reader, inventory, request.trust, ours, findings, pace);
+  const history = await historyIn(request, parts, { reader, inventory, findings, pace });
   if (request.allKeys === true) judgeKeys(history, request.trust, findings);
   const origin = history.origin ?? soleOrigin(request);
   const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
@@ -86,6 +85,20 @@ export async function examine(
     range,
   };
   return { examination: await look(context), history, kept };
+}
+
+async function historyIn(
+  request: VerifyRequest,
+  { threads }: ExamineParts,
+  { reader, inventory, findings, pace }: Pick<Context, "reader" | "inventory" | "findings" | "pace">,
+): Promise<History> {
+  const { openMany, close } = opening(request, threads, inventory.checkpoints.length);
+  const ours = request.leaves === "batches";
+  try {
+    return await readHistory(reader, inventory, request.trust, ours, findings, pace, openMany);
+  } finally {
+    await close();
+  }
 }
 
 function readerOf({ store }: VerifyRequest, { files }: ExamineParts): StoreReader {
@@ -185,7 +198,8 @@ interface BatchSettings {
 
 async function readBatches(context: Context, settings: BatchSettings): Promise<BatchTotals> {
   const { request, parts, findings, reader, pace, inventory, chosen, range } = context;
-  const { digest, abreast, close } = digesting(context, settings.batchReader, settings.bytes);
+  const amount = { batches: range.to - range.from, bytes: settings.bytes };
+  const { digest, abreast, close } = digesting(request, parts.threads, amount, settings.batchReader, pace);
   const source = {
     request,
     reader,
@@ -205,28 +219,6 @@ async function readBatches(context: Context, settings: BatchSettings): Promise<B
   } finally {
     await close();
   }
-}
-
-/** How batches are digested, and how many at once: on other threads where that is faster. */
-function digesting({ request, parts, pace }: Context, reader: StoreReader, bytes: number) {
-  const { store } = request;
-  if (typeof store !== "string") {
-    return { digest: batchDigester(reader, pace), abreast: reader.abreast, close: () => Promise.resolve() };
-  }
-  const { count, from } = request.threads;
-  if (count < 2 || bytes < from) {
-    return { digest: batchDigester(reader, pace), abreast: 1, close: () => Promise.resolve() };
-  }
-  const pool = parts.threads.pool("digest-batch", count);
-  const digest: DigestBatch = async (question) => {
-    const task: DigestTask = { store, question };
-    const answer = (await pool.run(task)) as BatchDigest | undefined;
-    // what a thread cannot read is asked for again here: this reader remembers why
-    const isWhole =
-      answer?.sidecar !== undefined || (await reader.size(hashesPath(question.seq))) === undefined;
-    return answer !== undefined && isWhole ? answer : batchDigester(reader, pace)(question);
-  };
-  return { digest, abreast: 2 * count, close: () => pool.close() };
 }
 
 function isEmpty({

@@ -5,6 +5,7 @@ import type { Findings } from "./finding.ts";
 import { gapsIn, reportGaps } from "./gaps.ts";
 import { inOrder } from "./in-order.ts";
 import type { Inventory } from "./inventory.ts";
+import type { OpenMany } from "./open-checkpoints.ts";
 import type { Pace } from "./pace.ts";
 import { keyName, openCheckpoint, outOfRangeText, type SignedCheckpoint } from "./signed-checkpoint.ts";
 import type { StoreReader } from "./store.ts";
@@ -35,7 +36,10 @@ export interface History {
   readonly stored: readonly StoredCheckpoint[];
 }
 
-/** Reads and verifies every checkpoint of the store, and reports those that are not to be believed. */
+/**
+ * Reads and verifies every checkpoint of the store, and reports those that are not to be believed.
+ * @param openMany opens the bulk of them elsewhere
+ */
 export async function readHistory(
   reader: StoreReader,
   inventory: Inventory,
@@ -43,6 +47,7 @@ export async function readHistory(
   ours: boolean,
   findings: Findings,
   pace: Pace,
+  openMany?: OpenMany,
 ): Promise<History> {
   let current: SignedCheckpoint | undefined;
   const read = (path: string) => reader.read(path, MAX_NOTE_SIZE);
@@ -66,11 +71,14 @@ export async function readHistory(
   current = inventory.checkpoint ? open(CHECKPOINT, await read(CHECKPOINT)) : undefined;
   let origin = current?.origin;
   const stored: StoredCheckpoint[] = [];
-  const notes = inOrder(inventory.checkpoints, reader.abreast, (size) => read(checkpointPath(size)));
-  for await (const [size, bytes] of notes) {
+  for await (const [size, found] of checkpointsIn(reader, inventory, current, openMany)) {
     await pace();
+    if (found !== undefined && "root" in found) {
+      stored.push(found);
+      continue;
+    }
     const path = checkpointPath(size);
-    const checkpoint = open(path, bytes);
+    const checkpoint = open(path, found);
     if (checkpoint === undefined) continue;
     origin ??= checkpoint.origin;
     if (checkpoint.origin !== origin) {
@@ -99,6 +107,38 @@ export async function readHistory(
   stored.sort((a, b) => a.size - b.size);
   if (ours) reportMissing(inventory, Math.max(current?.size ?? 0, stored.at(-1)?.size ?? 0), findings);
   return { origin, current, cosigned: cosigned?.origin === origin ? cosigned : undefined, stored };
+}
+
+/** Checkpoints that are given to another thread at once. */
+const CHUNK = 256;
+/** So many chunks keep the threads busy, however many these are. */
+const CHUNKS_ABREAST = 16;
+
+/**
+ * The checkpoints by size, in order: opened already, or as bytes to open. Without a newest one nothing
+ * says whose they should be, and beside a copy of it there is more to compare.
+ */
+async function* checkpointsIn(
+  reader: StoreReader,
+  { checkpoints }: Inventory,
+  current: SignedCheckpoint | undefined,
+  openMany: OpenMany | undefined,
+): AsyncGenerator<readonly [number, StoredCheckpoint | Buffer | undefined]> {
+  const read = (size: number) => reader.read(checkpointPath(size), MAX_NOTE_SIZE);
+  if (openMany === undefined || current === undefined) {
+    yield* inOrder(checkpoints, reader.abreast, read);
+    return;
+  }
+  const starts = Array.from({ length: Math.ceil(checkpoints.length / CHUNK) }, (_, i) => i * CHUNK);
+  const chunks = inOrder(starts, CHUNKS_ABREAST, (start) =>
+    openMany(checkpoints.slice(start, start + CHUNK), current.origin),
+  );
+  for await (const [start, opened] of chunks) {
+    for (const [i, checkpoint] of opened.entries()) {
+      const size = checkpoints[start + i] as number;
+      yield [size, size === current.size ? await read(size) : (checkpoint ?? (await read(size)))];
+    }
+  }
 }
 
 /** The checkpoint with the cosignatures is one of the log's like any other. */

@@ -30,7 +30,10 @@ export interface NoteFault {
  * Verifies a checkpoint's signatures as C2SP signed-note says: one known key must have signed, and
  * a known key's signature that fails condemns the whole note. Signatures of other keys are ignored.
  */
-export function openCheckpoint(bytes: Uint8Array, trust: Trust): SignedCheckpoint | NoteFault {
+export function openCheckpoint(
+  bytes: Uint8Array,
+  trust: Pick<Trust, "logs" | "witnesses">,
+): SignedCheckpoint | NoteFault {
   const parsed = parse(bytes);
   if ("code" in parsed) return parsed;
   const { note, checkpoint } = parsed;
@@ -101,7 +104,7 @@ function signatureFault(note: Note, keys: readonly VerifierKey[]): NoteFault | u
   return undefined;
 }
 
-function cosignaturesOf(note: Note, trust: Trust): Map<string, number> {
+function cosignaturesOf(note: Note, trust: Pick<Trust, "witnesses">): Map<string, number> {
   const cosigned = new Map<string, number>();
   for (const [name, key] of trust.witnesses) {
     const own = signatureBy(key, note);
@@ -116,6 +119,6 @@ export function keyName({ name, keyId }: { readonly name: string; readonly keyId
   return `${name}+${keyId.toString(16).padStart(8, "0")}`;
 }
 
-function originsOf(trust: Trust): string {
+function originsOf(trust: Pick<Trust, "logs">): string {
   return [...new Set(trust.logs.map(({ name }) => name))].join(", ");
 }

@@ -4,12 +4,13 @@ import type { Anchor } from "../../../src/logs/verify/anchors.ts";
 import type { Finding } from "../../../src/logs/verify/finding.ts";
 import { openCheckpoint } from "../../../src/logs/verify/signed-checkpoint.ts";
 import { digestTask } from "../../../src/logs/verify/digest-batch.ts";
+import { openTask } from "../../../src/logs/verify/open-checkpoints.ts";
 import { parseTrust, type Trust } from "../../../src/logs/verify/trust.ts";
 import type { Verification, VerifyRequest } from "../../../src/logs/verify/verification.ts";
 import { verifyLog, type VerifyParts } from "../../../src/logs/verify/verify.ts";
 import type { Files } from "../../../src/platform/files.ts";
 import type { LogSigner } from "../../../src/logs/signer.ts";
-import { inlineThreads } from "../../support/threads.ts";
+import { inlineThreads, type Task } from "../../support/threads.ts";
 import { eventOf, type ModelBatch, modelSigner, type StoreFiles } from "../store-model.ts";
 import { memoryFiles } from "./memory-files.ts";
 
@@ -89,7 +90,10 @@ export function partsFor(store: StoreFiles, { kept, unreadable, gone, signal }: 
   };
   return {
     files: watched,
-    threads: inlineThreads(digestTask(watched) as (input: unknown) => unknown),
+    threads: inlineThreads({
+      "digest-batches": digestTask(watched) as Task,
+      "open-checkpoints": openTask(watched) as Task,
+    }),
     locks: { hold: (_directory, work) => work() },
     clock: { now: () => NOW * 1000, monotonic: () => (ticks += 1000), sleep: async () => {} },
     signal: signal ?? new AbortController().signal,

@@ -1,0 +1,80 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { verifyLog } from "../../../src/logs/verify/verify.ts";
+import { modelSigner, modelStore, type StoreFiles } from "../store-model.ts";
+import { type Asked, batchesOf, partsFor, requestFor } from "./verifying.ts";
+
+let model: StoreFiles;
+beforeAll(async () => {
+  model = await modelStore(batchesOf(12, 2));
+});
+
+const path = (size: number) => `fleetsec/checkpoint/${size}`;
+const bytesOf = (files: StoreFiles, size: number) => files.get(path(size)) as Buffer;
+
+/** Verifies with so many threads; tells also how many checkpoints other threads were given. */
+async function verify(files: StoreFiles, count: number, asked: Asked = {}) {
+  const parts = partsFor(files, asked);
+  let given = 0;
+  const threads: typeof parts.threads = {
+    ...parts.threads,
+    pool: (task, most) => {
+      const pool = parts.threads.pool(task, most);
+      const run: typeof pool.run = (input) => {
+        if (task === "open-checkpoints") given += (input as { sizes: number[] }).sizes.length;
+        return pool.run(input);
+      };
+      return { ...pool, run };
+    },
+  };
+  const request = requestFor({ ...asked, threads: { count, from: 0 } });
+  return { result: await verifyLog(request, { ...parts, threads }), given };
+}
+
+describe("checkpoints that other threads open", () => {
+  it("are all of them, and found to be sound as here", async () => {
+    const there = await verify(model, 2);
+    expect(there.given).toBe(12);
+    expect(there.result.findings).toEqual([]);
+    const here = await verify(model, 1);
+    expect(here.given).toBe(0);
+    expect(there.result).toEqual(here.result);
+  });
+
+  it("are reported as here, in the same order, whatever is wrong with them", async () => {
+    const other = await modelStore(batchesOf(12, 3));
+    const stranger = await modelStore(batchesOf(12, 2), [modelSigner("fleet.internal/audit", "stranger")]);
+    const elsewhere = await modelStore(batchesOf(12, 2), [modelSigner("elsewhere.example/log")]);
+    const files = new Map(model);
+    const flipped = Buffer.from(bytesOf(model, 2));
+    // in the middle of the signature
+    flipped[flipped.length - 40] = flipped.at(-40) === 0x41 ? 0x42 : 0x41;
+    files.set(path(2), flipped);
+    files.set(path(3), Buffer.from("nothing of the kind\n"));
+    files.set(path(4), bytesOf(model, 5));
+    files.delete(path(6));
+    files.set(path(7), bytesOf(stranger, 7));
+    files.set(path(8), bytesOf(elsewhere, 8));
+    files.set(path(9), bytesOf(other, 9));
+    files.set(path(10), bytesOf(model, 12));
+    files.set(path(12), bytesOf(other, 12));
+    const asked = { unreadable: path(11) };
+    const there = await verify(files, 2, asked);
+    expect(there.given).toBe(11);
+    const found = there.result.findings.map((finding) => `${finding.code} ${finding.path}`);
+    expect(found).toEqual(
+      expect.arrayContaining([
+        `SIG_INVALID ${path(2)}`,
+        `NOTE_MALFORMED ${path(3)}`,
+        `NOTE_MALFORMED ${path(4)}`,
+        `CHECKPOINT_MISSING ${path(6)}`,
+        `KEY_UNKNOWN ${path(7)}`,
+        `ORIGIN_MISMATCH ${path(8)}`,
+        `INCONSISTENT_WITH_ANCHOR ${path(9)}`,
+        `NOTE_MALFORMED ${path(10)}`,
+        "EQUIVOCATION checkpoint",
+      ]),
+    );
+    expect(there.result).toEqual((await verify(files, 1, asked)).result);
+    expect(JSON.stringify(there.result)).toContain(path(11));
+  });
+});
