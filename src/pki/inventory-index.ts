@@ -10,10 +10,11 @@ import { type CrlRecord, type IssueRecord, type RevokeRecord, sumBefore } from "
  * made anew.
  */
 export interface InventoryIndex {
-  /** Of the inventory: bytes, lines, and the checksum of the last one. */
+  /** Of the inventory: bytes, lines, the checksum of the last one, and the CRC-32 of all those bytes. */
   readonly length: number;
   readonly lines: number;
   readonly sum: number;
+  readonly crc: number;
   /** Of every certificate a key of its name or serial number, and below its 32 bits where its line begins; sorted. */
   readonly names: BigUint64Array<ArrayBuffer>;
   readonly serials: BigUint64Array<ArrayBuffer>;
@@ -32,6 +33,7 @@ export const EMPTY_INDEX: InventoryIndex = {
   length: 0,
   lines: 0,
   sum: 0,
+  crc: 0,
   names: new BigUint64Array(0),
   serials: new BigUint64Array(0),
   revocations: [],
@@ -84,7 +86,7 @@ function firstNotBelow(keys: BigUint64Array, least: bigint): number {
   return low;
 }
 
-const FORMAT = `fleetsec.inventory-index/v1 ${endianness()}`;
+const FORMAT = `fleetsec.inventory-index/v2 ${endianness()}`;
 /** Of three million certificates, a million of them revoked. */
 const MAX_BYTES = 1 << 28;
 const KEY_BYTES = 8;

@@ -169,10 +169,11 @@ const BEFORE = `${"0".repeat(8)}"}\n`.length;
 
 /**
  * Reads single lines by where they begin. Each is checked by its own checksum, which goes on from
- * that of the line before it. For lines that are whole: they never change.
- * @throws FleetsecError `state` that says which is damaged, and what reading throws
+ * that of the line before it. For lines that are whole: they never change. Gives undefined for one
+ * that is damaged.
+ * @throws FleetsecError what reading throws
  */
-export function lineReader(files: Files, path: string): (offset: number) => InventoryRecord {
+export function lineReader(files: Files, path: string): (offset: number) => InventoryRecord | undefined {
   let [begin, block]: [number, Buffer] = [0, Buffer.alloc(0)];
   const find = (offset: number): Buffer | undefined => {
     const at = offset - begin;
@@ -186,11 +187,10 @@ export function lineReader(files: Files, path: string): (offset: number) => Inve
       block = readBlock(files, path, begin, size);
       found = find(offset);
     }
-    if (found === undefined) throw damaged(path, `byte ${offset}`);
+    if (found === undefined) return undefined;
     const before = Number.parseInt(found.toString("latin1", 0, 8), 16);
     const { open } = opened(found.subarray(BEFORE), before) ?? {};
-    if (open === undefined) throw damaged(path, `byte ${offset}`);
-    return recordOf(open, path, `byte ${offset}`);
+    return open === undefined ? undefined : recordOf(open, path, `byte ${offset}`);
   };
 }
 
@@ -227,7 +227,7 @@ function recordOf(open: Buffer, path: string, place: string): InventoryRecord {
   });
 }
 
-function damaged(path: string, place: string): FleetsecError {
+export function damaged(path: string, place: string): FleetsecError {
   return new FleetsecError("state", `${path} is damaged at ${place}`, {
     hint: "nothing was changed; restore the file from a backup, or move the state directory away and begin anew",
   });

@@ -1,5 +1,7 @@
+import { crc32 } from "node:zlib";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
+import { damageIn, inventoryCheck } from "./inventory-check.ts";
 import {
   encodeIndex,
   type InventoryIndex,
@@ -35,9 +37,16 @@ export interface InventoryEntry {
  * `refresh`; `append` must be called under the state's lock, after one.
  */
 export interface Inventory {
-  /** Reads what was appended since. @throws FleetsecError `state` for a damaged file */
+  /**
+   * Makes sure that what was read stands as it did, the part that the index covers too, and reads
+   * what was appended since. For whoever writes, or says that something was not revoked.
+   * @throws FleetsecError `state` that names the line that is damaged
+   */
   refresh(): void;
-  /** Adds records durably, all or none. Renews the index where there is much that it lacks. */
+  /**
+   * Adds records durably, all or none, to a file that is whole. Renews the index where there is
+   * much that it lacks. @throws FleetsecError as `refresh`
+   */
   append(records: readonly InventoryRecord[]): void;
   bySerial(serial: string): InventoryEntry | undefined;
   /** Those whose serial numbers begin with eight digits or more. */
@@ -83,7 +92,10 @@ const MAX_RECENT = 1000;
 /** Or this part of those that it has: to write it takes longer the more there are. */
 const PART_RECENT = 1 / 64;
 
-/** @throws FleetsecError `state` for a missing or damaged file */
+/**
+ * Reads what the index does not cover; damage to the rest is found by `refresh`.
+ * @throws FleetsecError `state` for a missing or damaged file
+ */
 export function openInventory(files: Files, path: string): Inventory {
   if (files.kind(path) === undefined) {
     throw new FleetsecError("state", `there is no inventory: ${path}`, {
@@ -92,8 +104,9 @@ export function openInventory(files: Files, path: string): Inventory {
   }
   const indexPath = indexBeside(path);
   const known = knownFrom(readIndex(files, indexPath, path));
-  let { length, lines, sum } = known.index;
+  let { length, lines, sum, crc } = known.index;
   const readLine = lineReader(files, path);
+  const check = inventoryCheck(files, path);
 
   const entryOf = (issued: IssueRecord): InventoryEntry => ({
     issued,
@@ -101,6 +114,7 @@ export function openInventory(files: Files, path: string): Inventory {
   });
   const entryAt = (offset: number): InventoryEntry | undefined => {
     const record = readLine(offset);
+    if (record === undefined) throw damageIn(files, path, { length, lines, crc });
     return record.op === "issue" ? entryOf(record) : undefined;
   };
   /** What the index leads to. Another certificate may have the same key. */
@@ -131,7 +145,7 @@ export function openInventory(files: Files, path: string): Inventory {
   };
   const renewIndex = (): void => {
     if (known.recent.length < Math.max(MAX_RECENT, known.index.names.length * PART_RECENT)) return;
-    const index = indexOf(known, { length, lines, sum });
+    const index = indexOf(known, { length, lines, sum, crc });
     if (!isKept(files, indexPath, index)) return;
     known.index = index;
     known.recent.length = 0;
@@ -139,15 +153,24 @@ export function openInventory(files: Files, path: string): Inventory {
     known.names.clear();
   };
 
+  const readOn = (): void => {
+    const data = files.readFrom(path, length, MAX_BYTES);
+    const decoded = decodeLines(data, path, lines, sum);
+    applyAll(decoded.records, decoded.starts);
+    length += decoded.length;
+    lines = decoded.lines;
+    sum = decoded.sum;
+    // zlib begins anew at an empty buffer
+    if (decoded.length > 0) crc = crc32(data.subarray(0, decoded.length), crc);
+  };
+
   const inventory: Inventory = {
     refresh() {
-      const decoded = decodeLines(files.readFrom(path, length, MAX_BYTES), path, lines, sum);
-      applyAll(decoded.records, decoded.starts);
-      length += decoded.length;
-      lines = decoded.lines;
-      sum = decoded.sum;
+      check.require({ length, lines, crc });
+      readOn();
     },
     append(records) {
+      check.require({ length, lines, crc });
       for (const record of records) {
         if (record.op === "issue" && bySerial(record.serial) !== undefined) throw repeated(record);
       }
@@ -157,6 +180,8 @@ export function openInventory(files: Files, path: string): Inventory {
       length += encoded.data.length;
       lines += records.length;
       sum = encoded.sum;
+      if (records.length > 0) crc = crc32(encoded.data, crc);
+      check.written();
       renewIndex();
     },
     bySerial,
@@ -188,7 +213,7 @@ export function openInventory(files: Files, path: string): Inventory {
     newestCrl: (authority) => known.crls.get(authority),
     lastAuthority: () => Math.max(0, ...known.crls.keys()),
   };
-  inventory.refresh();
+  readOn();
   return inventory;
 }
 
@@ -219,7 +244,7 @@ function addIssued({ recent, serials, names }: Known, issued: IssueRecord, offse
 
 function indexOf(
   { index, recent, revocations, crls }: Known,
-  covered: Pick<InventoryIndex, "length" | "lines" | "sum">,
+  covered: Pick<InventoryIndex, "length" | "lines" | "sum" | "crc">,
 ): InventoryIndex {
   return {
     ...covered,

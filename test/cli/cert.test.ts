@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { openInventory } from "../../src/pki/inventory.ts";
 import { movablePlatform } from "../support/pki.ts";
 import { testProject, type TestProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
@@ -421,6 +422,52 @@ describe("the inventory", () => {
       const result = await project.attempt(argv);
       expect(result).toMatchObject(refusal("state"));
       expect(result.text).toContain("line 3");
+    }
+  });
+
+  test("with an index, too, whoever writes reports the line, and a roster is not blamed", async () => {
+    const project = await withCa();
+    expect((await project.run(ISSUE)).code).toBe(0);
+    const file = path(project);
+    const { files } = movablePlatform();
+    const inventory = openInventory(files, file);
+    const [entry] = inventory.entries();
+    if (entry === undefined) throw new Error("nothing was issued");
+    inventory.append(
+      Array.from({ length: 1_000 }, (_, n) => {
+        const serial = (n + 1).toString(16).toUpperCase().padStart(8, "0").padEnd(40, "7");
+        return { ...entry.issued, name: `filler-${n}`, serial };
+      }),
+    );
+    expect(existsSync(join(project.directory, ".fleetsec/inventory.index"))).toBe(true);
+    const roster = (name: string) => writeFileSync(join(project.directory, "roster.csv"), `name\n${name}\n`);
+    const whole = readFileSync(file, "utf8");
+    const lines = whole.split("\n");
+    writeFileSync(file, lines.with(499, lines[499]?.replace("fleet-edge", "fleet-edgf") ?? "").join("\n"));
+    const asked = /"name":"([^"]+)"/.exec(lines[499] ?? "")?.[1] ?? "";
+    const writers = [
+      ["cert", "issue", "truck-2", "--role", "fleet-edge"],
+      ["cert", "issue", "--from", "roster.csv", "--role", "fleet-edge"],
+      ["cert", "revoke", "truck-1"],
+      ["cert", "renew", "truck-1", "--force"],
+      ["cert", "rotate", "truck-1", "--force"],
+      ["ca", "crl"],
+    ];
+    for (const name of ["truck-3", asked]) {
+      roster(name);
+      for (const argv of [...writers, ["cert", "revoke", asked]]) {
+        const { code, stdout, stderr } = await project.run(argv);
+        expect(`${argv.join(" ")} ${code} ${stdout}${stderr}`).toMatch(/ 2 .*damaged at line 500/s);
+        expect(stdout + stderr).not.toContain("roster.csv has");
+      }
+    }
+    expect(readFileSync(file, "utf8").split("\n")).toHaveLength(lines.length);
+    expect(readdirSync(join(project.directory, ".fleetsec/certs"))).toEqual(["truck-1"]);
+    // the same on a whole one
+    writeFileSync(file, whole);
+    roster("truck-3");
+    for (const argv of writers.filter(([, verb]) => verb !== "revoke")) {
+      expect(`${argv.join(" ")} ${(await project.run(argv)).code}`).toBe(`${argv.join(" ")} 0`);
     }
   });
 

@@ -241,20 +241,72 @@ describe("the index of an inventory", () => {
     expect(openInventory(files, path).bySerial(serialOf(700))?.issued.name).toBe("again");
   });
 
-  test("does not hide damage from who reads the line, or all of them", () => {
-    const { path } = indexed();
+  /** Changes a byte of what the index covers, and gives what the error says of it. */
+  function damage(path: string, text: string) {
     const data = readFileSync(path);
-    const at = data.indexOf("truck-500") + "truck-".length;
+    const at = data.indexOf(text) + text.length - 1;
+    const line = data.toString("latin1", 0, at).split("\n").length;
     data[at] = (data[at] ?? 0) ^ 1;
     writeFileSync(path, data);
+    return expect.objectContaining({
+      code: "state",
+      message: expect.stringMatching(new RegExp(`is damaged at line ${line}$`)) as string,
+    }) as Error;
+  }
+
+  test("does not hide damage from who reads the line, or all of them, and both name it", () => {
+    const { path } = indexed();
+    const error = damage(path, "truck-500");
     const inventory = openInventory(files, path);
     expect(inventory.byName("truck-1")).toHaveLength(2);
-    const damage = expect.objectContaining({
-      code: "state",
-      message: expect.stringContaining("damaged") as string,
-    }) as Error;
-    expect(() => inventory.byName("truck-500")).toThrow(damage);
-    expect(() => inventory.entries()).toThrow(damage);
+    expect(() => inventory.byName("truck-500")).toThrow(error);
+    expect(() => inventory.entries()).toThrow(error);
+  });
+
+  test("does not hide damage from who writes, and nothing is written then", () => {
+    const { path, indexPath } = indexed();
+    const whole = readFileSync(path);
+    const error = damage(path, "truck-500");
+    const before = [readFileSync(path), readFileSync(indexPath)];
+    expect(() => openInventory(files, path).refresh()).toThrow(error);
+    expect(() => openInventory(files, path).append([issued(serialOf(9000))])).toThrow(error);
+    expect([readFileSync(path), readFileSync(indexPath)]).toEqual(before);
+    writeFileSync(path, whole);
+    const inventory = openInventory(files, path);
+    inventory.refresh();
+    inventory.append([issued(serialOf(9000))]);
+    expect(openInventory(files, path).bySerial(serialOf(9000))?.issued.name).toBe("a");
+  });
+
+  test("nor from a process that had read it whole before", () => {
+    const { path, inventory } = indexed();
+    inventory.refresh();
+    inventory.append([issued(serialOf(9000))]);
+    const size = statSync(path).size;
+    const error = damage(path, '"name":"x1');
+    expect(() => inventory.refresh()).toThrow(error);
+    expect(() => inventory.append([issued(serialOf(9001))])).toThrow(error);
+    expect(statSync(path).size).toBe(size);
+    // cut off, too: what this process has answered with is there no more
+    const lines = readFileSync(path, "utf8").split("\n");
+    writeFileSync(path, `${lines.slice(0, 50).join("\n")}\n`);
+    expect(() => inventory.refresh()).toThrow("is damaged at line 51");
+  });
+
+  test("is read again for that only where the file has changed", () => {
+    const { path } = indexed();
+    const open = vi.fn<Files["open"]>((...args) => files.open(...args));
+    const inventory = openInventory({ ...files, open }, path);
+    inventory.refresh();
+    open.mockClear();
+    inventory.refresh();
+    inventory.append([issued(serialOf(9000))]);
+    inventory.refresh();
+    expect(open).not.toHaveBeenCalled();
+    openInventory(files, path).append([issued(serialOf(9001))]);
+    inventory.refresh();
+    expect(open).toHaveBeenCalledOnce();
+    expect(inventory.bySerial(serialOf(9001))).toBeDefined();
   });
 
   test("that cannot be written takes back nothing that was appended", () => {

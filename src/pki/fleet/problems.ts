@@ -6,7 +6,7 @@ const SHOWN = 20;
 /** Faults of lines, gathered in the order of the lines so that all of them can be mended at once. */
 export interface Problems {
   add(line: number, message: string): void;
-  /** The value, or undefined where a FleetsecError became a problem of that line. */
+  /** The value, or undefined where a FleetsecError became a problem of that line; `state` is thrown on. */
   collect<T>(line: number, read: () => T): T | undefined;
   /** @throws FleetsecError `input` where there is any, with the first of them */
   throwAny(): void;
@@ -25,7 +25,8 @@ export function problemsOf(what: string): Problems {
       try {
         return read();
       } catch (error) {
-        if (!(error instanceof FleetsecError)) throw error;
+        // a damaged state is no fault of a line
+        if (!(error instanceof FleetsecError) || error.code === "state") throw error;
         const hint = error.hint === undefined ? "" : ` (${error.hint})`;
         problems.add(line, `${error.message}${hint}`);
         return undefined;

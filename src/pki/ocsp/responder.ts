@@ -71,7 +71,8 @@ function readRequest(der: Uint8Array): OcspRequest | undefined {
   }
 }
 
-/** The CAs as they are on disk now. Looking costs one listing and, where nothing was issued, no reading. */
+/** The CAs as they are on disk now. Looking costs one listing and, where nothing was issued, no reading. Nothing
+ * is answered from an inventory that is damaged. */
 async function issuerSource(
   platform: PkiPlatform,
   { open, settings }: ResponderOptions,
@@ -85,7 +86,7 @@ async function issuerSource(
     const { authority } = loaded;
     const numbers = generationsIn(platform.files, authority.layout.authorities);
     if (numbers.join() !== authority.trusted.map(({ number }) => number).join()) loaded = await load();
-    else authority.inventory.refresh();
+    loaded.authority.inventory.refresh();
     return loaded.issuers;
   };
 }

@@ -1,5 +1,5 @@
 import { randomBytes, X509Certificate } from "node:crypto";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Authority, openAuthority } from "../../../src/pki/authority.ts";
@@ -75,6 +75,20 @@ describe("a responder", () => {
     platform.moveTo(at);
     await revoke(platform, authority, testSettings, { target: serial, reason: "keyCompromise" });
     expect((await ask(id)).basic?.responses).toMatchObject([{ status: "revoked", revokedAt: at, reason: 1 }]);
+  });
+
+  test("answers nothing from an inventory that is damaged, says why, and goes on when it is mended", async () => {
+    const { authority, serial, ask, faults } = await setting();
+    const id = encodeCertId(authority.current.issuing, serial);
+    expect((await ask(id)).basic?.responses).toMatchObject([{ status: "good" }]);
+    const path = authority.layout.inventory;
+    const whole = readFileSync(path, "utf8");
+    writeFileSync(path, whole.replace("truck-1", "truck-2"));
+    expect(await ask(id)).toMatchObject({ status: TRY_LATER });
+    expect(await ask(id)).toMatchObject({ status: TRY_LATER });
+    expect(faults).toEqual([expect.stringMatching(/is damaged at line \d+$/)]);
+    writeFileSync(path, whole);
+    expect((await ask(id)).basic?.responses).toMatchObject([{ status: "good" }]);
   });
 
   test("leaves an unspecified reason out", async () => {
