@@ -10,7 +10,8 @@ export function attempt<T>(path: string, operation: () => T): T {
   }
 }
 
-function fileError(path: string, error: unknown): unknown {
+/** What an errno means for who wrote to or read from `path`; anything else as it is. */
+export function fileError(path: string, error: unknown): unknown {
   const errno = (error as NodeJS.ErrnoException).code;
   const details = { cause: error };
   switch (errno) {

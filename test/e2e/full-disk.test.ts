@@ -1,0 +1,78 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { testProject } from "../support/project.ts";
+import { scratch } from "../support/scratch.ts";
+
+const bin = fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url));
+
+/** A shell's line, in which "$@" is fleetsec with arguments. */
+function shell(script: string, cwd: string, argv: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", process.execPath, bin, ...argv], {
+    cwd,
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+const COMMANDS = [
+  ["--help"],
+  ["--version"],
+  ["--json", "cert", "list"],
+  ["cert", "list"],
+  ["ca", "show"],
+  ["ca", "crl"],
+  ["completion", "bash"],
+];
+
+async function project(): Promise<string> {
+  const made = testProject();
+  expect((await made.run(["ca", "init", "--insecure-dev-key"])).code).toBe(0);
+  return made.directory;
+}
+
+const ONE_LINE = "fleetsec: error: no space left for standard output\n";
+
+describe("where standard output is on a full disk", () => {
+  test("every command says so in one line, and ends with 3", async () => {
+    const cwd = await project();
+    for (const argv of COMMANDS) {
+      expect([argv, shell('"$@" >/dev/null', cwd, argv).status]).toEqual([argv, 0]);
+      const { status, stderr } = shell('"$@" >/dev/full', cwd, argv);
+      expect([argv, status, stderr.split("\n").slice(-2).join("\n")]).toEqual([argv, 3, ONE_LINE]);
+      expect(stderr).not.toContain("    at ");
+    }
+  });
+
+  test("nothing can be said where standard error is too, and the exit code is the same", async () => {
+    const cwd = await project();
+    expect(shell('"$@" >/dev/full 2>/dev/full', cwd, ["cert", "list"]).status).toBe(3);
+    expect(shell('"$@" 2>/dev/full', cwd, ["cert", "list", "--no-such"]).status).toBe(3);
+  });
+
+  test("a reader that goes away is still no fault", async () => {
+    const cwd = await project();
+    const piped = shell('{ "$@"; echo $? >code; } | true', cwd, ["--help"]);
+    expect([piped.stderr, readFileSync(join(cwd, "code"), "utf8")]).toEqual(["", "0\n"]);
+  });
+
+  test("what is cut off in the middle is not taken for whole", async ({ skip }) => {
+    const mounts = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", "/mnt"], {
+      encoding: "utf8",
+    });
+    skip(mounts.status !== 0, `no mount namespace here: ${mounts.stderr}`);
+    const cwd = scratch();
+    mkdirSync(join(cwd, "full"));
+    const full = (before: number) =>
+      `unshare -rm sh -c 'mount -t tmpfs -o size=8k none full && head -c ${before} /dev/zero >full/out &&
+         { cat /dev/zero >full/rest 2>/dev/null; "$@" >>full/out; }' sh "$@"`;
+    // none of it fits, and a part of it
+    for (const before of [4096, 4000]) {
+      const { status, stderr } = shell(full(before), cwd, ["completion", "zsh"]);
+      expect([before, status, stderr]).toEqual([before, 3, ONE_LINE]);
+    }
+    expect(shell(full(100), cwd, ["completion", "zsh"]).status).toBe(0);
+  });
+});
