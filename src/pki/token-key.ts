@@ -97,7 +97,7 @@ export function isTokenKey(pem: string): boolean {
 const FORM = new RegExp(`^-----BEGIN ${LABEL}-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END ${LABEL}-----\r?\n?$`);
 
 /** The URI in a file of that form; undefined where it is of another. @throws FleetsecError `input` */
-function tokenUri(pem: string, what: string): string | undefined {
+export function tokenUri(pem: string, what: string): string | undefined {
   if (!isTokenKey(pem)) return undefined;
   const [, body = ""] = FORM.exec(pem) ?? [];
   const fields = derReader(readSingle(Buffer.from(body, "base64"), tags.sequence, what).contents, what);

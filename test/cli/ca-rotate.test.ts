@@ -1,6 +1,8 @@
+import { generateKeyPairSync } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { storedTokenKey } from "../../src/pki/token-key.ts";
 import { movablePlatform } from "../support/pki.ts";
 import { testProject, type TestProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
@@ -95,6 +97,51 @@ describe("ca rotate", () => {
     );
     expect((await given.run(["ca", "rotate", "finish"])).code).toBe(0);
     expect(readdirSync(given.userState)).toEqual([]);
+  });
+
+  describe("of keys in a token", () => {
+    const uri = (id: string) => `pkcs11:token=fleet;object=acme;id=%${id}`;
+
+    /** Puts URIs in place of a generation's keys: dropping it needs no key. */
+    function inToken(
+      project: TestProject,
+      generation: number,
+      keys: Record<"root" | "issuing", string>,
+    ): void {
+      const spki = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "der" });
+      for (const [name, id] of Object.entries(keys)) {
+        const { pem } = storedTokenKey({ uri: uri(id), spki, sign: () => Promise.reject(new Error("none")) });
+        writeFileSync(join(project.directory, `.fleetsec/ca/${generation}/${name}-key.pem`), pem);
+      }
+    }
+
+    const warnings = (stderr: string) => stderr.split("\n").filter((line) => line.includes("warning"));
+    const stays = (id: string) =>
+      `fleetsec: warning: a key of the CA that was dropped is still in its token: ${uri(id)}`;
+
+    test("abort names those that it leaves there, and none of a CA in files", async () => {
+      const project = await withCa();
+      await project.run(["ca", "rotate", "begin", "--insecure-dev-key"]);
+      expect(warnings((await project.run(["ca", "rotate", "abort"])).stderr)).toEqual([]);
+      await project.run(["ca", "rotate", "begin", "--insecure-dev-key"]);
+      const [newest] = readdirSync(join(project.directory, ".fleetsec/ca"))
+        .map(Number)
+        .filter((number) => number > 1);
+      inToken(project, newest ?? 0, { root: "A1", issuing: "A2" });
+      const { code, stdout, stderr } = await project.json(["ca", "rotate", "abort"]);
+      expect([code, warnings(stderr)]).toEqual([0, [stays("A1"), stays("A2")]]);
+      expect(schemaErrors(JSON.parse(stdout))).toEqual([]);
+    });
+
+    test("finish does, but for a root's that the next issuing CA has too", async () => {
+      const project = await withCa();
+      expect((await project.run(["cert", "revoke", "truck-1"])).code).toBe(0);
+      expect((await project.run(["ca", "rotate", "intermediate"])).code).toBe(0);
+      inToken(project, 1, { root: "A1", issuing: "A2" });
+      inToken(project, 2, { root: "A1", issuing: "A3" });
+      const { code, stderr } = await project.run(["ca", "rotate", "finish"]);
+      expect([code, warnings(stderr)]).toEqual([0, [stays("A2")]]);
+    });
   });
 
   test("abort goes back, and the text fits 80 columns all the way", async () => {

@@ -4,6 +4,7 @@ import type { Authority } from "../../pki/authority.ts";
 import type { TokenPlaces } from "../../pki/init-authority.ts";
 import type { CaRotation } from "../../report/ca-rotate.ts";
 import { caRotateDocument, caRotateText } from "../../report/ca-rotate.ts";
+import { escapeText } from "../../report/escape.ts";
 import { styleFor } from "../../report/style.ts";
 import type { Bind, Cli, Define } from "../command.ts";
 import {
@@ -56,7 +57,7 @@ export const define: Define = (command, bind) => {
       bind(async (cli) => {
         const { finishRotation } = await import("../../pki/ca-rotation/steps.ts");
         const { project, reopen } = await opener(cli);
-        await finishRotation(cli.platform, reopen);
+        warnOfKeys(cli, await finishRotation(cli.platform, reopen));
         return report(cli, project, reopen(), "what was replaced is trusted no longer");
       }),
     );
@@ -67,7 +68,7 @@ export const define: Define = (command, bind) => {
       bind(async (cli) => {
         const { abortRotation } = await import("../../pki/ca-rotation/steps.ts");
         const { project, reopen } = await opener(cli);
-        await abortRotation(cli.platform, reopen);
+        warnOfKeys(cli, await abortRotation(cli.platform, reopen));
         return report(cli, project, reopen(), "went back by one phase");
       }),
     );
@@ -86,6 +87,12 @@ export const define: Define = (command, bind) => {
     }),
   );
 };
+
+function warnOfKeys({ output }: Cli, uris: readonly string[]): void {
+  for (const uri of uris) {
+    output.warn(`a key of the CA that was dropped is still in its token: ${escapeText(uri)}`);
+  }
+}
 
 /** Where the keys of the new CA are made in a token: as told, else beside those of the CA that it follows. */
 async function placesFor(

@@ -5,6 +5,7 @@ import type { Authority, CaGeneration } from "../authority.ts";
 import type { IssueRecord } from "../inventory-line.ts";
 import type { PkiPlatform } from "../state.ts";
 import { isoTime } from "../verify/time.ts";
+import { tokenKeysOfOnly } from "./places.ts";
 import { removeRecord } from "./record.ts";
 import { drop, settle } from "./settle.ts";
 import { liveCertificates, rotationStatus, type RotationStatus } from "./status.ts";
@@ -114,43 +115,56 @@ export async function switchIssuer(
   });
 }
 
-/** Phase 3: what was replaced is trusted no longer. @throws FleetsecError `refused` where that is not safe */
-export async function finishRotation(platform: PkiPlatform, reopen: () => Authority): Promise<void> {
-  await step(platform, reopen, (authority, status, now) => {
+/**
+ * Phase 3: what was replaced is trusted no longer.
+ * @returns the URIs of its keys in tokens, where they stay
+ * @throws FleetsecError `refused` where that is not safe
+ */
+export function finishRotation(platform: PkiPlatform, reopen: () => Authority): Promise<string[]> {
+  return step(platform, reopen, (authority, status, now) => {
     permit(finishRefusal(authority, status, now));
-    for (const ca of status.old) drop(platform.files, authority.layout, ca);
-    removeRecord(platform.files, authority.layout);
+    return dropAll(platform, authority, status.old);
   });
 }
 
 /**
  * Takes a root rotation back by one phase: the old CA issues again, or the new one is dropped.
+ * @returns the URIs of the keys in tokens of what was dropped, where they stay
  * @throws FleetsecError `refused` where that is not safe
  */
-export async function abortRotation(platform: PkiPlatform, reopen: () => Authority): Promise<void> {
-  await step(platform, reopen, (authority, status, now) => {
+export function abortRotation(platform: PkiPlatform, reopen: () => Authority): Promise<string[]> {
+  return step(platform, reopen, (authority, status, now) => {
     permit(abortRefusal(authority, status, now));
-    const { files } = platform;
     const last = status.old.at(-1);
-    if (status.phase === "new-issues" && last !== undefined) return issueFrom(platform, authority, last);
+    if (status.phase === "new-issues" && last !== undefined) {
+      issueFrom(platform, authority, last);
+      return [];
+    }
     const dropped = authority.trusted.filter(({ id }) => id === status.next.id);
-    for (const ca of dropped) drop(files, authority.layout, ca);
-    removeRecord(files, authority.layout);
+    return dropAll(platform, authority, dropped);
   });
 }
 
+function dropAll({ files }: PkiPlatform, authority: Authority, dropped: readonly CaGeneration[]): string[] {
+  const { layout } = authority;
+  const left = tokenKeysOfOnly(files, authority, dropped);
+  for (const ca of dropped) drop(files, layout, ca);
+  removeRecord(files, layout);
+  return left;
+}
+
 /** Does a step under the state's lock, on the state as it is then. */
-async function step(
+async function step<T>(
   platform: PkiPlatform,
   reopen: () => Authority,
-  work: (authority: Authority, status: RotationStatus, now: number) => void,
-): Promise<void> {
+  work: (authority: Authority, status: RotationStatus, now: number) => T,
+): Promise<T> {
   const { files, clock, locks } = platform;
   const { layout } = reopen();
-  await locks.hold(layout.lock, async () => {
+  return locks.hold(layout.lock, async () => {
     settle(files, layout);
     const authority = reopen();
-    work(authority, rotationStatus(files, authority), clock.now());
+    return work(authority, rotationStatus(files, authority), clock.now());
   });
 }
 

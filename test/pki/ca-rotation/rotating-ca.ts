@@ -42,8 +42,8 @@ export function existingCa(stateDirectory: string, platform: ReturnType<typeof m
     steps: {
       begin: async (world = platform) => void (await beginRotation(world, open, request)),
       switch: (world = platform) => switchIssuer(world, open, { overlap: OVERLAP, isLoaded: false }),
-      finish: (world = platform) => finishRotation(world, open),
-      abort: (world = platform) => abortRotation(world, open),
+      finish: async (world = platform) => void (await finishRotation(world, open)),
+      abort: async (world = platform) => void (await abortRotation(world, open)),
       intermediate: (world = platform) =>
         rotateIntermediate(world, open, { settings: testSettings, permitted: testPermitted, passphrase }),
     },
