@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
 import { FleetsecError } from "../errors.ts";
-import type { Issuer, Registry, Service } from "../pki/issuers/issuer.ts";
+import { credentialVariables, type Issuer, type Registry, type Service } from "../pki/issuers/issuer.ts";
 import type { VaultAuth, VaultServer } from "../pki/issuers/vault/client.ts";
 import type { Cli } from "./command.ts";
 import { openCa, type PassphraseFlags, type PkiProject } from "./pki-project.ts";
@@ -83,7 +83,7 @@ function vaultAuth(
     case "token":
       return {
         method: "token",
-        token: () => secret(auth.token_file, "token_file", "VAULT_TOKEN", "BAO_TOKEN"),
+        token: () => secret(auth.token_file, "token_file", ...credentialVariables.vault),
       };
     case "approle":
       return {

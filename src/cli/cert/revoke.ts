@@ -1,5 +1,6 @@
 import { FleetsecError } from "../../errors.ts";
 import type { RevocationReason } from "../../pki/inventory-line.ts";
+import type { Issuer } from "../../pki/issuers/issuer.ts";
 import { escapeText } from "../../report/escape.ts";
 import { shown } from "../ca/output.ts";
 import type { Cli, Define } from "../command.ts";
@@ -37,7 +38,7 @@ export const define: Define = (command, bind) => {
           reason: record?.reason,
         }));
         const crl = issuer.layout.crl;
-        const fault = flags.exec === undefined ? undefined : await reload(cli, execWords(flags.exec), crl);
+        const fault = flags.exec === undefined ? undefined : await reload(cli, execWords(flags.exec), issuer);
         if (!reasonPublished) {
           cli.output.warn(
             `the reason is on record in the inventory only: the CRL of ${issuer.kind} does not give it`,
@@ -81,11 +82,11 @@ function crlText(path: string, exec: string | undefined): string {
 async function reload(
   { platform }: Cli,
   command: readonly [string, ...string[]],
-  crl: string,
+  issuer: Issuer,
 ): Promise<string | undefined> {
   const { runProgram } = await import("../../pki/rotate/hook.ts");
   try {
-    return await runProgram(platform, command, platform.cwd, { CRL_FILE: crl });
+    return await runProgram(platform, command, platform.cwd, { CRL_FILE: issuer.layout.crl }, issuer);
   } catch (error) {
     if (error instanceof FleetsecError) return error.message;
     throw error;

@@ -18,6 +18,16 @@ export type Issuer = Authority | Service;
 export type ServiceKind = "vault" | "step-ca";
 
 /**
+ * Environment variables that are read for what an issuer is logged in to with, beside those of
+ * fleetsec's own, which no program gets: hooks run without them.
+ */
+export const credentialVariables: Readonly<Record<Issuer["kind"], readonly string[]>> = {
+  local: [],
+  vault: ["VAULT_TOKEN", "BAO_TOKEN"],
+  "step-ca": [],
+};
+
+/**
  * An issuing service. Nothing that it answers is believed: `askService` judges each certificate
  * before anything is written.
  */

@@ -1,5 +1,6 @@
 import { FleetsecError } from "../../errors.ts";
 import type { Platform } from "../../platform/platform.ts";
+import { credentialVariables, type Issuer } from "../issuers/issuer.ts";
 import type { CurrentCertificate } from "../renew.ts";
 import type { Hook } from "./target.ts";
 
@@ -19,11 +20,12 @@ export async function runHook(
   outside: Outside,
   hook: Hook,
   { name, serial, files }: CurrentCertificate,
+  issuer: Pick<Issuer, "kind">,
 ): Promise<string | undefined> {
   const env = { CERT_NAME: name, CERT_SERIAL: serial, CERT_FILE: files.cert, CERT_BUNDLE: files.bundle };
   try {
     return (
-      (hook.command && (await runProgram(outside, hook.command, hook.cwd, env))) ??
+      (hook.command && (await runProgram(outside, hook.command, hook.cwd, env, issuer))) ??
       (hook.process && signalProcess(outside, hook.process))
     );
   } catch (error) {
@@ -32,13 +34,21 @@ export async function runHook(
   }
 }
 
-/** @returns why it failed, or undefined where it did not. @throws FleetsecError `engine` where it cannot be run */
+/**
+ * Runs a program without what the issuer is logged in to with: it may do what the hook is for, and
+ * need not be able to issue.
+ * @returns why it failed, or undefined where it did not
+ * @throws FleetsecError `engine` where it cannot be run
+ */
 export async function runProgram(
   { exec }: Pick<Outside, "exec">,
   [program, ...args]: readonly [string, ...string[]],
   cwd: string,
-  env: Readonly<Record<string, string>>,
+  added: Readonly<Record<string, string>>,
+  { kind }: Pick<Issuer, "kind">,
 ): Promise<string | undefined> {
+  const withheld = Object.fromEntries(credentialVariables[kind].map((variable) => [variable, undefined]));
+  const env = { ...withheld, ...added };
   const result = await exec.run(program, args, { cwd, env, timeout: TIMEOUT, maxOutput: MAX_OUTPUT });
   if (result.exitCode === 0) return undefined;
   const how = result.timedOut ? `did not end within ${TIMEOUT / 1000} s` : endOf(result.exitCode);

@@ -49,12 +49,12 @@ export async function serve(
 }
 
 async function tellService(
-  { platform, tell }: Attempting,
+  { platform, issuer, tell }: Attempting,
   { hook }: RotationTarget,
   certificate: CurrentCertificate,
 ): Promise<string | undefined> {
   if (hook === undefined) return undefined;
-  const reason = await runHook(platform, hook, certificate);
+  const reason = await runHook(platform, hook, certificate, issuer);
   const program = hook.command?.[0];
   tell({
     severity: reason === undefined ? "info" : "error",
