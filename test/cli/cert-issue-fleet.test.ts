@@ -41,6 +41,35 @@ const rows = (document: { certificates: Row[] }) =>
   document.certificates.map(({ name, status }) => [name, status]);
 
 describe("fleetsec cert issue --from", () => {
+  const DOMAIN = "fleet.internal";
+  const SPIFFE = `uri:spiffe://${DOMAIN}/fleet-edge`;
+
+  test.each([
+    ["a URI that both ask for", [`a,fleet-edge,${SPIFFE}/c`, `b,fleet-edge,${SPIFFE}/c`], 3],
+    ["a URI that another has by its name", ["b,fleet-edge,", `a,fleet-edge,${SPIFFE}/b`], 3],
+    ["the same before it", [`a,fleet-edge,${SPIFFE}/b`, "b,fleet-edge,"], 3],
+    ["a DNS name of clients", [`a,fleet-edge,dns:c.${DOMAIN}`, `b,fleet-edge,dns:c.${DOMAIN}`], 3],
+    ["a DNS name of a client by its name", [`a,fleet-edge,dns:b.${DOMAIN}`, "b,fleet-edge,"], 3],
+    ["a DNS name that is another's name", ["b,fleet-edge,", `b.${DOMAIN},fleet-edge,`], 3],
+  ])("refuses two lines with one identity: %s", async (_, lines, line) => {
+    const project = await projectWith(`name,role,sans\n${lines.join("\n")}\n`);
+    const before = project.snapshot();
+    const { code, document } = await project.json(ISSUE);
+    expect([code, document.code, document.problems]).toEqual([
+      2,
+      "input",
+      [expect.stringMatching(new RegExp(`^line ${line}: .* is on line ${line - 1} already$`))],
+    ]);
+    expect(project.snapshot()).toEqual(before);
+  });
+
+  test("gateways may share the DNS name of a service", async () => {
+    const lines = ["a", "b"].map((name) => `${name},gateway,dns:api.${DOMAIN}`);
+    const project = await projectWith(`name,role,sans\n${lines.join("\n")}\nc,fleet-edge,dns:d.${DOMAIN}\n`);
+    const { code, document } = await project.json(ISSUE);
+    expect([code, document.message, document.issued]).toEqual([0, undefined, 3]);
+  });
+
   test("issues to each line, with its own names, lifetime and key, and reports it", async () => {
     const project = await projectWith(
       "name,role,sans,ttl,key_type,attributes\n" +

@@ -53,7 +53,7 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
   };
   const now = platform.clock.now();
   const planOf = fleetPlanner(rules, issuer, project.settings, now);
-  const count = await checkFleet(rows(), planOf, issuer, now, problems);
+  const count = await checkFleet(rows, planOf, issuer, now, problems);
   const { makers, end } = await startMakers(platform, issuer, project.settings, count);
   try {
     const issued = await issueFleet(platform, issuer, project.settings, {

@@ -11,6 +11,7 @@ import type { KeyType } from "../keys.ts";
 import { type IssuePlan, planIssue } from "../plan.ts";
 import { dueAt } from "../renew.ts";
 import { formatSan, type Role } from "../roles.ts";
+import { identities } from "./identities.ts";
 import type { Problems } from "./problems.ts";
 import { distinct, type RosterRow } from "./roster.ts";
 
@@ -77,17 +78,24 @@ export function fleetPlanner(
  * @throws FleetsecError `input` with every line that is wrong or refused
  */
 export async function checkFleet(
-  rows: AsyncIterable<RosterRow>,
+  rows: () => AsyncIterable<RosterRow>,
   planOf: (row: RosterRow) => PlannedRow,
   issuer: Issuer,
   now: number,
   problems: Problems,
 ): Promise<number> {
+  const asked = identities(problems);
   let count = 0;
-  for await (const row of distinct(rows, problems)) {
-    problems.collect(row.line, () => refuseTaken(issuer, planOf(row).plan, now));
+  for await (const row of distinct(rows(), problems)) {
+    problems.collect(row.line, () => {
+      const { plan } = planOf(row);
+      refuseTaken(issuer, plan, now);
+      asked.add(row, plan);
+    });
     count += 1;
   }
+  problems.throwAny();
+  await asked.compare(rows, planOf);
   problems.throwAny();
   return count;
 }
