@@ -21,6 +21,7 @@ interface VerifyFlags extends ReportFlags, PartFlags {
   readonly state?: string;
   readonly deep?: true;
   readonly tlog?: string;
+  readonly maxPartAge?: string;
   readonly tsaCa?: string;
   readonly threads?: string;
   readonly locked?: string | true;
@@ -62,6 +63,7 @@ export const define: Define = (command, bind) => {
       "verify the part that --range or --shard names, and write its result for --merge",
     )
     .option("--merge <file...>", "instead of a store: join the results of all parts into the verdict")
+    .option("--max-part-age <duration>", "with --merge: no part may have been read longer ago (default: 24h)")
     .option(
       "--tlog <source>",
       "instead of a store, another program's C2SP tile log, a leaf a record: a directory or URL",
@@ -75,6 +77,8 @@ export const define: Define = (command, bind) => {
           const { mergeFiles } = await import("./verify-logs/merge.ts");
           return mergeFiles(cli, flags, stateDirectory(cli, flags));
         }
+        if (flags.maxPartAge !== undefined)
+          throw new FleetsecError("usage", "--max-part-age is for --merge: it is about the parts");
         const { verifyLog } = await import("../logs/verify/verify.ts");
         const { readAnchorFlags } = await import("./verify-logs/anchor-flags.ts");
         const { refuseOutputsWithin } = await import("./verify-logs/within-store.ts");

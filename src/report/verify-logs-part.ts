@@ -7,12 +7,13 @@ import { wrap } from "./wrap.ts";
 
 /** What a part found as JSON, in the form of docs/schema/verify-logs-part.v1.json. */
 export function partDocument(result: PartResult): object {
-  const { version, time, store, shard, asked, checkpoint, cosigned, kept, examination } = result;
+  const { version, time, ended, store, shard, asked, checkpoint, cosigned, kept, examination } = result;
   const { range, whole, batches, leaves, unread } = examination;
   return {
     schema: "fleetsec.verify-logs-part/v1",
     version,
     time: new Date(time).toISOString(),
+    ended: new Date(ended).toISOString(),
     store,
     ...(shard === undefined ? {} : { shard }),
     range,

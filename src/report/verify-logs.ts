@@ -6,7 +6,7 @@ import { wrap } from "./wrap.ts";
 
 /** The result of `verify-logs` as JSON, in the form of docs/schema/verify-logs.v1.json. */
 export function verifyLogsDocument(result: Verification): object {
-  const { ok, verdict, log, checked, anchors, findings, counts, omitted, unestablished, kept } = result;
+  const { ok, verdict, log, checked, read, anchors, findings, counts, omitted, unestablished, kept } = result;
   return {
     schema: "fleetsec.verify-logs/v1",
     ok,
@@ -14,6 +14,9 @@ export function verifyLogsDocument(result: Verification): object {
     anchored: anchors.length > 0,
     log: log === undefined ? null : { ...log, root: base64(log.root) },
     checked,
+    ...(read === undefined
+      ? {}
+      : { read: { from: new Date(read.from).toISOString(), to: new Date(read.to).toISOString() } }),
     anchors: anchors.map(({ since, ...anchor }) => ({
       ...anchor,
       ...(since === undefined ? {} : { since: new Date(since).toISOString() }),
@@ -69,7 +72,7 @@ function headline({ verdict, counts, log, anchors, ok }: Verification, style: St
 
 /** Label and text, one a line. */
 function facts(result: Verification, columns: number): string {
-  const { leaves, log, checked, anchors, unestablished, kept } = result;
+  const { leaves, log, checked, read, anchors, unestablished, kept } = result;
   const { skipped } = checked;
   const rows: [string, string][] = [];
   if (log !== undefined) {
@@ -85,6 +88,7 @@ function facts(result: Verification, columns: number): string {
       `the records of ${count(skipped, "batch", "batches")} that were not asked for; their leaves are checked`,
     ]);
   }
+  if (read !== undefined) rows.push(["read", readText(read)]);
   for (const anchor of anchors) rows.push(["anchor", anchorText(anchor)]);
   for (const text of unestablished) rows.push(["unchecked", escapeText(text)]);
   if (kept.now === "saved" && kept.path !== undefined) rows.push(["kept", escapeText(kept.path)]);
@@ -104,6 +108,10 @@ export function checkedText({
   if (leaves === "records") return `${count(records, "leaf", "leaves")} ${inBytes}`;
   const trees = deep ? "the trees over the records too" : "not the trees over the records (--deep does)";
   return `${count(batches, "batch", "batches")} with ${count(records, "record", "records")} ${inBytes}; ${trees}`;
+}
+
+export function readText({ from, to }: NonNullable<Verification["read"]>): string {
+  return `in parts, from ${minute(from)} to ${minute(to)}: the verdict holds as of the beginning`;
 }
 
 export function anchorText({ kind, size, source, since }: AnchorUsed): string {

@@ -63,7 +63,7 @@ describe("--shard, --partial and --merge", () => {
       "--json",
     );
     expect(merged.code).toBe(0);
-    expect(merged.stderr).toMatch(/^joined 3 parts, begun /);
+    expect(merged.stderr).toBe("joined 3 parts\n");
     expect(readdirSync(join(cwd, "user/verified-logs")).length).toBeGreaterThan(0);
     rmSync(join(cwd, "user"), { recursive: true });
     const whole = await run(
@@ -75,10 +75,13 @@ describe("--shard, --partial and --merge", () => {
       "--report",
       "junit=w.xml",
     );
-    const without = (text: string) => ({ ...(JSON.parse(text) as object), kept: undefined });
+    const without = (text: string) => ({ ...(JSON.parse(text) as object), kept: undefined, read: undefined });
     expect(without(merged.stdout)).toEqual(without(whole.stdout));
     const page = (name: string) =>
-      readFileSync(join(cwd, name), "utf8").replaceAll(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d[^<]*/g, "");
+      readFileSync(join(cwd, name), "utf8")
+        .replaceAll(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d[^<]*/g, "")
+        .replace("<dt>read</dt><dd>in parts, from </dd>", "");
+    expect(readFileSync(join(cwd, "page.html"), "utf8")).toContain("<dd>in parts, from ");
     expect(page("page.html")).toBe(page("whole.html"));
     expect(page("x.xml")).toBe(page("w.xml"));
     const texts = [];
@@ -89,7 +92,9 @@ describe("--shard, --partial and --merge", () => {
       rmSync(join(cwd, "user"), { recursive: true });
       texts.push((await run(...flags)).stdout);
     }
-    expect(texts[1]).toBe(texts[0]);
+    const read = /^read       in parts, from .*\n( {11}.*\n)*/m;
+    expect(texts[1]).toMatch(read);
+    expect(texts[1]?.replace(read, "")).toBe(texts[0]);
   });
 
   test("a part with findings is 1; the merge lists them, with reports", async () => {
@@ -119,6 +124,33 @@ describe("--shard, --partial and --merge", () => {
     // the control
     await part("2/2", "2.json");
     expect((await run("--merge", "1.json", "2.json", "--allow-unanchored")).code).toBe(0);
+  });
+
+  test("a merge of a part of another day is not established, and says from when to when the parts were read", async () => {
+    const { cwd, run, part } = workplace();
+    for (const index of [1, 2]) await part(`${index}/2`, `${index}.json`, ...ANCHOR);
+    const merge = (...flags: string[]) =>
+      run("--merge", "1.json", "2.json", "--state", `s${Math.random()}`, "--json", ...flags);
+    const text = readFileSync(join(cwd, "1.json"), "utf8");
+    const dated = (hours: number) => {
+      const time = new Date(Date.now() + hours * 3_600_000).toISOString();
+      writeFileSync(join(cwd, "1.json"), text.replace(/"time":"[^"]*"/, `"time":"${time}"`));
+      return time;
+    };
+    const young = dated(-23);
+    const good = await merge();
+    expect(good.code).toBe(0);
+    const { read } = JSON.parse(good.stdout) as { read: { from: string; to: string } };
+    expect(read.from).toBe(young);
+    expect(Date.parse(read.to)).toBeGreaterThan(Date.parse(young));
+    expect(schemaErrors(JSON.parse(good.stdout))).toEqual([]);
+    expect((await merge("--max-part-age", "22h")).code).toBe(3);
+    dated(-25);
+    const old = await merge();
+    expect([old.code, old.stdout]).toEqual([3, expect.stringContaining("the part 1.json was read at")]);
+    expect((await merge("--max-part-age", "26h")).code).toBe(0);
+    dated(1);
+    expect((await merge("--max-part-age", "26h")).code).toBe(3);
   });
 
   test.each<[string, string[], (cwd: string) => void]>([
@@ -239,6 +271,8 @@ test.each<[string, string[]]>([
   ["a range of a tile log", ["--tlog", "log", "--range", "0..1"]],
   ["a merge with a store", ["log", "--merge", "x"]],
   ["a merge with an anchor", ["--anchor", "published.txt", "--merge", "x"]],
+  ["an age of parts without a merge", ["log", "--max-part-age", "1h"]],
+  ["an age of parts that is none", ["--merge", "x", "--max-part-age", "soon"]],
   ["a merge with a part", ["--merge", "x", "--partial", "y"]],
   ["a merge of nothing", ["--merge"]],
 ])("refused: %s", async (_, flags) => {

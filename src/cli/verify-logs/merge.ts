@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { durationFlag } from "../../duration.ts";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
 import { mergeParts, type NamedPart } from "../../logs/verify/merge-parts.ts";
 import { number } from "../../report/verify-logs.ts";
@@ -13,8 +14,12 @@ import { partReader } from "./part-document.ts";
 interface MergeFlags extends ReportFlags, Pick<PartFlags, "merge"> {
   readonly trust?: string;
   readonly allKeys?: true;
+  readonly maxPartAge?: string;
   readonly allowUnanchored?: true;
 }
+
+/** A day, in seconds: parts are of one run, not of yesterday's. */
+const MAX_PART_AGE = 86_400;
 
 /**
  * Joins what the parts of a verification found into its verdict.
@@ -25,9 +30,11 @@ export async function mergeFiles(cli: Cli, flags: MergeFlags, state: string): Pr
   refuseFlags(
     "--merge",
     flags,
-    ["merge", "trust", "allKeys", "state", "allowUnanchored", "report"],
+    ["merge", "trust", "allKeys", "maxPartAge", "state", "allowUnanchored", "report"],
     "that belongs to the parts, which were verified with it or without",
   );
+  const maxPartAge =
+    flags.maxPartAge === undefined ? MAX_PART_AGE : durationFlag(flags.maxPartAge, "--max-part-age");
   const reports = wantedReports(cli, flags);
   const trust = await trustFlag(cli, flags.trust);
   const read = partReader(platform.files);
@@ -47,12 +54,8 @@ export async function mergeFiles(cli: Cli, flags: MergeFlags, state: string): Pr
   }
   const allowUnanchored = flags.allowUnanchored === true;
   const allKeys = flags.allKeys === true;
-  const request = { version: version(), trust, allKeys, state, allowUnanchored, absent };
+  const request = { version: version(), trust, allKeys, state, allowUnanchored, maxPartAge, absent };
   const result = await mergeParts(parts, request, platform);
-  const times = parts.map((part) => part.result.time);
-  const [from, to] = [Math.min(...times), Math.max(...times)].map((time) => new Date(time).toISOString());
-  output.note(
-    `joined ${number(parts.length)} ${parts.length === 1 ? "part" : "parts"}, begun ${from === to ? `at ${from}` : `between ${from} and ${to}`}`,
-  );
+  output.note(`joined ${number(parts.length)} ${parts.length === 1 ? "part" : "parts"}`);
   return publishVerification(cli, reports, result, first.result.store);
 }

@@ -12,8 +12,8 @@ type Encoded<T> = T extends Uint8Array
       ? { readonly [Key in keyof T]: Encoded<T[Key]> }
       : T;
 
-type PartDocument = Encoded<Omit<PartResult, "time" | "examination">> &
-  Encoded<PartResult["examination"]> & { readonly time: string };
+type PartDocument = Encoded<Omit<PartResult, "time" | "ended" | "examination">> &
+  Encoded<PartResult["examination"]> & { readonly time: string; readonly ended: string };
 
 /**
  * Reads parts' results as `--partial` wrote them.
@@ -30,12 +30,13 @@ export function partReader(files: Files): (path: string) => PartResult {
 }
 
 function decoded(path: string, document: PartDocument): PartResult {
-  const { version, time, store, shard, asked, checkpoint, cosigned, kept } = document;
+  const { version, time, ended, store, shard, asked, checkpoint, cosigned, kept } = document;
   const { range, whole, batches, unread, leaves } = document;
   const { log } = whole;
   return {
     version,
     time: Date.parse(time),
+    ended: Date.parse(ended),
     store,
     shard,
     asked: { ...asked, anchors: asked.anchors.map((one) => ({ ...one, root: bytesOf(path, one.root) })) },

@@ -1,3 +1,4 @@
+import { formatDuration } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
 import { rootOf } from "../merkle.ts";
 import { conclude, type ConcludeParts } from "./conclude.ts";
@@ -19,6 +20,8 @@ export interface NamedPart {
 export interface MergeRequest extends Pick<VerifyRequest, "trust" | "allKeys" | "state" | "allowUnanchored"> {
   /** The version of this program. */
   readonly version: string;
+  /** Seconds since a part began after which it is no evidence any more. */
+  readonly maxPartAge: number;
   /** Parts that should be there and are not, and why. */
   readonly absent: readonly string[];
 }
@@ -58,7 +61,28 @@ export async function mergeParts(
   const kept = keptBefore(first, request, outside);
   const { since, until, maxAge } = asked;
   const concluding = { ...request, leaves: "batches" as const, since, until, maxAge };
-  return conclude(examination, history, kept, concluding, outside, gaps);
+  const stale = staleParts(ordered, request.maxPartAge, outside.clock.now());
+  const verification = await conclude(examination, history, kept, concluding, outside, [...gaps, ...stale]);
+  return { ...verification, read: spanOf(ordered) };
+}
+
+/** What was altered in its batches since a part was read, nobody has seen. */
+function spanOf(parts: readonly NamedPart[]): { readonly from: number; readonly to: number } {
+  const from = parts.reduce((least, { result }) => Math.min(least, result.time), Number.POSITIVE_INFINITY);
+  return { from, to: parts.reduce((most, { result }) => Math.max(most, result.ended), from) };
+}
+
+/** Milliseconds by which the clock of a part's machine may be ahead. */
+const MAX_SKEW = 300_000;
+
+/** Parts that are too old, by the merge's clock, or from the future, whose age says nothing. */
+function staleParts(parts: readonly NamedPart[], maxAge: number, now: number): string[] {
+  return parts.flatMap(({ name, result: { time } }) => {
+    const at = new Date(time).toISOString();
+    if (time > now + MAX_SKEW) return [`the part ${name} was read in the future, at ${at}`];
+    if (now - time <= maxAge * 1000) return [];
+    return [`the part ${name} was read at ${at}, more than ${formatDuration(maxAge)} ago: verify it again`];
+  });
 }
 
 function byRange(a: BatchRange, b: BatchRange): number {

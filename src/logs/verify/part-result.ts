@@ -13,6 +13,8 @@ export interface PartResult {
   readonly version: string;
   /** When that began, in milliseconds since the epoch. */
   readonly time: number;
+  /** When it ended. */
+  readonly ended: number;
   /** The store, as it was named. */
   readonly store: string;
   /** Where the part was given as one of so many. */
@@ -59,6 +61,7 @@ export async function examinePart(
   return {
     version,
     time,
+    ended: parts.clock.now(),
     store,
     shard: "count" in part ? part : undefined,
     asked: {

@@ -81,6 +81,8 @@ export interface Verification {
     /** Whether the trees over the records and the sidecars were recomputed. */
     readonly deep: boolean;
   };
+  /** Of parts that were joined: when the first one began and the last one ended, in milliseconds since the epoch. */
+  readonly read?: { readonly from: number; readonly to: number };
   readonly anchors: readonly AnchorUsed[];
   readonly findings: readonly Finding[];
   readonly counts: Readonly<Partial<Record<FindingCode, number>>>;

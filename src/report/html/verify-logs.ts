@@ -1,7 +1,7 @@
 import type { Finding, FindingCode } from "../../logs/verify/finding.ts";
 import type { Verification } from "../../logs/verify/verification.ts";
 import { type Markup, markup } from "../markup.ts";
-import { anchorText, base64, checkedText, count, meaning, number } from "../verify-logs.ts";
+import { anchorText, base64, checkedText, count, meaning, number, readText } from "../verify-logs.ts";
 import { LOG_RULES } from "../verify-logs-rules.ts";
 import { chip, figures } from "./parts.ts";
 import { timelineChart } from "./timeline.ts";
@@ -129,7 +129,7 @@ ${rows.length === 0 ? undefined : markup`<dl class="pairs">${rows}</dl>`}${notes
 
 /** What the verdict rests on. */
 function basis(result: Verification): Markup {
-  const { log, anchors, keys, kept, leaves, checked } = result;
+  const { log, anchors, keys, kept, leaves, checked, read } = result;
   const rows: [string, Markup][] = [];
   if (log !== undefined) {
     const size =
@@ -142,6 +142,7 @@ function basis(result: Verification): Markup {
     rows.push(["not read", markup`${count(checked.skipped, "batch", "batches")} that were not asked for`]);
   for (const anchor of anchors) rows.push(["anchor", markup`${anchorText(anchor)}`]);
   if (anchors.length === 0) rows.push(["anchor", markup`none`]);
+  if (read !== undefined) rows.push(["read", markup`${readText(read)}`]);
   if (kept.path !== undefined) {
     const now = { saved: "kept from now on", same: "kept already", not: "not changed" }[kept.now];
     rows.push(["your checkpoint", markup`${now}: <span class="mono">${kept.path}</span>`]);

@@ -9,7 +9,7 @@ import type { Files } from "../../../src/platform/files.ts";
 import { partDocument } from "../../../src/report/verify-logs-part.ts";
 import { schemaErrors } from "../../support/schema.ts";
 import type { StoreFiles } from "../store-model.ts";
-import { type Asked, partsFor, requestFor, verifyFiles } from "./verifying.ts";
+import { type Asked, NOW, partsFor, requestFor, verifyFiles } from "./verifying.ts";
 
 export const VERSION = "1.2.3";
 
@@ -39,7 +39,15 @@ export function readBack(text: string): NamedPart["result"] {
 /** Joins parts, with a memory of the auditor's. */
 export function merge(parts: readonly NamedPart[], asked: Asked = {}): Promise<Verification> {
   const { trust, allKeys = false, state, allowUnanchored } = requestFor(asked);
-  const request = { version: VERSION, absent: [], trust, allKeys, state, allowUnanchored };
+  const request = {
+    version: VERSION,
+    absent: [],
+    maxPartAge: 86_400,
+    trust,
+    allKeys,
+    state,
+    allowUnanchored,
+  };
   return mergeParts(parts, request, partsFor(new Map(), asked));
 }
 
@@ -65,7 +73,8 @@ export async function verifyInPartsToo(
   // a part keeps nothing
   expect(kept).toEqual(asked.kept);
   // in whatever order they come
-  const merged = await merge(parts.toReversed(), before);
+  const { read: span, ...merged } = await merge(parts.toReversed(), before);
+  expect(span).toEqual({ from: NOW * 1000, to: NOW * 1000 });
   const whole = await verifyFiles(store, asked);
   expect(merged).toEqual(whole);
   expect(kept).toEqual(asked.kept);
