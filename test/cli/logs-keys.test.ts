@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseNote } from "../../src/logs/note.ts";
@@ -74,6 +74,21 @@ describe("an encrypted key", () => {
     const unused = ["logs", "keygen", "--origin", "o", "--passphrase-file", "x"];
     expect(await runCli(unused, { cwd: directory })).toMatchObject({ code: 2 });
   });
+});
+
+test("no log is signed into within another log's store, also through a link", async () => {
+  const { directory, run, verify, pub } = await project();
+  expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+  symlinkSync("store", join(directory, "link"));
+  mkdirSync(join(directory, "store-2"));
+  for (const store of ["store/inner", "store/a/b", "store/fleetsec/inner", "link/inner"]) {
+    const inner = await run(`logs sign --in a.log --store ${store} --key next/audit.key`);
+    expect(inner).toMatchObject({ code: 2, stderr: expect.stringContaining("within the store of another") });
+  }
+  expect(await verify(pub("old"))).toEqual({ code: 0, codes: [] });
+  // the controls: beside it, and in a new directory
+  expect(await run("logs sign --in a.log --store store-2 --key next/audit.key")).toMatchObject({ code: 0 });
+  expect(await run("logs sign --in a.log --store logs/b --key next/audit.key")).toMatchObject({ code: 0 });
 });
 
 describe("double signing", () => {

@@ -123,6 +123,19 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (Versit
     expect(await verify(store)).toMatchObject({ exit: 0, verdict: "intact" });
   });
 
+  test("is not begun under a lock where the bucket has none", async () => {
+    expect(await owner("PUT", "store-unlocked")).toMatchObject({ status: 200 });
+    const { sign } = await machine(3);
+    expect(await sign("s3://store-unlocked/log", "--retain", "30d")).toMatchObject({
+      exit: 2,
+      code: "refused",
+    });
+    expect((await owner("GET", "store-unlocked?list-type=2")).text).not.toContain("<Key>");
+    // the control
+    expect(await sign("s3://store-unlocked/log")).toMatchObject({ exit: 0, size: 1 });
+    expect((await owner("GET", "store-unlocked?list-type=2")).text).toContain("<Key>");
+  });
+
   test("36: OBJECT_SHADOWED: a delete marker, or a newer version, over what is verified below it", async () => {
     const bucket = await newBucket();
     const store = `s3://${bucket}/log`;

@@ -17,6 +17,8 @@ export interface S3Bucket {
   get(key: string, maxBytes: number, which?: WhichBytes): Promise<HttpAnswer>;
   /** The lock of a version (GetObjectRetention); undefined where it has none. */
   lock(key: string, versionId: string): Promise<ObjectLock | undefined>;
+  /** Whether the bucket has Object Lock; undefined where it does not tell. */
+  canLock(): Promise<boolean | undefined>;
   /** Writes an object as its newest version; the answer's status tells whether it did. */
   put(key: string, body: string | Uint8Array, options: PutOptions): Promise<HttpAnswer>;
   /** That an answer is not what is needed. */
@@ -150,6 +152,15 @@ export function s3Bucket(
       // without a lock, and in a bucket that cannot have any
       if (/^(NoSuchObjectLockConfiguration|InvalidRequest)$/.test(errorCode(answer))) return undefined;
       throw failure(answer, `cannot read the lock of ${key}`);
+    },
+    canLock: async () => {
+      const url = at("");
+      url.search = "object-lock=";
+      const answer = await request("GET", url);
+      if (errorCode(answer) === "ObjectLockConfigurationNotFoundError") return false;
+      return answer.status === 200
+        ? /<ObjectLockEnabled>Enabled</.test(answer.body.toString("utf8"))
+        : undefined;
     },
     put: (key, body, { over, lockedUntil }) =>
       request("PUT", at(key), {

@@ -28,6 +28,7 @@ export function remoteStore(
     store,
     state,
     async requireLog() {
+      if (retention !== undefined) await requireLock(location, bucket);
       const checkpoint = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
       if (checkpoint !== undefined) return requireConditions(location, bucket, checkpoint);
       const start = location.prefix === "" ? 0 : location.prefix.length + 1;
@@ -40,6 +41,22 @@ export function remoteStore(
       }
     },
   };
+}
+
+/**
+ * That objects can be locked there, before the first of them is put and stays. A bucket that does not
+ * tell, for want of a permission, say, refuses the first object itself.
+ * @throws FleetsecError `refused`
+ */
+async function requireLock({ source }: S3Location, bucket: S3Bucket): Promise<void> {
+  if ((await bucket.canLock()) !== false) return;
+  throw new FleetsecError(
+    "refused",
+    `the bucket of ${source} has no Object Lock: nothing can be locked there`,
+    {
+      hint: "make the bucket with Object Lock, or sign without --retain and logs.retention",
+    },
+  );
 }
 
 /**

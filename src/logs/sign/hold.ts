@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Platform } from "../../platform/platform.ts";
@@ -49,6 +49,7 @@ export async function holdLog<T>(
 
 /** No log is started among other files. */
 function requireStore(files: Files, store: string): void {
+  refuseWithinLog(files, store);
   if (files.kind(store) === undefined) return;
   if (isDirectory(files, store)) {
     const names = files.list(store);
@@ -57,6 +58,24 @@ function requireStore(files: Files, store: string): void {
   throw new FleetsecError("input", `${store} holds other things than a log`, {
     hint: "name a directory of the log's own with --store",
   });
+}
+
+/**
+ * No log lies within another one's store: there its files belong to nothing that was signed. A store is
+ * told by its newest checkpoint, beside what only we write.
+ */
+function refuseWithinLog(files: Files, store: string): void {
+  let there = store;
+  while (files.kind(there) === undefined && there !== dirname(there)) there = dirname(there);
+  const real = files.realPath(there);
+  for (let path = there === store ? dirname(real) : real; ; path = dirname(path)) {
+    if (files.kind(join(path, CHECKPOINT)) === "file" && files.kind(join(path, "fleetsec")) === "directory") {
+      throw new FleetsecError("input", `${store} lies within the store of another log, ${path}`, {
+        hint: "name a directory elsewhere with --store",
+      });
+    }
+    if (path === dirname(path)) return;
+  }
 }
 
 /** What a killed run may have left, and what stands in the root of every file system. */

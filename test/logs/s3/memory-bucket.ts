@@ -89,6 +89,7 @@ export function memoryBucket(objects: StoreFiles = new Map(), pageSize = 1000): 
         "x-amz-version-id": versionId,
       });
     },
+    canLock: () => Promise.resolve(true),
     async lock(key, versionId) {
       requests.push(`LOCK ${key}`);
       return held.find((one) => one.key === key && one.versionId === versionId)?.lock;

@@ -301,3 +301,15 @@ test("an object that an interrupted run left without a lock is not passed off as
   await expect(sign(tree, bucket, { retention: 365 * DAY })).rejects.toMatchObject({ code: "refused" });
   expect(await sign(tree, bucket)).toMatchObject({ size: 1 });
 });
+
+test.each([
+  [false, "refused"],
+  [undefined, "signed"],
+  [true, "signed"],
+])("where a lock is asked for, and that the bucket has one is %s: %s", async (can, outcome) => {
+  const locking = { ...memoryBucket(), canLock: () => Promise.resolve(can) };
+  const signing = sign(input("1\n2\n"), locking, { retention: 30 * DAY });
+  if (outcome === "signed") await signing;
+  else await expect(signing).rejects.toMatchObject({ code: "refused" });
+  expect(locking.held.length > 0).toBe(outcome === "signed");
+});
