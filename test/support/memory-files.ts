@@ -28,6 +28,8 @@ export function memoryFiles(tree: MemoryTree): Files {
         return { id: path, mode: 0o755, size: 0, mtime: 0, kind: "directory" };
       return { id: path, mode: 0o600, size: read(path, Infinity).length, mtime: 0, kind: "file" };
     },
+    // it has no symlinks
+    realPath: (path) => path,
     read,
     readText: (path, maxBytes) => decodeUtf8(read(path, maxBytes), path),
     open: (path) => {

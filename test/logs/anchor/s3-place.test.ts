@@ -48,6 +48,7 @@ async function anchorsIn(held: readonly Held[], { prefix = "a", pageSize = 100 }
       return { status: body === undefined ? 404 : 200, headers: {}, body: body ?? Buffer.of() };
     },
     lock: async (key, id) => find(key, id)?.lock,
+    canLock: () => Promise.reject(new Error("nothing is locked")),
     put: () => Promise.reject(new Error("nothing is written")),
     failure: (_answer, what) => new FleetsecError("unreachable", what),
   };
