@@ -1,7 +1,8 @@
 // npm run bench:logs [-- GIGABYTES] [--year]: signing and verification of a log, beside `openssl dgst
-// -sha256` and a chain of signed digests over the same batches, as CloudTrail keeps it (digest-chain.mjs); with --year, 105,120 batches as well, which
-// are written without the signer. Whole processes, in rounds, so that a busy moment falls on all alike;
-// medians. Needs openssl, and three times the bytes of the log on disk.
+// -sha256` and a chain of signed digests over the same batches, as CloudTrail keeps it (digest-chain.mjs);
+// with --year, 105,120 batches as well, which are written without the signer. Whole processes, in rounds,
+// so that a busy moment falls on all alike; medians. Needs openssl, and three times the bytes of the log
+// on disk.
 import { spawnSync } from "node:child_process";
 import {
   closeSync,
