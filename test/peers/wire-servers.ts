@@ -64,7 +64,7 @@ export function startNginx(program: string, files: ServerFiles): Promise<StrictS
           listen 127.0.0.1:${port} ssl;
           ${pairs.join("\n")}
           ssl_protocols TLSv1.2 TLSv1.3;
-          ssl_ecdh_curve X25519:prime256v1:secp384r1;
+          ssl_ecdh_curve X25519:prime256v1:secp384r1:secp521r1;
           ssl_ciphers HIGH;
           ssl_verify_client on;
           ssl_client_certificate ${files.ca};
@@ -96,7 +96,7 @@ export function startHaproxy(program: string, files: ServerFiles): Promise<Stric
   timeout server 60s
   timeout connect 60s
 frontend strict
-  bind 127.0.0.1:${port} ${strict} curves X25519:P-256:P-384
+  bind 127.0.0.1:${port} ${strict} curves X25519:P-256:P-384:P-521
   http-request return status 200 content-type text/plain lf-string "CN=%[ssl_c_s_dn(cn)]"
 `,
     );
@@ -162,7 +162,7 @@ function envoyConfig(port: number, { ca, pairs }: ServerFiles) {
     "@type": `${extension}.transport_sockets.tls.v3.DownstreamTlsContext`,
     require_client_certificate: true,
     common_tls_context: {
-      tls_params: { ecdh_curves: ["X25519", "P-256", "P-384"] },
+      tls_params: { ecdh_curves: ["X25519", "P-256", "P-384", "P-521"] },
       tls_certificates: pairs.map(({ chain, key }) => ({
         certificate_chain: { filename: chain },
         private_key: { filename: key },
