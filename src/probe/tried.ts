@@ -1,6 +1,7 @@
 import type { Attack, Attempt, Other, Plan, Scene } from "./attack.ts";
 import { presenting } from "./attack.ts";
 import type { Endpoint, Meet } from "./endpoint.ts";
+import { serverAlert } from "./evidence.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { isSettled, onceForEachKind } from "./settled.ts";
@@ -107,15 +108,17 @@ export async function attackAll(
   return all;
 }
 
-/** Whether a client was turned away before it could ask, and the other one differs in nothing else. */
+/**
+ * Whether a client was turned away before it could ask, and the other one differs in nothing else; or for
+ * its ClientHello, and the other one has the same.
+ */
 function saysForBoth({ attempt, encounter: { trace } }: Met, other: Attempt): boolean {
   if (trace.asked || trace.end === "open") return false;
-  const isAlike =
-    attempt.presented === "no-certificate" &&
-    other.presented === "no-certificate" &&
-    attempt.hello === other.hello;
   const offers = attempt.protocol?.alpn.join();
-  return isAlike && offers !== undefined && offers === other.protocol?.alpn.join();
+  const sameHello = offers !== undefined && offers === other.protocol?.alpn.join();
+  if (!sameHello || attempt.hello !== other.hello) return false;
+  if (trace.seen.version === undefined && serverAlert(trace) !== undefined) return true;
+  return attempt.presented === "no-certificate" && other.presented === "no-certificate";
 }
 
 const NO_SESSION = "no session was given to resume";
@@ -156,7 +159,8 @@ async function withOwnControl(
   if (revise === undefined || protocol === undefined || version === null) return met;
   if (judgeAsControl(met, controls, setting).outcome === "refused") return met;
   const identity = await forgery.controlIn(families);
-  const like = met.encounter.trace;
+  // of a service that is not understood only the control shows how one talks with it
+  const like = (protocol.maySayNothing ? (controls.good[0] ?? met.encounter) : met.encounter).trace;
   return { ...met, own: await meet({ version, identity, control: true, like, protocol }) };
 }
 

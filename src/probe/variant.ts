@@ -1,4 +1,4 @@
-import { sameAnswer } from "./answer.ts";
+import { type Answer, sameAnswer } from "./answer.ts";
 import { isGarbled } from "./evidence.ts";
 import type { Controls, Encounter, Judgement } from "./verdict.ts";
 
@@ -25,8 +25,11 @@ export type Revise = (judgement: Judgement, variant: Variant) => Judgement;
 export const asSameRequest: Revise = (judgement, { encounter, own, controls, canary }) => {
   if (judgement.outcome === "refused" || own === undefined) return judgement;
   if (canary !== undefined && judgement.outcome === "accepted") return judgement;
-  if (own.judgement.outcome !== "accepted") return notForValidClients(judgement, own);
   const { answer } = encounter;
+  if (own.judgement.outcome !== "accepted") {
+    // a valid client may shrink from another server's certificate; what the target itself gives is let out all the same
+    return isTheTargets(judgement, answer, controls) ? judgement : notForValidClients(judgement, own);
+  }
   if (canary !== undefined || answer === undefined || answer.meaning === "overloaded") return judgement;
   const { layer } = judgement;
   const theirs = own.encounter.answer;
@@ -41,6 +44,25 @@ export const asSameRequest: Revise = (judgement, { encounter, own, controls, can
   }
   const evidence = `${answer.label}; a valid client: ${theirs?.label ?? "no answer"}`;
   return controls.sound ? { outcome: "refused", layer, evidence } : judgement;
+};
+
+function isTheTargets({ outcome }: Judgement, answer: Answer | undefined, { good }: Controls): boolean {
+  if (outcome !== "accepted" || answer?.meaning !== "granted" || answer.content.length === 0) return false;
+  return sameAnswer(answer, answersOf(good));
+}
+
+/**
+ * The same for a service of which nothing is known: what even valid clients are told in this way, and not
+ * in the control's, is another service.
+ */
+export const asSameService: Revise = (judgement, { encounter, own, controls }) => {
+  if (judgement.outcome !== "inconclusive" || own === undefined) return judgement;
+  if (own.judgement.outcome !== "accepted") return notForValidClients(judgement, own);
+  const [answer, theirs] = [encounter.answer, own.encounter.answer];
+  if (answer === undefined || theirs === undefined) return judgement;
+  return sameAnswer(answer, [theirs]) && !sameAnswer(theirs, answersOf(controls.good))
+    ? { ...judgement, outcome: "not-applicable", evidence: "another service answers there" }
+    : judgement;
 };
 
 function notForValidClients({ layer }: Judgement, { judgement, encounter }: Own): Judgement {

@@ -64,7 +64,7 @@ describe("https", () => {
     const refused = withOutcome(endpoint, "refused").filter((id) => !id.startsWith("renegotiation"));
     expect(refused).toEqual([
       ...onBoth("no-cert", ...FORGED, ...CHAINS, ...NAMES),
-      ...onBoth(...REQUESTS),
+      ...onBoth(...REQUESTS, "other-alpn"),
       "h2c-upgrade@1.3",
       "h2c-upgrade@1.2",
       "h2c-upgrade",
@@ -76,7 +76,7 @@ describe("https", () => {
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("no-eku"));
     expect(withOutcome(endpoint, "not-applicable")).toEqual([
       // one key family is listed, and a server that refuses in the handshake gives no sessions
-      ...onBoth("public-ca", "weak-key", "resume-no-cert", "resume-after-reject", "other-alpn"),
+      ...onBoth("public-ca", "weak-key", "resume-no-cert", "resume-after-reject"),
       "early-data@1.3",
       ...onBoth("post-handshake"),
       "tls10",
@@ -105,7 +105,7 @@ describe("https", () => {
     expect(endpoint.verdict).toBe("bypassed");
     expect(withOutcome(endpoint, "accepted")).toEqual([
       ...onBoth("no-cert", ...FORGED, "no-eku", ...CHAINS, "resume-no-cert", "resume-after-reject", ...NAMES),
-      ...onBoth(...REQUESTS, "h2c-upgrade"),
+      ...onBoth(...REQUESTS, "other-alpn", "h2c-upgrade"),
       "renegotiation@1.2",
       ...onBoth("fragmented-hello"),
     ]);

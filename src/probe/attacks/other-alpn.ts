@@ -1,44 +1,69 @@
-import { type Attack, type Attempt, inEachFamily, withoutIdentity } from "../attack.ts";
+import { type Attack, type Attempt, inEachFamily, type Scene, withoutIdentity } from "../attack.ts";
 import type { Protocol } from "../protocol.ts";
 import { h2 } from "../protocols/h2.ts";
-import { https } from "../protocols/https.ts";
-import { asSameRequest } from "../variant.ts";
+import { httpByAlpn, withoutAlpn } from "../protocols/http-by-alpn.ts";
+import { asSameRequest, asSameService, type Revise } from "../variant.ts";
 import { verifyClients } from "./fixes.ts";
 
+/** What a ClientHello offers by ALPN, and how its client talks then. */
+interface Offer {
+  readonly kind: string;
+  readonly protocol: Protocol;
+}
+
 /**
- * The same request over the other version of HTTP. What answers to one ALPN name may be set up apart
- * from what answers to the other: a filter chain of Envoy's, say.
+ * The same request of clients that offer other protocols by ALPN than the control, or none. What answers
+ * to one list of names may be set up apart from what answers to another: a filter chain of Envoy's, or
+ * what Go's GetConfigForClient makes of the ClientHello.
  */
 export const otherAlpn: Attack = {
   id: "other-alpn",
-  title: "over the other version of HTTP",
+  title: "offering other protocols by ALPN, or none",
   reference: "RFC 7301 section 3.2",
-  meaning: "certificates are demanded on one version of HTTP, and not on the other",
+  meaning: "what the ClientHello offers by ALPN decides whether certificates are demanded",
   fix: verifyClients,
   weight: "required",
   takesIdentity: false,
   versions: ["1.3", "1.2"],
   async plan({ protocol, forgery, families, target }) {
-    if (protocol.http === undefined || target.scheme === "grpcs") {
-      return { outcome: "not-applicable", reason: "the service speaks one version of HTTP, or none" };
-    }
-    const { request } = protocol.http;
-    const [kind, other]: [string, Protocol] =
-      target.scheme === "h2" ? ["HTTP/1.1", https(request)] : ["HTTP/2", h2(request)];
-    const over = (attempt: Attempt): Attempt => ({
-      ...attempt,
-      kind: attempt.kind === "" ? kind : `${attempt.kind} over ${kind}`,
-      protocol: other,
-      revise: asSameRequest,
+    const [selfSigned] = await inEachFamily(families.slice(0, 1), async (family) => {
+      const issuer = await forgery.authority(family, forgery.names.subject);
+      return forgery.leaf({ family, issuer: { ...issuer, chain: [] } });
     });
-    const selfSigned = await inEachFamily(
-      families.slice(0, 1),
-      async (family) => {
-        const issuer = await forgery.authority(family, forgery.names.subject);
-        return forgery.leaf({ family, issuer: { ...issuer, chain: [] } });
-      },
-      "an unknown CA",
-    );
-    return { attempts: [over(withoutIdentity("no-certificate")), ...selfSigned.map(over)] };
+    const revise: Revise = protocol.maySayNothing ? asSameService : asSameRequest;
+    const offering = ({ kind, protocol: spoken }: Offer): Attempt[] => {
+      const anonymous = { ...withoutIdentity("no-certificate"), kind, protocol: spoken, revise };
+      if (selfSigned === undefined) return [anonymous];
+      return [anonymous, { ...selfSigned, kind: `an unknown CA, ${kind}`, protocol: spoken, revise }];
+    };
+    return { attempts: offersBeside({ protocol, target }).flatMap(offering) };
   },
 };
+
+const NONE = "no ALPN";
+const UNKNOWN = "fleetsec-probe";
+
+/** Everything but what the control offers. */
+function offersBeside({ protocol, target }: Pick<Scene, "protocol" | "target">): Offer[] {
+  const named = (...alpn: string[]): Offer => ({
+    kind: `ALPN ${alpn.join(", ")}`,
+    protocol: { ...protocol, alpn },
+  });
+  if (target.scheme === "mqtts") return [named("mqtt"), named(UNKNOWN)];
+  if (target.scheme === "tls") return [named("h2", "http/1.1"), named("h2"), named("http/1.1")];
+  if (target.scheme === "grpcs" || protocol.http === undefined) {
+    return [{ kind: NONE, protocol: withoutAlpn(protocol) }, named("h2", "http/1.1")];
+  }
+  const { request } = protocol.http;
+  const own = protocol.alpn.join();
+  // what browsers and curl offer is both
+  const lists = [[], ["h2", "http/1.1"], ["h2"], ["http/1.1"], [UNKNOWN]];
+  const offers = lists
+    .filter((alpn) => alpn.join() !== own)
+    .map((alpn) => ({
+      kind: alpn.length === 0 ? NONE : `ALPN ${alpn.join(", ")}`,
+      protocol: httpByAlpn(request, alpn),
+    }));
+  if (target.scheme !== "h2") return offers;
+  return [...offers, { kind: `${NONE}, HTTP/2 all the same`, protocol: withoutAlpn(h2(request)) }];
+}

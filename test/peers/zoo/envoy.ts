@@ -7,8 +7,11 @@ const EXTENSIONS = "type.googleapis.com/envoy.extensions";
 
 type Context = (tls: { common: object; validation: object; tickets: object }) => object;
 
+/** A listener's TLS: one for everybody, or one for clients that offer HTTP by ALPN and another for the rest. */
+type Contexts = Context | { readonly offeringHttp: Context; readonly others: Context };
+
 /** @param contexts of the listeners' TLS, over what they are given; there may be a second one */
-function envoy(...contexts: readonly [Context] | readonly [Context, Context]): Member["start"] {
+function envoy(...contexts: readonly [Contexts] | readonly [Contexts, Contexts]): Member["start"] {
   return filtering([], contexts);
 }
 
@@ -19,7 +22,7 @@ function rbac(authenticated: object): object {
   return { name: "envoy.filters.http.rbac", typed_config: config };
 }
 
-function filtering(filters: readonly object[], contexts: readonly Context[]): Member["start"] {
+function filtering(filters: readonly object[], contexts: readonly Contexts[]): Member["start"] {
   return (program, enclosure) =>
     run(enclosure, program, (...ports) => {
       const { directory, cert, key, ca, put } = enclosure;
@@ -30,19 +33,40 @@ function filtering(filters: readonly object[], contexts: readonly Context[]): Me
       const keys = join(directory, "tickets.key");
       writeFileSync(keys, randomBytes(80), { mode: 0o600 });
       const tickets = { session_ticket_keys: { keys: [{ filename: keys }] } };
-      const listeners = contexts.map((context, i) =>
-        listener(
-          ports[i] ?? 0,
-          context({ common, validation: { trusted_ca: { filename: ca } }, tickets }),
-          filters,
-        ),
-      );
+      const given = { common, validation: { trusted_ca: { filename: ca } }, tickets };
+      const listeners = contexts.map((context, i) => {
+        const chains =
+          typeof context === "function"
+            ? [chain(context(given), filters)]
+            : [
+                {
+                  filter_chain_match: { application_protocols: ["h2", "http/1.1"] },
+                  ...chain(context.offeringHttp(given), filters),
+                },
+                chain(context.others(given), filters),
+              ];
+        return listener(ports[i] ?? 0, chains);
+      });
       const path = put("envoy.json", JSON.stringify({ static_resources: { listeners } }));
       return ["-c", path, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"];
     });
 }
 
-function listener(port: number, tls: object, filters: readonly object[]): object {
+function listener(port: number, chains: readonly object[]): object {
+  const address = { socket_address: { address: "127.0.0.1", port_value: port } };
+  // without it, nothing of the ClientHello is known when the chain is chosen
+  const inspector = {
+    name: "envoy.filters.listener.tls_inspector",
+    typed_config: { "@type": `${EXTENSIONS}.filters.listener.tls_inspector.v3.TlsInspector` },
+  };
+  return {
+    address,
+    filter_chains: chains,
+    ...(chains.length === 1 ? {} : { listener_filters: [inspector] }),
+  };
+}
+
+function chain(tls: object, filters: readonly object[]): object {
   const route = {
     match: { prefix: "/" },
     direct_response: { status: 200, body: { inline_string: "welcome" } },
@@ -59,17 +83,19 @@ function listener(port: number, tls: object, filters: readonly object[]): object
       },
     ],
   };
-  const chain = {
+  return {
     filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }],
     transport_socket: {
       name: "envoy.transport_sockets.tls",
       typed_config: { "@type": `${EXTENSIONS}.transport_sockets.tls.v3.DownstreamTlsContext`, ...tls },
     },
   };
-  const address = { socket_address: { address: "127.0.0.1", port_value: port } };
-  return { address, filter_chains: [chain] };
 }
 
+const withHttp =
+  (context: Context): Context =>
+  (tls) =>
+    context({ ...tls, common: { ...tls.common, alpn_protocols: ["h2", "http/1.1"] } });
 const required: Context = ({ common, validation }) => ({
   require_client_certificate: true,
   common_tls_context: { ...common, validation_context: validation },
@@ -86,6 +112,8 @@ export const envoys: readonly Member[] = [
   ...strict("Envoy", "https", {
     "`require_client_certificate`": envoy(required),
     "the same, beside a listener without it, tickets' keys apart": beside("port", envoy(required, optional)),
+    "two filter chains, for clients that offer HTTP by ALPN and for others, both with `require_client_certificate`":
+      envoy({ offeringHttp: withHttp(required), others: required }),
     "no `require_client_certificate`, and RBAC for `authenticated` principals of any name": filtering(
       [rbac({ principal_name: { safe_regex: { regex: ".+" } } })],
       [optional],
@@ -111,6 +139,8 @@ export const envoys: readonly Member[] = [
       ["no-cert", "self-signed"],
       envoy(({ common }) => ({ require_client_certificate: true, common_tls_context: common })),
     ],
+    "`require_client_certificate` in the filter chain for clients that offer HTTP by ALPN, and not in the one for others":
+      [["other-alpn"], envoy({ offeringHttp: withHttp(required), others: optional })],
     "`trust_chain_verification: ACCEPT_UNTRUSTED`": [
       ["self-signed", "wrong-ca", "twin-ca", "expired"],
       envoy(({ common, validation }) => ({

@@ -54,6 +54,14 @@ export const gos: readonly Member[] = [
       ["no-sni", "unknown-sni"],
       mistaken(VERIFY, "other-names"),
     ],
+    "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients without ALPN": [
+      ["other-alpn"],
+      mistaken(VERIFY, "no-alpn"),
+    ],
+    "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients that offer both versions of HTTP":
+      [["other-alpn"], mistaken(VERIFY, "both-names")],
+    "`RequireAndVerifyClientCert` without `NextProtos`, forgotten by `GetConfigForClient` for clients that offer HTTP/2":
+      [["other-alpn"], mistaken(VERIFY, "h2-unchosen")],
     "`VerifyClientCertIfGiven`": [["no-cert"], go("VerifyClientCertIfGiven")],
     "`RequireAndVerifyClientCert` before CVE-2025-68121 was mended, beside a listener that trusts another CA too, tickets' keys in common":
       [["resume-cross-host"], besideWider(buildBeforeCve202568121)],

@@ -12,6 +12,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"slices"
 )
 
 func main() {
@@ -21,7 +22,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
-	mistake := flag.String("mistake", "", "name-alone or other-names: one that is often made")
+	mistake := flag.String("mistake", "", "name-alone, other-names, no-alpn, both-names or h2-unchosen: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -88,8 +89,31 @@ func mistaken(config *tls.Config, mistake string) {
 			}
 			return lax, nil
 		}
+	case "no-alpn":
+		config.NextProtos = []string{"h2", "http/1.1"}
+		demandsUnless(config, func(offered []string) bool { return len(offered) == 0 })
+	case "both-names":
+		config.NextProtos = []string{"h2", "http/1.1"}
+		demandsUnless(config, func(offered []string) bool {
+			return slices.Contains(offered, "h2") && slices.Contains(offered, "http/1.1")
+		})
+	case "h2-unchosen":
+		demandsUnless(config, func(offered []string) bool { return slices.Contains(offered, "h2") })
 	default:
 		log.Fatalf("no mistake %q", mistake)
+	}
+}
+
+// Forgets to ask for a certificate, by what the ClientHello offers by ALPN.
+func demandsUnless(config *tls.Config, isLax func(offered []string) bool) {
+	strict := config.Clone()
+	lax := config.Clone()
+	lax.ClientAuth = tls.NoClientCert
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if isLax(hello.SupportedProtos) {
+			return lax, nil
+		}
+		return strict, nil
 	}
 }
 

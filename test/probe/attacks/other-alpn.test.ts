@@ -1,0 +1,156 @@
+import { createSecureServer } from "node:http2";
+import type { TlsOptions } from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import { byAlpn } from "../support/by-alpn.ts";
+import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
+import { grpcServer } from "../support/grpc.ts";
+import { broker } from "../support/mqtt.ts";
+import { http2Server, listening, tlsServer } from "../support/servers.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const strict = (): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  rejectUnauthorized: true,
+  sigalgs: "ecdsa_secp256r1_sha256",
+});
+/** Demands nothing. */
+const lax = (): TlsOptions => ({ cert: world.server.pem, key: world.server.keyPem });
+
+/** Speaks both versions of HTTP, as ALPN says. */
+function both(options: TlsOptions): Promise<number> {
+  const server = createSecureServer({ ...options, allowHTTP1: true }, (_request, response) =>
+    response.end("welcome"),
+  );
+  server.on("sessionError", () => {});
+  return listening(server);
+}
+/** HTTP/1.1 without a word of ALPN. */
+const silent = (options: TlsOptions) =>
+  tlsServer(options, (socket) =>
+    socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nwelcome")),
+  );
+
+type IsLax = (offered: readonly string[] | undefined) => boolean;
+const NOBODY: IsLax = () => false;
+const WITHOUT: IsLax = (offered) => offered === undefined;
+const WITH_BOTH: IsLax = (offered) => offered?.join() === "h2,http/1.1";
+const WITH_UNKNOWN: IsLax = (offered) =>
+  offered?.every((name) => name !== "h2" && name !== "http/1.1") === true;
+const WITH_H2: IsLax = (offered) => offered?.includes("h2") === true;
+
+const probing = (url: string) => probed(world, url, { attacks: selected("no-cert", "other-alpn") });
+const evidenceOf = ({ attacks }: Awaited<ReturnType<typeof probed>>) =>
+  attacks
+    .filter(({ id, outcome }) => id === "other-alpn" && outcome === "accepted")
+    .map(({ evidence }) => evidence);
+
+describe("servers that look at ALPN to decide whom they ask for a certificate", () => {
+  test.each<[string, "https" | "h2", IsLax, string | undefined]>([
+    ["nobody is let in", "https", NOBODY, undefined],
+    ["nobody is let in", "h2", NOBODY, undefined],
+    ["whoever offers nothing", "https", WITHOUT, "no ALPN"],
+    ["whoever offers nothing", "h2", WITHOUT, "no ALPN"],
+    ["whoever offers what curl does", "https", WITH_BOTH, "ALPN h2, http/1.1"],
+    ["whoever offers what curl does", "h2", WITH_BOTH, "ALPN h2, http/1.1"],
+    ["whoever offers HTTP/2", "https", WITH_H2, "ALPN h2, http/1.1"],
+  ])("%s (%s)", async (_name, scheme, isLax, found) => {
+    const [guarded, open] = [await both(strict()), await both(lax())];
+    const port = await byAlpn((offered) => (isLax(offered) ? open : guarded));
+    const endpoint = await probing(`${scheme}://localhost:${port}/`);
+    expect(withOutcome(endpoint, "refused")).toEqual(
+      onBoth("no-cert", ...(found === undefined ? ["other-alpn"] : [])),
+    );
+    expect(withOutcome(endpoint, "accepted")).toEqual(found === undefined ? [] : onBoth("other-alpn"));
+    expect(endpoint.verdict).toBe(found === undefined ? "enforced" : "bypassed");
+    const told = `HTTP 200, as for a valid client (${found})`;
+    expect(evidenceOf(endpoint)).toEqual(found === undefined ? [] : [told, told]);
+  });
+
+  test.each<[string, IsLax, string]>([
+    ["HTTP/2", WITH_H2, "ALPN h2, http/1.1"],
+    ["what nobody knows", WITH_UNKNOWN, "ALPN fleetsec-probe"],
+  ])("%s is offered, and nothing is chosen", async (_name, isLax, found) => {
+    const [guarded, open] = [await silent(strict()), await silent(lax())];
+    const port = await byAlpn((offered) => (offered !== undefined && isLax(offered) ? open : guarded));
+    const endpoint = await probing(`https://localhost:${port}/`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-alpn"));
+    expect(evidenceOf(endpoint)).toEqual(Array(2).fill(`HTTP 200, as for a valid client (${found})`));
+  });
+
+  test("a lax chain with a certificate that no valid client trusts gives the target's content away", async () => {
+    const other = await newWorld();
+    const [guarded, open] = [
+      await both(strict()),
+      await both({ cert: other.server.pem, key: other.server.keyPem }),
+    ];
+    const port = await byAlpn((offered) => (WITHOUT(offered) ? open : guarded));
+    const endpoint = await probing(`https://localhost:${port}/`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-alpn"));
+  });
+
+  test("HTTP/2 alone, without a word of ALPN", async () => {
+    const guarded = await http2Server(strict(), (_request, response) => void response.end("welcome"));
+    const port = await byAlpn(() => guarded);
+    expect((await probing(`h2://localhost:${port}/`)).verdict).toBe("enforced");
+  });
+});
+
+describe("services that are not HTTP", () => {
+  const greeting = (options: TlsOptions, text: string) => tlsServer(options, (socket) => socket.write(text));
+
+  test.each<[string, IsLax, boolean]>([
+    ["nobody is let in", NOBODY, false],
+    ["whoever offers HTTP/2 is let in", WITH_H2, true],
+  ])("tls://: %s", async (_name, isLax, found) => {
+    const [guarded, open] = [
+      await greeting(strict(), "220 fleet ready\r\n"),
+      await greeting(lax(), "220 fleet ready\r\n"),
+    ];
+    const port = await byAlpn((offered) => (isLax(offered) ? open : guarded));
+    const endpoint = await probing(`tls://localhost:${port}`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(found ? onBoth("other-alpn") : []);
+    expect(endpoint.verdict).toBe(found ? "bypassed" : "enforced");
+  });
+
+  test("tls://: another service behind another name is none of the target's", async () => {
+    const guarded = await greeting(strict(), "220 fleet ready\r\n");
+    const open = await greeting(lax(), "welcome to the public web site\r\n");
+    const port = await byAlpn((offered) => (WITH_H2(offered) ? open : guarded));
+    const endpoint = await probing(`tls://localhost:${port}`);
+    expect(withOutcome(endpoint, "accepted")).toEqual([]);
+    expect(endpoint.reasons).toEqual([]);
+  });
+
+  test.each<[string, IsLax, boolean]>([
+    ["nobody is let in", NOBODY, false],
+    ["whoever offers `mqtt` is let in", (offered) => offered?.join() === "mqtt", true],
+  ])("mqtts://: %s", async (_name, isLax, found) => {
+    const [guarded, open] = [await broker(strict(), () => 0), await broker(lax(), () => 0)];
+    const port = await byAlpn((offered) => (isLax(offered) ? open : guarded));
+    const endpoint = await probing(`mqtts://localhost:${port}`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(found ? onBoth("other-alpn") : []);
+    expect(endpoint.verdict).toBe(found ? "bypassed" : "enforced");
+  });
+
+  test.each<[string, IsLax, boolean]>([
+    ["nobody is let in", NOBODY, false],
+    ["whoever offers both versions of HTTP is let in", WITH_BOTH, true],
+  ])("grpcs://: %s", async (_name, isLax, found) => {
+    const identity = { cert: world.server.pem, key: world.server.keyPem, ca: world.root.pem };
+    const [guarded, open] = [
+      await grpcServer({ ...identity, demands: true }),
+      await grpcServer({ ...identity, demands: false }),
+    ];
+    const port = await byAlpn((offered) => (isLax(offered) ? open : guarded));
+    const endpoint = await probing(`grpcs://localhost:${port}`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(found ? onBoth("other-alpn") : []);
+    expect(endpoint.verdict).toBe(found ? "bypassed" : "enforced");
+  });
+});
