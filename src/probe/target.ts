@@ -127,7 +127,15 @@ function isScheme(text: string): text is Scheme {
 }
 
 function refused(text: string, message: string, hint?: string): FleetsecError {
-  return new FleetsecError("usage", `${text}: ${message}`, { hint });
+  return new FleetsecError("usage", `${withoutUser(text)}: ${message}`, { hint });
+}
+
+/** What is told of a text that should be a URL: everything before its last @ may hold a password. */
+export function withoutUser(text: string): string {
+  const at = text.lastIndexOf("@");
+  if (at < 0) return text;
+  const scheme = /^(?:[A-Z]{1,16} )?[A-Za-z][A-Za-z0-9+.-]{0,15}:\/\//.exec(text)?.[0] ?? "";
+  return `${at < scheme.length ? "" : scheme}***${text.slice(at)}`;
 }
 
 /** The Host of a request, or the host part of a message: an IPv6 address stands in brackets. */

@@ -80,6 +80,22 @@ describe("a target", () => {
     expect(() => parseTarget(text)).toThrow(expect.objectContaining({ code: "usage" }));
   });
 
+  test.each([
+    ["https://user:hunter2@localhost:1/", "https://***@localhost:1/"],
+    ["HEAD https://user:hunter2@localhost:1/", "https://***@localhost:1/"],
+    ["BREW tls://user:hunter2@localhost:1/", "***@localhost:1/"],
+    ["https://user:hunter2/x@y@localhost:1/", "https://***@localhost:1/"],
+    ["user:hunter2@localhost:1", "***@localhost:1"],
+    ["https:/user:hunter2@localhost:1/", "***@localhost:1/"],
+    ["hunter2@https://localhost:1/", "***@https://localhost:1/"],
+    ["https://localhost:1/#top", "https://localhost:1/#top"],
+  ])("the refusal of %j holds no password", (text, told) => {
+    expect(() => parseTarget(text)).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/^(?!.*hunter2)/) as string }),
+    );
+    expect(() => parseTarget(text)).toThrow(`${told}: `);
+  });
+
   test("whatever is written, it is a target or a usage error, and never a second request line", () => {
     const property = fc.property(fc.oneof(fc.string(), fc.webUrl({ withQueryParameters: true })), (text) => {
       const target = attempt(text);

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { FleetsecError } from "../../errors.ts";
 import type { LoadedConfig } from "../../config/load.ts";
 import type { Address } from "../../platform/network.ts";
-import { atPort, hostPort, type Target } from "../../probe/target.ts";
+import { atPort, hostPort, type Target, withoutUser } from "../../probe/target.ts";
 import type { ProbeFlags } from "./flags.ts";
 
 /** What holds for the targets of one HOST:PORT, by that; "" stands for every target. */
@@ -120,7 +120,7 @@ function addressesOf(texts: readonly string[]): Map<string, Address[]> {
   for (const text of texts) {
     const [, host, address] = RESOLVE.exec(text) ?? [];
     if (host === undefined || address === undefined || isIP(address) === 0) {
-      throw new FleetsecError("usage", `--resolve is not HOST:PORT:ADDRESS: ${text}`, {
+      throw new FleetsecError("usage", `--resolve is not HOST:PORT:ADDRESS: ${withoutUser(text)}`, {
         hint: "write it as --resolve gateway.example:8443:127.0.0.1",
       });
     }
@@ -140,7 +140,7 @@ function serverNamesOf(texts: readonly string[]): Map<string, string> {
     const [, host = "", written = ""] = SERVER_NAME.exec(text) ?? [];
     const name = written.toLowerCase();
     if (!DNS_NAME.test(name) || isIP(name) !== 0) {
-      throw new FleetsecError("usage", `--servername is not [HOST:PORT:]NAME: ${text}`, {
+      throw new FleetsecError("usage", `--servername is not [HOST:PORT:]NAME: ${withoutUser(text)}`, {
         hint: "write it as --servername gateway.example, or for one of several targets as --servername 10.0.0.7:8443:gateway.example",
       });
     }
@@ -161,7 +161,7 @@ function siblingPortsOf(texts: readonly string[]): Map<string, number[]> {
     const [, host = "", list = ""] = SIBLING_PORT.exec(text) ?? [];
     const named = list.split(",").map(Number);
     if (named.some((port) => port < 1 || port > 65_535)) {
-      throw new FleetsecError("usage", `--sibling-port is not [HOST:PORT:]PORT: ${text}`, {
+      throw new FleetsecError("usage", `--sibling-port is not [HOST:PORT:]PORT: ${withoutUser(text)}`, {
         hint: "write it as --sibling-port 9443, or for one of several targets as --sibling-port gateway.example:8443:9443",
       });
     }
