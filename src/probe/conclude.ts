@@ -2,7 +2,7 @@ import type { Attack, Attempt } from "./attack.ts";
 import { type AttackResult, type ControlResult, type EndpointResult, NOT_SELECTED } from "./result.ts";
 import type { Round } from "./round.ts";
 import type { TriedAttack } from "./tried.ts";
-import { type Judgement, looksRefused } from "./verdict.ts";
+import { type Judgement, looksRefused, NO_TLS } from "./verdict.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What the rounds on one endpoint add up to. */
@@ -17,8 +17,24 @@ export function conclude(
     ...selected.flatMap((attack) => attack.versions.map((version) => resultOf(attack, version, rounds))),
     ...leftOut.map((attack) => notRun(attack, null, NOT_SELECTED)),
   ];
-  const { verdict, reasons, doubts } = judgeEndpoint(selected, attacks, rounds, interrupted);
+  const judged = judgeEndpoint(selected, attacks, rounds, interrupted);
+  const { verdict } = judged;
+  const missed = missesPlain(where, selected, rounds) ? [NOT_PLAIN] : [];
+  const reasons = [...judged.reasons, ...missed];
+  const doubts = [...judged.doubts, ...missed];
   return { ...where, verdict, reasons, doubts, control: rounds.flatMap(controlResult), attacks };
+}
+
+const NOT_PLAIN = "whether it serves without TLS was not tried: select the attack plaintext too";
+
+/** A sibling port may serve in plain HTTP what its target protects. */
+function missesPlain(
+  { siblingOf }: Pick<EndpointResult, "siblingOf">,
+  selected: readonly Attack[],
+  rounds: readonly Round[],
+): boolean {
+  const speaksNoTls = rounds.some(({ control }) => control.some(({ evidence }) => evidence === NO_TLS));
+  return siblingOf !== undefined && speaksNoTls && selected.every(({ versions }) => !versions.includes(null));
 }
 
 /** Only versions that are in use today are a part of the verdict by themselves. */
@@ -84,9 +100,16 @@ function judgedIn(round: Round, tried: TriedAttack | undefined): Judged {
   return tried === undefined ? withoutTry(round) : combine(tried);
 }
 
-/** Before an interruption: what a second control would have confirmed is not doubtful, but not known either. */
+const UNCONFIRMED = "interrupted before the second control";
+
+/** Before an interruption: what was refused, or would have been with a second control, is not known. */
 function judgedSoFar(round: Round, tried: TriedAttack | undefined): Judged {
   const judged = judgedIn(round, tried);
+  // without TLS there is none to come: both were made with it
+  const unconfirmed = round.version !== null && round.control.length < 2;
+  if (judged.outcome === "refused" && unconfirmed) {
+    return { ...judged, outcome: "inconclusive", evidence: UNCONFIRMED };
+  }
   if (judged.outcome !== "inconclusive") return judged;
   return { ...judged, outcome: "not-run", evidence: "interrupted" };
 }
@@ -190,7 +213,9 @@ function judgeEndpoint(
 ): Pick<EndpointResult, "verdict" | "reasons" | "doubts"> {
   const counted = results.filter(({ reportedOnly }) => !reportedOnly);
   const accepted = counted.filter(({ outcome }) => outcome === "accepted");
-  const unclear = counted.filter(({ outcome }) => outcome === "inconclusive").map(describe);
+  const unclear = counted
+    .filter(({ outcome, evidence }) => outcome === "inconclusive" && evidence !== UNCONFIRMED)
+    .map(describe);
   const doubts = interrupted
     ? [
         "interrupted before it was done",

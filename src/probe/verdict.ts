@@ -182,6 +182,7 @@ function judgeWithoutHello(trace: Trace, version: TlsVersion): Judgement {
       ? notOffered(version, alertName(alert))
       : inconclusive("tls", `alert ${alertName(alert)} to the ClientHello`);
   }
+  if (trace.localFault === NO_TLS_RECORD) return inconclusive("tls", NO_TLS);
   if (trace.localFault !== undefined) {
     return inconclusive("tls", `our own TLS library gave up (${trace.localFault}), before the ServerHello`);
   }
@@ -189,6 +190,12 @@ function judgeWithoutHello(trace: Trace, version: TlsVersion): Judgement {
   if (trace.end === "closed" || trace.end === "reset") return notOffered(version, describeEnd(trace));
   return inconclusive("tls", `${describeEnd(trace)}, before the ServerHello`);
 }
+
+/** The evidence where a port speaks something else. */
+export const NO_TLS = "the port does not speak TLS";
+
+/** How OpenSSL calls an answer to the ClientHello that does not begin as a record does. */
+const NO_TLS_RECORD = "ERR_SSL_WRONG_VERSION_NUMBER";
 
 const SAYS_VERSION = new Set([PROTOCOL_VERSION, HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY]);
 

@@ -165,6 +165,27 @@ describe("probe --sibling-port", () => {
     ]);
   });
 
+  test("a sibling without TLS is named as such where it is not tried without", async () => {
+    const { port } = await gateway(world.server);
+    const plain = await listening(createServer((_request, response) => response.end("hello, you")));
+    const siblings = ["--sibling-port", String(plain)];
+    const { code, result } = await probing([
+      `https://127.0.0.1:${port}/`,
+      ...siblings,
+      "--attack",
+      "no-cert",
+    ]);
+    expect(code).toBe(3);
+    expect(result.endpoints[0]?.verdict).toBe("enforced");
+    expect(result.endpoints[1]?.reasons).toEqual([
+      "the valid client on TLS 1.3: the port does not speak TLS",
+      "the valid client on TLS 1.2: the port does not speak TLS",
+      "no-cert on TLS 1.3: the port does not speak TLS",
+      "no-cert on TLS 1.2: the port does not speak TLS",
+      expect.stringContaining("select the attack plaintext"),
+    ]);
+  });
+
   test("a sibling that can neither be used nor be called empty is inconclusive", async () => {
     const { port } = await gateway(world.server);
     const silent = await tcpServer((socket) => socket.destroy());

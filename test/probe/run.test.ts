@@ -776,10 +776,17 @@ describe("an interruption", () => {
     expect(result).toMatchObject({ interrupted: true, ok: false });
     expect(endpoint).toMatchObject({ verdict: "inconclusive", reasons: ["interrupted before it was done"] });
     expect(endpoint.control).toContainEqual({ tls: "1.3", outcome: "accepted", evidence: "HTTP 200" });
-    // an alert about the certificate needs no second control
-    expect(withOutcome(endpoint, "refused")).toContain("no-cert@1.3");
+    // no refusal counts without the second control
+    expect(withOutcome(endpoint, "refused")).toEqual([]);
+    expect(endpoint.attacks).toContainEqual(
+      expect.objectContaining({
+        id: "no-cert",
+        tls: "1.3",
+        outcome: "inconclusive",
+        evidence: "interrupted before the second control",
+      }),
+    );
     expect(withOutcome(endpoint, "not-run")).toContain("plaintext");
-    expect(withOutcome(endpoint, "inconclusive")).toEqual([]);
   });
 
   test("before the first answer leaves everything not run", async () => {
