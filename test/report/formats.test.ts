@@ -190,6 +190,20 @@ describe("sarif", () => {
     );
   });
 
+  test.each([
+    ["https://gateway.example:8443/v1/a%20b?x=1", "gateway.example/8443/v1/a%20b%3Fx=1"],
+    ["https://gateway.example/", "gateway.example"],
+    ["tls://[::1]:8443", "%5B%3A%3A1%5D/8443"],
+    ["grpcs://api.example:50051/fleet.v1.Tenders/Get", "api.example/50051/fleet.v1.Tenders/Get"],
+    ["file:////etc/passwd", "etc/passwd"],
+  ])("%s, which is no file of the repository, is at the first line of %s", (url, uri) => {
+    const report = reportOf(check({ place: { path: url }, subject: `${url} at 192.0.2.7` }));
+    const [location] = runOf(report).results[0].locations;
+    expect(location.physicalLocation).toEqual({ artifactLocation: { uri }, region: { startLine: 1 } });
+    expect(location.logicalLocations[0].fullyQualifiedName).toBe(`${url} at 192.0.2.7`);
+    expect(validate(JSON.parse(sarif(report)))).toBe(true);
+  });
+
   test("a fingerprint stays when evidence and address change, and differs by target, version and rule", () => {
     const of = (changes: Partial<Check>): string =>
       runOf(reportOf(check(changes))).results[0].partialFingerprints["fleetsec/v1"];

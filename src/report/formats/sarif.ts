@@ -97,18 +97,34 @@ function resultObject(report: Report, rules: readonly Rule[], check: Check): obj
   };
 }
 
+/** What is no file has no lines; code scanning shows only what is at one. */
 function physicalLocation({ path, line, offset }: Place): object {
+  const startLine = line ?? (isUrl(path) ? 1 : undefined);
   const region =
-    line === undefined ? (offset === undefined ? undefined : { byteOffset: offset }) : { startLine: line };
+    startLine === undefined ? (offset === undefined ? undefined : { byteOffset: offset }) : { startLine };
   return { artifactLocation: { uri: uriOf(path) }, ...(region === undefined ? {} : { region }) };
 }
 
-/** A URL as it is, a path as a relative or absolute URI reference (RFC 3986). */
+/**
+ * A path as a relative or absolute URI reference (RFC 3986). Code scanning takes files of the repository
+ * alone: a URL becomes the path of a file that would be called so, as image scanners do with an image's
+ * name. The URL itself is the logical location.
+ */
 function uriOf(path: string): string {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path) && URL.canParse(path)) return new URL(path).href;
-  return Buffer.from(path).toString().split("/").map(encodeURIComponent).join("/");
+  if (!isUrl(path)) return Buffer.from(path).toString().split("/").map(encodeURIComponent).join("/");
+  const { hostname, port, pathname, search } = new URL(path);
+  // path and query are encoded already; a relative reference has no slash at its beginning
+  const parts = [
+    encodeURIComponent(hostname),
+    port,
+    ...`${pathname}${search.replace("?", "%3F")}`.split("/"),
+  ];
+  return parts.filter((part) => part !== "").join("/") || encodeURIComponent(path);
 }
 
+function isUrl(path: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(path) && URL.canParse(path);
+}
 /** Text of a SARIF message: braces are doubled (section 3.11.5), brackets make no link (3.11.6). */
 function plain(text: string): string {
   return escapeText(text, { newlines: true }).replace(/[{}]/g, "$&$&").replace(/[[\]]/g, "\\$&");
