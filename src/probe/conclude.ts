@@ -213,9 +213,7 @@ function judgeEndpoint(
 ): Pick<EndpointResult, "verdict" | "reasons" | "doubts"> {
   const counted = results.filter(({ reportedOnly }) => !reportedOnly);
   const accepted = counted.filter(({ outcome }) => outcome === "accepted");
-  const unclear = counted
-    .filter(({ outcome, evidence }) => outcome === "inconclusive" && evidence !== UNCONFIRMED)
-    .map(describe);
+  const unclear = counted.filter(({ outcome }) => outcome === "inconclusive").map(describe);
   const doubts = interrupted
     ? [
         "interrupted before it was done",

@@ -46,7 +46,7 @@ const UNKNOWN = "fleetsec-probe";
 /** Everything but what the control offers. */
 function offersBeside({ protocol, target }: Pick<Scene, "protocol" | "target">): Offer[] {
   const named = (...alpn: string[]): Offer => ({
-    kind: `ALPN ${alpn.join(", ")}`,
+    kind: `ALPN ${alpn.join(" and ")}`,
     protocol: { ...protocol, alpn },
   });
   if (target.scheme === "mqtts") return [named("mqtt"), named(UNKNOWN)];
@@ -61,7 +61,7 @@ function offersBeside({ protocol, target }: Pick<Scene, "protocol" | "target">):
   const offers = lists
     .filter((alpn) => alpn.join() !== own)
     .map((alpn) => ({
-      kind: alpn.length === 0 ? NONE : `ALPN ${alpn.join(", ")}`,
+      kind: alpn.length === 0 ? NONE : `ALPN ${alpn.join(" and ")}`,
       protocol: httpByAlpn(request, alpn),
     }));
   if (target.scheme !== "h2") return offers;

@@ -57,9 +57,9 @@ describe("servers that look at ALPN to decide whom they ask for a certificate", 
     ["nobody is let in", "h2", NOBODY, undefined],
     ["whoever offers nothing", "https", WITHOUT, "no ALPN"],
     ["whoever offers nothing", "h2", WITHOUT, "no ALPN"],
-    ["whoever offers what curl does", "https", WITH_BOTH, "ALPN h2, http/1.1"],
-    ["whoever offers what curl does", "h2", WITH_BOTH, "ALPN h2, http/1.1"],
-    ["whoever offers HTTP/2", "https", WITH_H2, "ALPN h2, http/1.1"],
+    ["whoever offers what curl does", "https", WITH_BOTH, "ALPN h2 and http/1.1"],
+    ["whoever offers what curl does", "h2", WITH_BOTH, "ALPN h2 and http/1.1"],
+    ["whoever offers HTTP/2", "https", WITH_H2, "ALPN h2 and http/1.1"],
   ])("%s (%s)", async (_name, scheme, isLax, found) => {
     const [guarded, open] = [await both(strict()), await both(lax())];
     const port = await byAlpn((offered) => (isLax(offered) ? open : guarded));
@@ -74,7 +74,7 @@ describe("servers that look at ALPN to decide whom they ask for a certificate", 
   });
 
   test.each<[string, IsLax, string]>([
-    ["HTTP/2", WITH_H2, "ALPN h2, http/1.1"],
+    ["HTTP/2", WITH_H2, "ALPN h2 and http/1.1"],
     ["what nobody knows", WITH_UNKNOWN, "ALPN fleetsec-probe"],
   ])("%s is offered, and nothing is chosen", async (_name, isLax, found) => {
     const [guarded, open] = [await silent(strict()), await silent(lax())];
