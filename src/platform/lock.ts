@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import { nodeCrypto } from "./builtins.ts";
 import { attempt } from "./file-error.ts";
-import { makeDirectories } from "./system-files.ts";
+import { makeDirectories } from "./atomic-write.ts";
 import type { Clock } from "./platform.ts";
 
 export interface LockOptions {

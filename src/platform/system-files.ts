@@ -1,10 +1,19 @@
 import * as fs from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { FleetsecError } from "../errors.ts";
-import { nodeChildProcess, nodeCrypto } from "./builtins.ts";
+import {
+  makeDirectories,
+  replaceBySymlink,
+  syncDirectory,
+  TEMPORARY,
+  temporaryBeside,
+  writeAtomic,
+  writeNew,
+} from "./atomic-write.ts";
+import { nodeChildProcess } from "./builtins.ts";
 import { attempt } from "./file-error.ts";
-import { decodeUtf8, type FileKind, type Files, type WriteOptions } from "./files.ts";
+import { decodeUtf8, type FileKind, type Files } from "./files.ts";
 
 export const systemFiles: Files = {
   kind(path) {
@@ -237,65 +246,8 @@ export const systemFiles: Files = {
 /** Not looked up through PATH: a program of somebody else's must not run in its place. */
 const SYNC = ["/usr/bin/sync", "/bin/sync"];
 
-function writeAtomic(path: string, pieces: Iterable<string | Uint8Array>, options: WriteOptions = {}): void {
-  const temporary = temporaryBeside(path);
-  attempt(path, () => {
-    try {
-      writeNew(temporary, pieces, options.mode ?? 0o644, options.transient !== true);
-      if (options.exclusive === true) {
-        // link(2) fails where the name is taken; rename(2) would replace it.
-        fs.linkSync(temporary, path);
-        fs.unlinkSync(temporary);
-      } else {
-        requireReplaceable(path);
-        fs.renameSync(temporary, path);
-      }
-    } catch (error) {
-      fs.rmSync(temporary, { force: true });
-      throw error;
-    }
-    if (options.transient !== true) syncDirectory(dirname(path));
-  });
-}
-
 /** Names that are read at once. */
 const LISTED = 1024;
-
-function replaceBySymlink(path: string, target: string): void {
-  const temporary = temporaryBeside(path);
-  fs.symlinkSync(target, temporary);
-  try {
-    fs.renameSync(temporary, path);
-  } catch (error) {
-    fs.rmSync(temporary, { force: true });
-    throw error;
-  }
-}
-
-/** A leading dot hides it; what a killed process left behind never meets a new one's. */
-function temporaryBeside(path: string): string {
-  // counted on from a random number of this thread: a number for each would take as long as a system call
-  temporaries ??= nodeCrypto().randomBytes(6).readUIntBE(0, 6);
-  temporaries = (temporaries + 1) % MAX_TEMPORARIES;
-  return join(dirname(path), `.${basename(path)}.${temporaries.toString(16).padStart(12, "0")}.tmp`);
-}
-
-const MAX_TEMPORARIES = 2 ** 48;
-let temporaries: number | undefined;
-
-const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
-
-/** Writes, and syncs unless told, a file that is not there yet. The mode is not subject to the umask. */
-function writeNew(path: string, pieces: Iterable<string | Uint8Array>, mode: number, sync = true): void {
-  const fd = fs.openSync(path, "wx", 0o600);
-  try {
-    for (const piece of pieces) fs.writeFileSync(fd, piece);
-    fs.fchmodSync(fd, mode);
-    if (sync) fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
 
 function kindOf(what: fs.Dirent | fs.Stats): FileKind {
   if (what.isFile()) return "file";
@@ -309,37 +261,6 @@ function readRegular(fd: number, path: string, maxBytes: number): Buffer {
   const data = fs.readFileSync(fd);
   if (data.length > maxBytes) throw tooLong(path, maxBytes);
   return data;
-}
-
-/**
- * Creates a directory and its missing parents; gives the first one that it made. `mkdirSync` with
- * `recursive` does the same, but in Node 20 never returns where a file system has no room for it,
- * as under /proc.
- */
-export function makeDirectories(path: string, mode: number): string | undefined {
-  try {
-    fs.mkdirSync(path, { mode });
-    return path;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" && fs.statSync(path).isDirectory()) return undefined;
-    if (code !== "ENOENT" || dirname(path) === path) throw error;
-  }
-  const first = makeDirectories(dirname(path), mode);
-  try {
-    fs.mkdirSync(path, { mode });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // what is above it is there by now
-    if (code === "ENOENT") {
-      throw new FleetsecError("permission", `${path} cannot be created: its file system takes no directory`, {
-        cause: error,
-      });
-    }
-    // another process was faster
-    if (code !== "EEXIST") throw error;
-  }
-  return first ?? path;
 }
 
 function requireRegular(fd: number, path: string): fs.Stats {
@@ -357,23 +278,5 @@ function requireRegular(fd: number, path: string): fs.Stats {
 function tooLong(path: string, maxBytes: number): FleetsecError {
   return new FleetsecError("input", `${path} is larger than ${maxBytes} bytes`, {
     hint: "check that this is the right file",
-  });
-}
-
-function syncDirectory(path: string): void {
-  const fd = fs.openSync(path, "r");
-  try {
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** rename(2) would put a file in the place of a device, or of the link to one, for the whole machine. */
-function requireReplaceable(path: string): void {
-  const stat = fs.statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || stat.isFile() || stat.isDirectory()) return;
-  throw new FleetsecError("exists", `${path} is there and is no file`, {
-    hint: "name a file, or - for standard output where the command takes it",
   });
 }
