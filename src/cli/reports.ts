@@ -60,10 +60,14 @@ export function checkWritable({ files, random }: Cli["platform"], path: string, 
   try {
     const kind = files.kind(path);
     if (kind === "directory" || kind === "other") {
-      throw new FleetsecError("exists", `${path} is there and is no file`);
+      throw new FleetsecError("exists", `${path} is there and is no file`, {
+        hint: "name a file that can be written",
+      });
     }
     if (files.kind(dirname(path)) === undefined) {
-      throw new FleetsecError("not-found", `the directory of ${path} does not exist`);
+      throw new FleetsecError("not-found", `the directory of ${path} does not exist`, {
+        hint: "create it, or name a file in one that is there",
+      });
     }
     files.write(trial, "");
     files.remove(trial);

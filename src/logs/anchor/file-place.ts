@@ -12,7 +12,9 @@ export function filePlace(files: Files, source: string, path: string): AnchorPla
     source,
     async *notes() {
       if (files.kind(path) === undefined) {
-        throw new FleetsecError("not-found", `the anchor ${source} does not exist`);
+        throw new FleetsecError("not-found", `the anchor ${source} does not exist`, {
+          hint: "name a saved checkpoint, or the directory that logs anchor wrote to",
+        });
       }
       for (const file of filesAt(files, source, path)) {
         const bytes = files.read(file.path, MAX_NOTE_SIZE);

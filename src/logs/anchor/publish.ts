@@ -31,7 +31,11 @@ export async function readNewest(
 ): Promise<SignedCheckpoint> {
   const path = `${store.name}/${CHECKPOINT}`;
   const note = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
-  if (note === undefined) throw new FleetsecError("not-found", `${path} does not exist`);
+  if (note === undefined) {
+    throw new FleetsecError("not-found", `${path} does not exist`, {
+      hint: "name the store that logs sign --store was given, once it has signed",
+    });
+  }
   const opened = openCheckpoint(note, trust);
   if (!("code" in opened)) return opened;
   throw new FleetsecError("input", `${path} is no checkpoint to trust: ${opened.detail}`, {
