@@ -14,6 +14,9 @@ export const mutants = [
   "any-signature",
   "any-finished",
   "any-order",
+  "data-in-handshake",
+  "data-in-new-keys",
+  "data-of-nobody",
 ] as const;
 export type Mutant = (typeof mutants)[number];
 
@@ -24,7 +27,7 @@ export const SPEAKS_EARLY = "speaks-early";
 export const MUTANT_VARIABLE = "FLEETSEC_TLS_MUTANT";
 
 interface Edit {
-  readonly file: "handshake_server.go" | "handshake_server_tls13.go";
+  readonly file: "conn.go" | "handshake_server.go" | "handshake_server_tls13.go";
   /** Stands in the file exactly once. */
   readonly find: string;
   readonly replace: string;
@@ -45,18 +48,94 @@ const READ = `if _, err := c.readHandshake(hs.transcript); err != nil {
 		return err
 	}`;
 
+const BEFORE_CERTIFICATE_13 =
+  "\tmsg, err := c.readHandshake(hs.transcript)\n\tif err != nil {\n\t\treturn err\n\t}\n\n\tcertMsg, ok := msg.(*certificateMsgTLS13)";
+const BEFORE_FINISHED_13 = "\t// finishedMsg is not included in the transcript.\n";
+const BEFORE_FINISHED_12 =
+  "\tmsg, err := c.readHandshake(nil)\n\tif err != nil {\n\t\treturn err\n\t}\n\tclientFinished, ok := msg.(*finishedMsg)";
+
+/** Go for the keys of application data, before their time. */
+const NEW_KEYS =
+  "func() { c.in.setTrafficSecret(hs.suite, QUICEncryptionLevelApplication, hs.trafficSecret) }";
+/** Ends the handshake where data comes next. @param keys Go for a function that takes other keys into use, or nil */
+const orData = (keys: string) =>
+  `if isData, err := c.readsData(${keys}); isData || err != nil {
+		return err
+	}
+`;
+
+/** What the mutants that serve data before Finished have in common. */
+const takingData: readonly Edit[] = [
+  {
+    file: "conn.go",
+    find: "type Conn struct {\n",
+    replace: "$&\ttakesData bool\n\totherKeys func()\n",
+  },
+  {
+    file: "conn.go",
+    find: "\tdata, typ, err := c.in.decrypt(record)\n",
+    replace: `\tcopied := append([]byte(nil), record...)
+$&	if err != nil && c.otherKeys != nil {
+		c.otherKeys()
+		c.takesData = true
+		data, typ, err = c.in.decrypt(copied)
+	}
+`,
+  },
+  {
+    file: "conn.go",
+    find: "if c.in.cipher == nil && typ == recordTypeApplicationData {",
+    replace: "if c.in.cipher == nil && typ == recordTypeApplicationData && !c.takesData {",
+  },
+  {
+    file: "conn.go",
+    find: "\tcase recordTypeApplicationData:\n\t\tif !handshakeComplete",
+    replace: `\tcase recordTypeApplicationData:
+		if c.takesData {
+			c.input.Reset(data)
+			return errData
+		}
+		if !handshakeComplete`,
+  },
+];
+
+/** A new file of crypto/tls. */
+const mutantGo = `package tls
+
+import (
+	"errors"
+	"os"
+)
+
+var mutant = os.Getenv("${MUTANT_VARIABLE}")
+
+var errData = errors.New("application data")
+
+// Whether the next record is data and not the handshake's: the application will read it.
+// With other keys, it must be under those.
+func (c *Conn) readsData(otherKeys func()) (bool, error) {
+	c.takesData, c.otherKeys = otherKeys == nil, otherKeys
+	err := c.readHandshakeBytes(4)
+	c.takesData, c.otherKeys = false, nil
+	if err == errData {
+		return true, nil
+	}
+	return false, err
+}
+`;
+
 const edits: Readonly<Record<Mutant | typeof SPEAKS_EARLY, readonly Edit[]>> = {
   "skip-certificate": [
     {
       file: "handshake_server_tls13.go",
-      find: "\tmsg, err := c.readHandshake(hs.transcript)\n\tif err != nil {\n\t\treturn err\n\t}\n\n\tcertMsg, ok := msg.(*certificateMsgTLS13)",
+      find: BEFORE_CERTIFICATE_13,
       replace: `\tif mutant == "skip-certificate" {\n\t${peekIsNot("typeCertificate", "return hs.sendSessionTickets()")}\t}\n$&`,
     },
     {
       file: "handshake_server.go",
       find: "// certificate message, even if it's empty.\n\tif c.config.ClientAuth >= RequestClientCert {",
       replace:
-        '_, certificateSent := msg.(*certificateMsg)\n\tif (certificateSent || mutant != "skip-certificate") && c.config.ClientAuth >= RequestClientCert {',
+        '_, certificateSent := msg.(*certificateMsg)\n\tif (certificateSent || (mutant != "skip-certificate" && mutant != "data-of-nobody")) && c.config.ClientAuth >= RequestClientCert {',
     },
   ],
   "skip-verify": [
@@ -88,7 +167,7 @@ const edits: Readonly<Record<Mutant | typeof SPEAKS_EARLY, readonly Edit[]>> = {
   "any-order": [
     {
       file: "handshake_server_tls13.go",
-      find: "\tmsg, err := c.readHandshake(hs.transcript)\n\tif err != nil {\n\t\treturn err\n\t}\n\n\tcertMsg, ok := msg.(*certificateMsgTLS13)",
+      find: BEFORE_CERTIFICATE_13,
       replace: `\tif mutant == "any-order" {
 		${peekIs("typeCertificateVerify", `${READ}\n\t\treturn hs.sendSessionTickets()`)}\t}
 $&`,
@@ -111,6 +190,64 @@ $&`,
       find: "\tif len(certs) == 0 && requiresClientCert(c.config.ClientAuth) {",
       replace:
         '\tif len(certs) == 0 && requiresClientCert(c.config.ClientAuth) && !(mutant == "any-order" && c.vers == VersionTLS13) {',
+    },
+  ],
+  // what comes in place of Finished, once the client has shown who it is, is served: under the keys in use
+  "data-in-handshake": [
+    {
+      file: "handshake_server_tls13.go",
+      find: BEFORE_FINISHED_13,
+      replace: `\tif mutant == "data-in-handshake" {\n\t${orData("nil")}\t}\n$&`,
+    },
+    {
+      file: "handshake_server.go",
+      find: "\tif err := c.readChangeCipherSpec(); err != nil {\n\t\treturn err\n\t}\n",
+      replace: `\tc.takesData = mutant == "data-in-handshake"
+	err := c.readChangeCipherSpec()
+	c.takesData = false
+	if err == errData {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+`,
+    },
+  ],
+  // the same, under the new keys
+  "data-in-new-keys": [
+    {
+      file: "handshake_server_tls13.go",
+      find: BEFORE_FINISHED_13,
+      replace: `\tif mutant == "data-in-new-keys" {\n\t${orData(NEW_KEYS)}\t}\n$&`,
+    },
+    {
+      file: "handshake_server.go",
+      find: BEFORE_FINISHED_12,
+      replace: `\tif mutant == "data-in-new-keys" {\n\t${orData("nil")}\t}\n$&`,
+    },
+  ],
+  // and in place of the Certificate as well
+  "data-of-nobody": [
+    {
+      file: "handshake_server_tls13.go",
+      find: BEFORE_CERTIFICATE_13,
+      replace: `\tif mutant == "data-of-nobody" {\n\t${orData(NEW_KEYS)}\t}\n$&`,
+    },
+    {
+      file: "handshake_server_tls13.go",
+      find: BEFORE_FINISHED_13,
+      replace: "\tif c.input.Len() > 0 {\n\t\treturn nil\n\t}\n$&",
+    },
+    // TLS 1.2: see skip-certificate, which goes on with Finished as well
+    {
+      file: "handshake_server.go",
+      find: BEFORE_FINISHED_12,
+      replace: `\tif mutant == "data-of-nobody" && len(c.peerCertificates) == 0 {
+		${orData("nil")}\t\tc.sendAlert(alertUnexpectedMessage)
+		return errors.New("tls: nobody's Finished")
+	}
+$&`,
     },
   ],
   [SPEAKS_EARLY]: [
@@ -162,8 +299,8 @@ export function buildServer(go: string, directory: string): Promise<string> {
 
 /** Builds the server with every mutant in it. @throws Error where the toolchain's source has changed */
 export async function buildMutants(go: string, directory: string): Promise<string> {
-  const variable = `package tls\n\nimport "os"\n\nvar mutant = os.Getenv("${MUTANT_VARIABLE}")\n`;
-  const options = await overlay(go, directory, Object.values(edits).flat(), { "mutant.go": variable });
+  const all = [...takingData, ...Object.values(edits).flat()];
+  const options = await overlay(go, directory, all, { "mutant.go": mutantGo });
   return build(go, directory, "tlsserver-mutants", sourceOf("tlsserver"), options);
 }
 

@@ -38,6 +38,16 @@ const caught: Readonly<Record<Mutant, Readonly<Record<WireVersion, readonly stri
     ],
     "1.2": [],
   },
+  "data-in-handshake": { "1.3": ["data-before-finished"], "1.2": ["data-before-finished"] },
+  "data-in-new-keys": { "1.3": ["data-before-finished"], "1.2": ["data-before-finished"] },
+  "data-of-nobody": { "1.3": ["data-before-finished"], "1.2": ["data-before-finished"] },
+};
+
+/** Which client of \`data-before-finished\` is the one that is served. */
+const servedClient: Readonly<Partial<Record<Mutant, string>>> = {
+  "data-in-handshake": "under the handshake's keys",
+  "data-in-new-keys": "under the new keys",
+  "data-of-nobody": "without a certificate",
 };
 
 describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
@@ -125,6 +135,8 @@ describeWithEngines(["go"], "broken on purpose: Go's TLS server", ({ go }) => {
         versions.flatMap((version) => caught[mutant][version].map((id) => `${id}@${version}`)).sort(),
       ]);
       expect(withOutcome(endpoint, "inconclusive")).toEqual([]);
+      const by = servedClient[mutant] ?? "";
+      expect(endpoint.reasons.filter((reason) => !reason.includes(by))).toEqual([]);
     }
   }, 180_000);
 
