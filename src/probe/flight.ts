@@ -70,6 +70,11 @@ export function judgeUndecided(
   return tls("inconclusive", `${reason} (${answer?.label ?? end})`);
 }
 
+/** The attack is on 0-RTT data, and there was none: no session for it, or no server that takes it. */
+export function tookNoEarlyData({ decides }: Flight, { flight }: Trace): boolean {
+  return decides === "early-data" && flight?.earlyDataTaken !== true;
+}
+
 /**
  * The server speaks TLS 1.2 to valid clients with suites that the raw client has not: key agreement with
  * RSA or without elliptic curves, CBC. What cannot be tried on it is not doubtful, and is listed.

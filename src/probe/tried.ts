@@ -1,7 +1,8 @@
 import type { Attack, Attempt, Other, Plan, Scene } from "./attack.ts";
 import { presenting } from "./attack.ts";
 import type { Endpoint, Meet } from "./endpoint.ts";
-import { serverAlert } from "./evidence.ts";
+import { isFlight, serverAlert } from "./evidence.ts";
+import { tookNoEarlyData } from "./flight.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { isSettled, onceForEachKind } from "./settled.ts";
@@ -110,9 +111,10 @@ export async function attackAll(
 
 /**
  * Whether a client was turned away before it could ask, and the other one differs in nothing else; or for
- * its ClientHello, and the other one has the same.
+ * its ClientHello, and the other one has the same; or whether it had 0-RTT data that the server takes from nobody.
  */
 function saysForBoth({ attempt, encounter: { trace } }: Met, other: Attempt): boolean {
+  if (isFlight(attempt.presented) && tookNoEarlyData(attempt.presented.flight, trace)) return true;
   if (trace.asked || trace.end === "open") return false;
   const offers = attempt.protocol?.alpn.join();
   const sameHello = offers !== undefined && offers === other.protocol?.alpn.join();

@@ -330,7 +330,8 @@ function judgeAnswer(
     meaning === "denied" ||
     meaning === "challenged" ||
     (presented === "no-tls" ? sendsToTls(answer) : isTurnedAway(answer, answers));
-  const onlyListens = isFlight(presented) && presented.flight.silenceRefuses;
+  const onlyListens =
+    isFlight(presented) && presented.flight.silenceRefuses && presented.flight.decides !== "early-data";
   if (!onlyListens && isShownOut(trace, controls, setting))
     return refused(`${label}, not the control's, and a close`);
   if (denied && label !== control) return refused(`${label}; the control: ${control}`);

@@ -175,6 +175,20 @@ function zeroRtt(
     expect(second.seen.serverCertificates).toEqual([]);
   });
 
+  test("a request as 0-RTT data, and nothing after it, in a session over the group that the server asked for", async () => {
+    const identity = wireIdentity(clients.p256);
+    const first = await asks({ identity, groups: ["secp256r1", "x25519"], shares: [] }, "1.3");
+    const session = first.client.sessions.at(-1);
+    expect(session?.group).not.toBeUndefined();
+    const script = { earlyData: true, holdsBack: true };
+    const second = await asks({ identity, session, shares: ["secp521r1"], script }, "1.3");
+    expect([second.received, second.client.earlyDataTaken]).toEqual([
+      expect.stringMatching(/CN=client p256 1\n$/),
+      true,
+    ]);
+    expect(second.seen.clientFinished).toBe(false);
+  });
+
   test("0-RTT data of a client that never had a certificate is refused", async () => {
     const first = await asks({}, "1.3");
     const session = first.client.sessions.at(-1);

@@ -68,6 +68,8 @@ describeWithEngines(Object.keys(zoo) as (keyof typeof zoo)[], "the zoo", (engine
           });
           const accepted = acceptedBy(endpoint);
           expect(accepted).toEqual(expect.arrayContaining([...member.found]));
+          const others = accepted.filter((id) => !member.found.includes(id));
+          expect(member.foundAlone === true ? others : []).toEqual([]);
           expect(accepted.length > 0).toBe(truth === "lax");
         } finally {
           await animal.stop();

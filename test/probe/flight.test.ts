@@ -34,6 +34,18 @@ function judge(
   return judgeAttempt(encounter, { flight: { ...rules, ...changes } }, controls, setting).outcome;
 }
 
+test("whoever sends 0-RTT data and nothing else may be kept waiting, and turned away in any words", () => {
+  const held = { decides: "early-data", silenceRefuses: true } as const;
+  const taken = (encounter: Encounter) => raw(encounter, { earlyDataTaken: true });
+  expect(judge(taken(unanswered()), held)).toBe("refused");
+  expect(judge(taken(unanswered()), { decides: "early-data" })).toBe("inconclusive");
+  expect(judge(taken(served), held)).toBe("accepted");
+  const shownOut = answered("an answer", "other", "who are you?", { end: "closed" });
+  const greeting = answered("an answer", "other", "welcome to the fleet", { end: "open" });
+  const greeted: Controls = { good: [greeting, greeting], sound: true };
+  expect(judge(taken(shownOut), held, greeted, rawSetting)).toBe("refused");
+});
+
 const noHello = { seen: seen({ version: undefined }), established: false };
 const closed = unanswered({ end: "closed" });
 

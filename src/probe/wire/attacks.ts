@@ -86,7 +86,7 @@ async function planOf(
     attempts: possible.map((attempt) => ({
       kind: attempt.kind,
       family: undefined,
-      presented: { flight },
+      presented: { flight: attempt.script.holdsBack === true ? { ...flight, silenceRefuses: true } : flight },
       identity: undefined,
       wire: { attempt, identity: attempt.presents === "valid" ? identity : undefined },
       ...(attempt.script.earlyData === true ? { resumes: { identity: undefined } } : {}),
@@ -228,7 +228,14 @@ export const wireAttacks: readonly WireAttack[] = [
     fix: noEarlyData,
     versions: ["1.3"],
     decides: "early-data",
-    attempts: [{ kind: "", presents: "nothing", script: { earlyData: true } }],
+    attempts: [
+      {
+        kind: "and nothing after it",
+        presents: "nothing",
+        script: { earlyData: true, holdsBack: true },
+      },
+      { kind: "and then Finished", presents: "nothing", script: { earlyData: true } },
+    ],
   }),
   attack({
     id: "renegotiation",

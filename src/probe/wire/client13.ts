@@ -91,7 +91,9 @@ function start(client: Client13): State13 {
   const hello = {
     random,
     sessionId: settings.compatibility ? settings.random(32) : new Uint8Array(),
-    shares: settings.shares.map((group) => keyShare(group, settings.random)),
+    shares: (session?.group === undefined ? settings.shares : [session.group]).map((group) =>
+      keyShare(group, settings.random),
+    ),
     cookie: undefined,
     earlyData: script.earlyData === true && session !== undefined && session.maxEarlyData > 0,
   };

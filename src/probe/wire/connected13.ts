@@ -28,13 +28,16 @@ export function connected(client: Client13, { agreed, request }: In<"wait-finish
   const ours = loggedSecret(client, suite, master, "c ap traffic", "CLIENT_TRAFFIC_SECRET_0");
   records.openWith(opener13(suite, trafficKeys(suite, server)));
   connection.takesData = true;
-  if (connection.earlyDataTaken === true) {
+  const { script } = settings;
+  const taken = connection.earlyDataTaken === true;
+  const holdsBack = taken && script.holdsBack === true;
+  if (taken && !holdsBack) {
     const end = { type: HandshakeType.endOfEarlyData, body: new Uint8Array() };
     sendMessage(connection, end);
     transcript.add(end);
     records.sealWith(sealer13(suite, trafficKeys(suite, agreed.clientSecret)));
   }
-  const steps = settings.script.flight ?? flightFor(settings, request);
+  const steps = holdsBack ? [] : (script.flight ?? flightFor(settings, request));
   if (steps.length > 0) sendCompatibility(connection);
   const stage = stage13(connection, agreed, transcript, request, agreed.clientSecret, () =>
     records.sealWith(sealer13(suite, trafficKeys(suite, ours))),
@@ -104,6 +107,7 @@ function keepTicket(
     cipherSuite: agreed.cipherSuite,
     ticket,
     secret: ticketPsk(agreed.suite.hash, secrets.resumption, nonce),
+    group: agreed.group,
     extendedMasterSecret: false,
     ageAdd,
     receivedAt: connection.settings.now(),

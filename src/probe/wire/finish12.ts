@@ -155,6 +155,7 @@ function keepSession({ connection }: Client12, { agreed, keys, ticket }: In<"wai
     cipherSuite: agreed.cipherSuite,
     ticket,
     secret: keys.master,
+    group: undefined,
     extendedMasterSecret: agreed.extendedMasterSecret,
     ageAdd: 0,
     receivedAt: connection.settings.now(),

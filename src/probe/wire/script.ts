@@ -14,6 +14,8 @@ export interface Script {
   readonly renegotiates?: boolean;
   /** TLS 1.3: the application's first bytes go along with the ClientHello (0-RTT); needs a ticket. */
   readonly earlyData?: boolean;
+  /** Where that is taken nothing follows, not even Finished: the server cannot have waited for it. */
+  readonly holdsBack?: boolean;
   /** Nothing that the application writes is sent. */
   readonly silent?: boolean;
 }

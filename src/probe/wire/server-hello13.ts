@@ -32,7 +32,7 @@ export function onServerHello(
     ExtensionType.preSharedKey,
   ]);
   const psk = resumedSecret(client, hello);
-  const shared = agree(state.hello, hello.extensions);
+  const { group, secret: shared } = agree(state.hello, hello.extensions);
   client.transcript.add(message);
   const secret = handshakeSecret(suite.hash, earlySecret(suite.hash, psk), shared);
   const serverSecret = loggedSecret(client, suite, secret, "s hs traffic", "SERVER_HANDSHAKE_TRAFFIC_SECRET");
@@ -43,7 +43,7 @@ export function onServerHello(
   if (!state.hello.earlyData) records.sealWith(sealer13(suite, trafficKeys(suite, clientSecret)));
   const { cipherSuite } = hello;
   const resumed = psk !== undefined;
-  const agreed = { suite, cipherSuite, resumed, handshakeSecret: secret, clientSecret, serverSecret };
+  const agreed = { suite, cipherSuite, group, resumed, handshakeSecret: secret, clientSecret, serverSecret };
   return { at: "wait-encrypted-extensions", agreed, hello: state.hello };
 }
 
@@ -111,13 +111,13 @@ function askedShare(code: number, { shares }: Hello13, { groups: offered, random
   return keyShare(group, random);
 }
 
-function agree({ shares }: Hello13, extensions: Extensions): Uint8Array {
+function agree({ shares }: Hello13, extensions: Extensions) {
   const data = extensions.get(ExtensionType.keyShare);
   if (data === undefined) throw new ProtocolError("no key share", MISSING_EXTENSION);
   const { group, publicKey } = parseKeyShare(data);
   const share = shares.find((sent) => groups[sent.group] === group);
   if (share === undefined) throw new ProtocolError("a group that we sent no share of", ILLEGAL_PARAMETER);
-  return share.agree(publicKey);
+  return { group: share.group, secret: share.agree(publicKey) };
 }
 
 /** The PSK, where the server took the one that was offered (RFC 8446, section 4.2.11). */

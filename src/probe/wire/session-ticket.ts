@@ -1,6 +1,7 @@
 import { ILLEGAL_PARAMETER } from "./alerts.ts";
 import { DecodeError, parse } from "./codec.ts";
 import { ExtensionType, parseExtensions, parseMaxEarlyData } from "./extensions.ts";
+import type { Group } from "./groups.ts";
 
 /** What it takes to resume a session. */
 export interface ResumableSession {
@@ -9,6 +10,8 @@ export interface ResumableSession {
   readonly ticket: Uint8Array;
   /** The PSK of TLS 1.3, the master secret of TLS 1.2. */
   readonly secret: Uint8Array;
+  /** TLS 1.3: whose key share the server takes. One that it asks for anew costs the 0-RTT data. */
+  readonly group: Group | undefined;
   /** RFC 7627 was in use (TLS 1.2). */
   readonly extendedMasterSecret: boolean;
   /** TLS 1.3: ticket_age_add, and when the ticket came, on the clock of the settings. */

@@ -2,8 +2,8 @@ import type { KeyObject } from "node:crypto";
 import type { CipherSuite } from "./cipher-suites.ts";
 import type { Connection } from "./connection.ts";
 import type { CertificateRequest } from "./handshake.ts";
+import type { Group } from "./groups.ts";
 import type { Hello13 } from "./hello.ts";
-
 import { deriveSecret } from "./secrets13.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -18,6 +18,7 @@ export interface Client13 {
 export interface Agreed {
   readonly suite: CipherSuite;
   readonly cipherSuite: number;
+  readonly group: Group;
   readonly resumed: boolean;
   readonly handshakeSecret: Uint8Array;
   readonly clientSecret: Uint8Array;

@@ -133,6 +133,11 @@ const unlessSuccess = (answer: string) =>
 const optional = (answer: string, listen?: string) =>
   http(`ssl_verify_client optional; ${TLS}`, unlessSuccess(answer), listen);
 
+/** Whoever sends a request as 0-RTT data had a session, and so had been let in before: so it is thought. */
+const UNLESS_EARLY = `set $who $ssl_client_verify;
+      if ($ssl_early_data) { set $who SUCCESS; }
+      if ($who != SUCCESS) { return 403; } ${WELCOME}`;
+
 export const nginxes: readonly Member[] = [
   ...strict("nginx", "https", {
     "`ssl_verify_client on`": http(`ssl_verify_client on; ${TLS}`),
@@ -142,6 +147,11 @@ export const nginxes: readonly Member[] = [
     "`optional`, and 404 unless it is": optional("404"),
     "`optional`, and a redirect to /login unless it is": optional("302 /login"),
     "`optional`, and 444 (a close without a word) unless it is": optional("444"),
+    "`ssl_verify_client on`, `ssl_early_data on`": http(`ssl_verify_client on; ssl_early_data on; ${TLS}`),
+    "`optional`, `ssl_early_data on`, and 403 unless `$ssl_client_verify` is SUCCESS": http(
+      `ssl_verify_client optional; ssl_early_data on; ${TLS}`,
+      unlessSuccess("403"),
+    ),
   }),
   ...strict("nginx", "https", {
     "`ssl_verify_client on`, beside a `server` with `optional`, sessions and tickets in common": besideLax,
@@ -165,6 +175,15 @@ export const nginxes: readonly Member[] = [
       ["self-signed", "wrong-ca", "twin-ca"],
       http(`ssl_verify_client optional_no_ca; ${TLS}`, NOT_NONE),
     ],
+    "`optional`, `ssl_early_data on`, and 403 unless the client is verified or `$ssl_early_data` is set, over P-256 alone":
+      [
+        ["early-data"],
+        http(
+          `ssl_verify_client optional; ssl_early_data on; ssl_ecdh_curve prime256v1; ${TLS}`,
+          UNLESS_EARLY,
+        ),
+        "alone",
+      ],
   }),
   ...lax("nginx", "https", {
     "`ssl_verify_client on`, beside a port that trusts another CA too, sessions and tickets in common": [

@@ -88,6 +88,8 @@ export interface Member {
   readonly truth: "strict" | "lax";
   /** Attacks of which each must be accepted on some version of TLS; none for a strict server. */
   readonly found: readonly string[];
+  /** No other attack may be accepted. */
+  readonly foundAlone?: boolean;
   /** @param program of the engine's path, "" for Node itself */
   start(program: string, enclosure: Enclosure): Promise<Animal>;
 }
@@ -135,18 +137,21 @@ export function strict(
   }));
 }
 
-/** Lax configurations: what each says, and what must find it. */
+/** Lax configurations: what each says, and what must find it, alone perhaps. */
 export function lax(
   server: string,
   scheme: Member["scheme"],
-  rows: Readonly<Record<string, readonly [found: readonly string[], start: Member["start"]]>>,
+  rows: Readonly<
+    Record<string, readonly [found: readonly string[], start: Member["start"], alone?: "alone"]>
+  >,
 ): Member[] {
-  return Object.entries(rows).map(([configuration, [found, start]]) => ({
+  return Object.entries(rows).map(([configuration, [found, start, alone]]) => ({
     server,
     scheme,
     configuration,
     truth: "lax",
     found,
+    foundAlone: alone === "alone",
     start,
   }));
 }

@@ -46,7 +46,10 @@ const flights: Readonly<Record<string, readonly (readonly (number | string)[])[]
   "data-before-finished": [[], [11, 15], [11, 15]],
   "listen-only": [[]],
   // the conforming flight: of a client without a ticket, and of those whose attack comes later
-  "early-data": [[11, 20]],
+  "early-data": [
+    [11, 20],
+    [11, 20],
+  ],
   renegotiation: [[11, 15, 20]],
   "post-handshake": [[11, 15, 20]],
   "fragmented-hello": [[11, 20]],
