@@ -9,6 +9,8 @@ import { verifyClients } from "./fixes.ts";
 interface Offer {
   readonly kind: string;
   readonly protocol: Protocol;
+  /** Who is excused for it has no certificate at all. */
+  readonly withoutAny?: boolean;
 }
 
 /**
@@ -31,9 +33,9 @@ export const otherAlpn: Attack = {
       return forgery.leaf({ family, issuer: { ...issuer, chain: [] } });
     });
     const revise: Revise = protocol.maySayNothing ? asSameService : asSameRequest;
-    const offering = ({ kind, protocol: spoken }: Offer): Attempt[] => {
+    const offering = ({ kind, protocol: spoken, withoutAny }: Offer): Attempt[] => {
       const anonymous = { ...withoutIdentity("no-certificate"), kind, protocol: spoken, revise };
-      if (selfSigned === undefined) return [anonymous];
+      if (selfSigned === undefined || withoutAny === true) return [anonymous];
       return [anonymous, { ...selfSigned, kind: `an unknown CA, ${kind}`, protocol: spoken, revise }];
     };
     return { attempts: offersBeside({ protocol, target }).flatMap(offering) };
@@ -42,26 +44,36 @@ export const otherAlpn: Attack = {
 
 const NONE = "no ALPN";
 const UNKNOWN = "fleetsec-probe";
+/**
+ * What a CA offers that validates a name (RFC 8737, section 3), alone. It has no client's certificate, so
+ * that servers which renew their own excuse it; they may excuse whoever offers it beside something else.
+ */
+const ACME = "acme-tls/1";
 
 /** Everything but what the control offers. */
 function offersBeside({ protocol, target }: Pick<Scene, "protocol" | "target">): Offer[] {
   const named = (...alpn: string[]): Offer => ({
     kind: `ALPN ${alpn.join(" and ")}`,
     protocol: { ...protocol, alpn },
+    withoutAny: alpn.includes(ACME),
   });
   if (target.scheme === "mqtts") return [named("mqtt"), named(UNKNOWN)];
-  if (target.scheme === "tls") return [named("h2", "http/1.1"), named("h2"), named("http/1.1")];
+  if (target.scheme === "tls") {
+    return [named("h2", "http/1.1"), named("h2"), named("http/1.1"), named(ACME)];
+  }
   if (target.scheme === "grpcs" || protocol.http === undefined) {
-    return [{ kind: NONE, protocol: withoutAlpn(protocol) }, named("h2", "http/1.1")];
+    const without = { kind: NONE, protocol: withoutAlpn(protocol) };
+    return [without, named("h2", "http/1.1"), named(...protocol.alpn, ACME)];
   }
   const { request } = protocol.http;
   const own = protocol.alpn.join();
-  // what browsers and curl offer is both
-  const lists = [[], ["h2", "http/1.1"], ["h2"], ["http/1.1"], [UNKNOWN]];
-  const offers = lists
+  // what browsers and curl offer is both, and httpx of Python both the other way round
+  const lists = [[], ["h2", "http/1.1"], ["http/1.1", "h2"], ["h2"], ["http/1.1"], [UNKNOWN]];
+  const offers = [...lists, [ACME], [...protocol.alpn, ACME]]
     .filter((alpn) => alpn.join() !== own)
     .map((alpn) => ({
-      kind: alpn.length === 0 ? NONE : `ALPN ${alpn.join(" and ")}`,
+      ...named(...alpn),
+      ...(alpn.length === 0 ? { kind: NONE } : {}),
       protocol: httpByAlpn(request, alpn),
     }));
   if (target.scheme !== "h2") return offers;

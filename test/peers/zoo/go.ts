@@ -60,6 +60,13 @@ export const gos: readonly Member[] = [
     ],
     "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients that offer both versions of HTTP":
       [["other-alpn"], mistaken(VERIFY, "both-names")],
+    "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients that offer HTTP/2 after HTTP/1.1":
+      [["other-alpn"], mistaken(VERIFY, "http11-first"), "alone"],
+    "`RequireAndVerifyClientCert`, left out by `GetConfigForClient` for clients that offer `acme-tls/1`": [
+      ["other-alpn"],
+      mistaken(VERIFY, "acme"),
+      "alone",
+    ],
     "`RequireAndVerifyClientCert` without `NextProtos`, forgotten by `GetConfigForClient` for clients that offer HTTP/2":
       [["other-alpn"], mistaken(VERIFY, "h2-unchosen")],
     "`VerifyClientCertIfGiven`": [["no-cert"], go("VerifyClientCertIfGiven")],

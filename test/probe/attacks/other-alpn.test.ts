@@ -41,6 +41,9 @@ type IsLax = (offered: readonly string[] | undefined) => boolean;
 const NOBODY: IsLax = () => false;
 const WITHOUT: IsLax = (offered) => offered === undefined;
 const WITH_BOTH: IsLax = (offered) => offered?.join() === "h2,http/1.1";
+const OTHER_WAY_ROUND: IsLax = (offered) => offered?.join() === "http/1.1,h2";
+const WITH_ACME: IsLax = (offered) => offered?.includes("acme-tls/1") === true;
+const ACME_ALONE: IsLax = (offered) => offered?.join() === "acme-tls/1";
 const WITH_UNKNOWN: IsLax = (offered) =>
   offered?.every((name) => name !== "h2" && name !== "http/1.1") === true;
 const WITH_H2: IsLax = (offered) => offered?.includes("h2") === true;
@@ -60,6 +63,10 @@ describe("servers that look at ALPN to decide whom they ask for a certificate", 
     ["whoever offers what curl does", "https", WITH_BOTH, "ALPN h2 and http/1.1"],
     ["whoever offers what curl does", "h2", WITH_BOTH, "ALPN h2 and http/1.1"],
     ["whoever offers HTTP/2", "https", WITH_H2, "ALPN h2 and http/1.1"],
+    ["whoever offers what httpx does", "https", OTHER_WAY_ROUND, "ALPN http/1.1 and h2"],
+    ["whoever offers what httpx does", "h2", OTHER_WAY_ROUND, "ALPN http/1.1 and h2"],
+    ["whoever offers what CAs do beside it", "https", WITH_ACME, "ALPN http/1.1 and acme-tls/1"],
+    ["whoever offers what CAs do beside it", "h2", WITH_ACME, "ALPN h2 and acme-tls/1"],
   ])("%s (%s)", async (_name, scheme, isLax, found) => {
     const [guarded, open] = [await both(strict()), await both(lax())];
     const port = await byAlpn((offered) => (isLax(offered) ? open : guarded));
@@ -76,6 +83,7 @@ describe("servers that look at ALPN to decide whom they ask for a certificate", 
   test.each<[string, IsLax, string]>([
     ["HTTP/2", WITH_H2, "ALPN h2 and http/1.1"],
     ["what nobody knows", WITH_UNKNOWN, "ALPN fleetsec-probe"],
+    ["what a CA offers that validates the name", ACME_ALONE, "ALPN acme-tls/1"],
   ])("%s is offered, and nothing is chosen", async (_name, isLax, found) => {
     const [guarded, open] = [await silent(strict()), await silent(lax())];
     const port = await byAlpn((offered) => (offered !== undefined && isLax(offered) ? open : guarded));
@@ -108,6 +116,7 @@ describe("services that are not HTTP", () => {
   test.each<[string, IsLax, boolean]>([
     ["nobody is let in", NOBODY, false],
     ["whoever offers HTTP/2 is let in", WITH_H2, true],
+    ["who comes as a CA does that validates the name is let in", ACME_ALONE, true],
   ])("tls://: %s", async (_name, isLax, found) => {
     const [guarded, open] = [
       await greeting(strict(), "220 fleet ready\r\n"),

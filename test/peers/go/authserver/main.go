@@ -22,7 +22,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
-	mistake := flag.String("mistake", "", "name-alone, other-names, no-alpn, both-names or h2-unchosen: one that is often made")
+	mistake := flag.String("mistake", "", "name-alone, other-names, no-alpn, both-names, http11-first, acme or h2-unchosen: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -97,6 +97,15 @@ func mistaken(config *tls.Config, mistake string) {
 		demandsUnless(config, func(offered []string) bool {
 			return slices.Contains(offered, "h2") && slices.Contains(offered, "http/1.1")
 		})
+	case "http11-first":
+		config.NextProtos = []string{"h2", "http/1.1"}
+		demandsUnless(config, func(offered []string) bool {
+			return len(offered) > 1 && offered[0] == "http/1.1"
+		})
+	case "acme":
+		// as with autocert: whoever validates the name has no certificate of a client's
+		config.NextProtos = []string{"h2", "http/1.1", "acme-tls/1"}
+		demandsUnless(config, func(offered []string) bool { return slices.Contains(offered, "acme-tls/1") })
 	case "h2-unchosen":
 		demandsUnless(config, func(offered []string) bool { return slices.Contains(offered, "h2") })
 	default:
