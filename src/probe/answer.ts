@@ -4,9 +4,10 @@ export interface Answer {
   readonly label: string;
   /**
    * What it means by itself: the request was granted; the client was denied; other credentials
-   * (a token, say) were asked for; the service is overloaded or broken; none of these.
+   * (a token, say) were asked for; the service is overloaded or broken; it ended the exchange without a
+   * word, as a close does; none of these.
    */
-  readonly meaning: "granted" | "denied" | "challenged" | "overloaded" | "other";
+  readonly meaning: "granted" | "denied" | "challenged" | "overloaded" | "ended" | "other";
   /** What answers of one kind are compared by: the body, a banner. */
   readonly content: Uint8Array;
   /** Compared in place of the content, where that differs from client to client. */

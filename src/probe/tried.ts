@@ -79,6 +79,7 @@ export async function attackAll(
   // whoever is served is answered here, and this one was neither answered nor turned away
   const isUnanswered = (met: Met) =>
     first.answer !== undefined &&
+    met.encounter.answer === undefined &&
     met.encounter.trace.end === "open" &&
     judgeMet(met, controls, setting).outcome === "inconclusive";
   const all = await Promise.all(

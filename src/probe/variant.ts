@@ -107,12 +107,13 @@ export const asOtherRequest: Revise = (judgement, { encounter, own, controls, ca
     : { ...judgement, outcome: "inconclusive" };
 };
 
-/** A fault that what was asked for causes, whoever asks: the same 5xx, the same silence. */
+/** A fault that what was asked for causes, whoever asks: the same 5xx, the same end, the same silence. */
 function failsAlike({ answer, trace }: Encounter, { encounter: theirs }: Own): boolean {
   if (answer === undefined) {
     return theirs.answer === undefined && trace.end === theirs.trace.end && !isGarbled(trace);
   }
-  return answer.meaning === "overloaded" && answer.label === theirs.answer?.label;
+  const isFault = answer.meaning === "overloaded" || answer.meaning === "ended";
+  return isFault && answer.label === theirs.answer?.label;
 }
 
 function answersOf(encounters: readonly Encounter[]) {

@@ -83,7 +83,7 @@ function judgeControlAnswer(answer: Answer, { layer, canary }: Setting): Judgeme
   if (meaning === "denied") {
     return { outcome: "refused", layer, evidence: `the valid client was refused (${label})` };
   }
-  if (meaning === "overloaded") return inconclusive(layer, label);
+  if (meaning === "overloaded" || meaning === "ended") return inconclusive(layer, label);
   if (canary !== undefined && !holds(answer, canary))
     return inconclusive(layer, `${label} without the canary`);
   return { outcome: "accepted", layer, evidence: label };
@@ -274,7 +274,7 @@ function judgeSilence(
  * end without a byte. Whoever was told anything else there may have been served.
  */
 export function looksRefused({ trace, answer }: Encounter): boolean {
-  if (answer !== undefined) return answer.meaning === "denied" || answer.meaning === "challenged";
+  if (answer !== undefined) return ["denied", "challenged", "ended"].includes(answer.meaning);
   return !isGarbled(trace) && (trace.end === "closed" || trace.end === "reset");
 }
 
@@ -329,6 +329,7 @@ function judgeAnswer(
   const denied =
     meaning === "denied" ||
     meaning === "challenged" ||
+    meaning === "ended" ||
     (presented === "no-tls" ? sendsToTls(answer) : isTurnedAway(answer, answers));
   const onlyListens =
     isFlight(presented) && presented.flight.silenceRefuses && presented.flight.decides !== "early-data";

@@ -93,16 +93,19 @@ function http1Answer(received: Uint8Array, end: Trace["end"]): Answer | undefine
 
 const NO_ERROR = 0;
 const PROTOCOL_ERROR = 1;
+const INTERNAL_ERROR = 2;
 const CANCEL = 8;
 const INADEQUATE_SECURITY = 12;
 const HTTP_1_1_REQUIRED = 13;
 
 /**
  * RFC 9113, section 7. An end in place of an answer is a refusal, as a close is, unless it speaks of
- * overload or of a fault. A server that wants a certificate by renegotiation says HTTP_1_1_REQUIRED, and
- * nginx that is to close without a word (444) PROTOCOL_ERROR.
+ * overload or of a fault of ours. A server that wants a certificate by renegotiation says HTTP_1_1_REQUIRED, and
+ * nginx that is to close without a word (444) PROTOCOL_ERROR. INTERNAL_ERROR is what becomes of a mere close:
+ * of a session that is destroyed in Node, or of a handler of Go's that panics.
  */
 function meaningOfError(code: number): Answer["meaning"] {
+  if (code === INTERNAL_ERROR) return "ended";
   return [NO_ERROR, PROTOCOL_ERROR, CANCEL, INADEQUATE_SECURITY, HTTP_1_1_REQUIRED].includes(code)
     ? "denied"
     : "overloaded";

@@ -1,4 +1,10 @@
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import {
+  constants,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { attackNamed } from "../../../src/probe/attacks.ts";
@@ -60,6 +66,52 @@ describe("h2", () => {
     const endpoint = await probed(world, `h2://localhost:${port}/`, ESSENTIAL);
     expect(endpoint.reasons).toEqual([]);
     expect(endpoint.verdict).toBe("enforced");
+  });
+
+  describe.each<[string, (session: ServerHttp2Session, stream: ServerHttp2Stream) => void]>([
+    ["GOAWAY INTERNAL_ERROR", (session) => session.goaway(constants.NGHTTP2_INTERNAL_ERROR)],
+    ["RST_STREAM INTERNAL_ERROR", (_session, stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR)],
+  ])("an application that ends in %s", (name, end) => {
+    const ending = (isEnded: (authorized: boolean, count: number) => boolean) => {
+      let count = 0;
+      return http2Server(lax(), ({ stream }, response) => {
+        const { session } = stream;
+        if (session === undefined) return;
+        session.on("error", () => {});
+        stream.on("error", () => {});
+        const { authorized } = session.socket as TLSSocket;
+        if (isEnded(authorized, (count += 1))) end(session, stream);
+        else response.end("hello");
+      });
+    };
+
+    test("for everybody without a certificate is enforced", async () => {
+      const port = await ending((authorized) => !authorized);
+      const endpoint = await probed(world, `h2://localhost:${port}/`, ESSENTIAL);
+      expect([endpoint.reasons, endpoint.verdict]).toEqual([[], "enforced"]);
+      expect(endpoint.attacks[0]).toMatchObject({
+        layer: "http",
+        evidence: `${name}; the control: HTTP 200`,
+      });
+    });
+
+    test("for some, and serves others, is bypassed", async () => {
+      const port = await ending((authorized, count) => !authorized && count % 2 === 0);
+      const endpoint = await probed(world, `h2://localhost:${port}/`, ESSENTIAL);
+      expect(endpoint.verdict).toBe("bypassed");
+    });
+
+    test.each<[string, (authorized: boolean, served: number) => boolean]>([
+      ["for everybody", () => true],
+      // one on each version of TLS
+      ["for valid clients too, after the first two", (authorized, served) => !authorized || served > 2],
+    ])("%s establishes nothing", async (_whom, isEnded) => {
+      let served = 0;
+      const port = await ending((authorized) => isEnded(authorized, (served += authorized ? 1 : 0)));
+      const endpoint = await probed(world, `h2://localhost:${port}/`, ESSENTIAL);
+      expect(endpoint.verdict).toBe("inconclusive");
+      expect(withOutcome(endpoint, "refused")).toEqual([]);
+    });
   });
 
   test("a server that speaks HTTP/1.1 alone cannot be judged", async () => {
