@@ -2,7 +2,7 @@ import {
   constants,
   type Http2ServerRequest,
   type Http2ServerResponse,
-  type ServerHttp2Session,
+  type Http2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { TlsOptions, TLSSocket } from "node:tls";
@@ -68,7 +68,7 @@ describe("h2", () => {
     expect(endpoint.verdict).toBe("enforced");
   });
 
-  describe.each<[string, (session: ServerHttp2Session, stream: ServerHttp2Stream) => void]>([
+  describe.each<[string, (session: Http2Session, stream: ServerHttp2Stream) => void]>([
     ["GOAWAY INTERNAL_ERROR", (session) => session.goaway(constants.NGHTTP2_INTERNAL_ERROR)],
     ["RST_STREAM INTERNAL_ERROR", (_session, stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR)],
   ])("an application that ends in %s", (name, end) => {
