@@ -10,9 +10,15 @@ const TASKS: Record<string, (platform: Platform) => Promise<(input: never) => un
     (await import("./logs/verify/open-checkpoints.ts")).openTask(files),
   "hash-range": async () => (await import("./logs/sign/ranges.ts")).hashRange,
   "write-file": async ({ files }) => (await import("./logs/sign/threads.ts")).writeTask(files),
+  connect: async (platform) => (await import("./probe/connections.ts")).connectTask(platform),
   "issue-fleet": async (platform) => (await import("./pki/fleet/thread.ts")).fleetTask(platform),
 };
 
-const task = TASKS[workerData as string];
-if (task === undefined) throw new Error(`no task is named ${String(workerData)}`);
-serveTask((await task(systemPlatform(new AbortController().signal))) as (input: unknown) => unknown);
+/** Those that wait for others more than they work: a thread is at several of them at a time. */
+const SIDE_BY_SIDE = ["connect"];
+
+const name = workerData as string;
+const task = TASKS[name];
+if (task === undefined) throw new Error(`no task is named ${name}`);
+const made = (await task(systemPlatform(new AbortController().signal))) as (input: unknown) => unknown;
+serveTask(made, SIDE_BY_SIDE.includes(name));

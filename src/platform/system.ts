@@ -21,7 +21,8 @@ export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemT
   setMaxListeners(0, signal);
   const clock: Clock = {
     now: () => Date.now(),
-    monotonic: () => performance.now(),
+    // the same on all threads, as performance.now is not
+    monotonic: () => Number(process.hrtime.bigint()) / 1e6,
     async sleep(ms, abort = signal) {
       abort.throwIfAborted();
       // a timer takes a millisecond at least

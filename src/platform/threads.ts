@@ -21,8 +21,15 @@ export interface ThreadPool {
   close(): Promise<void>;
 }
 
-/** What a thread answers to each input. */
-type Answer =
+/** What a thread is given, and answers with under the same number. */
+interface Question {
+  readonly number: number;
+  readonly input: unknown;
+}
+
+type Answer = { readonly number: number } & Outcome;
+
+type Outcome =
   | { readonly value: unknown }
   | { readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
   | { readonly fault: string };
@@ -40,31 +47,34 @@ export function systemThreads(script: URL): Threads {
   return { available: availableParallelism(), pool: (task, count) => threadPool(script, task, count) };
 }
 
-/** A thread, and what it has been given, which it answers in that order. */
+/** A thread, and what it has been given, by number. */
 interface Thread {
   readonly worker: Worker;
-  readonly jobs: Job[];
+  readonly jobs: Map<number, Job>;
 }
 
 function threadPool(script: URL, task: string, count: number): ThreadPool {
   const threads: Thread[] = [];
+  let given = 0;
 
   const start = (): Thread => {
     const worker = new Worker(script, {
       workerData: task,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
     });
-    const jobs: Job[] = [];
+    const jobs = new Map<number, Job>();
     const thread = { worker, jobs };
     const end = (error: unknown) => {
       if (threads.includes(thread)) threads.splice(threads.indexOf(thread), 1);
-      for (const { reject } of jobs.splice(0)) reject(error);
+      for (const { reject } of jobs.values()) reject(error);
+      jobs.clear();
     };
     worker.on("error", end);
     worker.on("exit", (code) => end(new Error(`a thread of ${task} ended with ${code}`)));
     worker.on("message", (answer: Answer) => {
-      const job = jobs.shift();
+      const job = jobs.get(answer.number);
       if (job === undefined) return;
+      jobs.delete(answer.number);
       if ("value" in answer) job.resolve(answer.value);
       else job.reject(errorOf(answer));
     });
@@ -74,8 +84,8 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
 
   /** Where the least is waiting; another thread rather than one that is busy. */
   const next = (): Thread => {
-    const least = threads.toSorted((a, b) => a.jobs.length - b.jobs.length)[0];
-    if (least !== undefined && (least.jobs.length === 0 || threads.length >= count)) return least;
+    const least = threads.toSorted((a, b) => a.jobs.size - b.jobs.size)[0];
+    if (least !== undefined && (least.jobs.size === 0 || threads.length >= count)) return least;
     return start();
   };
 
@@ -83,9 +93,10 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
     run: (input, transfer = []) =>
       new Promise((resolve, reject) => {
         const { worker, jobs } = next();
-        jobs.push({ resolve, reject });
+        const number = (given += 1);
+        jobs.set(number, { resolve, reject });
         // at once, also to a thread that is busy: it goes on without waiting until we get a turn
-        worker.postMessage(input, transfer);
+        worker.postMessage({ number, input } satisfies Question, transfer);
       }),
     async close() {
       await Promise.all(threads.map(({ worker }) => worker.terminate()));
@@ -93,24 +104,27 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
   };
 }
 
-function errorOf(answer: Exclude<Answer, { value: unknown }>): Error {
+function errorOf(answer: Exclude<Outcome, { value: unknown }>): Error {
   return "fault" in answer
     ? new Error(answer.fault)
     : new FleetsecError(answer.code, answer.message, { hint: answer.hint });
 }
 
-/** In a thread: answers each input with what `task` makes of it, until the pool is closed. */
-export function serveTask(task: (input: unknown) => unknown): void {
+/**
+ * In a thread: answers each input with what `task` makes of it, until the pool is closed.
+ * @param sideBySide where the task waits for something, the next one is begun meanwhile
+ */
+export function serveTask(task: (input: unknown) => unknown, sideBySide = false): void {
   const port = parentPort;
   if (port === null) throw new Error("this is no worker thread");
   let last = Promise.resolve();
-  port.on("message", (input: unknown) => {
-    // one at a time, also where the task waits for something
-    last = last.then(async () => port.postMessage(await answerTo(task, input)));
+  port.on("message", ({ number, input }: Question) => {
+    const answer = async () => port.postMessage({ number, ...(await answerTo(task, input)) });
+    last = sideBySide ? answer() : last.then(answer);
   });
 }
 
-async function answerTo(task: (input: unknown) => unknown, input: unknown): Promise<Answer> {
+async function answerTo(task: (input: unknown) => unknown, input: unknown): Promise<Outcome> {
   try {
     return { value: await task(input) };
   } catch (error) {

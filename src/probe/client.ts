@@ -1,12 +1,13 @@
 import type { Network } from "../platform/network.ts";
 import type { Clock } from "../platform/platform.ts";
-import type { Channel, Conversation, Dial, End, TlsDial, Trace } from "./exchange.ts";
+import type { Channel, Conversation, Deadlines, Dial, End, TlsDial, Trace } from "./exchange.ts";
 import { observe } from "./observe.ts";
-import { MAX_OPENING, type Opening } from "./opening.ts";
+import { isAgreed, MAX_OPENING, type Opening } from "./opening.ts";
 import { plainSession, type Session } from "./session.ts";
 import { tap, type Tap } from "./tap.ts";
 import { prepareTls, tlsSession } from "./tls-session.ts";
 import { type Watch, watch } from "./watch.ts";
+import { wireSettings } from "./wire/dial.ts";
 import { wireSession } from "./wire/session.ts";
 
 /** What a connection needs of the outside. */
@@ -16,12 +17,6 @@ export interface Outside {
   /** Cryptographically secure random bytes. */
   readonly random: (length: number) => Uint8Array;
   readonly signal: AbortSignal;
-}
-
-/** Milliseconds that each step may take. */
-export interface Deadlines {
-  readonly connect: number;
-  readonly handshake: number;
 }
 
 /**
@@ -39,8 +34,9 @@ export async function exchange(
   dial: Dial,
   converse: Conversation,
   deadlines: Deadlines,
-  { network, clock, signal }: Outside,
+  outside: Outside,
 ): Promise<Trace> {
+  const { network, clock, signal } = outside;
   // making it takes time that is not the server's
   if (dial.tls !== undefined) prepareTls(network, dial.tls);
   const started = clock.monotonic();
@@ -54,7 +50,7 @@ export async function exchange(
       wire.connected && dial.opening ? await opened(wire, dial.opening, events, deadlines) : undefined;
     const session = !wire.connected
       ? undefined
-      : (before?.refused ?? sessionOf(network, wire, dial, events.changed));
+      : (before?.refused ?? sessionOf(outside, wire, dial, events.changed));
     let established = 0;
     let receivedUnasked: number | undefined;
     if (session !== undefined) {
@@ -78,23 +74,30 @@ export async function exchange(
   }
 }
 
-function sessionOf(network: Network, wire: Tap, { tls }: Dial, changed: () => void): Session {
+function sessionOf(
+  { network, random, clock }: Outside,
+  wire: Tap,
+  { tls }: Dial,
+  changed: () => void,
+): Session {
   if (tls === undefined) return plainSession(wire, changed);
-  return tls.wire === undefined
-    ? tlsSession(network, wire, tls, changed)
-    : wireSession(wire, tls.wire, changed);
+  if (tls.wire === undefined) return tlsSession(network, wire, tls, changed);
+  const { version, attempt, identity, session } = tls.wire;
+  const own = { random, now: () => clock.monotonic() };
+  const settings = wireSettings({ ...tls, version }, attempt, identity, own, session);
+  return wireSession(wire, settings, changed);
 }
 
 /** Asks to go on with TLS. @returns the session without TLS where the server did not agree */
 async function opened(
   wire: Tap,
-  { request, isAccepted }: Opening,
+  opening: Opening,
   events: Watch,
   deadlines: Deadlines,
 ): Promise<{ readonly refused: Session | undefined }> {
   const plain = plainSession(wire, events.changed);
-  plain.write(request);
-  const agreed = () => isAccepted(plain.received);
+  plain.write(opening.request);
+  const agreed = () => isAgreed(opening, plain.received);
   const enough = () => plain.received.length >= MAX_OPENING;
   await events.until(() => agreed() || enough() || plain.over, Math.min(OPENING_WAIT, deadlines.handshake));
   if (!agreed() || plain.over) return { refused: plain };
@@ -105,7 +108,7 @@ async function opened(
 /** TLS 1.2 has judged the client by then, unless that broke the handshake; 0-RTT data waits for nothing. */
 function settles(tls: TlsDial | undefined): boolean {
   if (tls?.wire === undefined) return tls?.version === "1.3";
-  return tls.wire.script.earlyData !== true;
+  return tls.wire.attempt.script.earlyData !== true;
 }
 
 function channelOf(session: Session, events: Watch, beforeWrite: () => void): Channel {

@@ -1,6 +1,6 @@
 import type { HelloChanges, WireClientOf } from "./attack.ts";
-import { exchange, type Outside } from "./client.ts";
-import type { Dial, Resumable, TlsDial, Trace } from "./exchange.ts";
+import type { Outside } from "./client.ts";
+import type { Connect, Dial, Resumable, TlsDial, Trace, WireDial } from "./exchange.ts";
 import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { Limit } from "./limit.ts";
@@ -8,8 +8,6 @@ import type { Opening } from "./opening.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Target } from "./target.ts";
 import type { Encounter } from "./verdict.ts";
-import { wireSettings } from "./wire/dial.ts";
-import type { Settings } from "./wire/settings.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** A target at one of its addresses, and how to talk to it. */
@@ -62,21 +60,23 @@ const TRIES_WHERE_FLAKY = 10;
 const PAUSE = 50;
 
 /** Makes connections to an endpoint, each tried again where it was merely reset, or shut at the ClientHello. */
-export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): Meet {
+export function meeting(
+  endpoint: Endpoint,
+  connect: Connect,
+  { clock, signal }: Pick<Outside, "clock" | "signal">,
+  limited: Limit,
+): Meet {
   const { target, address, timeout = Number.POSITIVE_INFINITY } = endpoint;
   const deadlines = { connect: Math.min(CONNECT, timeout), handshake: Math.min(HANDSHAKE, timeout) };
   let flaky = false;
   return async (client) => {
     const { version, control, like, opening, port = target.port } = client;
     const protocol = client.protocol ?? endpoint.protocol;
-    const tls =
-      version === null ? undefined : tlsDial({ ...endpoint, protocol }, { ...client, version }, outside);
+    const tls = version === null ? undefined : tlsDial({ ...endpoint, protocol }, { ...client, version });
     const dial: Dial = { address, port, opening, tls };
     const wait = waitFor(like, protocol, timeout);
     for (let tries = 1; ; tries += 1) {
-      const met = await limited(() =>
-        exchange(dial, (channel) => protocol.converse(channel, wait, like), deadlines, outside),
-      );
+      const met = await limited(() => connect({ dial, speech: protocol.speech, wait, like, deadlines }));
       const trace = withoutPreamble(met, protocol);
       const answer = protocol.answer(trace);
       // what a forged client was told before the reset must not be forgotten for a later, silent one
@@ -87,7 +87,7 @@ export function meeting(endpoint: Endpoint, outside: Outside, limited: Limit): M
       const enough = wasReset(trace) && (flaky || control) ? TRIES_WHERE_FLAKY : TRIES;
       if (!again || tries >= enough) return { trace, answer };
       // a signal of its own: one that many wait for warns of a leak
-      await outside.clock.sleep(PAUSE, AbortSignal.any([outside.signal]));
+      await clock.sleep(PAUSE, AbortSignal.any([signal]));
     }
   };
 }
@@ -104,7 +104,6 @@ const NONE: readonly string[] = [];
 function tlsDial(
   { target, protocol, serverCa }: Endpoint,
   client: Client & { readonly version: TlsVersion },
-  outside: Outside,
 ): TlsDial {
   const { version, identity, control, hello = {}, session } = client;
   const serverName = hello.serverName ?? serverNameOf(target);
@@ -115,23 +114,16 @@ function tlsDial(
     alpn: protocol.alpn,
     identity,
     serverCa: control ? serverCa : NONE,
-    wire: wireOf(client, serverName, protocol.alpn, outside),
+    wire: wireOf(client),
     ciphers: hello.ciphers,
     psk: hello.psk,
     session: session instanceof Uint8Array ? session : undefined,
   };
 }
 
-function wireOf(
-  { version, wire, session }: Client,
-  serverName: string,
-  alpn: readonly string[],
-  { clock, random }: Outside,
-): Settings | undefined {
+function wireOf({ version, wire, session }: Client): WireDial | undefined {
   if (wire === undefined || (version !== "1.2" && version !== "1.3")) return undefined;
-  const outside = { random, now: () => clock.monotonic() };
-  const resumed = session instanceof Uint8Array ? undefined : session;
-  return wireSettings({ version, serverName, alpn }, wire.attempt, wire.identity, outside, resumed);
+  return { version, ...wire, session: session instanceof Uint8Array ? undefined : session };
 }
 
 /** Without a word that would explain it. */

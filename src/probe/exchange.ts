@@ -3,13 +3,35 @@ import type { Identity } from "./identities/identity.ts";
 import type { Observation } from "./observe.ts";
 import type { Opening } from "./opening.ts";
 import type { ResumableSession } from "./wire/session-ticket.ts";
-import type { Settings } from "./wire/settings.ts";
+import type { Speech } from "./speech.ts";
+import type { WireAttempt } from "./wire/attempt.ts";
+import type { WireIdentity, WireVersion } from "./wire/settings.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** Application bytes that are kept of one connection. */
 export const MAX_KEPT = 1 << 16;
 
-/** One connection to be made. */
+/** One connection to be made, and what is said over it: plain data, which another thread can be given. */
+export interface Call {
+  readonly dial: Dial;
+  readonly speech: Speech;
+  /** Milliseconds to wait for something decisive. */
+  readonly wait: number;
+  /** The control's trace, to behave in the same way; undefined while there is none. */
+  readonly like: Trace | undefined;
+  readonly deadlines: Deadlines;
+}
+
+/** Makes a connection and reports everything that it showed. Rejects only when the run is interrupted. */
+export type Connect = (call: Call) => Promise<Trace>;
+
+/** Milliseconds that each step may take. */
+export interface Deadlines {
+  readonly connect: number;
+  readonly handshake: number;
+}
+
+/** Where a connection leads to, and how it is made. */
 export interface Dial {
   readonly address: string;
   readonly port: number;
@@ -28,19 +50,30 @@ export interface TlsDial {
   readonly serverName: string;
   readonly alpn: readonly string[];
   /** Undefined: no certificate. */
-  readonly identity: Identity | undefined;
+  readonly identity: Credentials | undefined;
   /**
    * Trusted for the server, PEM. OpenSSL also completes the client's chain out of these: with a
    * forged identity there must be none, and the server is not judged.
    */
   readonly serverCa: readonly string[];
   /** By the raw client, in this way; by the TLS library otherwise. */
-  readonly wire: Settings | undefined;
+  readonly wire: WireDial | undefined;
   /** OpenSSL's list of suites, where it is not all that authenticate the server. */
   readonly ciphers?: string | undefined;
   readonly psk?: HelloChanges["psk"] | undefined;
   /** A session of the TLS library's, to resume. */
   readonly session?: Uint8Array | undefined;
+}
+
+/** What the TLS library presents. */
+export type Credentials = Pick<Identity, "certificates" | "key">;
+
+export interface WireDial {
+  readonly version: WireVersion;
+  readonly attempt: WireAttempt;
+  readonly identity: WireIdentity | undefined;
+  /** To resume. */
+  readonly session: ResumableSession | undefined;
 }
 
 /** The established connection, as a protocol sees it. */

@@ -4,7 +4,7 @@ import type { Other } from "./attack.ts";
 import type { Outside } from "./client.ts";
 import { type Endpoint, type Meet, meeting } from "./endpoint.ts";
 import { serverAlert } from "./evidence.ts";
-import type { Resumable } from "./exchange.ts";
+import type { Connect, Resumable } from "./exchange.ts";
 import { type Limit, type Turns, turns } from "./limit.ts";
 import { protocolFor } from "./protocols.ts";
 import { hostPort, type Target } from "./target.ts";
@@ -38,6 +38,7 @@ export async function placesOf(
   target: Target,
   { addresses, serverCa, canary, timeout }: Reach,
   outside: Outside,
+  connect: Connect,
   serverAt: ServerAt,
   onProgress: OnProgress,
 ): Promise<Place[]> {
@@ -45,7 +46,7 @@ export async function placesOf(
   return found.map(({ address }) => {
     const endpoint: Endpoint = { target, address, protocol: protocolFor(target), serverCa, canary, timeout };
     const { limited, together, alone } = serverAt(address, target.port);
-    const meet = counted(meeting(endpoint, outside, limited), target.url, onProgress);
+    const meet = counted(meeting(endpoint, connect, outside, limited), target.url, onProgress);
     return {
       endpoint,
       meet: (client) => together(() => meet(client)),

@@ -1,6 +1,7 @@
 import type { Answer } from "./answer.ts";
-import type { Channel, Trace } from "./exchange.ts";
+import type { Trace } from "./exchange.ts";
 import type { HttpRequest } from "./protocols/http.ts";
+import type { Speech } from "./speech.ts";
 
 /** How an application protocol is spoken, and what its answers mean. */
 export interface Protocol {
@@ -14,12 +15,7 @@ export interface Protocol {
   readonly http?: { readonly request: HttpRequest; readonly ask: (request: HttpRequest) => Protocol };
   /** Whether bytes are no more than what the server sends to everybody before it answers. */
   readonly isPreamble?: (received: Uint8Array) => boolean;
-  /**
-   * Does what a client does until its acceptance or refusal is decided.
-   * @param wait milliseconds to wait for something decisive
-   * @param like the control's trace, to behave in the same way; undefined while there is none
-   */
-  converse(channel: Channel, wait: number, like: Trace | undefined): Promise<void>;
+  readonly speech: Speech;
   /** What the service said, or undefined where it said nothing that can be understood. */
   answer(trace: Trace): Answer | undefined;
 }

@@ -1,6 +1,9 @@
 import type { Attack, Other } from "./attack.ts";
 import { attacks as battery } from "./attacks.ts";
+import type { Platform } from "../platform/platform.ts";
 import type { Outside } from "./client.ts";
+import { connections } from "./connections.ts";
+import type { Connect } from "./exchange.ts";
 import { conclude } from "./conclude.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
@@ -41,12 +44,26 @@ export interface ProbeRequest extends Reach {
  */
 export async function probe(
   request: ProbeRequest,
+  outside: Outside & Pick<Platform, "threads">,
+  onProgress: OnProgress,
+): Promise<ProbeResult> {
+  const { connect, close } = connections(request.targets.length, outside);
+  try {
+    return await probeWith(request, outside, connect, onProgress);
+  } finally {
+    await close();
+  }
+}
+
+async function probeWith(
+  request: ProbeRequest,
   outside: Outside,
+  connect: Connect,
   onProgress: OnProgress,
 ): Promise<ProbeResult> {
   const serverAt = serversWith(limits(request, outside));
   const places = await Promise.all(
-    request.targets.map((target) => placesOf(target, request, outside, serverAt, onProgress)),
+    request.targets.map((target) => placesOf(target, request, outside, connect, serverAt, onProgress)),
   );
   const listeners = byListener(places.flat()).map((listener) => ({ listener, other: otherOf(listener) }));
   const trial = { ...request, signal: outside.signal };

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { systemPlatform } from "../../src/platform/system.ts";
 import { systemThreads, type ThreadPool } from "../../src/platform/threads.ts";
 
 const threads = systemThreads(new URL("support/thread.mjs", import.meta.url));
@@ -20,6 +21,25 @@ describe("threads", () => {
     );
     const ids = new Set(answers.map((answer) => (answer as { thread: number }).thread));
     expect(ids.size).toBeLessThanOrEqual(2);
+  });
+
+  test("one thread is at one input at a time, unless its task mostly waits", async () => {
+    const order = async (task: string) => {
+      const made = pool(task, 1);
+      const done: unknown[] = [];
+      await Promise.all([300, 1].map(async (ms) => done.push(await made.run(ms))));
+      return done;
+    };
+    expect(await order("wait")).toEqual([300, 1]);
+    expect(await order("wait-beside")).toEqual([1, 300]);
+  });
+
+  test("have one monotonic clock", async () => {
+    const { clock } = systemPlatform(new AbortController().signal);
+    const before = clock.monotonic();
+    const there = (await pool("now").run(undefined)) as number;
+    expect(there).toBeGreaterThanOrEqual(before);
+    expect(there).toBeLessThanOrEqual(clock.monotonic());
   });
 
   test("what a task throws is thrown here: a user's fault with its code and hint, a bug as a bug", async () => {

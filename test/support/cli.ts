@@ -16,7 +16,9 @@ export interface CliOptions extends Partial<Omit<Platform, "stdin" | "stdout" | 
   readonly onStderr?: (text: string) => void;
 }
 
-const system = systemPlatform(new AbortController().signal);
+const real = systemPlatform(new AbortController().signal);
+/** Other threads run what is built, and are for tests of that. */
+const system = { ...real, threads: { ...real.threads, available: 1 } };
 const clock = patientClock(system.clock);
 
 /** Runs a command line in this process, over the real file system, with everything else as given. */

@@ -1,7 +1,7 @@
 import type { Answer } from "../answer.ts";
 import type { Protocol } from "../protocol.ts";
 import type { Target } from "../target.ts";
-import { converseHttp2, http2Answer, saysNothingYet } from "./h2.ts";
+import { http2Answer, saysNothingYet } from "./h2.ts";
 import { httpAnswer, type HttpRequest, requestTo } from "./http.ts";
 import type { Http2Response } from "./http2/response.ts";
 
@@ -21,21 +21,19 @@ function asking(request: HttpRequest): Protocol {
     maySayNothing: false,
     http: { request, ask: asking },
     isPreamble: saysNothingYet,
-    converse: (channel, wait) =>
-      converseHttp2(
-        channel,
-        wait,
-        [
-          [":method", method],
-          [":scheme", "https"],
-          [":authority", authority],
-          [":path", path],
-          ["content-type", "application/grpc"],
-          ["te", "trailers"],
-          ...fields.filter(([name]) => name !== "accept"),
-        ],
-        body,
-      ),
+    speech: {
+      in: "http2",
+      fields: [
+        [":method", method],
+        [":scheme", "https"],
+        [":authority", authority],
+        [":path", path],
+        ["content-type", "application/grpc"],
+        ["te", "trailers"],
+        ...fields.filter(([name]) => name !== "accept"),
+      ],
+      body,
+    },
     answer: (trace) => http2Answer(trace, grpcAnswer),
   };
 }

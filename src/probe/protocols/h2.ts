@@ -1,23 +1,25 @@
 import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
+import type { Speech } from "../speech.ts";
 import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
 import { parseResponse } from "./http1.ts";
 import { requestFrames, settingsAck } from "./http2/frames.ts";
 import type { Field } from "./http2/hpack.ts";
 import { type Http2Response, responseReader } from "./http2/response.ts";
 
-const ALPN = "h2";
+/** By ALPN. */
+export const H2 = "h2";
 
 /** One request over HTTP/2, which the server must have chosen by ALPN. */
 export function h2(request: HttpRequest): Protocol {
   return {
     layer: "http",
-    alpn: [ALPN],
+    alpn: [H2],
     maySayNothing: false,
     http: { request, ask: h2 },
     isPreamble: saysNothingYet,
-    converse: (channel, wait) => converseHttp2(channel, wait, fieldsOf(request), request.body),
+    speech: { in: "http2", fields: fieldsOf(request), body: request.body },
     answer: (trace) => http2Answer(trace, plainAnswer),
   };
 }
@@ -32,12 +34,11 @@ function fieldsOf({ method, authority, path, fields }: HttpRequest): Field[] {
 
 /** Asks, and reads until the response is whole or takes too long. */
 export async function converseHttp2(
+  { fields, body }: Pick<Extract<Speech, { in: "http2" }>, "fields" | "body">,
   channel: Channel,
   wait: number,
-  fields: readonly Field[],
-  body: Uint8Array | undefined,
 ): Promise<void> {
-  if (channel.alpn !== undefined && channel.alpn !== ALPN) return;
+  if (channel.alpn !== undefined && channel.alpn !== H2) return;
   channel.write(requestFrames(fields, body));
   await readHttp2(channel, wait, 0);
 }
@@ -73,7 +74,7 @@ export function http2Answer(
   { received, alpn, end }: Pick<Trace, "received" | "alpn" | "end">,
   read: (response: Http2Response) => Answer | undefined,
 ): Answer | undefined {
-  if (alpn !== undefined && alpn !== ALPN) {
+  if (alpn !== undefined && alpn !== H2) {
     const label = `HTTP/2 was not chosen by ALPN (${alpn === false ? "nothing was" : alpn})`;
     return { label, meaning: "overloaded", content: new Uint8Array() };
   }

@@ -1,4 +1,4 @@
-import { MAX_KEPT } from "../exchange.ts";
+import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { http2Answer, plainAnswer, readHttp2 } from "./h2.ts";
 import type { HttpRequest } from "./http.ts";
@@ -8,37 +8,39 @@ import { https, requestText } from "./https.ts";
 
 /** One request over HTTP/1.1 that asks to go on in HTTP/2 without TLS (RFC 7540, section 3.2). */
 export function h2cUpgrade(request: HttpRequest): Protocol {
-  const upgrading = {
-    ...request,
-    fields: [
-      ...request.fields,
-      ["connection", "Upgrade, HTTP2-Settings"] as const,
-      ["upgrade", "h2c"] as const,
-      ["http2-settings", Buffer.from(SETTINGS_PAYLOAD).toString("base64url")] as const,
-    ],
-  };
   return {
     ...https(request),
     http: { request, ask: h2cUpgrade },
-    async converse(channel, wait) {
-      channel.write(requestText(upgrading));
-      const answered = () => parseResponse(channel.received(), channel.over())?.complete;
-      const upgraded = () => endOfUpgrade(channel.received());
-      await channel.until(
-        () => upgraded() !== undefined || answered() === true || channel.received().length >= MAX_KEPT,
-        wait,
-      );
-      const from = upgraded();
-      if (from === undefined) return;
-      channel.write(OPENING);
-      await readHttp2(channel, wait, from);
-    },
+    speech: { in: "h2c-upgrade", request },
     answer(trace) {
       const from = endOfUpgrade(trace.received);
       if (from === undefined) return https(request).answer(trace);
       return http2Answer({ ...trace, alpn: undefined, received: trace.received.subarray(from) }, plainAnswer);
     },
   };
+}
+
+export async function converseH2cUpgrade(
+  request: HttpRequest,
+  channel: Channel,
+  wait: number,
+): Promise<void> {
+  const upgrading = [
+    ["connection", "Upgrade, HTTP2-Settings"],
+    ["upgrade", "h2c"],
+    ["http2-settings", Buffer.from(SETTINGS_PAYLOAD).toString("base64url")],
+  ] as const;
+  channel.write(requestText({ ...request, fields: [...request.fields, ...upgrading] }));
+  const answered = () => parseResponse(channel.received(), channel.over())?.complete;
+  const upgraded = () => endOfUpgrade(channel.received());
+  await channel.until(
+    () => upgraded() !== undefined || answered() === true || channel.received().length >= MAX_KEPT,
+    wait,
+  );
+  const from = upgraded();
+  if (from === undefined) return;
+  channel.write(OPENING);
+  await readHttp2(channel, wait, from);
 }
 
 /** Where HTTP/2 begins; undefined where the server has not switched to it. */

@@ -1,16 +1,16 @@
 import type { Protocol } from "../protocol.ts";
-import { h2 } from "./h2.ts";
+import { h2, H2 } from "./h2.ts";
 import type { HttpRequest } from "./http.ts";
 import { https } from "./https.ts";
 
 /** One request in the version of HTTP that the server chooses of what is offered: HTTP/1.1 where it chooses none. */
 export function httpByAlpn(request: HttpRequest, alpn: readonly string[]): Protocol {
-  const spoken = (chosen: string | false | undefined) => (chosen === "h2" ? h2(request) : https(request));
+  const [older, newer] = [https(request), h2(request)];
   return {
-    ...h2(request),
+    ...newer,
     alpn,
-    converse: (channel, wait, like) => spoken(channel.alpn).converse(channel, wait, like),
-    answer: (trace) => spoken(trace.alpn).answer(trace),
+    speech: { in: "http-by-alpn", http1: older.speech, http2: newer.speech },
+    answer: (trace) => (trace.alpn === H2 ? newer : older).answer(trace),
   };
 }
 
@@ -19,7 +19,7 @@ export function withoutAlpn(protocol: Protocol): Protocol {
   return {
     ...protocol,
     alpn: [],
-    converse: (channel, wait, like) => protocol.converse({ ...channel, alpn: undefined }, wait, like),
+    speech: { in: "any-alpn", speech: protocol.speech },
     answer: (trace) => protocol.answer({ ...trace, alpn: undefined }),
   };
 }

@@ -1,30 +1,35 @@
-import { MAX_KEPT, type Trace } from "../exchange.ts";
+import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
-import { parseResponse } from "./http1.ts";
+import { type HttpResponse, parseResponse } from "./http1.ts";
 
 /** One request over HTTP/1.1; redirects are answers, never followed. */
 export function https(request: HttpRequest): Protocol {
-  const parse = (bytes: Uint8Array, ended: boolean) => parseResponse(bytes, ended, request.method === "HEAD");
   return {
     layer: "http",
     alpn: ["http/1.1"],
     maySayNothing: false,
     http: { request, ask: https },
-    async converse(channel, wait) {
-      channel.write(requestText(request));
-      const response = () => parse(channel.received(), channel.over());
-      await channel.until(() => response() !== undefined || channel.received().length >= MAX_KEPT, wait);
-      await channel.until(
-        () => response()?.complete !== false || channel.received().length >= MAX_KEPT,
-        BODY_WAIT,
-      );
-    },
+    speech: { in: "http1", request },
     answer({ received, end }: Trace) {
-      const response = parse(received, end === "closed" || end === "reset");
+      const response = responseTo(request, received, end === "closed" || end === "reset");
       return response && httpAnswer(response.status, response.fields, response.body);
     },
   };
+}
+
+export async function converseHttp1(request: HttpRequest, channel: Channel, wait: number): Promise<void> {
+  channel.write(requestText(request));
+  const response = () => responseTo(request, channel.received(), channel.over());
+  await channel.until(() => response() !== undefined || channel.received().length >= MAX_KEPT, wait);
+  await channel.until(
+    () => response()?.complete !== false || channel.received().length >= MAX_KEPT,
+    BODY_WAIT,
+  );
+}
+
+function responseTo({ method }: HttpRequest, bytes: Uint8Array, ended: boolean): HttpResponse | undefined {
+  return parseResponse(bytes, ended, method === "HEAD");
 }
 
 export function requestText({ method, authority, path, fields, body }: HttpRequest): Uint8Array {

@@ -1,6 +1,6 @@
 import { generate, type IConnackPacket, parser } from "mqtt-packet";
 import type { Answer } from "../answer.ts";
-import { MAX_KEPT } from "../exchange.ts";
+import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 
 /**
@@ -22,19 +22,21 @@ export const mqtts: Protocol = {
   layer: "app",
   alpn: [],
   maySayNothing: false,
-  async converse(channel, wait) {
-    channel.write(CONNECT);
-    await channel.until(
-      () => readConnack(channel.received()) !== undefined || channel.received().length >= MAX_KEPT,
-      wait,
-    );
-    if (readConnack(channel.received())?.returnCode === 0) channel.write(DISCONNECT);
-  },
+  speech: { in: "mqtt" },
   answer({ received }) {
     const connack = readConnack(received);
     return connack && answerOf(connack.returnCode ?? NONE);
   },
 };
+
+export async function converseMqtt(channel: Channel, wait: number): Promise<void> {
+  channel.write(CONNECT);
+  await channel.until(
+    () => readConnack(channel.received()) !== undefined || channel.received().length >= MAX_KEPT,
+    wait,
+  );
+  if (readConnack(channel.received())?.returnCode === 0) channel.write(DISCONNECT);
+}
 
 const NONE = -1;
 const CONNACK = 0x20;

@@ -15,27 +15,12 @@ const MAX_GATHER = 1000;
 /** How long a silent service has to close after the line. */
 const AFTER_LINE = 500;
 
-/**
- * A service of which nothing is known. The first control finds out whether it speaks first, replies
- * to a line, or stays silent; every later client behaves in the same way.
- */
+/** A service of which nothing is known. */
 export const rawTls: Protocol = {
   layer: "app",
   alpn: [],
   maySayNothing: true,
-  async converse(channel, wait, like) {
-    if (like === undefined) await discover(channel);
-    else if (like.received.length > 0 && like.receivedUnasked === 0)
-      await ask(channel, wait, like.received.length);
-    else {
-      // nothing is written to a server that speaks first, until it turns out that it does not
-      await listen(channel, wait, like.received.length);
-      const mayAsk = !hangsUpOnLine(like) || channel.alpn === undefined;
-      if (channel.received().length === 0 && mayAsk) await ask(channel, AFTER_LINE, 1);
-    }
-    // whoever is told something else may be hung up on next
-    if (like !== undefined && tellsSomethingElse(channel, like)) await channel.until(() => false, QUIET);
-  },
+  speech: { in: "raw" },
   answer({ received }: Trace) {
     if (received.length === 0) return undefined;
     // a service that repeats what it reads serves whoever wrote it, whatever it says beside
@@ -44,6 +29,23 @@ export const rawTls: Protocol = {
       : { label: "an answer", meaning: "other", content: received };
   },
 };
+
+/**
+ * The first control finds out whether the service speaks first, replies to a line, or stays silent; every
+ * later client behaves in the same way.
+ */
+export async function converseRaw(channel: Channel, wait: number, like: Trace | undefined): Promise<void> {
+  if (like === undefined) return discover(channel);
+  if (like.received.length > 0 && like.receivedUnasked === 0) await ask(channel, wait, like.received.length);
+  else {
+    // nothing is written to a server that speaks first, until it turns out that it does not
+    await listen(channel, wait, like.received.length);
+    const mayAsk = !hangsUpOnLine(like) || channel.alpn === undefined;
+    if (channel.received().length === 0 && mayAsk) await ask(channel, AFTER_LINE, 1);
+  }
+  // whoever is told something else may be hung up on next
+  if (tellsSomethingElse(channel, like)) await channel.until(() => false, QUIET);
+}
 
 /**
  * A binary protocol: silent and open, until a line comes that is none of its messages. Later clients

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Platform } from "../../../src/platform/platform.ts";
 import { systemPlatform } from "../../../src/platform/system.ts";
 import { parseCertificate } from "../../../src/pki/verify/certificate.ts";
 import { attackNamed, attacks } from "../../../src/probe/attacks.ts";
@@ -17,12 +18,14 @@ import { wireAttacks } from "../../../src/probe/wire/attacks.ts";
 import { patientClock } from "../../support/patient-clock.ts";
 import { type TestCa, testCa, type TestLeaf, testLeaf } from "./certificates.ts";
 
-const { network, clock, random } = systemPlatform(new AbortController().signal);
-export const outside: Outside = {
+const { network, clock, random, threads } = systemPlatform(new AbortController().signal);
+export const outside: Outside & Pick<Platform, "threads"> = {
   network,
   clock: patientClock(clock),
   random,
   signal: new AbortController().signal,
+  // those run what is built, and have tests of their own
+  threads: { ...threads, available: 1 },
 };
 
 /** A root, an intermediate, a server's and a client's certificate. */

@@ -1,0 +1,16 @@
+import type { HttpRequest } from "./protocols/http.ts";
+import type { Field } from "./protocols/http2/hpack.ts";
+
+/** What a client says once it is connected, as plain data: the connection may be another thread's. */
+export type Speech =
+  | { readonly in: "http1" | "h2c-upgrade"; readonly request: HttpRequest }
+  /** One request over HTTP/2. */
+  | { readonly in: "http2"; readonly fields: readonly Field[]; readonly body: Uint8Array | undefined }
+  /** HTTP/2 where the server has chosen it by ALPN, HTTP/1.1 otherwise. */
+  | { readonly in: "http-by-alpn"; readonly http1: Speech; readonly http2: Speech }
+  /** Whatever the server has chosen by ALPN. */
+  | { readonly in: "any-alpn"; readonly speech: Speech }
+  /** One session with an MQTT broker. */
+  | { readonly in: "mqtt" }
+  /** With a service of which nothing is known. */
+  | { readonly in: "raw" };
