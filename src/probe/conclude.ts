@@ -2,7 +2,9 @@ import type { Attack, Attempt } from "./attack.ts";
 import { type AttackResult, type ControlResult, type EndpointResult, NOT_SELECTED } from "./result.ts";
 import type { Round } from "./round.ts";
 import type { TriedAttack } from "./tried.ts";
-import { type Judgement, looksRefused, NO_TLS } from "./verdict.ts";
+import type { Judgement } from "./verdict/judgement.ts";
+import { looksRefused } from "./verdict/unanswered.ts";
+import { NO_TLS } from "./verdict/unmade.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What the rounds on one endpoint add up to. */

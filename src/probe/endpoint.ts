@@ -7,7 +7,7 @@ import type { Limit } from "./limit.ts";
 import type { Opening } from "./opening.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Target } from "./target.ts";
-import type { Encounter } from "./verdict.ts";
+import type { Encounter } from "./verdict/judgement.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** A target at one of its addresses, and how to talk to it. */

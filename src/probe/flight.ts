@@ -1,6 +1,6 @@
 import { describeEnd, serverAlert } from "./evidence.ts";
 import type { FlightFacts, Trace } from "./exchange.ts";
-import type { Controls, Encounter, Judgement } from "./verdict.ts";
+import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
 import { alertName, HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY, NO_RENEGOTIATION } from "./wire/alerts.ts";
 import { SUITES } from "./wire/settings.ts";
 

@@ -1,5 +1,5 @@
 import type { LeftOut } from "./openapi/operations.ts";
-import type { Judgement, Layer } from "./verdict.ts";
+import type { Judgement, Layer } from "./verdict/judgement.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 export type Verdict = "enforced" | "bypassed" | "inconclusive";

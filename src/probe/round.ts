@@ -2,14 +2,8 @@ import { type Certificate, parseCertificate } from "../pki/verify/certificate.ts
 import { FleetsecError } from "../errors.ts";
 import type { Attack, Scene } from "./attack.ts";
 import { type Endpoint, serverNameOf } from "./endpoint.ts";
-import {
-  agree,
-  type Controls,
-  type Encounter,
-  type Judgement,
-  judgeControl,
-  type Setting,
-} from "./verdict.ts";
+import { agree, judgeControl } from "./verdict/control.ts";
+import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { familiesFor, type KeyFamily } from "./key-family.ts";
 import {
   attackAll,

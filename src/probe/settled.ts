@@ -1,7 +1,7 @@
 import type { Attempt, Plan } from "./attack.ts";
 import { isFlight, serverAlert } from "./evidence.ts";
 import type { Met, TriedAttack } from "./tried.ts";
-import type { Judgement } from "./verdict.ts";
+import type { Judgement } from "./verdict/judgement.ts";
 
 /**
  * Whether an attack was decided by the handshake alone, before anything was asked: then it ends in the

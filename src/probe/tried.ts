@@ -6,14 +6,9 @@ import { tookNoEarlyData } from "./flight.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { isSettled, onceForEachKind } from "./settled.ts";
-import {
-  type Controls,
-  type Encounter,
-  type Judgement,
-  judgeAttempt,
-  judgeControl,
-  type Setting,
-} from "./verdict.ts";
+import { judgeAttempt } from "./verdict/attempt.ts";
+import { judgeControl } from "./verdict/control.ts";
+import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { withoutCertificate } from "./wire/attempt.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 

@@ -1,6 +1,6 @@
 import { type Answer, sameAnswer } from "./answer.ts";
 import { isGarbled } from "./evidence.ts";
-import type { Controls, Encounter, Judgement } from "./verdict.ts";
+import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
 
 /** A client that asked otherwise than the control did, and the valid client that asked in the same way. */
 export interface Variant {

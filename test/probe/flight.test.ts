@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { FlightFacts } from "../../src/probe/exchange.ts";
 import type { Flight } from "../../src/probe/flight.ts";
-import { type Controls, type Encounter, judgeAttempt } from "../../src/probe/verdict.ts";
+import { judgeAttempt } from "../../src/probe/verdict/attempt.ts";
+import type { Controls, Encounter } from "../../src/probe/verdict/judgement.ts";
 import {
   alerted,
   answered,

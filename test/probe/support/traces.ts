@@ -1,7 +1,7 @@
 import type { Answer } from "../../../src/probe/answer.ts";
 import type { Trace } from "../../../src/probe/exchange.ts";
 import type { Alert, Observation } from "../../../src/probe/observe.ts";
-import type { Encounter, Setting } from "../../../src/probe/verdict.ts";
+import type { Encounter, Setting } from "../../../src/probe/verdict/judgement.ts";
 
 export const FORGED = Uint8Array.of(0x30, 1, 2, 3);
 

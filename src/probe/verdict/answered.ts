@@ -1,0 +1,81 @@
+import { type Answer, holds, sameAnswer } from "../answer.ts";
+import { isFlight, type Presented } from "../evidence.ts";
+import type { Trace } from "../exchange.ts";
+import { type Controls, type Encounter, inconclusive, type Judgement, type Setting } from "./judgement.ts";
+
+/** What an answer means, beside what the valid client was told. */
+export function judgeAnswer(
+  { trace }: Encounter,
+  answer: Answer,
+  presented: Presented,
+  controls: Controls,
+  setting: Setting,
+): Judgement {
+  const { label, meaning } = answer;
+  const { layer, canary } = setting;
+  const answers = controls.good.flatMap((control) => control.answer ?? []);
+  const control = answers[0]?.label;
+  const accepted = (evidence: string): Judgement => ({ outcome: "accepted", layer, evidence });
+  const refused = (evidence: string): Judgement =>
+    controls.sound ? { outcome: "refused", layer, evidence } : inconclusive(layer, label);
+  if (canary !== undefined) {
+    if (holds(answer, canary)) return accepted(`${label} with the canary`);
+    return meaning === "overloaded" ? inconclusive(layer, label) : refused(`${label} without the canary`);
+  }
+  if (meaning === "overloaded") return inconclusive(layer, label);
+  if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);
+  if (leaks(answer, answers)) return accepted(`${label}, with the control's content`);
+  // another virtual host may greet everybody in its own words
+  if (meaning === "granted" && presented !== "other-hello")
+    return accepted(control === undefined ? label : `${label}; the control: ${control}`);
+  const denied =
+    meaning === "denied" ||
+    meaning === "challenged" ||
+    meaning === "ended" ||
+    (presented === "no-tls" ? sendsToTls(answer) : isTurnedAway(answer, answers));
+  const onlyListens =
+    isFlight(presented) && presented.flight.silenceRefuses && presented.flight.decides !== "early-data";
+  if (!onlyListens && isShownOut(trace, controls, setting))
+    return refused(`${label}, not the control's, and a close`);
+  if (denied && label !== control) return refused(`${label}; the control: ${control}`);
+  return inconclusive(
+    layer,
+    `${label}; the control: ${control ?? "no answer"}; name what only a valid client sees with --canary`,
+  );
+}
+
+/**
+ * Asked for what every valid client is granted, the service said that there is nothing, or sent the
+ * client elsewhere: 404 and a redirect to a login are how applications deny.
+ */
+function isTurnedAway({ meaning }: Answer, controls: readonly Answer[]): boolean {
+  return meaning === "other" && controls.length > 0 && controls.every((one) => one.meaning === "granted");
+}
+
+/** A service that is not understood said something, not what valid clients are told, and hung up on this one alone. */
+function isShownOut({ end }: Trace, { good }: Controls, { maySayNothing }: Setting): boolean {
+  const hungUp = end === "closed" || end === "reset";
+  return maySayNothing && hungUp && good.length > 0 && good.every(({ trace }) => trace.end === "open");
+}
+
+/** A denial in name only: it holds what every valid client was granted. */
+function leaks({ content }: Answer, controls: readonly Answer[]): boolean {
+  return (
+    content.length >= MIN_CONTENT &&
+    controls.length > 0 &&
+    controls.every(
+      (control) => control.meaning === "granted" && Buffer.compare(control.content, content) === 0,
+    )
+  );
+}
+
+/** Less than this, such as `{}`, says nothing. */
+const MIN_CONTENT = 8;
+
+/** A redirect to https, or 426 Upgrade Required, is how a server refuses to speak without TLS. */
+function sendsToTls({ label, content }: Answer): boolean {
+  return (
+    label === "HTTP 426" ||
+    (/^HTTP 30[1278]$/.test(label) && /^https:/i.test(Buffer.from(content).toString("latin1", 0, 6)))
+  );
+}
