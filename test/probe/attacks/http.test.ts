@@ -144,12 +144,18 @@ describe("an application that turns clients away in its own words", () => {
 
 describe("header-spoof", () => {
   test.each([
-    ["x-forwarded-client-cert", "URI=spiffe:"],
-    ["x-ssl-client-verify", "SUCCESS"],
-    ["x-client-cert", "BEGIN%20CERTIFICATE"],
-    ["client-cert", ":MI"],
-    ["x-forwarded-tls-client-cert", "MI"],
-  ])("finds a service that believes %s", async (name, part) => {
+    ["x-forwarded-client-cert", "URI=spiffe:", "X-Forwarded-Client-Cert"],
+    ["x-ssl-client-verify", "SUCCESS", "X-SSL-Client-*"],
+    ["x-ssl-client-s-dn", "CN=client", "X-SSL-Client-*"],
+    ["x-ssl-client-verify", "0", "X-SSL-Client-* of HAProxy"],
+    ["ssl-client-verify", "SUCCESS", "SSL-Client-*"],
+    ["x-client-cert", "BEGIN%20CERTIFICATE", "X-Client-Cert"],
+    ["x-client-cert-chain-verified", "true", "X-Client-Cert"],
+    ["client-cert", ":MI", "Client-Cert"],
+    ["x-forwarded-tls-client-cert", "MI", "X-Forwarded-Tls-Client-Cert"],
+    ["x-amzn-mtls-clientcert-subject", "CN=client", "X-Amzn-Mtls-Clientcert"],
+    ["x-arr-clientcert", "MI", "X-ARR-ClientCert"],
+  ])("finds a service that believes %s with %s in it", async (name, part, kind) => {
     const believing: RequestListener = (request, response) => {
       const believed = String(request.headers[name] ?? "").includes(part);
       return isAuthorized(request) || believed ? serve(response) : deny(response);
@@ -160,7 +166,19 @@ describe("header-spoof", () => {
       selected("header-spoof"),
     );
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("header-spoof"));
-    expect(evidenceOf(endpoint, "header-spoof")?.toLowerCase()).toContain(name.replace("-verify", ""));
+    expect(evidenceOf(endpoint, "header-spoof")).toContain(`(${kind})`);
+  });
+
+  test("asks with no more than 8 KiB of fields, which is all that many services take", async () => {
+    const sizes: number[] = [];
+    const port = await httpsServer(open(), (request, response) => {
+      sizes.push(request.rawHeaders.join(": \r\n").length);
+      return authorized(request, response);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("header-spoof"));
+    expect(endpoint.verdict).toBe("enforced");
+    expect(Math.max(...sizes)).toBeGreaterThan(1000);
+    expect(Math.max(...sizes)).toBeLessThan(8000);
   });
 });
 
