@@ -357,6 +357,8 @@ describe("bad input ends with 2", () => {
     ["--until is no day", ["log", "--trust", "log.pub", "--until", "2026-13-41"], "usage"],
     ["--until is before --since", ["log", "--trust", "log.pub", "--since", "1h", "--until", "2h"], "usage"],
     ["--max-age is no duration", ["log", "--trust", "log.pub", "--max-age", "1"], "usage"],
+    ["--locked is no duration", ["s3://b/log", "--trust", "log.pub", "--locked", "soon"], "usage"],
+    ["--locked without a store in S3", ["log", "--trust", "log.pub", "--locked"], "usage"],
   ])("%s", async (_, flags, code) => {
     const { run, cwd } = workplace();
     const result = await run(...flags, "--json");
@@ -364,6 +366,17 @@ describe("bad input ends with 2", () => {
     expect(JSON.parse(result.stdout)).toMatchObject({ schema: "fleetsec.error/v1", code });
     expect(existsSync(join(cwd, "user"))).toBe(false);
   });
+});
+
+test("--locked takes no store for its duration, and says how to name both", async () => {
+  const { run } = workplace();
+  const swallowed = await run("--trust", "log.pub", "--locked", "s3://bucket/log");
+  expect([swallowed.code, swallowed.stdout]).toEqual([2, ""]);
+  expect(swallowed.stderr).toContain("--locked is not a duration: s3://bucket/log");
+  expect(swallowed.stderr).toMatch(/hint: .*STORE --locked.*--locked=30d STORE/);
+  // the control: with a duration, the store is what is missing
+  const missing = await run("--trust", "log.pub", "--locked", "30d");
+  expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining("no store is named")]);
 });
 
 test("--quiet still gives the verdict", async () => {
