@@ -5,7 +5,7 @@ import type { Cli, Define } from "./command.ts";
 import { namedStore } from "./logs/store.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
 import { readingParts, readingRequest } from "./verified-log-request.ts";
-import { version } from "./version.ts";
+import { version } from "./package-files.ts";
 
 interface Flags extends ReportFlags {
   readonly store?: string;

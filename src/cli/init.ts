@@ -11,7 +11,8 @@ import type { Cli, Define } from "./command.ts";
 import { type AnswerFlags, answers, configText } from "./init/answers.ts";
 import type { Provided } from "./init/certificates.ts";
 import { type PassphraseFlags, pkiProject, withPassphrase } from "./pki-project.ts";
-import { DEPLOY_DIRECTORY, TEMPLATE_LIBRARY, templateSettings } from "./template-settings.ts";
+import { TEMPLATE_LIBRARY } from "./package-files.ts";
+import { DEPLOY_DIRECTORY, templateSettings } from "./template-settings.ts";
 
 interface InitFlags extends AnswerFlags, PassphraseFlags {
   readonly force?: true;

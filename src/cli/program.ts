@@ -6,7 +6,7 @@ import { commands } from "./commands.ts";
 import { joinExec } from "./exec-flag.ts";
 import { createOutput, reportError } from "./output.ts";
 import { askSecret, canPrompt } from "./prompt.ts";
-import { version } from "./version.ts";
+import { version } from "./package-files.ts";
 
 const UNSET = { json: false, quiet: false, verbose: false, color: true, input: true };
 

@@ -12,8 +12,8 @@ import type { Settings } from "../scaffold/values.ts";
 import type { Cli, Define } from "./command.ts";
 import { requireProject } from "./project.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
-import { DEPLOY_DIRECTORY, TEMPLATE_LIBRARY, templateSettings } from "./template-settings.ts";
-import { version } from "./version.ts";
+import { DEPLOY_DIRECTORY, templateSettings } from "./template-settings.ts";
+import { TEMPLATE_LIBRARY, version } from "./package-files.ts";
 
 interface ScaffoldFlags extends ReportFlags {
   readonly list?: true;

@@ -1,13 +1,9 @@
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { layoutFor } from "../pki/state.ts";
 import type { Settings } from "../scaffold/values.ts";
-import { version } from "./version.ts";
-
-/** `templates/` lies beside `dist/` in the package and beside `src/` in the repository. */
-export const TEMPLATE_LIBRARY = fileURLToPath(new URL("../../templates", import.meta.url));
+import { version } from "./package-files.ts";
 
 /** Where templates are written, beside the configuration. */
 export const DEPLOY_DIRECTORY = "deploy";

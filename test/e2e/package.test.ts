@@ -26,10 +26,10 @@ describe("the packed tarball", () => {
     expect(statSync(tarball).size).toBeLessThan(1_000_000);
     const paths = packed.files.map(({ path }) => path);
     expect(paths).toEqual(
-      expect.arrayContaining(["bin/fleetsec.js", "dist/main.js", "README.md", "LICENSE"]),
+      expect.arrayContaining(["bin/fleetsec.js", "bundle/main.js", "README.md", "LICENSE"]),
     );
     const allowed =
-      /^(bin|dist|templates|docs\/schema)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
+      /^(bin|bundle|templates|docs\/schema)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     // the Rego tests are what `scaffold opa` writes
     expect(paths.filter((path) => /^(?!templates\/).*test|\.map$/.test(path))).toEqual([]);

@@ -5,7 +5,7 @@ import type { Purpose } from "../../pki/verify/request.ts";
 import type { FileVerdict, FilesRequest } from "../../pki/verify/verify-files.ts";
 import type { Cli, Define } from "../command.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "../reports.ts";
-import { version } from "../version.ts";
+import { version } from "../package-files.ts";
 import { demandLogged, type TransparencyFlags } from "./transparency.ts";
 import { projectTrust } from "./trust.ts";
 

@@ -1,5 +1,6 @@
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
+import { TEMPLATE_LIBRARY } from "../package-files.ts";
 
 /** Words that the project has, or that are known to some part of the program. */
 export type Source = "names" | "roles" | "templates" | (() => Promise<readonly string[]>);
@@ -33,7 +34,6 @@ export async function wordsFrom(cli: Cli, source: Source): Promise<readonly stri
       return Object.keys(findProject(cli)?.config.pki.roles ?? {});
     case "templates": {
       const { templateNames } = await import("../../scaffold/template.ts");
-      const { TEMPLATE_LIBRARY } = await import("../template-settings.ts");
       return templateNames(cli.platform.files, TEMPLATE_LIBRARY);
     }
     default:

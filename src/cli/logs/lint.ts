@@ -6,7 +6,7 @@ import { table } from "../../report/table.ts";
 import type { Cli } from "../command.ts";
 import { findProject } from "../project.ts";
 import { publish, type ReportFlags, wantedReports } from "../reports.ts";
-import { version } from "../version.ts";
+import { version } from "../package-files.ts";
 
 export interface LintFlags extends ReportFlags {
   readonly in: readonly string[];

@@ -1,7 +1,7 @@
 import type { ProbeResult } from "../../probe/result.ts";
 import type { Cli } from "../command.ts";
 import type { Findings } from "../reports.ts";
-import { version } from "../version.ts";
+import { version } from "../package-files.ts";
 
 /** By what a probe comes to. */
 export const EXIT_CODES = { passed: 0, failed: 1, inconclusive: 3 } as const;

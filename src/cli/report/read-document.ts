@@ -1,10 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { FleetsecError } from "../../errors.ts";
+import { SCHEMAS } from "../package-files.ts";
 import type { Files } from "../../platform/files.ts";
-
-/** `docs/schema` lies beside `dist/` in the package and beside `src/` in the repository. */
-const SCHEMAS = new URL("../../../docs/schema/", import.meta.url);
 
 const MAX_DOCUMENT = 256 << 20;
 /** Faults that are told one by one. */

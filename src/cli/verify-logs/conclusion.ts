@@ -3,7 +3,7 @@ import type { Verification } from "../../logs/verify/verification.ts";
 import { verifyLogsDocument, verifyLogsText } from "../../report/verify-logs.ts";
 import type { Cli } from "../command.ts";
 import { publish, type wantedReports } from "../reports.ts";
-import { version } from "../version.ts";
+import { version } from "../package-files.ts";
 
 /**
  * Prints a verification, writes its reports, and gives its exit code.

@@ -6,7 +6,7 @@ import { number } from "../../report/verify-logs.ts";
 import type { Cli } from "../command.ts";
 import { type ReportFlags, wantedReports } from "../reports.ts";
 import { trustFlag } from "../trust-flag.ts";
-import { version } from "../version.ts";
+import { version } from "../package-files.ts";
 import { publishVerification } from "./conclusion.ts";
 import { type PartFlags, refuseFlags } from "./part-flags.ts";
 import { partReader } from "./part-document.ts";

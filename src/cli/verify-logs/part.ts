@@ -8,7 +8,7 @@ import type { Files } from "../../platform/files.ts";
 import { partDocument, partText } from "../../report/verify-logs-part.ts";
 import type { Cli } from "../command.ts";
 import { checkWritable } from "../reports.ts";
-import { version } from "../version.ts";
+import { version } from "../package-files.ts";
 
 const EXIT_CODES = { "nothing-found": 0, altered: 1, "not-established": 3 } as const;
 

@@ -1,7 +1,0 @@
-import { readFileSync } from "node:fs";
-
-/** The version in package.json, which lies beside `dist/` in the package and beside `src/` in the repository. */
-export function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
