@@ -17,6 +17,8 @@ export interface ThreadPool {
    * @throws FleetsecError what the task threw, or Error where the thread came to an end
    */
   run(input: unknown, transfer?: readonly ArrayBuffer[]): Promise<unknown>;
+  /** Starts all threads at once, to be ready when there is work. */
+  start(): void;
   /** Ends the threads, and what they were at. */
   close(): Promise<void>;
 }
@@ -98,6 +100,9 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
         // at once, also to a thread that is busy: it goes on without waiting until we get a turn
         worker.postMessage({ number, input } satisfies Question, transfer);
       }),
+    start() {
+      while (threads.length < count) start();
+    },
     async close() {
       await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },

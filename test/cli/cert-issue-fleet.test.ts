@@ -26,7 +26,7 @@ async function projectWith(
 function threadsHere(): Threads {
   const pool = () => {
     const task = fleetTask(systemPlatform(new AbortController().signal));
-    return { run: async (input: unknown) => task(input as never), close: async () => {} };
+    return { run: async (input: unknown) => task(input as never), start: () => {}, close: async () => {} };
   };
   return { available: 2, pool };
 }

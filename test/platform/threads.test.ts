@@ -59,6 +59,19 @@ describe("threads", () => {
     expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   });
 
+  test("threads that are started beforehand do the work, and no more are started", async () => {
+    const made = pool("double");
+    made.start();
+    const { thread: first } = (await made.run(1)) as { thread: number };
+    // threads are numbered in the order in which they are made: there is a second one of the first pool
+    const { thread: next } = (await pool("double", 1).run(1)) as { thread: number };
+    expect(next - first).toBe(2);
+    // the control: without a start there is one for the first input, and no more
+    const { thread: lazy } = (await pool("double").run(1)) as { thread: number };
+    const { thread: last } = (await pool("double", 1).run(1)) as { thread: number };
+    expect(last - lazy).toBe(1);
+  });
+
   test("an unknown task is a fault", async () => {
     await expect(pool("nothing").run(1)).rejects.toThrow("nothing");
   });

@@ -33,7 +33,7 @@ function onThreads() {
         pools.closed += 1;
         return made.close();
       };
-      return { run: (input) => made.run(input), close };
+      return { ...made, close };
     },
   };
   const connect = () => {

@@ -4,6 +4,7 @@ import type { BatchLeaf } from "../leaf.ts";
 import { HASH_SIZE } from "../merkle.ts";
 import { type DigestRoom, digestRecords, digestRoom, firstOtherBlock, offsetOf } from "./digest-records.ts";
 import type { Pace } from "./pace.ts";
+import { take, type Ticket } from "./shared-work.ts";
 import { hashOfFile } from "./read-records.ts";
 import { directoryReader, type StoredFile, type StoreReader } from "./store.ts";
 
@@ -78,12 +79,20 @@ export interface DigestTask {
   /** The store's directory, absolute. */
   readonly store: string;
   readonly questions: readonly BatchQuestion[];
+  /** Whoever takes it first does the work. */
+  readonly ticket: Ticket;
 }
 
-/** The same on another thread, of one batch after the other; it has nothing else to do, so it need not pause. */
-export function digestTask(files: Files): (task: DigestTask) => Promise<(BatchDigest | undefined)[]> {
+/**
+ * The same on another thread, of one batch after the other; it has nothing else to do, so it need not pause.
+ * Gives undefined for what another thread took first.
+ */
+export function digestTask(
+  files: Files,
+): (task: DigestTask) => Promise<(BatchDigest | undefined)[] | undefined> {
   const digesters = new Map<string, DigestBatch>();
-  return async ({ store, questions }) => {
+  return async ({ store, questions, ticket }) => {
+    if (!take(ticket)) return undefined;
     const digest =
       digesters.get(store) ?? batchDigester(directoryReader(files, store), () => Promise.resolve());
     digesters.set(store, digest);

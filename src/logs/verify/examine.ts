@@ -18,7 +18,7 @@ import { judgeRotations } from "./judge-rotations.ts";
 import { judgeTiles } from "./judge-tiles.ts";
 import { judgeTokens } from "./judge-tokens.ts";
 import { type Kept, keptLeavesOf, readKept } from "./kept.ts";
-import { digesting, opening } from "./on-threads.ts";
+import { type Crew, crewFor, digesting, opening } from "./on-threads.ts";
 import { type Pace, paceOf } from "./pace.ts";
 import { type Part, rangeOf } from "./part.ts";
 import { type Proof, proveHashes } from "./prove.ts";
@@ -55,6 +55,20 @@ export async function examine(
   part: Part | undefined,
   parts: ExamineParts,
 ): Promise<Examined> {
+  const crew = crewFor(request, parts.threads);
+  try {
+    return await examineWith(crew, request, part, parts);
+  } finally {
+    await crew?.pool.close();
+  }
+}
+
+async function examineWith(
+  crew: Crew | undefined,
+  request: VerifyRequest,
+  part: Part | undefined,
+  parts: ExamineParts,
+): Promise<Examined> {
   const findings = collectFindings();
   for (const finding of request.anchorFindings ?? []) findings.add(finding);
   const listing = readerOf(request, parts);
@@ -74,6 +88,7 @@ export async function examine(
   const context = {
     request,
     parts,
+    crew,
     findings,
     reader,
     pace,
@@ -108,6 +123,7 @@ function readerOf({ store }: VerifyRequest, { files }: ExamineParts): StoreReade
 interface Context {
   readonly request: VerifyRequest;
   readonly parts: ExamineParts;
+  readonly crew: Crew | undefined;
   readonly findings: Findings;
   readonly reader: StoreReader;
   readonly pace: Pace;
@@ -197,9 +213,9 @@ interface BatchSettings {
 }
 
 async function readBatches(context: Context, settings: BatchSettings): Promise<BatchTotals> {
-  const { request, parts, findings, reader, pace, inventory, chosen, range } = context;
+  const { request, parts, crew, findings, reader, pace, inventory, chosen, range } = context;
   const amount = { batches: range.to - range.from, bytes: settings.bytes };
-  const { digest, abreast, close } = digesting(request, parts.threads, amount, settings.batchReader, pace);
+  const { digest, abreast, close } = digesting(request, crew, amount, settings.batchReader, pace);
   const source = {
     request,
     reader,
@@ -217,7 +233,7 @@ async function readBatches(context: Context, settings: BatchSettings): Promise<B
   try {
     return await (request.leaves === "batches" ? judgeBatches(source) : judgeRecords(source));
   } finally {
-    await close();
+    close();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Threads } from "../../platform/threads.ts";
+import type { ThreadPool, Threads } from "../../platform/threads.ts";
 import { hashesPath } from "../layout.ts";
 import {
   type BatchDigest,
@@ -10,6 +10,7 @@ import {
 import { inGroups } from "./in-groups.ts";
 import { type OpenMany, openOnThreads } from "./open-checkpoints.ts";
 import type { Pace } from "./pace.ts";
+import { sharedWork } from "./shared-work.ts";
 import type { StoreReader } from "./store.ts";
 import type { VerifyRequest } from "./verification.ts";
 
@@ -19,63 +20,101 @@ const FILE = 1 << 16;
 /** Questions that go to a thread together: a message takes as long as a small batch. */
 const GROUP = { items: 64, bytes: 4 << 20 };
 
-type Asked = Pick<VerifyRequest, "store" | "threads" | "trust">;
+/** Fewer checkpoints are opened here sooner than a thread starts. */
+const OPENED_FROM = 256;
 
-/** The directory of a store of which so much is worth threads. */
-function threadedStore({ store, threads: { count, from } }: Asked, work: number): string | undefined {
-  return typeof store === "string" && count > 1 && work >= from ? store : undefined;
-}
+type Asked = Pick<VerifyRequest, "store" | "threads" | "trust">;
 
 /** How so many checkpoints are opened in bulk, where other threads are faster at it. */
 export function opening(
-  request: Asked,
+  { store, threads: { count, from }, trust }: Asked,
   threads: Threads,
   checkpoints: number,
 ): { readonly openMany: OpenMany | undefined; readonly close: () => Promise<void> } {
-  const store = threadedStore(request, checkpoints * 2 * FILE);
-  if (store === undefined) return { openMany: undefined, close: () => Promise.resolve() };
-  const pool = threads.pool("open-checkpoints", request.threads.count);
-  return { openMany: openOnThreads(pool, store, request.trust), close: () => pool.close() };
+  const isWorthIt = count > 1 && checkpoints >= OPENED_FROM && checkpoints * 2 * FILE >= from;
+  if (typeof store !== "string" || !isWorthIt) return { openMany: undefined, close: () => Promise.resolve() };
+  const pool = threads.pool("open-checkpoints", count);
+  return { openMany: openOnThreads(pool, store, trust), close: () => pool.close() };
+}
+
+/** The threads that help to digest a store's batches; none where one is enough. */
+export interface Crew {
+  readonly store: string;
+  readonly pool: ThreadPool;
+}
+
+/**
+ * The threads that work beside this one. Where they are asked for whatever the store holds, they start
+ * now, before it is looked at.
+ */
+export function crewFor(
+  { store, leaves, threads: asked }: Pick<VerifyRequest, "store" | "leaves" | "threads">,
+  threads: Threads,
+): Crew | undefined {
+  if (typeof store !== "string" || leaves === "records" || asked.count < 2) return undefined;
+  const pool = threads.pool("digest-batches", asked.count - 1);
+  if (asked.from === 0) pool.start();
+  return { store, pool };
 }
 
 export interface Digesting {
   readonly digest: DigestBatch;
   /** How many batches may be digested at once. */
   readonly abreast: number;
-  readonly close: () => Promise<void>;
+  readonly close: () => void;
 }
 
-/** How batches of so many bytes are digested: on other threads where that is faster. */
+/** How batches of so many bytes are digested: on other threads too where that is faster. */
 export function digesting(
-  request: Asked,
-  threads: Threads,
+  { threads: { count, from } }: Pick<VerifyRequest, "threads">,
+  crew: Crew | undefined,
   { batches, bytes }: { readonly batches: number; readonly bytes: number },
   reader: StoreReader,
   pace: Pace,
 ): Digesting {
   const here = batchDigester(reader, pace);
-  const store = threadedStore(request, bytes + batches * FILE);
-  if (store === undefined) return { digest: here, abreast: reader.abreast, close: () => Promise.resolve() };
-  const { count } = request.threads;
-  const pool = threads.pool("digest-batches", count);
+  if (crew === undefined || bytes + batches * FILE < from)
+    return { digest: here, abreast: reader.abreast, close: () => {} };
+  const { store, pool } = crew;
+  type Questions = readonly BatchQuestion[];
+  const work = sharedWork<Questions, Digests>(
+    async (questions, ticket) => {
+      const task: DigestTask = { store, questions, ticket };
+      const digests = (await pool.run(task)) as Digests | undefined;
+      if (digests === undefined) return undefined;
+      const whole: (BatchDigest | undefined)[] = [];
+      for (const [i, question] of questions.entries())
+        whole.push(await wholeDigest(digests[i], question, here, reader));
+      return whole;
+    },
+    async (questions) => {
+      const digests: (BatchDigest | undefined)[] = [];
+      for (const question of questions) digests.push(await here(question));
+      return digests;
+    },
+  );
   const groups = inGroups<BatchQuestion, BatchDigest | undefined>(
     GROUP,
     ({ bytes: length }) => length,
-    async (questions) => {
-      const task: DigestTask = { store, questions };
-      return (await pool.run(task)) as readonly (BatchDigest | undefined)[];
-    },
+    work.run,
   );
-  const digest: DigestBatch = async (question) => {
-    const answer = await groups.ask(question);
-    // what a thread cannot read is asked for again here: this reader remembers why
-    const isWhole =
-      answer?.sidecar !== undefined || (await reader.size(hashesPath(question.seq))) === undefined;
-    return answer !== undefined && isWhole ? answer : here(question);
-  };
   const close = () => {
     groups.close();
-    return pool.close();
+    work.close();
   };
-  return { digest, abreast: 2 * count * GROUP.items, close };
+  return { digest: groups.ask, abreast: 2 * count * GROUP.items, close };
+}
+
+type Digests = readonly (BatchDigest | undefined)[];
+
+/** What a thread could not read is asked for again here: this reader remembers why. */
+async function wholeDigest(
+  digest: BatchDigest | undefined,
+  question: BatchQuestion,
+  here: DigestBatch,
+  reader: StoreReader,
+): Promise<BatchDigest | undefined> {
+  const isWhole =
+    digest?.sidecar !== undefined || (await reader.size(hashesPath(question.seq))) === undefined;
+  return digest !== undefined && isWhole ? digest : here(question);
 }

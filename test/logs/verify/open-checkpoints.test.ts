@@ -3,9 +3,12 @@ import { verifyLog } from "../../../src/logs/verify/verify.ts";
 import { modelSigner, modelStore, type StoreFiles } from "../store-model.ts";
 import { type Asked, batchesOf, partsFor, requestFor } from "./verifying.ts";
 
+/** So many are worth a thread. */
+const MANY = 300;
+
 let model: StoreFiles;
 beforeAll(async () => {
-  model = await modelStore(batchesOf(12, 2));
+  model = await modelStore(batchesOf(MANY, 1));
 });
 
 const path = (size: number) => `fleetsec/checkpoint/${size}`;
@@ -33,7 +36,7 @@ async function verify(files: StoreFiles, count: number, asked: Asked = {}) {
 describe("checkpoints that other threads open", () => {
   it("are all of them, and found to be sound as here", async () => {
     const there = await verify(model, 2);
-    expect(there.given).toBe(12);
+    expect(there.given).toBe(MANY);
     expect(there.result.findings).toEqual([]);
     const here = await verify(model, 1);
     expect(here.given).toBe(0);
@@ -41,9 +44,9 @@ describe("checkpoints that other threads open", () => {
   });
 
   it("are reported as here, in the same order, whatever is wrong with them", async () => {
-    const other = await modelStore(batchesOf(12, 3));
-    const stranger = await modelStore(batchesOf(12, 2), [modelSigner("fleet.internal/audit", "stranger")]);
-    const elsewhere = await modelStore(batchesOf(12, 2), [modelSigner("elsewhere.example/log")]);
+    const other = await modelStore(batchesOf(MANY, 3));
+    const stranger = await modelStore(batchesOf(MANY, 1), [modelSigner("fleet.internal/audit", "stranger")]);
+    const elsewhere = await modelStore(batchesOf(MANY, 1), [modelSigner("elsewhere.example/log")]);
     const files = new Map(model);
     const flipped = Buffer.from(bytesOf(model, 2));
     // in the middle of the signature
@@ -56,10 +59,10 @@ describe("checkpoints that other threads open", () => {
     files.set(path(8), bytesOf(elsewhere, 8));
     files.set(path(9), bytesOf(other, 9));
     files.set(path(10), bytesOf(model, 12));
-    files.set(path(12), bytesOf(other, 12));
+    files.set(path(MANY), bytesOf(other, MANY));
     const asked = { unreadable: path(11) };
     const there = await verify(files, 2, asked);
-    expect(there.given).toBe(11);
+    expect(there.given).toBe(MANY - 1);
     const found = there.result.findings.map((finding) => `${finding.code} ${finding.path}`);
     expect(found).toEqual(
       expect.arrayContaining([
