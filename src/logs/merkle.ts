@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { digestWriter } from "./digest-writer.ts";
+import { hashRest, hashSoon, LEVEL, MAX_DIGESTS, memory } from "./sha256/lanes.ts";
 
 /** SHA-256 everywhere: 32 bytes. */
 export const HASH_SIZE = 32;
@@ -99,34 +99,30 @@ export function appendLeaves(tree: GrowingTree, hashes: Uint8Array): void {
   }
 }
 
-/** Room for the trees that are worked out again and again: a thread works on one at a time. */
-const rootRoom = Buffer.allocUnsafeSlow(NODE_SIZE + 2048 * HASH_SIZE);
-
 /**
  * The root over leaf hashes that lie one after the other in `hashes`, from `start` to before `end`.
  * Level by level in place: a hash without a sibling moves up as it is, which is what splitting at
  * the largest power of two comes to.
  */
 export function rootOf(hashes: Uint8Array, start = 0, end = hashes.length / HASH_SIZE): Buffer {
-  if (start === end) return EMPTY_ROOT;
-  // a node's input stands in the same memory as the level: copying to there is what costs the least
-  const size = NODE_SIZE + (end - start) * HASH_SIZE;
-  const memory = size <= rootRoom.length ? rootRoom : Buffer.allocUnsafe(size);
-  const [input, level] = [memory.subarray(0, NODE_SIZE), memory.subarray(NODE_SIZE)];
-  input[0] = 1;
-  level.set(hashes.subarray(start * HASH_SIZE, end * HASH_SIZE));
-  for (let width = end - start; width > 1; width = Math.ceil(width / 2)) {
-    // it never writes past what was read
-    const parents = digestWriter(level);
+  const leaves = end - start;
+  if (leaves === 0) return EMPTY_ROOT;
+  if (leaves > MAX_DIGESTS) {
+    const middle = start + splitPoint(leaves);
+    return nodeHash(rootOf(hashes, start, middle), rootOf(hashes, middle, end));
+  }
+  memory.set(hashes.subarray(start * HASH_SIZE, end * HASH_SIZE), LEVEL);
+  for (let width = leaves; width > 1; width = Math.ceil(width / 2)) {
     for (let i = 0; i + 1 < width; i += 2) {
-      const at = NODE_SIZE + i * HASH_SIZE;
-      memory.copyWithin(1, at, at + 2 * HASH_SIZE);
-      parents.add(hash("sha256", input, "binary"));
+      const at = LEVEL + i * HASH_SIZE;
+      // what it hashes is copied: it writes over none that is not
+      hashSoon(1, at, at + 2 * HASH_SIZE, LEVEL + (i / 2) * HASH_SIZE);
     }
-    parents.end();
+    hashRest();
     if (width % 2 === 1) {
-      level.copyWithin(((width - 1) / 2) * HASH_SIZE, (width - 1) * HASH_SIZE, width * HASH_SIZE);
+      const last = LEVEL + (width - 1) * HASH_SIZE;
+      memory.copyWithin(LEVEL + ((width - 1) / 2) * HASH_SIZE, last, last + HASH_SIZE);
     }
   }
-  return Buffer.from(level.subarray(0, HASH_SIZE));
+  return Buffer.from(memory.subarray(LEVEL, LEVEL + HASH_SIZE));
 }

@@ -1,6 +1,16 @@
 import { createHash, hash, type Hash } from "node:crypto";
 import { type DigestWriter, digestWriter } from "./digest-writer.ts";
 import { HASH_SIZE, rootOf, sha256 } from "./merkle.ts";
+import {
+  DIGESTS,
+  hashRest,
+  hashSoon,
+  INPUT,
+  INPUT_SIZE,
+  MAX_DIGESTS,
+  MAX_MESSAGE,
+  memory,
+} from "./sha256/lanes.ts";
 
 /** Records are lines: what stands between newlines, without them, whatever else it holds. */
 export const NEWLINE = 0x0a;
@@ -22,20 +32,14 @@ export function countRecords(data: Buffer): number {
   return data.length > 0 && data.at(-1) !== NEWLINE ? records + 1 : records;
 }
 
-/** Bytes that are taken at once: with 256 KiB and more, reading costs the system four times as much. */
-export const BLOCK = 1 << 16;
-/** Longer records are hashed piece by piece, which takes longer to begin and is as fast from there on. */
-const SHORT = 4096;
+/** Bytes that are read at once: with 256 KiB and more, reading costs the system four times as much. */
+export const BLOCK = INPUT_SIZE;
 const LEAF_PREFIX = Buffer.of(0);
-/** Memory that a hasher needs at most. */
-export const HASHER_ROOM = 1 + SHORT + BLOCK;
 
 /** Hashes bytes that come block by block, record by record. A long record takes no more memory than a short one. */
 export interface RecordHasher {
-  /** Where the next bytes are to be put. */
-  readonly room: Buffer;
-  /** Takes the first `length` bytes of the room as far as records are wanted; gives how many it took. */
-  take(length: number): number;
+  /** Takes of at most `BLOCK` bytes as many as records are wanted; gives how many it took. */
+  take(bytes: Uint8Array): number;
   /** Records so far; one that has begun counts when it has its newline. */
   count(): number;
   /** Closes the last record, which may lack its newline; gives all leaf hashes, one after the other, which are not gone elsewhere. */
@@ -44,93 +48,86 @@ export interface RecordHasher {
 
 /** What is to be hashed. */
 export interface ExpectedRecords {
-  /** How many bytes there will be; there may be more. */
-  readonly bytes: number;
-  /** Likewise, how many records. */
+  /** How many records there will be; there may be more. */
   readonly records: number;
   /** After so many no more are taken. */
   readonly most?: number;
-  /** Told where each record begins, in bytes. */
-  readonly onRecord?: (start: number) => void;
+  /** Takes where each record begins, in bytes. */
+  readonly starts?: number[];
   /** Where the hashes go, instead of memory for all of them. */
   readonly digests?: DigestWriter;
-  /** `HASHER_ROOM` bytes to work in, instead of new ones. */
-  readonly memory?: Buffer;
 }
 
-/**
- * Most of the time that a short record takes goes into what is around its hash. So its bytes are
- * copied to where a view of just that length stands ready, in the same memory: to make a view of each
- * record, or to copy it to other memory, takes half as long again as to hash it.
- */
-export function recordHasher(expected: ExpectedRecords): RecordHasher {
-  const { bytes, records, most, onRecord } = expected;
-  const size = Math.min(BLOCK, Math.max(1, bytes));
-  const short = Math.min(SHORT, size);
-  /** The 00 of a leaf, room for a short record, and the block. */
-  const memory = expected.memory?.subarray(0, 1 + short + size) ?? Buffer.allocUnsafe(1 + short + size);
-  const block = 1 + short;
-  memory[0] = 0;
-  const views: Buffer[] = [];
-  const digests = expected.digests ?? digestWriter(Buffer.allocUnsafe((records + 1) * HASH_SIZE));
+export function recordHasher({ records, most, starts, digests }: ExpectedRecords): RecordHasher {
+  const hashes = digests ?? digestWriter(Buffer.allocUnsafe((records + 1) * HASH_SIZE));
+  /** A record whose newline has not come, and where it began. */
   let long: Hash | undefined;
   let [count, position, start] = [0, 0, 0];
   const isEnough = () => most !== undefined && count >= most;
-  const begun = () => long ?? createHash("sha256").update(LEAF_PREFIX);
 
-  const digestOf = (from: number, to: number): string => {
-    const length = to - from;
-    if (long !== undefined || length > short) {
-      const digest = begun().update(memory.subarray(from, to)).digest("binary");
+  /** @param from where the bytes of the record begin, which are in the memory up to its newline */
+  const hashRecord = (from: number, newline: number, place: number): void => {
+    if (long !== undefined) {
+      memory.write(long.update(memory.subarray(from, newline)).digest("binary"), place, "latin1");
       long = undefined;
-      return digest;
+    } else if (newline - from < MAX_MESSAGE) {
+      hashSoon(0, from, newline, place);
+    } else {
+      // what was there is done with
+      memory[from - 1] = 0;
+      memory.write(hash("sha256", memory.subarray(from - 1, newline), "binary"), place, "latin1");
     }
-    memory.copyWithin(1, from, to);
-    return hash("sha256", (views[length] ??= memory.subarray(0, 1 + length)), "binary");
   };
 
   return {
-    room: memory.subarray(block),
     count: () => count,
-    take(length) {
-      const end = block + length;
-      let from = block;
+    take(bytes) {
+      // memory that threads share is copied eight times as fast to where it is equally aligned
+      const begin = INPUT + (bytes.byteOffset % 8);
+      memory.set(bytes, begin);
+      const end = begin + bytes.length;
+      let [from, waiting] = [begin, 0];
+      const write = (): void => {
+        hashRest();
+        hashes.add(memory.subarray(DIGESTS, DIGESTS + waiting * HASH_SIZE));
+        waiting = 0;
+      };
       while (!isEnough()) {
         const newline = memory.indexOf(NEWLINE, from);
         if (newline < 0 || newline >= end) break;
-        digests.add(digestOf(from, newline));
-        onRecord?.(start);
+        hashRecord(from, newline, DIGESTS + waiting * HASH_SIZE);
+        waiting += 1;
         count += 1;
+        starts?.push(start);
         from = newline + 1;
-        start = position + from - block;
+        start = position + from - begin;
+        if (waiting === MAX_DIGESTS) write();
       }
+      write();
       if (!isEnough() && from < end) {
-        long = begun().update(memory.subarray(from, end));
+        long ??= createHash("sha256").update(LEAF_PREFIX);
+        long.update(memory.subarray(from, end));
         from = end;
       }
-      position += from - block;
-      return from - block;
+      position += from - begin;
+      return from - begin;
     },
     end() {
       const terminated = long === undefined;
       if (long !== undefined) {
-        digests.add(long.digest("binary"));
-        onRecord?.(start);
+        hashes.add(long.digest());
+        starts?.push(start);
         count += 1;
       }
-      return { hashes: digests.end(), terminated };
+      return { hashes: hashes.end(), terminated };
     },
   };
 }
 
 /** The leaf hashes of the records in `data`, one after the other. @param records how many there are */
 export function hashLeaves(data: Uint8Array, records: number): Buffer {
-  const hasher = recordHasher({ bytes: data.length, records });
-  for (let at = 0; at < data.length; at += hasher.room.length) {
-    const block = data.subarray(at, at + hasher.room.length);
-    hasher.room.set(block);
-    hasher.take(block.length);
-  }
+  const hasher = recordHasher({ records });
+  for (let at = 0; at < data.length; at += BLOCK) hasher.take(data.subarray(at, at + BLOCK));
   return hasher.end().hashes;
 }
 

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { digestWriter } from "../digest-writer.ts";
 import { appendLeaves, growingTree, HASH_SIZE } from "../merkle.ts";
-import { BLOCK, HASHER_ROOM } from "../records.ts";
+import { BLOCK } from "../records.ts";
 import { firstDifference } from "./bundle-findings.ts";
 import type { Pace } from "./pace.ts";
 import { hashFileRecords } from "./read-records.ts";
@@ -10,14 +10,14 @@ import type { StoredFile } from "./store.ts";
 /** What one batch at a time is digested in; new memory for each would wait for the garbage collector. */
 export interface DigestRoom {
   readonly block: Buffer;
-  readonly hasher: Buffer;
+  readonly lines: Buffer;
   readonly hashes: Buffer;
 }
 
 export function digestRoom(): DigestRoom {
   return {
     block: Buffer.allocUnsafeSlow(BLOCK),
-    hasher: Buffer.allocUnsafeSlow(HASHER_ROOM),
+    lines: Buffer.allocUnsafeSlow(BLOCK),
     hashes: Buffer.allocUnsafeSlow(BLOCK),
   };
 }
@@ -56,10 +56,10 @@ async function eachBlock(
   file: StoredFile,
   signed: Signed,
   pace: Pace,
-  { hashes, hasher }: DigestRoom,
+  { hashes, lines }: DigestRoom,
   visit: (hashes: Buffer) => void,
 ): Promise<number> {
-  const places = { digests: digestWriter(hashes, visit), memory: hasher };
+  const places = { digests: digestWriter(hashes, visit), room: lines };
   const { hashes: rest, count } = await hashFileRecords(file, signed, pace, places);
   if (rest.length > 0) visit(rest);
   return count;

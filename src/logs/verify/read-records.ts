@@ -38,18 +38,18 @@ export async function hashFileRecords(
   file: StoredFile,
   limits: Limits,
   pace: Pace,
-  places: Pick<ExpectedRecords, "onRecord" | "digests" | "memory"> = {},
+  places: Pick<ExpectedRecords, "starts" | "digests"> & { readonly room?: Buffer } = {},
 ): Promise<HashedFile> {
   const bytes = Math.min(limits.bytes, file.size);
   const records = Math.min(limits.records, bytes, MANY);
-  const hasher = recordHasher({ ...places, bytes, records, most: limits.records });
-  const { room } = hasher;
+  const hasher = recordHasher({ ...places, records, most: limits.records });
+  const room = places.room ?? Buffer.allocUnsafe(Math.min(BLOCK, Math.max(1, bytes)));
   let position = 0;
   while (position < limits.bytes && hasher.count() < limits.records) {
     await pace();
     const read = await file.read(room.subarray(0, Math.min(room.length, limits.bytes - position)), position);
     if (read === 0) break;
-    position += hasher.take(read);
+    position += hasher.take(room.subarray(0, read));
   }
   const ended = hasher.end();
   return { ...ended, count: hasher.count(), end: position, cut: position < file.size };
@@ -64,7 +64,7 @@ export async function readRecords(
 ): Promise<Records> {
   const offsets: number[] = [];
   const limits = { bytes: maxBytes, records: maxRecords };
-  const hashed = await hashFileRecords(file, limits, pace, { onRecord: (start) => offsets.push(start) });
+  const hashed = await hashFileRecords(file, limits, pace, { starts: offsets });
   return { ...hashed, offsets };
 }
 
