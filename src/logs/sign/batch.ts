@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { hashLeaves, NEWLINE } from "../records.ts";
 import type { Batch } from "./publish.ts";
+import { WORD } from "./lines.ts";
 import { type HashRange, joinRanges, RANGE, type RangeHashes, sharedBuffer } from "./ranges.ts";
 
 /** A batch holds no more bytes than this, whatever its records: it is kept in memory until it is signed. */
@@ -30,7 +31,9 @@ interface Taken {
 /** @param hashRange is begun with while the batch is still open */
 export function openBatch(maxRecords: number, hashRange: HashRange): OpenBatch {
   let [buffer, spare] = [sharedBuffer(2 << 20), sharedBuffer(0)];
-  let [end, records, full] = [0, 0, false];
+  /** Its bytes in the buffer: aligned like the lines that they are copied from. */
+  let [start, end] = [0, 0];
+  let [records, full] = [0, false];
   let digest = createHash("sha256");
   let opened: number | undefined;
   /** Of the whole ranges, and where the lines of the next begin. */
@@ -40,14 +43,14 @@ export function openBatch(maxRecords: number, hashRange: HashRange): OpenBatch {
   const reserve = (length: number): void => {
     if (end + length <= buffer.length) return;
     const larger = sharedBuffer(Math.max(2 * buffer.length, end + length));
-    buffer.copy(larger, 0, 0, end);
+    larger.set(buffer.subarray(start, end), start);
     buffer = larger;
   };
 
   /** Takes lines up to the next range. */
   const take = (lines: Buffer): Taken => {
     const room = Math.min(maxRecords - records, RANGE - (records % RANGE));
-    const taken = fitting(lines, room, MAX_BATCH_BYTES - end);
+    const taken = fitting(lines, room, MAX_BATCH_BYTES - (end - start));
     reserve(taken.bytes);
     lines.copy(buffer, end, 0, taken.bytes);
     end += taken.bytes;
@@ -68,6 +71,7 @@ export function openBatch(maxRecords: number, hashRange: HashRange): OpenBatch {
     },
     add(lines, now) {
       let [bytes, count] = [0, 0];
+      if (end === start) start = end = ranged = lines.byteOffset % WORD;
       while (bytes < lines.length) {
         const taken = take(lines.subarray(bytes));
         if (taken.lines === 0) break;
@@ -76,18 +80,18 @@ export function openBatch(maxRecords: number, hashRange: HashRange): OpenBatch {
       }
       digest.update(lines.subarray(0, bytes));
       if (count > 0) opened ??= now;
-      full = records >= maxRecords || bytes < lines.length || (end > 0 && buffer[end - 1] !== NEWLINE);
+      full = records >= maxRecords || bytes < lines.length || (end > start && buffer[end - 1] !== NEWLINE);
       return { bytes, lines: count };
     },
     async close(now, closed) {
       const from = Math.max(closed, Math.floor((opened ?? now) / 1000));
       const to = Math.max(from, Math.floor(now / 1000));
-      const data = buffer.subarray(0, end);
-      const rest = hashLeaves(data.subarray(ranged), records % RANGE);
+      const data = buffer.subarray(start, end);
+      const rest = hashLeaves(buffer.subarray(ranged, end), records % RANGE);
       const hashed = joinRanges(await Promise.all(ranges), rest);
       const batch = { ...hashed, records, sha256: digest.digest("hex"), data, from, to };
       [buffer, spare] = [spare, buffer];
-      [end, records, full, opened] = [0, 0, false, undefined];
+      [start, end, records, full, opened] = [0, 0, 0, false, undefined];
       [ranges, ranged, digest] = [[], 0, createHash("sha256")];
       return batch;
     },
