@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles } from "./authority.ts";
-import { type CertificateStatus, listCertificates } from "./list.ts";
+import { type CertificateStatus, countCertificates } from "./list.ts";
 import { MAX_PEM_BYTES } from "./state.ts";
 import { isTokenKey } from "./token-key.ts";
 import type { Certificate } from "./verify/certificate.ts";
@@ -41,8 +41,8 @@ export interface CaDescription {
 /** @param now milliseconds since the epoch. @throws FleetsecError where a file of the CA is damaged */
 export function describeCa(files: Files, authority: Authority, now: number): CaDescription {
   const { current } = authority;
-  const certificates = { valid: 0, expired: 0, revoked: 0, superseded: 0 };
-  for (const { status } of listCertificates(files, authority, now)) certificates[status] += 1;
+  // the counts are those of the index: what it covers must stand as it did
+  authority.inventory.refresh();
   return {
     id: current.id,
     generation: current.number,
@@ -50,7 +50,7 @@ export function describeCa(files: Files, authority: Authority, now: number): CaD
     issuing: summarize(current.issuing),
     keys: keyProtection(files, authority, current),
     crl: describeCrl(files, authority, now),
-    certificates,
+    certificates: countCertificates(files, authority, now),
   };
 }
 

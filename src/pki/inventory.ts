@@ -2,15 +2,19 @@ import { crc32 } from "node:zlib";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import { damageIn, inventoryCheck } from "./inventory-check.ts";
+import { countedAt } from "./inventory-census.ts";
 import {
   encodeIndex,
   type InventoryIndex,
+  type KeyColumns,
+  mergeColumns,
   nameKey,
+  NO_KEYS,
   offsetsOf,
   readIndex,
   type Revocation,
   serialKey,
-  withKeys,
+  withCertificates,
 } from "./inventory-index.ts";
 import {
   type CrlRecord,
@@ -57,6 +61,8 @@ export interface Inventory {
   newest(name: string, accepts?: (entry: InventoryEntry) => boolean): InventoryEntry | undefined;
   /** Oldest first. Reads all of the file, and so finds any damage. */
   entries(): readonly InventoryEntry[];
+  /** Counts them. Reads lines only of names that have several certificates. @param now ms since the epoch */
+  census(now: number): Census;
   /** In the order of revocation. */
   revocations(authority: number): readonly Revocation[];
   /** The newest CRL of an authority. */
@@ -65,12 +71,21 @@ export interface Inventory {
   lastAuthority(): number;
 }
 
-/** What has been read: up to some line by way of the index, and what came after. */
+/** How many certificates there are, and what became of them by the calendar and by revocation. */
+export interface Census {
+  readonly total: number;
+  readonly revoked: number;
+  /** Past their end, and not revoked. */
+  readonly expired: number;
+  /** Those of names that have several, one of them at least not past its end; oldest first. */
+  readonly rivals: Iterable<readonly InventoryEntry[]>;
+}
+
+/** What has been read. Of certificates only where their lines are, however many came since the index. */
 interface Known {
   index: InventoryIndex;
-  readonly recent: { readonly issued: IssueRecord; readonly offset: number }[];
-  readonly serials: Map<string, IssueRecord>;
-  readonly names: Map<string, IssueRecord[]>;
+  /** Those that the index lacks. */
+  recent: KeyColumns;
   /** By serial number, in the order of revocation. */
   readonly revocations: Map<string, Revocation>;
   readonly crls: Map<number, CrlRecord>;
@@ -79,9 +94,7 @@ interface Known {
 function knownFrom(index: InventoryIndex): Known {
   return {
     index,
-    recent: [],
-    serials: new Map(),
-    names: new Map(),
+    recent: NO_KEYS,
     revocations: new Map(index.revocations.map((revocation) => [revocation.serial, revocation])),
     crls: new Map(index.crls.map((crl) => [crl.authority, crl])),
   };
@@ -117,40 +130,41 @@ export function openInventory(files: Files, path: string): Inventory {
     if (record === undefined) throw damageIn(files, path, { length, lines, crc });
     return record.op === "issue" ? entryOf(record) : undefined;
   };
-  /** What the index leads to. Another certificate may have the same key. */
-  const indexed = (keys: BigUint64Array, key: number): InventoryEntry[] =>
-    offsetsOf(keys, key).flatMap((offset) => entryAt(offset) ?? []);
-  const bySerial = (serial: string): InventoryEntry | undefined => {
-    const recent = known.serials.get(serial);
-    if (recent !== undefined) return entryOf(recent);
-    return indexed(known.index.serials, serialKey(serial)).find(({ issued }) => issued.serial === serial);
-  };
-  const recentOf = (name: string) => (known.names.get(name) ?? []).map(entryOf);
+  const offsets = (column: keyof KeyColumns, key: number): number[] => [
+    ...offsetsOf(known.index[column], key),
+    ...offsetsOf(known.recent[column], key),
+  ];
+  const named = (name: string) => offsets("names", nameKey(name));
+  /** What the keys lead to. Another certificate may have the same one. */
+  const entriesOf = (found: readonly number[]): InventoryEntry[] =>
+    found.flatMap((offset) => entryAt(offset) ?? []);
+  const bySerial = (serial: string): InventoryEntry | undefined =>
+    entriesOf(offsets("serials", serialKey(serial))).find(({ issued }) => issued.serial === serial);
 
-  const apply = (record: InventoryRecord, offset: number): void => {
-    if (record.op === "crl") known.crls.set(record.authority, record);
-    else if (record.op === "issue") addIssued(known, record, offset);
-    else {
-      const issued = bySerial(record.serial)?.issued;
-      if (issued === undefined) {
-        throw new FleetsecError("state", `${path} revokes ${record.serial}, which it never issued`);
-      }
-      const { serial, authority, notAfter } = issued;
-      if (known.revocations.has(serial)) return;
-      known.revocations.set(serial, { serial, authority, notAfter, revoked: record });
-    }
-  };
   const applyAll = (records: readonly InventoryRecord[], starts: readonly number[]): void => {
-    for (const [i, record] of records.entries()) apply(record, length + (starts[i] ?? 0));
+    const issued: IssueRecord[] = [];
+    const begins: number[] = [];
+    const bySerialHere = new Map<string, IssueRecord>();
+    for (const [i, record] of records.entries()) {
+      if (record.op === "crl") known.crls.set(record.authority, record);
+      else if (record.op === "issue") {
+        issued.push(record);
+        bySerialHere.set(record.serial, record);
+        begins.push(length + (starts[i] ?? 0));
+      } else {
+        const found = bySerialHere.get(record.serial) ?? bySerial(record.serial)?.issued;
+        addRevocation(known, path, record, found);
+      }
+    }
+    known.recent = withCertificates(known.recent, issued, begins);
   };
   const renewIndex = (): void => {
-    if (known.recent.length < Math.max(MAX_RECENT, known.index.names.length * PART_RECENT)) return;
-    const index = indexOf(known, { length, lines, sum, crc });
-    if (!isKept(files, indexPath, index)) return;
-    known.index = index;
-    known.recent.length = 0;
-    known.serials.clear();
-    known.names.clear();
+    const { index, recent } = known;
+    if (recent.names.length < Math.max(MAX_RECENT, index.names.length * PART_RECENT)) return;
+    const renewed = indexOf(known, { length, lines, sum, crc });
+    if (!isKept(files, indexPath, renewed)) return;
+    known.index = renewed;
+    known.recent = NO_KEYS;
   };
 
   const readOn = (): void => {
@@ -186,27 +200,25 @@ export function openInventory(files: Files, path: string): Inventory {
     },
     bySerial,
     bySerialPrefix: (digits) =>
-      [
-        ...indexed(known.index.serials, serialKey(digits)),
-        ...[...known.serials.values()].map(entryOf),
-      ].filter(({ issued }) => issued.serial.startsWith(digits)),
-    byName: (name) => [
-      ...indexed(known.index.names, nameKey(name)).filter(({ issued }) => issued.name === name),
-      ...recentOf(name),
-    ],
+      entriesOf(offsets("serials", serialKey(digits))).filter(({ issued }) =>
+        issued.serial.startsWith(digits),
+      ),
+    byName: (name) => entriesOf(named(name)).filter(({ issued }) => issued.name === name),
     newest(name, accepts = () => true) {
-      const recent = recentOf(name).findLast(accepts);
-      if (recent !== undefined) return recent;
-      for (const offset of offsetsOf(known.index.names, nameKey(name)).toReversed()) {
+      for (const offset of named(name).toReversed()) {
         const entry = entryAt(offset);
         if (entry?.issued.name === name && accepts(entry)) return entry;
       }
       return undefined;
     },
     entries() {
-      if (known.index.length === 0) return known.recent.map(({ issued }) => entryOf(issued));
       const { records } = decodeLines(files.read(path, MAX_BYTES).subarray(0, length), path, 0, 0);
       return records.flatMap((record) => (record.op === "issue" ? entryOf(record) : []));
+    },
+    census(now) {
+      const keys = mergeColumns(known.index, known.recent);
+      const { sharers, ...counts } = countedAt(keys, known.revocations.values(), now);
+      return { ...counts, rivals: mapped(sharers, entriesOf) };
     },
     revocations: (authority) =>
       [...known.revocations.values()].filter((revocation) => revocation.authority === authority),
@@ -223,6 +235,10 @@ export function createInventory(files: Files, path: string): void {
     files.write(path, encodeHeader().data, { mode: 0o600, exclusive: true });
 }
 
+function* mapped<T, U>(values: Iterable<T>, map: (value: T) => U): Generator<U> {
+  for (const value of values) yield map(value);
+}
+
 function indexBeside(path: string): string {
   return `${path.replace(/\.jsonl$/, "")}.index`;
 }
@@ -234,12 +250,17 @@ function repeated({ serial }: IssueRecord): FleetsecError {
   });
 }
 
-function addIssued({ recent, serials, names }: Known, issued: IssueRecord, offset: number): void {
-  recent.push({ issued, offset });
-  serials.set(issued.serial, issued);
-  const earlier = names.get(issued.name);
-  if (earlier === undefined) names.set(issued.name, [issued]);
-  else earlier.push(issued);
+function addRevocation(
+  { revocations }: Known,
+  path: string,
+  revoked: RevokeRecord,
+  issued: IssueRecord | undefined,
+): void {
+  if (issued === undefined) {
+    throw new FleetsecError("state", `${path} revokes ${revoked.serial}, which it never issued`);
+  }
+  const { serial, authority, notAfter } = issued;
+  if (!revocations.has(serial)) revocations.set(serial, { serial, authority, notAfter, revoked });
 }
 
 function indexOf(
@@ -248,14 +269,7 @@ function indexOf(
 ): InventoryIndex {
   return {
     ...covered,
-    names: withKeys(
-      index.names,
-      recent.map(({ issued, offset }) => [nameKey(issued.name), offset]),
-    ),
-    serials: withKeys(
-      index.serials,
-      recent.map(({ issued, offset }) => [serialKey(issued.serial), offset]),
-    ),
+    ...mergeColumns(index, recent),
     revocations: [...revocations.values()],
     crls: [...crls.values()],
   };

@@ -19,7 +19,31 @@ export interface ListedCertificate extends InventoryEntry {
  * @param now milliseconds since the epoch
  */
 export function listCertificates(files: Files, registry: Registry, now: number): ListedCertificate[] {
-  const entries = registry.inventory.entries();
+  return withStatus(files, registry, now, registry.inventory.entries());
+}
+
+/** How many there are of each status, as `listCertificates` tells them. */
+export function countCertificates(
+  files: Files,
+  registry: Registry,
+  now: number,
+): Record<CertificateStatus, number> {
+  const { total, revoked, expired, rivals } = registry.inventory.census(now);
+  let superseded = 0;
+  for (const entries of rivals) {
+    const listed = withStatus(files, registry, now, entries);
+    superseded += listed.filter(({ status }) => status === "superseded").length;
+  }
+  return { valid: total - revoked - expired - superseded, expired, revoked, superseded };
+}
+
+/** @param entries all of the names that are among them, oldest first */
+function withStatus(
+  files: Files,
+  registry: Registry,
+  now: number,
+  entries: readonly InventoryEntry[],
+): ListedCertificate[] {
   const named = new Map<string, InventoryEntry[]>();
   for (const entry of entries) {
     const earlier = named.get(entry.issued.name);
