@@ -42,6 +42,11 @@ export interface Platform {
   /** Keys in HSMs and TPMs. */
   readonly tokens: Tokens;
   readonly threads: Threads;
+  /**
+   * From now on memory is freed before it is mapped anew, here and in threads that start later: for
+   * long work on much that is held briefly, whose size would else depend on how long it takes.
+   */
+  readonly saveMemory: () => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The current directory, absolute. */
   readonly cwd: string;

@@ -54,6 +54,8 @@ export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemT
     network: systemNetwork,
     tokens: lazyTokens(tokenSettings(process.env)),
     threads: systemThreads(new URL("../worker.js", import.meta.url)),
+    // V8 lets the heap grow by half of what lives, not to four times that; measured: no slower
+    saveMemory: () => process.getBuiltinModule("node:v8").setFlagsFromString("--optimize-for-size"),
     cwd: process.cwd(),
     userState: join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "fleetsec"),
     stdin: {

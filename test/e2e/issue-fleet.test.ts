@@ -9,6 +9,7 @@ import { expect, test } from "vitest";
 import { testProject } from "../support/project.ts";
 import { soaked } from "../support/soak.ts";
 
+const PRELOAD = new URL("peak-memory.mjs", import.meta.url).pathname;
 const bin = fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url));
 const COUNT = soaked(700, 10_000);
 const KILLS = soaked(2, 15);
@@ -72,5 +73,35 @@ test(
     }
     // many files take longer than the time for cleaning up
     rmSync(join(directory, "fleet"), { recursive: true });
+  },
+);
+
+const FEW = 1000;
+const MANY = soaked(20_000, 100_000);
+/** What many may take beyond few, in MiB. As values, what is issued takes some 6 KiB each until it is freed. */
+const MORE = 56;
+
+test(
+  "many certificates take hardly more memory than few",
+  { timeout: soaked(240_000, 1_800_000) },
+  async () => {
+    const peakOf = async (count: number): Promise<number> => {
+      const project = testProject();
+      const { directory } = project;
+      await project.run(["ca", "init", "--insecure-dev-key"]);
+      const names = Array.from({ length: count }, (_, n) => `truck-${n}`);
+      writeFileSync(join(directory, "fleet.csv"), `name\n${names.join("\n")}\n`);
+      const argv = ["--import", PRELOAD, bin, ...ISSUE, "--quiet", "--report", "csv=report.csv"];
+      const peak = join(directory, "peak");
+      const env = { ...process.env, PEAK_MEMORY: peak };
+      const child = spawn(process.execPath, argv, { cwd: directory, env, stdio: "ignore" });
+      expect(await once(child, "close")).toEqual([0, null]);
+      const lines = readFileSync(join(directory, "report.csv"), "utf8").split("\r\n").slice(1, -1);
+      expect(lines.map((line) => line.split(",").slice(1, 3))).toEqual(names.map((name) => [name, "issued"]));
+      rmSync(join(directory, "fleet"), { recursive: true });
+      return Number(readFileSync(peak, "utf8")) / 2 ** 20;
+    };
+    const few = await peakOf(FEW);
+    expect((await peakOf(MANY)) - few).toBeLessThan(MORE);
   },
 );

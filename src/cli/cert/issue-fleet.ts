@@ -25,6 +25,7 @@ export interface FleetDefaults {
 export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: FleetDefaults): Promise<void> {
   const { platform } = cli;
   const project = requirePki(cli);
+  platform.saveMemory();
   const reports = (flags.report ?? []).map((flag) => reportFlag(cli, flag));
   const [
     { MAX_ROSTER, readRoster },
@@ -60,6 +61,7 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
       rows: async function* () {
         for await (const row of rows()) yield planOf(row);
       },
+      count,
       directory,
       makers,
       signal: platform.signal,

@@ -5,11 +5,14 @@ import { keepFresh } from "../publish.ts";
 import type { PkiPlatform } from "../state.ts";
 import { type FleetOutcome, type FleetState, keptOf, prepare, record, write } from "./batch.ts";
 import type { Maker } from "./maker.ts";
+import { type Marks, marksOf } from "./marks.ts";
 import type { PlannedRow } from "./plan-fleet.ts";
 
 export interface FleetRun {
   /** Each call gives them again from the first on, in the order of their lines. */
   readonly rows: () => AsyncIterable<PlannedRow>;
+  /** How many they are. */
+  readonly count: number;
   /** That the directories of the names are in. */
   readonly directory: string;
   /** They work side by side. */
@@ -27,12 +30,6 @@ export interface IssuedFleet {
   readonly kept: number;
   /** In the order of the rows. Each iteration reads their records from the inventory. */
   readonly outcomes: Iterable<FleetOutcome>;
-}
-
-/** What is held of an outcome: the inventory has the rest. */
-interface Mark {
-  readonly status: FleetOutcome["status"];
-  readonly serial: string;
 }
 
 /**
@@ -53,26 +50,20 @@ export async function issueFleet(
   files.makeDirectory(run.directory);
   const durable = !(await files.flush(run.directory));
   const state: FleetState = { platform, issuer, directory: run.directory, durable };
-  // of every line, in their order
-  const marks = new Map<number, Mark | undefined>();
+  const marks = marksOf(run.count);
   const keep = (found: readonly FleetOutcome[]) => {
-    for (const {
-      line,
-      status,
-      record: { serial },
-    } of found)
-      marks.set(line, { status, serial });
+    for (const { line, status, record: made } of found) marks.set({ line, status, serial: made.serial });
     return found.length;
   };
   let total = 0;
   await locks.hold(layout.lock, async () => {
     inventory.refresh();
     for await (const rows of batchesOf(run.rows(), () => true)) {
-      for (const { line } of rows) marks.set(line, undefined);
+      for (const { line } of rows) marks.add(line);
       total += rows.length - keep(keptOf(state, rows));
     }
   });
-  const todo = batchesOf(run.rows(), ({ line }) => marks.get(line) === undefined);
+  const todo = batchesOf(run.rows(), ({ line }) => !marks.has(line));
   const take = async () => (total === 0 ? [] : ((await todo.next()).value ?? []));
   let done = 0;
   let chain: string | undefined;
@@ -87,7 +78,7 @@ export async function issueFleet(
         inventory.refresh();
         const rows = batch.map(({ row }) => row);
         keep(keptOf(state, rows));
-        const left = batch.filter(({ row }) => marks.get(row.line) === undefined);
+        const left = batch.filter(({ row }) => !marks.has(row.line));
         const written = await write(state, left);
         // the makers are busy with the next while this one is synced
         next = prepare(run.makers, following);
@@ -124,14 +115,14 @@ async function* batchesOf(
   return undefined;
 }
 
-function issuedFleet({ inventory }: Issuer, marks: ReadonlyMap<number, Mark | undefined>): IssuedFleet {
+function issuedFleet({ inventory }: Issuer, marks: Marks): IssuedFleet {
   const count = { issued: 0, kept: 0 };
-  for (const mark of marks.values()) if (mark !== undefined) count[mark.status] += 1;
+  for (const { status } of marks) count[status] += 1;
   const outcomes = function* (): Generator<FleetOutcome> {
-    for (const [line, mark] of marks) {
-      const entry = inventory.bySerial(mark?.serial ?? "");
-      if (mark === undefined || entry === undefined) throw new Error(`nothing became of line ${line}`);
-      yield { line, status: mark.status, record: entry.issued };
+    for (const { line, status, serial } of marks) {
+      const entry = inventory.bySerial(serial);
+      if (entry === undefined) throw new Error(`${serial} of line ${line} is not on record`);
+      yield { line, status, record: entry.issued };
     }
   };
   return { ...count, outcomes: { [Symbol.iterator]: outcomes } };
