@@ -31,6 +31,17 @@ export interface IssuePlan {
   readonly attributes?: Attributes | undefined;
 }
 
+/** Applies a rule. Gives undefined where it was refused and the refusal is kept, to go on with other rules. */
+export type ApplyRule = <T>(rule: () => T) => T | undefined;
+
+/** What a request is held to: the project's settings, and the CA that will sign where it is its own. */
+export interface IssueRules {
+  readonly settings: PkiSettings;
+  readonly ca: CaGeneration | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
 /**
  * Applies the rules of a role and of the issuing CA to a request. Nothing is capped or left out in
  * silence: what a rule does not allow is refused, with the rule, the value and the way out.
@@ -44,12 +55,31 @@ export function planIssue(
   ca: CaGeneration | undefined,
   now: number,
 ): IssuePlan {
-  const { name, role, ttl = role.ttl } = request;
-  checkName(name);
-  checkTtl(role, ttl, ca, now);
-  const names = namesOf(request, settings.trustDomain);
-  if (ca !== undefined) refuseConstrained({ name, names, role }, settings, ca);
-  return { name, role, ttl, names, keyType: keyTypeFor(request, settings), attributes: request.attributes };
+  const plan = applyRules(request, { settings, ca, now }, (rule) => rule());
+  if (plan === undefined) throw new Error("a refusal was not thrown");
+  return plan;
+}
+
+/** The same rules, each by `apply`: whoever keeps the refusals has all of them. Undefined where there is any. */
+export function applyRules(
+  request: IssueRequest,
+  { settings, ca, now }: IssueRules,
+  apply: ApplyRule,
+): IssuePlan | undefined {
+  const { name, role, ttl = role.ttl, sans = [], attributes } = request;
+  const checkConstraints = (names: readonly GeneralName[]) =>
+    ca === undefined || refuseConstrained({ name, names, role }, settings, ca);
+  const held = <T>(rule: () => T) => apply(() => ({ value: rule() }));
+  const isNamed = held(() => checkName(name));
+  const isShort = held(() => checkMaxTtl(role, ttl));
+  const isWithinCa = held(() => ca === undefined || checkCaEnd(ca, ttl, now));
+  const areAllowed = !sans.map((san) => held(() => checkSan(role, san))).includes(undefined);
+  const names = isNamed && held(() => namesOf(request, settings.trustDomain));
+  // a name that the role does not allow is no matter for the CA
+  const isConstrained = !(areAllowed && names && held(() => checkConstraints(names.value)));
+  const keyType = held(() => keyTypeFor(request, settings));
+  if (!isShort || !isWithinCa || isConstrained || !names || !keyType) return undefined;
+  return { name, role, ttl, names: names.value, keyType: keyType.value, attributes };
 }
 
 function keyTypeFor({ role, keyType }: IssueRequest, settings: PkiSettings): KeyType {
@@ -65,34 +95,35 @@ export function keyTypeRefused(role: Role, keyType: AnyKeyType): FleetsecError {
   });
 }
 
-function checkTtl(role: Role, ttl: number, ca: CaGeneration | undefined, now: number): void {
-  if (ttl > role.maxTtl) {
-    const most = formatDuration(role.maxTtl);
-    throw new FleetsecError(
-      "refused",
-      `role ${role.name} allows a lifetime of ${most} at most, ${formatDuration(ttl)} is asked for`,
-      { hint: `ask for ${most} or less, or raise pki.roles.${role.name}.max_ttl` },
-    );
-  }
-  if (ca === undefined) return;
-  const left = Math.floor((ca.issuing.notAfter - now) / 1000);
-  if (ttl > left) {
-    const end = isoTime(ca.issuing.notAfter);
-    throw new FleetsecError(
-      "refused",
-      `the issuing CA ends at ${end}, before a lifetime of ${formatDuration(ttl)} does`,
-      {
-        hint: left > 0 ? `ask for at most ${left}s, or rotate the CA` : "rotate the CA",
-      },
-    );
-  }
+function checkMaxTtl(role: Role, ttl: number): void {
+  if (ttl <= role.maxTtl) return;
+  const most = formatDuration(role.maxTtl);
+  throw new FleetsecError(
+    "refused",
+    `role ${role.name} allows a lifetime of ${most} at most, ${formatDuration(ttl)} is asked for`,
+    { hint: `ask for ${most} or less, or raise pki.roles.${role.name}.max_ttl` },
+  );
+}
+
+function checkCaEnd({ issuing }: CaGeneration, ttl: number, now: number): void {
+  const left = Math.floor((issuing.notAfter - now) / 1000);
+  if (ttl <= left) return;
+  const end = isoTime(issuing.notAfter);
+  throw new FleetsecError(
+    "refused",
+    `the issuing CA ends at ${end}, before a lifetime of ${formatDuration(ttl)} does`,
+    {
+      hint: left > 0 ? `ask for at most ${left}s, or rotate the CA` : "rotate the CA",
+    },
+  );
+}
+
+function checkSan(role: Role, san: GeneralName): void {
+  const refusal = refusalOf(role, san);
+  if (refusal !== undefined) throw refusalError(refusal);
 }
 
 function namesOf({ name, role, sans = [] }: IssueRequest, trustDomain: string): GeneralName[] {
-  for (const san of sans) {
-    const refusal = refusalOf(role, san);
-    if (refusal !== undefined) throw refusalError(refusal);
-  }
   const uris = new Set(sans.filter(({ type }) => type === "uri").map(formatSan));
   if (uris.size > 1) {
     // X.509-SVID, section 2

@@ -194,6 +194,49 @@ describe("fleetsec cert issue --from", () => {
     expect(stderr).toContain("stolen was revoked (keyCompromise)");
   });
 
+  test("each rule that a line breaks is listed, and what each line asks for is judged alone", async () => {
+    const project = await projectWith("name\ntruck-9\n");
+    await project.run(["cert", "issue", "gateway", "--role", "gateway"]);
+    await project.run(["cert", "issue", "stolen", "--role", "fleet-edge"]);
+    await project.run(["cert", "revoke", "stolen"]);
+    const lines = [
+      "good,,,,",
+      "a,,90d,dns:x.example.com dns:y.example.com ip:10.0.0.1,rsa2048",
+      "BAD,,90d,dns:x.example.com,",
+      "stolen,nosuch,,,dsa",
+      "gateway,,90d,,",
+      `b,,,uri:${SPIFFE.slice(4)}/c uri:${SPIFFE.slice(4)}/d,dsa`,
+    ];
+    project.write(`name,role,ttl,sans,key_type\n${lines.join("\n")}\n`);
+    const { document } = await project.json(ISSUE);
+    const found: string[] = document.problems;
+    const of = (line: number) => found.filter((problem) => problem.startsWith(`line ${line}: `));
+    expect(of(2)).toEqual([]);
+    expect(of(3)).toEqual([
+      expect.stringContaining("rsa2048"),
+      expect.stringContaining("lifetime of 3d at most"),
+      expect.stringContaining("x.example.com"),
+      expect.stringContaining("y.example.com"),
+      expect.stringContaining("no IP addresses: 10.0.0.1"),
+    ]);
+    expect(of(4)).toEqual([
+      expect.stringContaining("BAD"),
+      expect.stringContaining("lifetime"),
+      expect.stringContaining("x.example.com"),
+    ]);
+    expect(of(5)).toEqual([
+      expect.stringContaining("no role nosuch"),
+      expect.stringContaining("dsa"),
+      expect.stringContaining("stolen was revoked"),
+    ]);
+    expect(of(6)).toEqual([expect.stringContaining("lifetime")]);
+    expect(of(7)).toEqual([
+      expect.stringContaining("dsa"),
+      expect.stringContaining("one URI, 2 are asked for"),
+    ]);
+    expect(found).toHaveLength(14);
+  });
+
   test("what cannot be read and what is refused are listed together, by their lines", async () => {
     const project = await projectWith("name,role,ttl,sans\na,nosuch,soon,\nb,,,nobody\n,,,\nd,,90d,\na,,,\n");
     const { document } = await project.json(ISSUE);

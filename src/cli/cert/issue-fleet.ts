@@ -30,7 +30,7 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
   const [
     { MAX_ROSTER, readRoster },
     { problemsOf },
-    { checkFleet, fleetPlanner },
+    { checkFleet, fleetPlanner, planned },
     { issueFleet },
     { startMakers },
   ] = await Promise.all([
@@ -53,13 +53,13 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
     defaults: { role: flags.role, ttl: defaults.ttl, keyType: defaults.keyType },
   };
   const now = platform.clock.now();
-  const planOf = fleetPlanner(rules, issuer, project.settings, now);
-  const count = await checkFleet(rows, planOf, issuer, now, problems);
+  const planRow = fleetPlanner(rules, issuer, project.settings, now);
+  const count = await checkFleet(rows, planRow, issuer, now, problems);
   const { makers, end } = await startMakers(platform, issuer, project.settings, count);
   try {
     const issued = await issueFleet(platform, issuer, project.settings, {
       rows: async function* () {
-        for await (const row of rows()) yield planOf(row);
+        for await (const row of rows()) yield planned(planRow, row);
       },
       count,
       directory,

@@ -8,7 +8,7 @@ import type { IssueRecord } from "../inventory-line.ts";
 import { newestValid, otherRole, recordedPath } from "../issue.ts";
 import { currentCa, type Issuer, type Registry } from "../issuers/issuer.ts";
 import type { KeyType } from "../keys.ts";
-import { type IssuePlan, planIssue } from "../plan.ts";
+import { applyRules, type ApplyRule, type IssuePlan } from "../plan.ts";
 import { dueAt } from "../renew.ts";
 import { formatSan, type Role } from "../roles.ts";
 import { identities } from "./identities.ts";
@@ -39,8 +39,11 @@ export interface PlannedRow {
   readonly directory: string;
 }
 
+/** Plans a row, or has `apply` keep each refusal and gives undefined. It says the same of a row at any time. */
+type PlanRow = (row: RosterRow, apply: ApplyRule) => PlannedRow | undefined;
+
 /**
- * What applies the rules to a row. It gives the same for the same row at any time.
+ * What applies the rules to a row.
  * @param now milliseconds since the epoch
  */
 export function fleetPlanner(
@@ -48,7 +51,7 @@ export function fleetPlanner(
   issuer: Issuer,
   settings: PkiSettings,
   now: number,
-): (row: RosterRow) => PlannedRow {
+): PlanRow {
   const ca = currentCa(issuer);
   // one object for all rows of a role: what goes to another thread has it once
   const roles = new Map<string, Role>();
@@ -57,18 +60,28 @@ export function fleetPlanner(
     roles.set(name, known);
     return known;
   };
-  return (row) => {
-    const request = {
-      name: row.name,
-      role: roleNamed(roleOf(row, defaults.role)),
-      ttl: row.ttl ?? defaults.ttl,
-      sans: row.sans,
-      keyType: row.keyType === undefined ? defaults.keyType : keyType(row.keyType),
-      attributes: row.attributes,
-    };
-    const plan = planIssue(request, settings, ca, now);
+  return (row, apply) => {
+    const named = apply(() => roleNamed(roleOf(row, defaults.role)));
+    const type = apply(() => ({ is: row.keyType === undefined ? defaults.keyType : keyType(row.keyType) }));
+    // the key type is refused already: one that the role has anyway breaks no further rule
+    const { name, sans, attributes, ttl = defaults.ttl } = row;
+    const plan =
+      named &&
+      applyRules(
+        { name, role: named, ttl, sans, keyType: type?.is, attributes },
+        { settings, ca, now },
+        apply,
+      );
+    if (plan === undefined || type === undefined) return undefined;
     return { line: row.line, plan, directory: join(directory, plan.name) };
   };
+}
+
+/** The plan of a row by which no rule is broken. @throws FleetsecError by the first rule that is */
+export function planned(planRow: PlanRow, row: RosterRow): PlannedRow {
+  const plan = planRow(row, (rule) => rule());
+  if (plan === undefined) throw new Error("a refusal was not thrown");
+  return plan;
 }
 
 /**
@@ -79,7 +92,7 @@ export function fleetPlanner(
  */
 export async function checkFleet(
   rows: () => AsyncIterable<RosterRow>,
-  planOf: (row: RosterRow) => PlannedRow,
+  planRow: PlanRow,
   issuer: Issuer,
   now: number,
   problems: Problems,
@@ -87,15 +100,17 @@ export async function checkFleet(
   const asked = identities(problems);
   let count = 0;
   for await (const row of distinct(rows(), problems)) {
-    problems.collect(row.line, () => {
-      const { plan } = planOf(row);
-      refuseTaken(issuer, plan, now);
-      asked.add(row, plan);
-    });
+    const apply: ApplyRule = (rule) => problems.collect(row.line, rule);
+    const made = planRow(row, apply);
+    apply(() => refuseRevoked(issuer, row.name));
+    if (made !== undefined) {
+      apply(() => refuseOtherRole(issuer, made.plan, now));
+      asked.add(row, made.plan);
+    }
     count += 1;
   }
   problems.throwAny();
-  await asked.compare(rows, planOf);
+  await asked.compare(rows, (row) => planned(planRow, row));
   problems.throwAny();
   return count;
 }
@@ -106,10 +121,14 @@ function roleOf(row: RosterRow, otherwise: string | undefined): string {
   throw new FleetsecError("usage", "it has no role", { hint: "add one to the line, or give --role" });
 }
 
-/** What one `cert issue` refuses, and a name that was revoked: a roster is run again without a look at each line. */
-function refuseTaken(registry: Registry, { name, role }: IssuePlan, now: number): void {
+/** As one `cert issue` does. */
+function refuseOtherRole(registry: Registry, { name, role }: IssuePlan, now: number): void {
   const valid = newestValid(registry, name, now);
   if (valid !== undefined && valid.role !== role.name) throw otherRole(valid);
+}
+
+/** Here only: a roster is run again without a look at each line. */
+function refuseRevoked(registry: Registry, name: string): void {
   const revoked = newestStored(registry, name)?.revoked;
   if (revoked === undefined) return;
   throw new FleetsecError("refused", `${name} was revoked (${revoked.reason})`, {
