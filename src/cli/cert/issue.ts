@@ -7,6 +7,7 @@ import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { tokenKey } from "./token-key.ts";
+import { sharedKey } from "./shared-key.ts";
 import { certificateMembers, certificateText, filesField, sansField } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -60,8 +61,9 @@ export const define: Define = (command, bind) => {
           ...request,
           ...(flags.key === undefined ? {} : await tokenKey(cli, project, request, flags.key)),
         });
+        const shared = await sharedKey(cli, issuer, issued);
         cli.output.result(
-          { schema: "fleetsec.cert-issue/v1", ...certificateMembers(issued), files: issued.files },
+          { schema: "fleetsec.cert-issue/v1", ...certificateMembers(issued), files: issued.files, ...shared },
           () =>
             certificateText(`issued ${issued.name}`, issued, [
               sansField(issued.sans),

@@ -1,6 +1,7 @@
 import type { Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { sharedKey } from "./shared-key.ts";
 import { certificateMembers, certificateText, filesField } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -28,6 +29,7 @@ export const define: Define = (command, bind) => {
         const certificate = result.renewed ? result.certificate : result.current;
         const due = isoTime(dueAt(certificate));
         const heading = result.renewed ? `renewed ${name}` : `${name} is not due: nothing was done`;
+        const shared = await sharedKey(cli, issuer, certificate);
         cli.output.result(
           {
             schema: "fleetsec.cert-renew/v1",
@@ -35,6 +37,7 @@ export const define: Define = (command, bind) => {
             ...certificateMembers(certificate),
             due,
             files: certificate.files,
+            ...shared,
           },
           () => certificateText(heading, certificate, [["due", due], filesField(cli, certificate.files)]),
         );
