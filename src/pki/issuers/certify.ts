@@ -20,8 +20,8 @@ export interface Subject {
 
 /**
  * Has a certificate made as planned. It is not in the inventory yet and must not leave the callers.
- * @throws FleetsecError `refused` for a CA's key, what unlocking the CA throws, or `refused`,
- *   `unreachable`, `issuer` by a service
+ * @throws FleetsecError `refused` for a CA's key, what unlocking the CA throws, or for a service `state`
+ *   of the inventory, `refused`, `unreachable`, `issuer`
  */
 export async function certify(
   platform: PkiPlatform,
@@ -31,7 +31,8 @@ export async function certify(
   subject: Subject,
 ): Promise<SignedLeaf> {
   refuseCaKey(subject.spki, issuer);
-  return issuer.kind === "local"
-    ? leafSigner(platform, issuer, settings)(plan, subject.spki)
-    : askService(platform, issuer, plan, subject);
+  if (issuer.kind === "local") return leafSigner(platform, issuer, settings)(plan, subject.spki);
+  // what a service has issued cannot be taken back: a damaged inventory could not record it
+  issuer.inventory.refresh();
+  return askService(platform, issuer, plan, subject);
 }

@@ -1,19 +1,22 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { buildCertificate, type CertificateSpec } from "../../../src/pki/certificate.ts";
 import { readCsr } from "../../../src/pki/csr.ts";
 import { keyIdentifier } from "../../../src/pki/extensions.ts";
+import { openInventory } from "../../../src/pki/inventory.ts";
+import type { IssueRecord } from "../../../src/pki/inventory-line.ts";
 import { generateKey, spkiOf } from "../../../src/pki/keys.ts";
 import { encodePem } from "../../../src/pki/pem.ts";
 import { leafProfile, type LeafProfile } from "../../../src/pki/profiles.ts";
 import { parseSan } from "../../../src/pki/roles.ts";
+import { systemFiles } from "../../../src/platform/system-files.ts";
 import { type TestAuthority, testAuthority } from "../../support/authority.ts";
-import { type Attempt, testProject } from "../../support/project.ts";
+import { type Attempt, testProject, type TestProject } from "../../support/project.ts";
 import { withIssuer } from "./contract.ts";
 
 const ISSUE = ["cert", "issue", "truck-17", "--role", "fleet-edge"];
@@ -29,7 +32,12 @@ afterEach(async () => {
 });
 
 /** Issues once through a service that is what the listener makes of it. */
-async function issueFrom(listener: RequestListener, root?: string, timeout = "60s"): Promise<Attempt> {
+async function issueFrom(listener: RequestListener, root?: string, timeout?: string): Promise<Attempt> {
+  const project = await projectWith(listener, root, timeout);
+  return project.attempt(ISSUE, OPTIONS);
+}
+
+async function projectWith(listener: RequestListener, root?: string, timeout = "60s"): Promise<TestProject> {
   const server = createServer(listener);
   servers.push(server);
   server.listen(0, "127.0.0.1");
@@ -45,7 +53,8 @@ async function issueFrom(listener: RequestListener, root?: string, timeout = "60
   writeFileSync(join(project.directory, "root.pem"), root ?? (await authority()).certificate);
   // the inventory is begun by whatever is done first
   await project.run(["cert", "list"], OPTIONS);
-  return project.attempt(ISSUE, OPTIONS);
+  writeFileSync(join(project.directory, "fleet.csv"), "name\ntruck-17\n");
+  return project;
 }
 
 const OPTIONS = { env: { VAULT_TOKEN: "secret-of-the-test" } };
@@ -93,6 +102,49 @@ function forging({ profile, spec, by, warnings = [] }: Forgery): RequestListener
 }
 
 const NAMES = ["dns:truck-17.fleet.internal", "uri:spiffe://fleet.internal/fleet-edge/truck-17"];
+
+describe("a service", () => {
+  test("is not asked where the inventory is damaged, be it where only its index was read", async () => {
+    let asked = 0;
+    const answer = forging({});
+    const project = await projectWith((request, response) => {
+      asked += 1;
+      answer(request, response);
+    });
+    const inventory = join(project.directory, ".fleetsec/inventory.jsonl");
+    openInventory(systemFiles, inventory).append(Array.from({ length: 1000 }, (_, n) => recorded(n)));
+    expect(existsSync(join(project.directory, ".fleetsec/inventory.index"))).toBe(true);
+    const whole = readFileSync(inventory);
+    const damaged = Buffer.from(whole);
+    damaged[damaged.indexOf("truck-500") + 6] = 0x58;
+    writeFileSync(inventory, damaged);
+    for (const argv of [ISSUE, ["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge"]]) {
+      expect(await project.attempt(argv, OPTIONS)).toMatchObject({ code: "state", changed: false });
+    }
+    expect(asked).toBe(0);
+    writeFileSync(inventory, whole);
+    expect((await project.run(ISSUE, OPTIONS)).code).toBe(0);
+    expect(asked).toBe(1);
+  });
+});
+
+/** On record, and nowhere else. */
+function recorded(n: number): IssueRecord {
+  return {
+    op: "issue",
+    at: "2026-01-01T00:00:00Z",
+    name: `truck-${n}`,
+    serial: n.toString(16).padStart(8, "0").toUpperCase(),
+    role: "fleet-edge",
+    notBefore: "2026-01-01T00:00:00Z",
+    notAfter: "2026-01-02T00:00:00Z",
+    ttl: DAY,
+    sans: [],
+    keyType: "p256",
+    authority: 0,
+    issuer: "vault",
+  };
+}
 
 describe("a service's certificate", () => {
   test("is taken where it is what was asked for", async () => {
