@@ -9,7 +9,7 @@ import { type EventSink, newRequestId, rotationEvent, type Step } from "./event.
 import { isOutstanding, readIntent } from "./intent.ts";
 import { rotate } from "./rotate.ts";
 import type { Rotating } from "./rotation.ts";
-import { failed, type Instant, isDue, pause, succeeded, type Task } from "./schedule.ts";
+import { failed, type Instant, isDue, pause, POLL, succeeded, type Task } from "./schedule.ts";
 import type { RotationTarget } from "./target.ts";
 import { together } from "./together.ts";
 
@@ -25,7 +25,8 @@ export interface Watched extends Pick<Rotating, "issuer" | "settings" | "role"> 
  * Keeps certificates fresh until `platform.signal` is aborted, and reads the configuration anew at
  * each SIGHUP. A configuration that cannot be read is reported, and the one before stays in force.
  * @param load reads the configuration and opens the CA
- * @throws the reason of `platform.signal`, and what the first `load` throws
+ * @throws the reason of `platform.signal`, and what the first `load` throws, or `state` where the inventory
+ *   is damaged then
  */
 export async function watch(
   platform: WatchPlatform,
@@ -37,6 +38,8 @@ export async function watch(
   const hangup = hangups(platform);
   try {
     let watched = await load();
+    watched.issuer.inventory.refresh();
+    const whole = inventories(load, tell);
     let seen: ReadonlyMap<string, Seen> = new Map();
     tell({ severity: "info", action: "rotation-started", certificates: watched.targets(clock.now()).length });
     for (;;) {
@@ -45,6 +48,13 @@ export async function watch(
       if (isAsked || isRotated(platform, watched)) {
         watched = await reload(load, watched, isAsked, tell);
       }
+      const found = await whole(watched);
+      signal.throwIfAborted();
+      if (found === undefined) {
+        await hangup.orAfter(POLL);
+        continue;
+      }
+      watched = found;
       seen = await round({ ...watched, platform, emit }, watched.targets(clock.now()), seen);
       const tasks = [...seen.values()].map(({ task }) => task);
       await hangup.orAfter(pause(tasks, instantOf(platform)));
@@ -55,6 +65,39 @@ export async function watch(
   } finally {
     hangup.ignore();
   }
+}
+
+/** How often in a row the same fault is an event: at first, and then ever more rarely, down to hourly. */
+const isTold = (times: number) => (times & (times - 1)) === 0 || times % (3_600_000 / POLL) === 0;
+
+/**
+ * Looks, before each round, whether the inventory is whole. One that is damaged ends nothing, and nothing
+ * is renewed by it: a person may put it back, which makes it another than was read, to be opened anew.
+ * @returns what is to be gone on with, or undefined until then
+ */
+function inventories(load: () => Promise<Watched>, tell: (step: Step) => void) {
+  let faults = 0;
+  return async (watched: Watched): Promise<Watched | undefined> => {
+    try {
+      watched.issuer.inventory.refresh();
+      faults = 0;
+      return watched;
+    } catch (error) {
+      if (!(error instanceof FleetsecError)) throw error;
+    }
+    try {
+      const opened = await load();
+      opened.issuer.inventory.refresh();
+      faults = 0;
+      tell({ severity: "info", action: "configuration-reloaded", reason: "the inventory was put back" });
+      return opened;
+    } catch (error) {
+      if (!(error instanceof FleetsecError)) throw error;
+      faults += 1;
+      if (isTold(faults)) tell({ severity: "error", action: "rotation-failed", reason: error.message });
+      return undefined;
+    }
+  };
 }
 
 /** A task, and what on disk it was made from. */
@@ -70,7 +113,6 @@ async function round(
   before: ReadonlyMap<string, Seen>,
 ): Promise<ReadonlyMap<string, Seen>> {
   const { platform } = rotating;
-  rotating.issuer.inventory.refresh();
   const seen = new Map(targets.map(({ name }) => [name, observe(rotating, name, before.get(name))]));
   const due = targets.filter(({ name }) => {
     const task = seen.get(name)?.task;

@@ -1,7 +1,9 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../../src/errors.ts";
 import { lintRecord } from "../../../src/logs/lint/event.ts";
 import { currentCertificate } from "../../../src/pki/renew.ts";
+import type { RotationEvent } from "../../../src/pki/rotate/event.ts";
 import { systemFiles } from "../../../src/platform/system-files.ts";
 import { LIFETIME, startWatching } from "./watching.ts";
 
@@ -55,6 +57,63 @@ describe("cert rotate --watch", () => {
     });
     expect(inUse(watching, "a").serial).not.toBe(before);
     expect(looks).toBe(1);
+  });
+
+  describe("with an inventory that is damaged", () => {
+    const damage = (bytes: Buffer) => {
+      const damaged = Buffer.from(bytes);
+      damaged[damaged.indexOf('"role":"') + 8] = 0x58;
+      return damaged;
+    };
+
+    test("does not begin, and leaves it as it is", async () => {
+      const watching = await startWatching(["a"]);
+      const { inventory } = watching.authority.layout;
+      const damaged = damage(readFileSync(inventory));
+      writeFileSync(inventory, damaged);
+      expect(await watching.run(() => true)).toMatchObject({ code: "state" });
+      expect([watching.events, watching.sleeps]).toEqual([[], []]);
+      expect(readFileSync(inventory)).toEqual(damaged);
+    });
+
+    test("renews nothing by it and says so, and goes on with the backup that is put back", async () => {
+      const watching = await startWatching(["a"]);
+      const { inventory } = watching.authority.layout;
+      const did = (action: RotationEvent["action"]) =>
+        watching.events.filter((event) => event.action === action);
+      const end = watching.now() + 4 * LIFETIME;
+      let backup: Buffer | undefined;
+      let damaged: Buffer | undefined;
+      let isBack = false;
+      const meanwhile: unknown[] = [];
+      const ended = await watching.run(() => watching.now() >= end, {
+        onSleep: async () => {
+          if (did("certificate-renewed").length === 0 || isBack) return;
+          if (backup === undefined) {
+            backup = readFileSync(inventory);
+            // what was read then is more than the backup has
+            await watching.issue("b");
+          } else if (damaged === undefined) {
+            damaged = damage(readFileSync(inventory));
+            writeFileSync(inventory, damaged);
+          } else if (watching.now() >= end - LIFETIME) {
+            meanwhile.push(readFileSync(inventory).equals(damaged), did("certificate-renewed").length);
+            writeFileSync(inventory, backup);
+            isBack = true;
+          }
+        },
+      });
+      expect(ended).toEqual(TERMINATED);
+      expect(meanwhile).toEqual([true, 1]);
+      const failures = did("rotation-failed");
+      // two hours of looks every half a minute
+      expect(failures.length).toBeGreaterThan(2);
+      expect(failures.length).toBeLessThan(20);
+      expect(failures[0]?.reason).toMatch(/inventory.jsonl is damaged at line \d+$/);
+      expect(did("configuration-reloaded")).toHaveLength(1);
+      expect(lintRecord(Buffer.from(JSON.stringify(failures[0]))).faults).toEqual([]);
+      expect(did("certificate-renewed").length).toBeGreaterThan(1);
+    });
   });
 
   test("a clock that is put back renews nothing, and keeps what it has", async () => {
