@@ -1,8 +1,7 @@
-import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { ConnectionOptions, SecureContext, SecureContextOptions, TLSSocket } from "node:tls";
 import { FleetsecError } from "../errors.ts";
-import { nodeTls } from "./builtins.ts";
+import { nodeDns, nodeTls } from "./builtins.ts";
 import { type HttpAnswer, type HttpRequest, httpRequest } from "./http.ts";
 
 export type { ConnectionOptions, SecureContext, Socket, TLSSocket };
@@ -36,7 +35,7 @@ export const systemNetwork: Network = {
     const family = isIP(host);
     if (family !== 0) return [{ address: host, family: family === 6 ? 6 : 4 }];
     try {
-      const found = await lookup(host, { all: true, verbatim: true });
+      const found = await nodeDns().lookup(host, { all: true, verbatim: true });
       const unique = new Map(
         found.map(({ address, family: kind }) => [
           address,

@@ -1,6 +1,5 @@
 import * as fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { FleetsecError } from "../errors.ts";
 import {
   makeDirectories,
@@ -11,7 +10,7 @@ import {
   writeAtomic,
   writeNew,
 } from "./atomic-write.ts";
-import { nodeChildProcess } from "./builtins.ts";
+import { nodeChildProcess, nodeUtil } from "./builtins.ts";
 import { attempt } from "./file-error.ts";
 import { decodeUtf8, type FileKind, type Files } from "./files.ts";
 
@@ -195,7 +194,7 @@ export const systemFiles: Files = {
     if (program === undefined) return false;
     try {
       // nothing of our environment, which may hold a passphrase or PIN
-      await promisify(nodeChildProcess().execFile)(program, ["-f", path], { env: {} });
+      await nodeUtil().promisify(nodeChildProcess().execFile)(program, ["-f", path], { env: {} });
       return true;
     } catch {
       return false;

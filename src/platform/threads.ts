@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
-import { parentPort, Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { type ErrorCode, FleetsecError } from "../errors.ts";
+import { nodeWorkers } from "./builtins.ts";
 
 /** Work on other threads, for what keeps a processor busy. */
 export interface Threads {
@@ -60,7 +61,7 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
   let given = 0;
 
   const start = (): Thread => {
-    const worker = new Worker(script, {
+    const worker = new (nodeWorkers().Worker)(script, {
       workerData: task,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
     });
@@ -120,7 +121,7 @@ function errorOf(answer: Exclude<Outcome, { value: unknown }>): Error {
  * @param sideBySide where the task waits for something, the next one is begun meanwhile
  */
 export function serveTask(task: (input: unknown) => unknown, sideBySide = false): void {
-  const port = parentPort;
+  const { parentPort: port } = nodeWorkers();
   if (port === null) throw new Error("this is no worker thread");
   let last = Promise.resolve();
   port.on("message", ({ number, input }: Question) => {
