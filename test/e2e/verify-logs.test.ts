@@ -12,8 +12,8 @@ import { scratch } from "../support/scratch.ts";
 const cli = new URL("../../bin/fleetsec.js", import.meta.url).pathname;
 
 /** What the built program says of a store, with so many threads. */
-async function verify(cwd: string, threads: number) {
-  const argv = ["verify-logs", "log", "--trust", "log.pub", "--state", "kept", "--deep", "--json"];
+async function verify(cwd: string, threads: number, ...flags: string[]) {
+  const argv = ["verify-logs", "log", "--trust", "log.pub", "--state", "kept", "--deep", "--json", ...flags];
   const run = promisify(execFile)(process.execPath, [cli, ...argv, "--threads", String(threads)], { cwd });
   const { stdout, code } = await run.then(
     (result) => ({ ...result, code: 0 }),
@@ -22,10 +22,10 @@ async function verify(cwd: string, threads: number) {
   return { code, document: JSON.parse(stdout) as unknown };
 }
 
-function workplace(store: StoreFiles): string {
+function workplace(store: StoreFiles, signers = [modelSigner()]): string {
   const cwd = scratch();
   writeStore(join(cwd, "log"), store);
-  writeFileSync(join(cwd, "log.pub"), `${formatVerifierKey(modelSigner().key)}\n`);
+  writeFileSync(join(cwd, "log.pub"), signers.map(({ key }) => `${formatVerifierKey(key)}\n`).join(""));
   return cwd;
 }
 
@@ -54,4 +54,19 @@ test("threads find an intact log intact", async () => {
   expect(document).toMatchObject({ findings: [], checked: { batches: 7, records: 210, deep: true } });
   // nothing anchors it yet
   expect(code).toBe(3);
+});
+
+test("threads find the checkpoint that a key did not sign, where all must", async () => {
+  const signers = [modelSigner(), modelSigner("fleet.internal/audit", "second")];
+  // so many that threads open them too
+  const model = await modelStore(batchesOf(300, 1), signers);
+  const path = "fleetsec/checkpoint/250";
+  const lines = (model.get(path) ?? Buffer.of()).toString().split("\n");
+  const cwd = workplace(model.set(path, Buffer.from(lines.toSpliced(-2, 1).join("\n"))), signers);
+  const [alone, threaded] = await Promise.all([verify(cwd, 1, "--all-keys"), verify(cwd, 3, "--all-keys")]);
+  expect(threaded).toEqual(alone);
+  expect(alone).toMatchObject({ code: 1, document: { findings: [{ code: "SIG_MISSING", path }] } });
+  // the control: one signature is enough, and nothing anchors it yet
+  const { code, document } = await verify(cwd, 3);
+  expect([code, document]).toMatchObject([3, { findings: [], checked: { batches: 300 } }]);
 });

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { verifyLog } from "../../../src/logs/verify/verify.ts";
 import { modelSigner, modelStore, type StoreFiles } from "../store-model.ts";
-import { type Asked, batchesOf, partsFor, requestFor } from "./verifying.ts";
+import { type Asked, batchesOf, partsFor, requestFor, trustIn } from "./verifying.ts";
 
 /** So many are worth a thread. */
 const MANY = 300;
@@ -79,5 +79,26 @@ describe("checkpoints that other threads open", () => {
     );
     expect(there.result).toEqual((await verify(files, 1, asked)).result);
     expect(JSON.stringify(there.result)).toContain(path(11));
+  });
+
+  it("are held to all keys, where that is asked, as here", async () => {
+    const signers = [modelSigner(), modelSigner("fleet.internal/audit", "second")] as const;
+    const twice = await modelStore(batchesOf(MANY, 1), signers);
+    const trust = trustIn(...signers);
+    const allKeys = { trust, allKeys: true };
+    expect((await verify(twice, 2, allKeys)).result.findings).toEqual([]);
+    const files = new Map(twice);
+    for (const size of [7, 200]) {
+      const lines = bytesOf(twice, size).toString().split("\n");
+      expect(lines.filter((line) => line.startsWith("\u2014 "))).toHaveLength(2);
+      files.set(path(size), Buffer.from(lines.toSpliced(-2, 1).join("\n")));
+    }
+    const there = await verify(files, 2, allKeys);
+    expect(there.given).toBe(MANY);
+    expect(there.result.findings).toMatchObject([{ code: "SIG_MISSING", path: path(7) }]);
+    expect(there.result.findings[0]?.detail).toContain("and so do 1 more, up to size 200");
+    expect(there.result).toEqual((await verify(files, 1, allKeys)).result);
+    // the control: one signature of each checkpoint is enough where all are not asked for
+    expect((await verify(files, 2, { trust })).result.findings).toEqual([]);
   });
 });
