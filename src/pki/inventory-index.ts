@@ -111,6 +111,7 @@ export function mergeColumns(a: KeyColumns, b: KeyColumns): KeyColumns {
 
 /** @param few sorted, as `many` is */
 function merged(many: KeyColumn, few: KeyColumn): KeyColumn {
+  if (few.length === 0) return many;
   const all = new BigUint64Array(many.length + few.length);
   let from = 0;
   for (const [i, entry] of few.entries()) {
@@ -128,7 +129,7 @@ export function offsetsOf(keys: KeyColumn, key: number): number[] {
   const offsets: number[] = [];
   for (let at = firstNotBelow(keys, joined(key, 0)); at < keys.length; at += 1) {
     const entry = keys[at] ?? 0n;
-    if (keyOf(entry) !== key) break;
+    if (entry >> 32n !== BigInt(key)) break;
     offsets.push(offsetOf(entry));
   }
   return offsets;
@@ -138,21 +139,21 @@ export function countBelow(keys: KeyColumn, key: number): number {
   return firstNotBelow(keys, joined(key, 0));
 }
 
+/** Which half of a number is its upper one, where halves are looked at: that is much faster than shifting. */
+const UPPER = endianness() === "LE" ? 1 : 0;
+
 /** Keys that stand there more than once, with where their lines begin, oldest first. */
 export function* repeatedKeys(keys: KeyColumn): Generator<readonly number[]> {
+  const halves = new Uint32Array(keys.buffer, keys.byteOffset, 2 * keys.length);
   for (let from = 0, to = 1; from < keys.length; from = to, to += 1) {
-    const key = keyOf(keys[from] ?? 0n);
-    while (to < keys.length && keyOf(keys[to] ?? 0n) === key) to += 1;
+    const key = halves[2 * from + UPPER];
+    while (to < keys.length && halves[2 * to + UPPER] === key) to += 1;
     if (to - from > 1) yield Array.from(keys.subarray(from, to), offsetOf);
   }
 }
 
 function joined(key: number, offset: number): bigint {
   return (BigInt(key) << 32n) | BigInt(offset);
-}
-
-function keyOf(entry: bigint): number {
-  return Number(entry >> 32n);
 }
 
 export function offsetOf(entry: bigint): number {
