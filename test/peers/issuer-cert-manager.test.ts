@@ -83,21 +83,6 @@ describeWithEngines(
   },
 );
 
-test("cert-manager: a lifetime beyond the role's, or an unknown role, writes nothing", async () => {
-  const project = testProject(() => withIssuer(LINES)());
-  expect((await project.json(ISSUE)).code).toBe(0);
-  expect(await project.attempt([...ISSUE, "--ttl", "100h"])).toMatchObject({
-    exit: 2,
-    code: "refused",
-    changed: false,
-  });
-  expect(await project.attempt(["cert", "issue", "x", "--role", "nobody"])).toMatchObject({
-    exit: 2,
-    code: "not-found",
-    changed: false,
-  });
-});
-
 test("cert-manager: a CSR with more than the role gives, or less, is refused", async () => {
   const project = testProject(() => withIssuer(LINES)());
   const subjects = ["/O=acme/OU=vehicle_agent/OU=carrier_dispatch/CN=truck-9", "/O=acme/CN=truck-9"];
@@ -110,16 +95,6 @@ test("cert-manager: a CSR with more than the role gives, or less, is refused", a
     });
   }
 });
-
-test.each([["renew", "truck-17"], ["revoke", "truck-17"], ["list"]])(
-  "cert-manager: cert %s says who does that",
-  async (...argv) => {
-    const project = testProject(() => withIssuer(LINES)());
-    expect((await project.json(ISSUE)).code).toBe(0);
-    const ended = await project.attempt(["cert", ...argv]);
-    expect(ended).toMatchObject({ exit: 2, code: "refused", changed: false });
-  },
-);
 
 function makeCsr(project: TestProject, subject: string): string {
   const path = join(project.directory, "truck-9.csr");

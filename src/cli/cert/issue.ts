@@ -53,6 +53,7 @@ export const define: Define = (command, bind) => {
           directory: flags.out === undefined ? undefined : resolve(cli.platform.cwd, flags.out),
         };
         if (project.pki.issuer === "cert-manager") {
+          if (flags.key !== undefined) throw keyInCluster();
           const { writeCertificateManifest } = await import("./manifest.ts");
           return writeCertificateManifest(cli, project, request);
         }
@@ -77,6 +78,16 @@ export const define: Define = (command, bind) => {
       }),
     );
 };
+
+function keyInCluster(): FleetsecError {
+  return new FleetsecError(
+    "refused",
+    "cert-manager issues in this project, and makes the key in the cluster",
+    {
+      hint: "leave --key out; for a key in a token make a CSR of it, and run fleetsec cert sign",
+    },
+  );
+}
 
 const USAGE = "it takes a NAME and its --role, or a roster with --from, which may have --report";
 

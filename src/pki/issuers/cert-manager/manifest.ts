@@ -1,3 +1,4 @@
+import { formatDuration } from "../../../duration.ts";
 import { FleetsecError } from "../../../errors.ts";
 import type { GeneralName } from "../../general-name.ts";
 import type { KeyType } from "../../keys.ts";
@@ -25,6 +26,7 @@ const PRIVATE_KEYS: Readonly<Record<KeyType, object>> = {
 /**
  * A planned certificate as cert-manager's Certificate: the key is made in the cluster, kept in a
  * Secret of the same name, and changed with each renewal.
+ * @throws FleetsecError `refused` for a lifetime that cert-manager refuses
  */
 export function certificateManifest(
   plan: IssuePlan,
@@ -33,6 +35,13 @@ export function certificateManifest(
 ): object {
   const { name, role, ttl, keyType } = plan;
   const roles = role.applicationRoles;
+  if (ttl < MIN_DURATION) {
+    throw new FleetsecError(
+      "refused",
+      `cert-manager issues for ${formatDuration(MIN_DURATION)} at least, ${formatDuration(ttl)} is asked for`,
+      { hint: `ask for more with --ttl, or raise pki.roles.${role.name}.ttl` },
+    );
+  }
   return {
     apiVersion: API,
     kind: "Certificate",
@@ -42,7 +51,7 @@ export function certificateManifest(
       revisionHistoryLimit: 2,
       duration: seconds(ttl),
       // two thirds of the lifetime, as everywhere
-      renewBefore: seconds(Math.max(Math.floor(ttl / 3), MIN_RENEW_BEFORE)),
+      renewBefore: seconds(Math.floor(ttl / 3)),
       commonName: name,
       subject: {
         organizations: [organization],
@@ -94,8 +103,8 @@ export function requestManifest(
   };
 }
 
-/** cert-manager takes no less, in seconds. */
-const MIN_RENEW_BEFORE = 300;
+/** Its webhook takes no less, in seconds (MinimumCertificateDuration; renewBefore is at least 300 then, as it must). */
+const MIN_DURATION = 3600;
 
 function metadataOf(name: string, { namespace }: ClusterIssuerReference): object {
   return { name, namespace };
