@@ -2,7 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { type ExitCode, FleetsecError } from "../errors.ts";
 import { escapeText } from "../report/escape.ts";
-import { FORMATS, type Format, isFormat, renderReport } from "../report/formats.ts";
+import { FORMATS, type Format, renderReport } from "../report/formats.ts";
 import type { Report } from "../report/report.ts";
 import type { Cli } from "./command.ts";
 
@@ -20,21 +20,31 @@ export function withReports(command: Command): Command {
 }
 
 /** A report that is asked for; without a path it goes to stdout. */
-interface Wanted {
-  readonly format: Format;
+interface Wanted<F extends string = Format> {
+  readonly format: F;
   readonly path: string | undefined;
+}
+
+/** The reports on findings that flags ask for. @throws FleetsecError as `wantedAmong` */
+export function wantedReports(cli: Cli, { report }: ReportFlags): Wanted[] {
+  return wantedAmong(FORMATS, cli, report);
 }
 
 /**
  * The reports that flags ask for. Every fault is found here, before the work of the command begins.
  * @throws FleetsecError `usage` for what is no format, and for a path that cannot be written
  */
-export function wantedReports({ platform, output }: Cli, { report = [] }: ReportFlags): Wanted[] {
-  const wanted = report.map((text): Wanted => {
-    const [, format = "", path = ""] = /^([a-z]+)=(.+)$/s.exec(text) ?? [];
-    if (!isFormat(format)) {
+export function wantedAmong<F extends string>(
+  formats: readonly F[],
+  { platform, output }: Cli,
+  report: readonly string[] = [],
+): Wanted<F>[] {
+  const wanted = report.map((text): Wanted<F> => {
+    const [, name, path = ""] = /^([a-z]+)=(.+)$/s.exec(text) ?? [];
+    const format = formats.find((candidate) => candidate === name);
+    if (format === undefined) {
       throw new FleetsecError("usage", `--report is not FORMAT=PATH: ${text}`, {
-        hint: `the formats are ${FORMATS.join(", ")}, e.g. --report ${FORMATS[1]}=report.xml`,
+        hint: `the formats are ${formats.join(", ")}, e.g. --report ${formats[0]}=PATH`,
       });
     }
     return { format, path: path === "-" ? undefined : resolve(platform.cwd, path) };

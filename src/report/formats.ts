@@ -13,10 +13,6 @@ export type Format = keyof typeof RENDERERS;
 
 export const FORMATS = Object.keys(RENDERERS) as readonly Format[];
 
-export function isFormat(text: string): text is Format {
-  return Object.hasOwn(RENDERERS, text);
-}
-
 /** The text of a report. */
 export async function renderReport(format: Format, report: Report): Promise<string> {
   const render = await RENDERERS[format]();

@@ -107,6 +107,19 @@ describe("fleetsec cert issue --from", () => {
     expect(readdirSync(files).sort()).toEqual(["bundle.pem", "cert.pem", "chain.pem", "key.pem"]);
   });
 
+  test("a report takes stdout alone; what else is said goes to stderr", async () => {
+    const project = await projectWith("name\na\n");
+    const { code, stdout, stderr } = await project.run([...ISSUE, "--report", "csv=-"]);
+    expect([code, stdout.split("\r\n").map((line) => line.split(",").slice(0, 3).join())]).toEqual([
+      0,
+      ["line,name,status", "2,a,issued", ""],
+    ]);
+    expect(stderr).toContain("files: fleet/NAME/current/");
+    const again = await project.run([...ISSUE, "--report", "json=-"]);
+    expect(JSON.parse(again.stdout)).toMatchObject({ issued: 0, kept: 1 });
+    expect(existsSync(join(project.directory, "-"))).toBe(false);
+  });
+
   test("again it keeps what is there; what is new, changed or gone is issued, and a renewal carries attributes", async () => {
     const project = await projectWith("name,attributes\na,k=1\nb,\nc,\n");
     const first = (await project.json(ISSUE)).document;
@@ -286,6 +299,9 @@ describe("fleetsec cert issue --from", () => {
     [["cert", "issue", "name", "--from", "fleet.csv", "--role", "fleet-edge"], "usage"],
     [["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge", "--san", "dns:x"], "usage"],
     [[...ISSUE, "--report", "pdf=x"], "usage"],
+    [[...ISSUE, "--report", "csv=missing/r.csv"], "usage"],
+    [[...ISSUE, "--report", "csv=r", "--report", "json=r"], "usage"],
+    [[...ISSUE, "--report", "csv=-"], "usage"],
     [[...ISSUE, "--key-type", "dsa"], "usage"],
     [["cert", "issue", "--role", "fleet-edge"], "usage"],
     [["cert", "issue", "name"], "usage"],

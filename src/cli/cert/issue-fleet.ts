@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
-import { FleetsecError } from "../../errors.ts";
 import type { KeyType } from "../../pki/keys.ts";
-import { fleetCsv, fleetJson, type FleetReport, fleetTable } from "../../report/cert-issue-fleet.ts";
+import { fleetCsv, fleetJson, fleetTable } from "../../report/cert-issue-fleet.ts";
 import { shown } from "../ca/output.ts";
 import type { Cli } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki } from "../pki-project.ts";
+import { wantedAmong } from "../reports.ts";
 
 export interface FleetFlags extends PassphraseFlags {
   readonly from: string;
@@ -26,7 +26,7 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
   const { platform } = cli;
   const project = requirePki(cli);
   platform.saveMemory();
-  const reports = (flags.report ?? []).map((flag) => reportFlag(cli, flag));
+  const wanted = wantedAmong(["json", "csv"], cli, flags.report);
   const [
     { MAX_ROSTER, readRoster },
     { problemsOf },
@@ -68,28 +68,19 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
       onProgress: progress(cli),
     });
     const report = { directory, ...issued };
-    for (const write of reports) write(report);
-    cli.output.longResult(
-      () => fleetJson(report),
-      () =>
-        [fleetTable(report, cli.output.columns), `files: ${shown(cli, directory)}/NAME/current/`].join("\n"),
-    );
+    const text = () =>
+      [fleetTable(report, cli.output.columns), `files: ${shown(cli, directory)}/NAME/current/`].join("\n");
+    for (const { format, path } of wanted) {
+      const pieces = format === "csv" ? fleetCsv(report) : fleetJson(report);
+      if (path !== undefined) platform.files.writePieces(path, pieces);
+      else for (const piece of pieces) platform.stdout.write(piece);
+    }
+    // a report on stdout stands there alone
+    if (wanted.some(({ path }) => path === undefined)) cli.output.note(text());
+    else cli.output.longResult(() => fleetJson(report), text);
   } finally {
     await end();
   }
-}
-
-/** `json=PATH` or `csv=PATH`. @throws FleetsecError `usage` */
-function reportFlag({ platform }: Cli, flag: string): (report: FleetReport) => void {
-  const [, format, path = ""] = /^(json|csv)=(.+)$/s.exec(flag) ?? [];
-  if (format === undefined) {
-    throw new FleetsecError("usage", `--report is not FORMAT=PATH: ${flag}`, {
-      hint: "write it as json=PATH or csv=PATH",
-    });
-  }
-  const file = resolve(platform.cwd, path);
-  return (report) =>
-    platform.files.writePieces(file, format === "csv" ? fleetCsv(report) : fleetJson(report));
 }
 
 const BAR = 24;
