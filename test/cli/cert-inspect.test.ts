@@ -179,11 +179,16 @@ describe("cert inspect FILE", () => {
     mkdirSync(join(cwd, "folder"));
     expect(await inspect(["folder"], { cwd })).toMatchObject({ code: 2, document: { code: "input" } });
     expect(await inspect(["missing"], { cwd })).toMatchObject({ code: 2, document: { code: "not-found" } });
-    expect(await inspect(["missing:99999"], { cwd })).toMatchObject({
-      code: 2,
-      document: { code: "not-found" },
-    });
   });
+
+  test.each(["missing:99999", "::1:443", "https://localhost:443/", "host:"])(
+    "%s is neither a file nor a server, and how to write one is said, exit 2",
+    async (what) => {
+      const { code, document } = await inspect([what], { cwd: scratch() });
+      expect([code, document.code]).toEqual([2, "usage"]);
+      expect(document.hint).toContain("brackets");
+    },
+  );
 });
 
 async function listen(server: Server): Promise<string> {

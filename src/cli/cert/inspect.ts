@@ -60,7 +60,13 @@ function endpointOf(cli: Cli, what: string): HostPort | undefined {
 
 async function inFile({ platform }: Cli, file: string): Promise<Found> {
   const { MAX_CERTIFICATE_FILE, readCertificates } = await import("../../pki/verify/pem.ts");
-  const data = platform.files.read(resolve(platform.cwd, file), MAX_CERTIFICATE_FILE);
+  const path = resolve(platform.cwd, file);
+  if (file.includes(":") && platform.files.kind(path) === undefined) {
+    throw new FleetsecError("usage", `there is no such file, and it is not HOST:PORT: ${file}`, {
+      hint: "write a server without a scheme, with a port up to 65535, and an IPv6 address in brackets",
+    });
+  }
+  const data = platform.files.read(path, MAX_CERTIFICATE_FILE);
   return { source: { type: "file", file }, certificates: readCertificates(data, file) };
 }
 
