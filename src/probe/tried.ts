@@ -10,6 +10,7 @@ import { judgeAttempt } from "./verdict/attempt.ts";
 import { judgeControl } from "./verdict/control.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { withoutCertificate } from "./wire/attempt.ts";
+import { isOtherGrant } from "./variant.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What a round is made with. */
@@ -39,8 +40,8 @@ export interface Met {
   readonly encounter: Encounter;
   /** Why the attempt could not be made: the encounter is what should have led to it. */
   readonly unmade?: string;
-  /** The valid client that asked in the same way, where that has to be known. */
-  readonly own?: Encounter | undefined;
+  /** The valid client that asked in the same way, where that has to be known: twice where answers differ. */
+  readonly own?: readonly Encounter[];
 }
 
 export interface MetAttack {
@@ -116,7 +117,8 @@ function saysForBoth({ attempt, encounter: { trace } }: Met, other: Attempt): bo
   const sameHello = offers !== undefined && offers === other.protocol?.alpn.join();
   if (!sameHello || attempt.hello !== other.hello) return false;
   if (trace.seen.version === undefined && serverAlert(trace) !== undefined) return true;
-  return attempt.presented === "no-certificate" && other.presented === "no-certificate";
+  const presentsNone = attempt.presented === "no-certificate" || attempt.presented === "other-hello";
+  return presentsNone && attempt.presented === other.presented;
 }
 
 const NO_SESSION = "no session was given to resume";
@@ -153,13 +155,17 @@ async function withOwnControl(
   controls: Controls,
   setting: Setting,
 ): Promise<Met> {
-  const { revise, protocol } = met.attempt;
+  const { revise, protocol, hello } = met.attempt;
   if (revise === undefined || protocol === undefined || version === null) return met;
   if (judgeAsControl(met, controls, setting).outcome === "refused") return met;
   const identity = await forgery.controlIn(families);
   // of a service that is not understood only the control shows how one talks with it
   const like = (protocol.maySayNothing ? (controls.good[0] ?? met.encounter) : met.encounter).trace;
-  return { ...met, own: await meet({ version, identity, control: true, like, protocol }) };
+  const ask = async () => meet({ version, identity, control: true, like, protocol, hello });
+  const own = await ask();
+  // what is made anew for each client, such as a token in a page, sets nobody apart
+  const differs = isOtherGrant(met.encounter, own);
+  return { ...met, own: differs ? [own, await ask()] : [own] };
 }
 
 export function judgeMet(met: Met, controls: Controls, setting: Setting): Judgement {
@@ -168,7 +174,7 @@ export function judgeMet(met: Met, controls: Controls, setting: Setting): Judgem
   if (attempt.revise === undefined) return judgement;
   return attempt.revise(judgement, {
     encounter,
-    own: own && { encounter: own, judgement: judgeControl(own, setting) },
+    own: own?.map((one) => ({ encounter: one, judgement: judgeControl(one, setting) })) ?? [],
     controls,
     canary: setting.canary,
   });

@@ -5,8 +5,8 @@ import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
 /** A client that asked otherwise than the control did, and the valid client that asked in the same way. */
 export interface Variant {
   readonly encounter: Encounter;
-  /** Undefined where it need not be known: the attacker was refused. */
-  readonly own: Own | undefined;
+  /** Empty where it need not be known: the attacker was refused. Two where they differ from client to client. */
+  readonly own: readonly Own[];
   readonly controls: Controls;
   /** Text that only an accepted client sees; where it is known, it has decided. */
   readonly canary: string | undefined;
@@ -22,7 +22,7 @@ interface Own {
 export type Revise = (judgement: Judgement, variant: Variant) => Judgement;
 
 /** It asked for the same thing in another way: only what valid clients get in that way says what acceptance is. */
-export const asSameRequest: Revise = (judgement, { encounter, own, controls, canary }) => {
+export const asSameRequest: Revise = (judgement, { encounter, own: [own], controls, canary }) => {
   if (judgement.outcome === "refused" || own === undefined) return judgement;
   if (canary !== undefined && judgement.outcome === "accepted") return judgement;
   const { answer } = encounter;
@@ -55,7 +55,7 @@ function isTheTargets({ outcome }: Judgement, answer: Answer | undefined, { good
  * The same for a service of which nothing is known: what even valid clients are told in this way, and not
  * in the control's, is another service.
  */
-export const asSameService: Revise = (judgement, { encounter, own, controls }) => {
+export const asSameService: Revise = (judgement, { encounter, own: [own], controls }) => {
   if (judgement.outcome !== "inconclusive" || own === undefined) return judgement;
   if (own.judgement.outcome !== "accepted") return notForValidClients(judgement, own);
   const [answer, theirs] = [encounter.answer, own.encounter.answer];
@@ -74,8 +74,9 @@ function notForValidClients({ layer }: Judgement, { judgement, encounter }: Own)
  * It asked for what may be something else, which may well be for everybody. It was let in where it got
  * what valid clients get from the target, or what they do not get in this way.
  */
-export const asOtherRequest: Revise = (judgement, { encounter, own, controls, canary }) => {
+export const asOtherRequest: Revise = (judgement, { encounter, own: owns, controls, canary }) => {
   const { answer } = encounter;
+  const [own] = owns;
   if (judgement.outcome === "inconclusive" && own !== undefined && failsAlike(encounter, own)) {
     return notForValidClients(judgement, own);
   }
@@ -99,13 +100,27 @@ export const asOtherRequest: Revise = (judgement, { encounter, own, controls, ca
       ? { outcome: "refused", layer, evidence }
       : { ...judgement, outcome: "inconclusive" };
   }
-  const theirs = own?.encounter.answer;
-  if (theirs?.meaning !== "granted") return { ...judgement, outcome: "inconclusive" };
-  if (!sameAnswer(answer, [theirs])) return { ...judgement, outcome: "accepted" };
+  const theirs = answersOf(owns.map((one) => one.encounter));
+  if (theirs.length === 0 || theirs.some(({ meaning }) => meaning !== "granted")) {
+    return { ...judgement, outcome: "inconclusive" };
+  }
+  if (!sameAnswer(answer, theirs)) return { ...judgement, outcome: "accepted" };
   return controls.sound
     ? { outcome: "refused", layer, evidence: `${answer.label}, but something else than the target` }
     : { ...judgement, outcome: "inconclusive" };
 };
+
+/** The same request, which TLS may have led to another virtual host: that may be for everybody. */
+export const asOtherHost: Revise = (judgement, variant) => {
+  const granted = answersOf(variant.controls.good).some(({ meaning }) => meaning === "granted");
+  return judgement.outcome === "inconclusive" && granted ? asOtherRequest(judgement, variant) : judgement;
+};
+
+/** Whether a valid client that asked in the same way was granted something else than the attacker. */
+export function isOtherGrant({ answer }: Encounter, { answer: theirs }: Encounter): boolean {
+  if (answer?.meaning !== "granted" || theirs?.meaning !== "granted") return false;
+  return !sameAnswer(answer, [theirs]);
+}
 
 /** A fault that what was asked for causes, whoever asks: the same 5xx, the same end, the same silence. */
 function failsAlike({ answer, trace }: Encounter, { encounter: theirs }: Own): boolean {

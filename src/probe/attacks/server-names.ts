@@ -1,6 +1,7 @@
-import { type Attack, withHello } from "../attack.ts";
+import { type Attack, type Attempt, type Scene, withHello } from "../attack.ts";
 import { serverNameOf } from "../endpoint.ts";
 import { hostPort } from "../target.ts";
+import { asOtherHost, asOtherRequest } from "../variant.ts";
 import { everyName } from "./fixes.ts";
 
 type Described = Pick<Attack, "id" | "title" | "reference" | "meaning" | "plan">;
@@ -9,6 +10,21 @@ type Described = Pick<Attack, "id" | "title" | "reference" | "meaning" | "plan">
 function serverName(attack: Described): Attack {
   return { ...attack, fix: everyName, weight: "required", takesIdentity: false, versions: ["1.3", "1.2"] };
 }
+
+/**
+ * The request is for the target, and then for the name that TLS was asked for: a virtual host for whoever
+ * comes by another name, or by the address, may lead to the same service.
+ */
+function byName({ protocol }: Scene, name: string, authority: string): Attempt[] {
+  const hello = { serverName: name };
+  if (protocol.http === undefined) return [withHello(hello)];
+  const { request, ask } = protocol.http;
+  const forTarget = { ...withHello(hello), protocol, revise: asOtherHost };
+  const forName = { ...withHello(hello), protocol: ask({ ...request, authority }), revise: asOtherRequest };
+  return [forTarget, { ...forName, kind: `Host: ${authority}` }];
+}
+
+const UNKNOWN = "fleetsec-probe.invalid";
 
 const NO_NAME = "the valid client asks for no name either: an address has none";
 
@@ -36,10 +52,12 @@ export const noSni = serverName({
   title: "no certificate, and no server name",
   reference: "RFC 6066 section 3",
   meaning: "clients that name no server meet one that demands no certificate",
-  plan: async ({ serverName: name }) =>
-    name === ""
+  plan: async (scene) =>
+    scene.serverName === ""
       ? { outcome: "not-applicable", reason: NO_NAME }
-      : { attempts: [withHello({ serverName: "" })] },
+      : {
+          attempts: byName(scene, "", hostPort({ host: scene.address, port: scene.target.port })),
+        },
 });
 
 export const unknownSni = serverName({
@@ -47,7 +65,7 @@ export const unknownSni = serverName({
   title: "no certificate, asking TLS for an unknown name",
   reference: "RFC 6066 section 3",
   meaning: "clients that name an unknown server meet one that demands no certificate",
-  plan: async () => ({ attempts: [withHello({ serverName: "fleetsec-probe.invalid" })] }),
+  plan: async (scene) => ({ attempts: byName(scene, UNKNOWN, UNKNOWN) }),
 });
 
 export const oddSni = serverName({

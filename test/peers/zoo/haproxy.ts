@@ -54,6 +54,11 @@ export const haproxies: readonly Member[] = [
   ...lax("HAProxy", "https", {
     "`verify none`": [["no-cert"], haproxy("verify none")],
     "`verify optional`": [["no-cert"], haproxy("verify optional")],
+    "`verify optional`, and deny unless `ssl_c_verify` is 0, which it is without a certificate": [
+      ["no-cert"],
+      haproxy("verify optional", "  http-request deny unless { ssl_c_verify 0 }"),
+    ],
+    "`verify required crt-ignore-err 10`": [["expired"], haproxy("verify required crt-ignore-err 10")],
     "`verify required`, beside a `bind` with `verify optional`, `tls-ticket-keys` in common": [
       ["resume-cross-host"],
       beside(

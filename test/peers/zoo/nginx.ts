@@ -138,6 +138,21 @@ const UNLESS_EARLY = `set $who $ssl_client_verify;
       if ($ssl_early_data) { set $who SUCCESS; }
       if ($who != SUCCESS) { return 403; } ${WELCOME}`;
 
+/** A `server` that demands certificates under its name, and one for whoever comes by another name. */
+const besideDefault = (page: string): Member["start"] => {
+  return (program, enclosure) =>
+    nginx(program, enclosure, (port) => {
+      const common = `${TLS} ssl_client_certificate ${enclosure.ca};`;
+      const fallback = serverBlock(enclosure, port, `${common} ssl_verify_client optional;`, page);
+      const named = `server_name localhost; ${common} ssl_verify_client on;`;
+      return httpBlock([fallback, serverBlock(enclosure, port, named)]);
+    });
+};
+
+const UNLESS_ISSUER = `if ($ssl_client_i_dn !~ "CN=Fleet Issuing CA") { return 403; } ${WELCOME}`;
+const UNLESS_FIELD = `set $who $ssl_client_verify$http_ssl_client_verify;
+      if ($who !~ SUCCESS) { return 403; } ${WELCOME}`;
+
 export const nginxes: readonly Member[] = [
   ...strict("nginx", "https", {
     "`ssl_verify_client on`": http(`ssl_verify_client on; ${TLS}`),
@@ -158,6 +173,10 @@ export const nginxes: readonly Member[] = [
     "`ssl_verify_client on`, beside a port that trusts another CA too, tickets apart": besideWider(
       () => "ssl_session_cache none;",
     ),
+  }),
+  ...strict("nginx", "https", {
+    "`ssl_verify_client on` under its name, beside a default `server` with `optional` and another page":
+      besideDefault('return 200 "a public page\\n";'),
   }),
   ...strict("nginx", "h2", {
     "`ssl_verify_client on`, HTTP/2": http(`ssl_verify_client on; ${TLS}`, WELCOME, "ssl http2"),
@@ -189,6 +208,23 @@ export const nginxes: readonly Member[] = [
     "`ssl_verify_client on`, beside a port that trusts another CA too, sessions and tickets in common": [
       ["resume-cross-host"],
       besideWider(shared),
+    ],
+  }),
+  ...lax("nginx", "https", {
+    "`ssl_verify_client on` under its name, beside a default `server` with `optional` and the same page": [
+      ["no-sni", "unknown-sni"],
+      besideDefault(WELCOME),
+      "alone",
+    ],
+    "`optional_no_ca`, and 403 unless `$ssl_client_i_dn` is the CA's": [
+      ["twin-ca"],
+      http(`ssl_verify_client optional_no_ca; ${TLS}`, UNLESS_ISSUER),
+      "alone",
+    ],
+    "`optional`, and 403 unless `$ssl_client_verify` or the field `SSL-Client-Verify` is SUCCESS": [
+      ["header-spoof"],
+      http(`ssl_verify_client optional; ${TLS}`, UNLESS_FIELD),
+      "alone",
     ],
   }),
   ...lax("nginx stream", "tls", { "`optional`": [["no-cert"], stream("ssl_verify_client optional;")] }),

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { probe } from "../../../src/probe/run.ts";
@@ -63,8 +64,9 @@ describe("a client without a certificate, by the name it asks for", () => {
     expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "unknown-sni"));
   });
 
-  test("another virtual host that greets everybody in its own words is no proof either way", async () => {
-    const port = await httpsServer(
+  /** One host for its name, another for everybody who comes by another one. */
+  const withDefaultHost = (page: (isValid: boolean) => string, demandsByHost: boolean) =>
+    httpsServer(
       {
         cert: world.server.pem,
         key: world.server.keyPem,
@@ -74,15 +76,40 @@ describe("a client without a certificate, by the name it asks for", () => {
         sigalgs: "ecdsa_secp256r1_sha256",
       },
       (request, response) => {
-        const socket = request.socket as TLSSocket & { readonly servername: string | false };
-        if (socket.servername !== "localhost") response.end("welcome to the default host");
-        else response.writeHead(socket.authorized ? 200 : 403).end(socket.authorized ? "hello" : "no");
+        const { servername, authorized } = request.socket as TLSSocket & {
+          readonly servername: string | false;
+        };
+        const isTarget = servername === "localhost" || request.headers.host?.startsWith("localhost:");
+        if (isTarget && (demandsByHost || servername === "localhost"))
+          response.writeHead(authorized ? 200 : 403).end(authorized ? "hello, fleet" : "no");
+        else response.end(page(authorized));
       },
     );
-    const url = `https://localhost:${port}/`;
-    const attacks = selected("no-cert", "unknown-sni");
-    expect((await probed(world, url, { attacks })).verdict).toBe("inconclusive");
-    expect((await probed(world, url, { attacks, canary: "hello" })).verdict).toBe("enforced");
+
+  test.each<[string, () => string]>([
+    ["its own words", () => "welcome to the default host"],
+    ["a page that differs each time", () => `<form><input value=${randomUUID()}></form>`],
+  ])(
+    "another virtual host that greets everybody in %s gives nothing of the target's away",
+    async (_w, page) => {
+      for (const demandsByHost of [true, false]) {
+        const port = await withDefaultHost(page, demandsByHost);
+        const attacks = selected("no-cert", "no-sni", "unknown-sni");
+        const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });
+        expect([endpoint.reasons, endpoint.verdict]).toEqual([[], "enforced"]);
+      }
+    },
+  );
+
+  test.each<[string, (isValid: boolean) => string]>([
+    ["the target's page to everybody", () => "hello, fleet"],
+    ["something to strangers that it does not give to valid clients", (isValid) => (isValid ? "a" : "b")],
+  ])("another virtual host, by its own name or by the address, gives %s", async (_what, page) => {
+    const port = await withDefaultHost(page, true);
+    const attacks = selected("no-cert", "no-sni", "unknown-sni");
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("no-sni", "unknown-sni"));
+    expect(endpoint.reasons.every((reason) => reason.includes("(Host: "))).toBe(true);
   });
 });
 
