@@ -83,6 +83,10 @@ describeWithEngines(
       expect([rotated.code, rotated.document.message]).toEqual([0, undefined]);
       expect((await run(["cert", "renew", "truck-1", "--force"])).code).toBe(0);
       expect(opensslVerifies(project, files)).toBe(true);
+      const sharing = await run([...edge("truck-3"), "--key", `${TOKEN};object=truck-1`]);
+      expect([sharing.code, sharing.document.sharesKeyWith]).toEqual([0, ["truck-1"]]);
+      expect(sharing.stderr).toContain("truck-3 has the key of truck-1");
+      expect(issued.document.sharesKeyWith).toBeUndefined();
       const revoked = await run(["cert", "revoke", "truck-1"]);
       expect(revoked.code).toBe(0);
       const crl = join(project.directory, ".fleetsec/ca/crl.pem");
