@@ -37,7 +37,7 @@ function endpointText(endpoint: EndpointResult, options: ProbeTextOptions): stri
   ].join("\n");
 }
 
-/** Each accepted attack once, whatever the versions. A fix that was told is not told again. */
+/** Each accepted attack once, whatever the versions. A fix that stands above is not told again. */
 function findings({ attacks }: EndpointResult, { style, columns }: ProbeTextOptions): string[] {
   const toldFixes = new Map<string, string>();
   const accepted = attacks.filter(({ outcome }) => outcome === "accepted");
@@ -72,7 +72,9 @@ function findings({ attacks }: EndpointResult, { style, columns }: ProbeTextOpti
       "",
       style.bad(`✗ ${first.id} was accepted${where}`),
       ...story,
-      ...(toldBy === undefined ? fixes : [field("change", `as for ${toldBy}`)]),
+      ...(toldBy === undefined
+        ? fixes
+        : [field("change", `the same settings that stand above, at ${toldBy}`)]),
     ].join("\n");
   });
 }

@@ -120,7 +120,20 @@ describe("the terminal report", () => {
       plain,
     );
     expect(text.match(/ssl_verify_client on/g)).toHaveLength(1);
-    expect(text).toContain("as for no-cert");
+    expect(text).toContain("the same settings that stand above, at no-cert");
+  });
+
+  test("a fix is told where none stands above: not with a tolerated attack, nor another endpoint's", () => {
+    const accepted = { outcome: "accepted" } as const;
+    const tolerated = { expires: "2030-01-01", reason: "soon" };
+    const first = resultOf("bypassed", [
+      attack({ ...accepted, tolerated }),
+      attack({ ...accepted, id: "wrong-ca" }),
+    ]);
+    const second = resultOf("bypassed", [attack({ ...accepted, id: "self-signed" })]);
+    const text = probeText({ ...first, endpoints: [...first.endpoints, ...second.endpoints] }, plain);
+    expect(text.match(/ssl_verify_client on/g)).toHaveLength(2);
+    expect(text).not.toContain("above");
   });
 
   test("what is only reported is no failure, and comes without a fix", () => {
