@@ -1,5 +1,5 @@
 import { type Answer, sameAnswer } from "./answer.ts";
-import { isGarbled } from "./evidence.ts";
+import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
 
 /** A client that asked otherwise than the control did, and the valid client that asked in the same way. */
@@ -28,7 +28,7 @@ export const asSameRequest: Revise = (judgement, { encounter, own: [own], contro
   const { answer } = encounter;
   if (own.judgement.outcome !== "accepted") {
     // a valid client may shrink from another server's certificate; what the target itself gives is let out all the same
-    return isTheTargets(judgement, answer, controls) ? judgement : notForValidClients(judgement, own);
+    return isTheTargets(judgement, answer, controls) ? judgement : withoutService(judgement, encounter, own);
   }
   if (canary !== undefined || answer === undefined || answer.meaning === "overloaded") return judgement;
   const { layer } = judgement;
@@ -57,13 +57,28 @@ function isTheTargets({ outcome }: Judgement, answer: Answer | undefined, { good
  */
 export const asSameService: Revise = (judgement, { encounter, own: [own], controls }) => {
   if (judgement.outcome !== "inconclusive" || own === undefined) return judgement;
-  if (own.judgement.outcome !== "accepted") return notForValidClients(judgement, own);
+  if (own.judgement.outcome !== "accepted") return withoutService(judgement, encounter, own);
   const [answer, theirs] = [encounter.answer, own.encounter.answer];
   if (answer === undefined || theirs === undefined) return judgement;
   return sameAnswer(answer, [theirs]) && !sameAnswer(theirs, answersOf(controls.good))
     ? { ...judgement, outcome: "not-applicable", evidence: "another service answers there" }
     : judgement;
 };
+
+/** Nor was the valid client served: nobody is, where it is known what became of that one. */
+function withoutService(judgement: Judgement, encounter: Encounter, own: Own): Judgement {
+  if (isKnown(own) || isSameFault(encounter, own)) return notForValidClients(judgement, own);
+  const evidence = `${judgement.evidence}; of a valid client nothing is known: ${own.judgement.evidence}`;
+  return { ...judgement, outcome: "inconclusive", evidence };
+}
+
+/** It was told something, or shrank from the server's certificate. A timeout or an overload may be an accident. */
+function isKnown({ judgement, encounter: { answer, trace } }: Own): boolean {
+  if (judgement.outcome !== "inconclusive" || trace.untrusted !== undefined) return true;
+  if (answer !== undefined) return answer.meaning !== "overloaded";
+  if (serverAlert(trace) !== undefined) return true;
+  return trace.localFault === undefined && (trace.end === "closed" || trace.end === "reset");
+}
 
 function notForValidClients({ layer }: Judgement, { judgement, encounter }: Own): Judgement {
   const evidence = `not for valid clients either: ${encounter.answer?.label ?? judgement.evidence}`;
@@ -123,11 +138,16 @@ export function isOtherGrant({ answer }: Encounter, { answer: theirs }: Encounte
 }
 
 /** A fault that what was asked for causes, whoever asks: the same 5xx, the same end, the same silence. */
-function failsAlike({ answer, trace }: Encounter, { encounter: theirs }: Own): boolean {
-  if (answer === undefined) {
-    return theirs.answer === undefined && trace.end === theirs.trace.end && !isGarbled(trace);
-  }
-  const isFault = answer.meaning === "overloaded" || answer.meaning === "ended";
+function failsAlike(encounter: Encounter, own: Own): boolean {
+  const { answer, trace } = encounter;
+  if (answer !== undefined) return isSameFault(encounter, own);
+  const theirs = own.encounter;
+  const isConnected = trace.end !== "unconnected";
+  return isConnected && theirs.answer === undefined && trace.end === theirs.trace.end && !isGarbled(trace);
+}
+
+function isSameFault({ answer }: Encounter, { encounter: theirs }: Own): boolean {
+  const isFault = answer?.meaning === "overloaded" || answer?.meaning === "ended";
   return isFault && answer.label === theirs.answer?.label;
 }
 
