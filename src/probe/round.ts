@@ -1,6 +1,7 @@
-import { type Certificate, parseCertificate } from "../pki/verify/certificate.ts";
+import { type Certificate, isSelfIssued, parseCertificate } from "../pki/verify/certificate.ts";
 import { FleetsecError } from "../errors.ts";
 import type { Attack, Scene } from "./attack.ts";
+import type { Trace } from "./exchange.ts";
 import { type Endpoint, serverNameOf } from "./endpoint.ts";
 import { agree, judgeControl } from "./verdict/control.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
@@ -41,7 +42,7 @@ export async function tlsRound(
   lead?: Round,
 ): Promise<Round> {
   const setting = settingOf(setup.endpoint, version);
-  const judge = (encounter: Encounter) => judgeControl(encounter, setting);
+  const judge = (encounter: Encounter) => advising(judgeControl(encounter, setting), encounter.trace);
   const first = await firstControl(setup, version);
   const judgement = judge(first);
   const good = judgement.outcome === "accepted";
@@ -120,6 +121,25 @@ function ticketsToAll(attacks: readonly MetAttack[], controls: Controls, setting
 
 function settingOf({ protocol, canary }: Endpoint, version: TlsVersion | undefined): Setting {
   return { layer: protocol.layer, maySayNothing: protocol.maySayNothing, canary, version };
+}
+
+const ALONE =
+  "its certificate was sent alone; where an intermediate CA issued it, send the chain too: --client-cert with bundle.pem, or the chain behind the certificate";
+
+/** The most usual reason for which a server refuses a valid client is told beside it. */
+function advising(judgement: Judgement, trace: Trace): Judgement {
+  const { outcome, evidence } = judgement;
+  const turnedAway = outcome === "refused" || (outcome === "inconclusive" && trace.end !== "open");
+  return turnedAway && isAlone(trace) ? { ...judgement, evidence: `${evidence}; ${ALONE}` } : judgement;
+}
+
+/** One certificate was sent, and its issuer is none of the CAs that the server says it knows. */
+function isAlone({ untrusted, seen: { request, clientCertificates = [] } }: Trace): boolean {
+  const [der, ...chain] = clientCertificates;
+  if (der === undefined || chain.length > 0 || untrusted !== undefined) return false;
+  const [leaf] = readable(der);
+  if (leaf === undefined || isSelfIssued(leaf)) return false;
+  return request?.authorities.every((name) => Buffer.compare(name, leaf.issuer.der) !== 0) === true;
 }
 
 function isRetired(version: TlsVersion): boolean {

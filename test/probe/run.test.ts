@@ -8,7 +8,7 @@ import { forgery } from "../../src/probe/identities/forgery.ts";
 import { readIdentity } from "../../src/probe/identities/identity.ts";
 import { probe } from "../../src/probe/run.ts";
 import { parseTarget } from "../../src/probe/target.ts";
-import { testCa, testLeaf } from "./support/certificates.ts";
+import { type TestCa, testCa, testLeaf } from "./support/certificates.ts";
 import {
   materialOf,
   newWorld,
@@ -555,6 +555,27 @@ describe("what cannot be established", () => {
     expect((await probed(world, `https://localhost:${closed}/`, { forgery: without })).verdict).toBe(
       "inconclusive",
     );
+  });
+
+  test("a certificate that is sent without its intermediate CA is refused with that advice, and only there", async () => {
+    const port = await httpsServer(strict(), hello);
+    const url = `https://localhost:${port}/`;
+    const as = async (chain: readonly TestCa[], root: TestCa, ca: TestCa) => {
+      const { pem, keyPem } = await testLeaf(ca, { commonName: "client", purpose: "client", chain });
+      const client = readIdentity(Buffer.from(pem), keyPem, { certificate: "client", key: "key" });
+      const forged = forgery({ ...materialOf(world), client, reissue: undefined, ca: undefined });
+      const { verdict, control } = await probed(world, url, {
+        forgery: forged,
+        attacks: selected("no-cert"),
+        serverCa: [world.root.pem, root.pem],
+      });
+      return [verdict, ...control.map(({ evidence }) => evidence.includes("send the chain too"))];
+    };
+    expect(await as([], world.root, world.ca)).toEqual(["inconclusive", true, true]);
+    expect(await as([world.ca], world.root, world.ca)).toEqual(["enforced", false, false]);
+    const root = await testCa("Stranger");
+    const ca = await testCa("Stranger's CA", root);
+    expect(await as([ca], root, ca)).toEqual(["inconclusive", false, false]);
   });
 });
 
