@@ -35,30 +35,27 @@ export function keyShare(group: Group, random: RandomBytes): KeyShare {
   }
 }
 
-/** RFC 8410: PrivateKeyInfo and SubjectPublicKeyInfo of X25519 up to the 32 bytes of the key. */
-const X25519_PKCS8 = Buffer.from("302e020100300506032b656e04220420", "hex");
-const X25519_SPKI = Buffer.from("302a300506032b656e032100", "hex");
-
+/** Keys as RFC 8037 writes them: OpenSSL takes ten times as long to read DER. */
 function x25519Share(secret: Uint8Array): KeyShare {
-  const privateKey = createPrivateKey({
-    key: Buffer.concat([X25519_PKCS8, secret]),
-    format: "der",
-    type: "pkcs8",
-  });
-  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  // of a private key, x is what follows from d, and is not read
+  const privateKey = createPrivateKey({ key: { ...X25519, d: base64url(secret), x: "" }, format: "jwk" });
+  const { x = "" } = createPublicKey(privateKey).export({ format: "jwk" });
   return {
     group: "x25519",
-    publicKey: spki.subarray(X25519_SPKI.length),
+    publicKey: Buffer.from(x, "base64url"),
     agree: (peer) =>
       agreed(() => {
-        const key = Buffer.concat([X25519_SPKI, peer]);
+        const publicKey = createPublicKey({ key: { ...X25519, x: base64url(peer) }, format: "jwk" });
         // fails for a point of small order, as RFC 7748, section 6.1 wants it
-        return diffieHellman({
-          privateKey,
-          publicKey: createPublicKey({ key, format: "der", type: "spki" }),
-        });
+        return diffieHellman({ privateKey, publicKey });
       }),
   };
+}
+
+const X25519 = { kty: "OKP", crv: "X25519" };
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64url");
 }
 
 /** The order of P-521 has 521 bits, one in the first byte. */
