@@ -4,7 +4,7 @@ import { issueEphemeral } from "../../pki/issue.ts";
 import type { KeyType } from "../../pki/keys.ts";
 import type { Role } from "../../pki/roles.ts";
 import { stateLayout } from "../../pki/state.ts";
-import type { SigningCa } from "../../probe/identities/forgery.ts";
+import type { SigningCa } from "../../probe/identities/issuer.ts";
 import { type Identity, readIdentity } from "../../probe/identities/identity.ts";
 import type { KeyFamily } from "../../probe/key-family.ts";
 import type { Cli } from "../command.ts";

@@ -7,13 +7,8 @@ import { MAX_PEM_BYTES } from "../../pki/state.ts";
 import { isSelfIssued } from "../../pki/verify/certificate.ts";
 import { MAX_CERTIFICATE_FILE, readCertificates } from "../../pki/verify/pem.ts";
 import { attackNamed } from "../../probe/attacks.ts";
-import {
-  forgery,
-  type ForgeryMaterial,
-  hasIssued,
-  issueClient,
-  type SigningCa,
-} from "../../probe/identities/forgery.ts";
+import { forgery, type ForgeryMaterial, issueClient } from "../../probe/identities/forgery.ts";
+import { hasIssued, type SigningCa } from "../../probe/identities/issuer.ts";
 import { type Identity, readIdentity } from "../../probe/identities/identity.ts";
 import type { ProbeRequest } from "../../probe/run.ts";
 import type { Cli } from "../command.ts";

@@ -1,5 +1,7 @@
 import { type Attack, inEachFamily } from "../attack.ts";
-import { type Forgery, issuerOf, type LeafChanges, type SigningCa } from "../identities/forgery.ts";
+import type { LeafChanges } from "../identities/certificates.ts";
+import type { Forgery } from "../identities/forgery.ts";
+import { issuerOf, type SigningCa } from "../identities/issuer.ts";
 import type { Identity } from "../identities/identity.ts";
 import type { KeyFamily } from "../key-family.ts";
 

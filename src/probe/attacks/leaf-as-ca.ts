@@ -1,5 +1,5 @@
 import { type Attack, inEachFamily } from "../attack.ts";
-import { issuerFromClient } from "../identities/forgery.ts";
+import { issuerFromClient } from "../identities/issuer.ts";
 import { verifyClients } from "./fixes.ts";
 
 export const leafAsCa: Attack = {

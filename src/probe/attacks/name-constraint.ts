@@ -1,6 +1,6 @@
 import { nameConstraints } from "../../pki/extensions.ts";
 import { encodeName } from "../../pki/name.ts";
-import { issuerOf } from "../identities/forgery.ts";
+import { issuerOf } from "../identities/issuer.ts";
 import { checkPurpose } from "./fixes.ts";
 import { belowCa } from "./from-ca.ts";
 

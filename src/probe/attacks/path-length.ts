@@ -1,5 +1,5 @@
 import { encodeName } from "../../pki/name.ts";
-import { issuerOf } from "../identities/forgery.ts";
+import { issuerOf } from "../identities/issuer.ts";
 import { checkPurpose } from "./fixes.ts";
 import { belowCa } from "./from-ca.ts";
 

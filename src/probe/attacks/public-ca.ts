@@ -1,5 +1,5 @@
 import { type Attack, inEachFamily } from "../attack.ts";
-import { issuerOf } from "../identities/forgery.ts";
+import { issuerOf } from "../identities/issuer.ts";
 import { narrowTrust } from "./fixes.ts";
 
 /**

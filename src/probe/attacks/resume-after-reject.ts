@@ -1,5 +1,5 @@
 import { type Attack, inSessionOf } from "../attack.ts";
-import { issuerOf } from "../identities/forgery.ts";
+import { issuerOf } from "../identities/issuer.ts";
 import { noBorrowedSessions } from "./fixes.ts";
 import { selfSignedLeaf } from "./self-signed.ts";
 

@@ -1,5 +1,6 @@
 import { type Attack, inEachFamily } from "../attack.ts";
-import { authorityKeyIdOf, type Forgery, type Issuer } from "../identities/forgery.ts";
+import type { Forgery } from "../identities/forgery.ts";
+import { authorityKeyIdOf, type Issuer } from "../identities/issuer.ts";
 import type { Identity } from "../identities/identity.ts";
 import type { KeyFamily } from "../key-family.ts";
 import { verifyClients } from "./fixes.ts";

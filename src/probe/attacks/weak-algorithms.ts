@@ -1,5 +1,5 @@
 import { type Attack, presenting } from "../attack.ts";
-import { issuerOf } from "../identities/forgery.ts";
+import { issuerOf } from "../identities/issuer.ts";
 import { NEEDS_CA } from "./from-ca.ts";
 import { strongSuites } from "./fixes.ts";
 

@@ -1,50 +1,25 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { buildCertificate, randomSerial } from "../../pki/certificate.ts";
-import type { Certificate } from "../../pki/verify/certificate.ts";
-import {
-  authorityKeyIdentifier,
-  basicConstraints,
-  extendedKeyUsage,
-  extension,
-  type ExtensionDer,
-  keyIdentifier,
-  keyUsage,
-  subjectAltName,
-  subjectKeyIdentifier,
-} from "../../pki/extensions.ts";
-import {
-  type AnyKeyType,
-  generateKey,
-  type Hash,
-  keySigner,
-  keyTypeOf,
-  type Signer,
-} from "../../pki/keys.ts";
-import { privateKeyPem } from "../../pki/key-file.ts";
-import { encodeName, type NameDer } from "../../pki/name.ts";
-import { oids } from "../../pki/oids.ts";
-import { keyFamilies, type KeyFamily } from "../key-family.ts";
+import type { AnyKeyType } from "../../pki/keys.ts";
+import type { NameDer } from "../../pki/name.ts";
+import type { KeyFamily } from "../key-family.ts";
 import { type Limit, turnByTurn } from "../limit.ts";
 import { wireIdentity } from "../wire/dial.ts";
 import type { WireIdentity } from "../wire/settings.ts";
+import {
+  type Authority,
+  type AuthorityChanges,
+  authorityOf,
+  type Circumstances,
+  type ClientNames,
+  leafCertificate,
+  type LeafChanges,
+  namesOf,
+} from "./certificates.ts";
+import { familyOf, type ForgedKey, keyTypes, newKey } from "./forged-key.ts";
 import { type Identity, identity } from "./identity.ts";
-
-/** A CA whose key we hold. */
-export interface SigningCa {
-  readonly certificate: Certificate;
-  readonly signer: Signer;
-  /** What a client sends after its leaf, DER: this CA where it is an intermediate, and those above it. */
-  readonly chain: readonly Uint8Array[];
-}
-
-/** Whom certificates are issued to: the subject and names of a valid client. */
-export interface ClientNames {
-  readonly subject: NameDer;
-  readonly subjectAltName: ExtensionDer;
-}
+import { type Issuer, issuerOf, type SigningCa } from "./issuer.ts";
 
 /** What forgeries are made from. */
-export interface ForgeryMaterial {
+export interface ForgeryMaterial extends Circumstances {
   /** A valid client; undefined where there is none. */
   readonly client: Identity | undefined;
   /** Gives a valid client in another key family, where one can be issued. */
@@ -55,49 +30,6 @@ export interface ForgeryMaterial {
   readonly ca: SigningCa | undefined;
   /** CAs whose keys we hold that may have issued the server's certificate. */
   readonly serverCas: readonly SigningCa[];
-  readonly random: (length: number) => Uint8Array;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
-
-/** What can be different about a leaf. */
-export interface LeafChanges {
-  readonly family: KeyFamily;
-  readonly issuer: Issuer;
-  /** Milliseconds from now. */
-  readonly validity?: readonly [from: number, to: number];
-  /** Extended key usages; the client's unless told, none where empty. */
-  readonly purposes?: readonly string[];
-  /** A weaker key than the family's. */
-  readonly keyType?: AnyKeyType;
-  /** Of the issuer's signature; the default of its key unless told. */
-  readonly hash?: Hash;
-}
-
-/** What can be different about a CA. */
-export interface AuthorityChanges {
-  /** Self-signed unless told. */
-  readonly issuer?: Issuer | undefined;
-  /** That of its key unless told. */
-  readonly keyId?: Uint8Array | undefined;
-  readonly pathLength?: number;
-  readonly nameConstraints?: ExtensionDer;
-}
-
-/** Who signs, under which name; `chain` follows the leaf. */
-export interface Issuer {
-  readonly name: NameDer;
-  readonly keyId: Uint8Array | undefined;
-  readonly signer: Signer;
-  readonly chain: readonly Uint8Array[];
-}
-
-const HOUR = 3_600_000;
-
-export interface ForgedKey {
-  readonly key: KeyObject;
-  readonly signer: Signer;
-  readonly pem: string;
 }
 
 /** Makes certificates that look like the valid client's, each wrong in its own way. */
@@ -117,15 +49,11 @@ export interface Forgery {
   key(family: KeyFamily): Promise<ForgedKey>;
   readonly leaf: (changes: LeafChanges) => Promise<Identity>;
   /** A CA certificate of any name. */
-  authority(
-    family: KeyFamily,
-    name: NameDer,
-    changes?: AuthorityChanges,
-  ): Promise<Issuer & { readonly certificate: Uint8Array }>;
+  authority(family: KeyFamily, name: NameDer, changes?: AuthorityChanges): Promise<Authority>;
 }
 
 export function forgery(material: ForgeryMaterial): Forgery {
-  const { random, now, client } = material;
+  const { client } = material;
   const names = namesOf(client?.chain[0]);
   const reissued = new Map<KeyFamily, Promise<Identity | undefined>>();
   const members = new Map<string, Promise<Identity | undefined>>();
@@ -138,64 +66,14 @@ export function forgery(material: ForgeryMaterial): Forgery {
   };
   const inTurn = turnByTurn();
   const keyOf = (type: AnyKeyType) => keyNamed(type, type);
-  const leaf = async ({
-    family,
-    issuer,
-    validity = [-HOUR, HOUR],
-    purposes = [oids.clientAuth],
-    keyType,
-    hash,
-  }: LeafChanges) => {
-    const key = await keyOf(keyType ?? keyTypes[family]);
-    const { spki } = key.signer;
-    const der = await buildCertificate(
-      {
-        serial: randomSerial(random),
-        issuer: issuer.name,
-        subject: names.subject,
-        notBefore: now + validity[0],
-        notAfter: now + validity[1],
-        spki,
-        extensions: [
-          basicConstraints({ ca: false }),
-          keyUsage(family === "rsa" ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"]),
-          ...(purposes.length === 0 ? [] : [extendedKeyUsage(purposes)]),
-          names.subjectAltName,
-          subjectKeyIdentifier(keyIdentifier(spki)),
-          ...(issuer.keyId === undefined ? [] : [authorityKeyIdentifier(issuer.keyId)]),
-        ],
-        ...(hash === undefined ? {} : { hash }),
-      },
-      issuer.signer,
-    );
-    return identity([der, ...issuer.chain], key.pem);
+  const leaf = async (changes: LeafChanges) => {
+    const { signer, pem } = await keyOf(changes.keyType ?? keyTypes[changes.family]);
+    const certificate = await leafCertificate(material, names, signer.spki, changes);
+    return identity([certificate, ...changes.issuer.chain], pem);
   };
-  const authority: Forgery["authority"] = async (
-    family,
-    name,
-    { issuer, keyId, pathLength, nameConstraints } = {},
-  ) => {
+  const authority: Forgery["authority"] = async (family, name, changes = {}) => {
     const { signer } = await keyNamed(`authority ${family}`, keyTypes[family]);
-    const id = keyId ?? keyIdentifier(signer.spki);
-    const certificate = await buildCertificate(
-      {
-        serial: randomSerial(random),
-        issuer: issuer?.name ?? name,
-        subject: name,
-        notBefore: now - HOUR,
-        notAfter: now + HOUR,
-        spki: signer.spki,
-        extensions: [
-          basicConstraints({ ca: true, ...(pathLength === undefined ? {} : { pathLength }) }),
-          keyUsage(["keyCertSign", "cRLSign"]),
-          subjectKeyIdentifier(id),
-          authorityKeyIdentifier(issuer?.keyId ?? id),
-          ...(nameConstraints === undefined ? [] : [nameConstraints]),
-        ],
-      },
-      issuer?.signer ?? signer,
-    );
-    return { certificate, name, keyId: id, signer, chain: [certificate, ...(issuer?.chain ?? [])] };
+    return authorityOf(material, signer, name, changes);
   };
   const own = client && familyOf(client);
   const controlIn = async (families: readonly KeyFamily[]) => {
@@ -257,76 +135,8 @@ function issuerTerms({ name, keyId, signer, chain }: Issuer): readonly unknown[]
   return [name, keyId, signer.spki, chain];
 }
 
-/** Undefined for a kind of key that we do not forge. */
-function familyOf(client: Identity): KeyFamily | undefined {
-  const type = keyTypeOf(createPrivateKey(client.key));
-  return type.startsWith("rsa") ? "rsa" : keyFamilies.find((family) => family === type);
-}
-
 /** A valid client of a CA whose key we hold. */
-export async function issueClient(
-  ca: SigningCa,
-  family: KeyFamily,
-  parts: Pick<ForgeryMaterial, "random" | "now">,
-): Promise<Identity> {
+export async function issueClient(ca: SigningCa, family: KeyFamily, parts: Circumstances): Promise<Identity> {
   const { leaf } = forgery({ ...parts, client: undefined, reissue: undefined, ca, serverCas: [] });
   return leaf({ family, issuer: issuerOf(ca) });
-}
-
-/** An issuer out of a CA whose key we hold. */
-export function issuerOf({ certificate, signer, chain }: SigningCa): Issuer {
-  return { name: certificate.subject.der, keyId: subjectKeyIdOf(certificate), signer, chain };
-}
-
-/** The valid client itself as an issuer. @throws FleetsecError `input` for a key that cannot sign */
-export function issuerFromClient(client: Identity): Issuer {
-  const [leaf] = client.chain;
-  return {
-    name: leaf.subject.der,
-    keyId: subjectKeyIdOf(leaf),
-    signer: keySigner(createPrivateKey(client.key)),
-    chain: client.chain.map(({ der }) => der),
-  };
-}
-
-/** Whether `ca` signed one of the certificates that the client sends. */
-export function hasIssued(ca: Certificate, client: Identity): boolean {
-  const { publicKey } = new X509Certificate(ca.der);
-  return client.chain.some(
-    (certificate) =>
-      certificate.issuer.key === ca.subject.key && new X509Certificate(certificate.der).verify(publicKey),
-  );
-}
-
-/** The key identifier of the issuer, as the certificate names it. */
-export function authorityKeyIdOf({ authorityKeyId }: Certificate): Uint8Array | undefined {
-  return authorityKeyId?.keyId === undefined ? undefined : Buffer.from(authorityKeyId.keyId, "hex");
-}
-
-function subjectKeyIdOf({ subjectKeyId }: Certificate): Uint8Array | undefined {
-  return subjectKeyId === undefined ? undefined : Buffer.from(subjectKeyId, "hex");
-}
-
-function namesOf(client: Certificate | undefined): ClientNames {
-  const names = client?.extensions.find(({ oid }) => oid === oids.subjectAltName);
-  return {
-    subject: client?.subject.der ?? encodeName([{ type: "CN", value: "fleetsec-probe" }]),
-    subjectAltName:
-      names === undefined
-        ? subjectAltName([{ type: "dns", value: "fleetsec-probe" }])
-        : extension(oids.subjectAltName, names.critical, names.value),
-  };
-}
-
-const keyTypes: Readonly<Record<KeyFamily, AnyKeyType>> = {
-  p256: "p256",
-  p384: "p384",
-  p521: "p521",
-  rsa: "rsa2048",
-  ed25519: "ed25519",
-};
-
-async function newKey(type: AnyKeyType): Promise<ForgedKey> {
-  const { privateKey } = await generateKey(type);
-  return { key: privateKey, signer: keySigner(privateKey), pem: privateKeyPem(privateKey) };
 }

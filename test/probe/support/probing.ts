@@ -4,12 +4,8 @@ import { systemPlatform } from "../../../src/platform/system.ts";
 import { parseCertificate } from "../../../src/pki/verify/certificate.ts";
 import { attackNamed, attacks } from "../../../src/probe/attacks.ts";
 import type { Outside } from "../../../src/probe/client.ts";
-import {
-  type Forgery,
-  forgery,
-  type ForgeryMaterial,
-  type SigningCa,
-} from "../../../src/probe/identities/forgery.ts";
+import { type Forgery, forgery, type ForgeryMaterial } from "../../../src/probe/identities/forgery.ts";
+import type { SigningCa } from "../../../src/probe/identities/issuer.ts";
 import { readIdentity } from "../../../src/probe/identities/identity.ts";
 import type { EndpointResult, ProbeResult } from "../../../src/probe/result.ts";
 import { probe, type ProbeRequest } from "../../../src/probe/run.ts";
