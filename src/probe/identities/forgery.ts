@@ -107,7 +107,12 @@ export function forgery(material: ForgeryMaterial): Forgery {
     leaf: once(leaf, ({ issuer, ...changes }) => [issuerTerms(issuer), changes], inTurn),
     authority: once(
       authority,
-      (family, name, { issuer, ...changes } = {}) => [family, name, issuer && issuerTerms(issuer), changes],
+      (family, name, { issuer, ...changes } = {}) => [
+        family,
+        inShort(name),
+        issuer && issuerTerms(issuer),
+        changes,
+      ],
       inTurn,
     ),
   };
@@ -132,7 +137,12 @@ function once<Args extends readonly unknown[], Made>(
 }
 
 function issuerTerms({ name, keyId, signer, chain }: Issuer): readonly unknown[] {
-  return [name, keyId, signer.spki, chain];
+  return [name, keyId ?? "", signer.spki, ...chain].map(inShort);
+}
+
+/** As text: of bytes, JSON makes an object with a property for each. */
+function inShort(part: Uint8Array | string): string {
+  return Buffer.from(part).toString("base64");
 }
 
 /** A valid client of a CA whose key we hold. */
