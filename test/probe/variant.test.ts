@@ -13,7 +13,7 @@ const elsewhere = answered("HTTP 200", "granted", "another host's page");
 /** What a client's judgement comes to beside the valid client that asked in the same way. */
 function revised(revise: Revise, judgement: Judgement, encounter: Encounter, theirs: Encounter) {
   const own = { encounter: theirs, judgement: judgeControl(theirs, httpSetting) };
-  return revise(judgement, { encounter, own, controls, canary: undefined });
+  return revise(judgement, { encounter, own: [own], controls, canary: undefined });
 }
 
 /** Of these it is known that no valid client is served. */
