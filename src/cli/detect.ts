@@ -1,9 +1,11 @@
 import { relative, resolve } from "node:path";
 import { type ExitCode, FleetsecError } from "../errors.ts";
 import type { DetectResult, EventSource, Standing } from "../logs/detect/detect.ts";
+import type { VerifyRequest } from "../logs/verify/verification.ts";
 import type { Cli, Define } from "./command.ts";
 import { namedStore } from "./logs/store.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "./reports.ts";
+import { type NamedInput, refuseResultsOver, reportPaths } from "./verify-logs/outputs.ts";
 import { readingParts, readingRequest } from "./verified-log-request.ts";
 import { version } from "./package-files.ts";
 
@@ -40,6 +42,7 @@ export const define: Define = (command, bind) => {
         const store = await namedStore(cli, flags.transparency);
         const issuance = await readingRequest(cli, { store, trust: flags.transparencyTrust, state });
         const events = await eventSource(cli, flags);
+        refuseResultsOver(cli, reportPaths(flags.report), inputsOf(cli, flags, issuance, events));
         const result = shown(
           cli,
           await detect({ events, issuance }, { ...readingParts(cli), stdin: platform.stdin }),
@@ -63,6 +66,26 @@ async function eventSource(cli: Cli, { in: inputs, store, trust, state }: Flags)
     });
   }
   return { inputs: inputs.map((path) => (path === "-" ? path : resolve(cli.platform.cwd, path))) };
+}
+
+/** All that is read, absolute; a store in S3 is no file. */
+function inputsOf(
+  { platform: { cwd } }: Cli,
+  { trust, transparencyTrust }: Flags,
+  issuance: VerifyRequest,
+  events: EventSource,
+): NamedInput[] {
+  const named = (flag: string, path: unknown): NamedInput[] =>
+    typeof path === "string" && path !== "-" ? [[flag, resolve(cwd, path)]] : [];
+  return [
+    ...("inputs" in events
+      ? events.inputs.flatMap((path) => named("--in", path))
+      : named("--store", events.store.store)),
+    ...named("--trust", trust),
+    ...named("--transparency", issuance.store),
+    ...named("--transparency-trust", transparencyTrust),
+    ...named("--state", issuance.state),
+  ];
 }
 
 /** Paths as the user would write them. */

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { testProject } from "../support/project.ts";
@@ -204,6 +204,28 @@ describe("detect", () => {
     expect(code).toBe(1);
     expect(readFileSync(join(directory, "out.xml"), "utf8")).toContain("unlogged-certificate");
     expect(readFileSync(join(directory, "out.sarif"), "utf8")).toContain("0BADC0DE");
+  });
+
+  test.each([
+    ["events.jsonl", "--in events.jsonl"],
+    ["audit/checkpoint", "--store audit --trust keys/audit.pub"],
+    ["audit/new", "--store audit --trust keys/audit.pub"],
+    ["keys/audit.pub", "--store audit --trust keys/audit.pub"],
+    ["issuance/checkpoint", "--in events.jsonl"],
+    ["keys/issuance.pub", "--in events.jsonl"],
+    ["keys/issuance.key", "--in events.jsonl"],
+    ["state/report.xml", "--in events.jsonl"],
+  ])("no report is written over what is read, nor over a private key: %s", async (path, flags) => {
+    const { directory, write, sign, attempt, issuance, a } = await project();
+    write(a);
+    await sign("events.jsonl", "audit", "audit");
+    const at = join(directory, path);
+    const before = existsSync(at) ? readFileSync(at) : undefined;
+    const argv = (to: string) => ["detect", ...`${flags} ${issuance} --report junit=${to}`.split(" ")];
+    expect(await attempt(argv(path))).toMatchObject({ exit: 2 });
+    expect(existsSync(at) ? readFileSync(at) : undefined).toEqual(before);
+    expect(await attempt(argv("elsewhere.xml"))).not.toMatchObject({ exit: 2 });
+    expect(readFileSync(join(directory, "elsewhere.xml"), "utf8")).toContain("<testsuites");
   });
 
   test.each([

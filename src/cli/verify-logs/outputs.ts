@@ -23,11 +23,8 @@ export function outputsOf({ state, ...flags }: PathFlags): NamedPath[] {
 }
 
 /** The files that are written as a whole. */
-function resultsOf({ partial, report = [] }: PathFlags): NamedPath[] {
-  return [
-    ["--partial", partial],
-    ...report.map((text): NamedPath => ["--report", text.slice(text.indexOf("=") + 1)]),
-  ];
+function resultsOf({ partial, report }: PathFlags): NamedPath[] {
+  return [["--partial", partial], ...reportPaths(report)];
 }
 
 /**
@@ -36,13 +33,28 @@ function resultsOf({ partial, report = [] }: PathFlags): NamedPath[] {
  * @param state where the auditor's checkpoints are kept, absolute
  * @throws FleetsecError `usage`; `exists` for a private key
  */
-export function refuseOverInputs(
+export function refuseOverInputs(cli: Pick<Cli, "platform">, flags: PathFlags, state: string): void {
+  refuseResultsOver(cli, resultsOf(flags), inputsOf(flags, state, cli.platform.cwd));
+}
+
+/** The files that `--report` names. */
+export function reportPaths(reports: readonly string[] = []): NamedPath[] {
+  return reports.map((text) => ["--report", text.slice(text.indexOf("=") + 1)]);
+}
+
+/** A flag and an absolute path that it leads to. */
+export type NamedInput = readonly [flag: string, path: string];
+
+/**
+ * The same for any command.
+ * @param inputs what it reads: files, and directories with all that is in them
+ */
+export function refuseResultsOver(
   { platform: { files, cwd } }: Pick<Cli, "platform">,
-  flags: PathFlags,
-  state: string,
+  results: readonly NamedPath[],
+  inputs: readonly NamedInput[],
 ): void {
-  const inputs = inputsOf(flags, state, cwd);
-  for (const [flag, path] of resultsOf(flags)) {
+  for (const [flag, path] of results) {
     if (path === undefined || path === "-") continue;
     const target = resolve(cwd, path);
     const over = inputs.find(([, input]) => isWithin(files, input, target));
@@ -64,7 +76,7 @@ function inputsOf(
   { trust, tsaCa, anchor = [], merge = [] }: PathFlags,
   state: string,
   cwd: string,
-): (readonly [flag: string, path: string])[] {
+): NamedInput[] {
   const named = (flag: string, paths: readonly (string | undefined)[]) =>
     paths.flatMap((path) => (path === undefined ? [] : [[flag, resolve(cwd, path)] as const]));
   const anchors = anchor.flatMap((text) => {
