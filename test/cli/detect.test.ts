@@ -216,16 +216,16 @@ describe("detect", () => {
     ["keys/issuance.key", "--in events.jsonl"],
     ["state/report.xml", "--in events.jsonl"],
   ])("no report is written over what is read, nor over a private key: %s", async (path, flags) => {
-    const { directory, write, sign, attempt, issuance, a } = await project();
-    write(a);
-    await sign("events.jsonl", "audit", "audit");
-    const at = join(directory, path);
+    const made = await project();
+    made.write(made.a);
+    await made.sign("events.jsonl", "audit", "audit");
+    const at = join(made.directory, path);
     const before = existsSync(at) ? readFileSync(at) : undefined;
-    const argv = (to: string) => ["detect", ...`${flags} ${issuance} --report junit=${to}`.split(" ")];
-    expect(await attempt(argv(path))).toMatchObject({ exit: 2 });
+    const argv = (to: string) => ["detect", ...`${flags} ${made.issuance} --report junit=${to}`.split(" ")];
+    expect(await made.attempt(argv(path))).toMatchObject({ exit: 2 });
     expect(existsSync(at) ? readFileSync(at) : undefined).toEqual(before);
-    expect(await attempt(argv("elsewhere.xml"))).not.toMatchObject({ exit: 2 });
-    expect(readFileSync(join(directory, "elsewhere.xml"), "utf8")).toContain("<testsuites");
+    expect(await made.attempt(argv("elsewhere.xml"))).not.toMatchObject({ exit: 2 });
+    expect(readFileSync(join(made.directory, "elsewhere.xml"), "utf8")).toContain("<testsuites");
   });
 
   test.each([
