@@ -1,8 +1,10 @@
 // npm run bench:logs [-- GIGABYTES] [--year]: signing and verification of a log, beside `openssl dgst
 // -sha256` and a chain of signed digests over the same batches, as CloudTrail keeps it (digest-chain.mjs);
 // with --year, 105,120 batches as well, which are written without the signer. Whole processes, in rounds,
-// so that a busy moment falls on all alike; medians. Needs openssl, and three times the bytes of the log
-// on disk.
+// so that a busy moment falls on all alike; medians. Memory is taken in a run of its own, the last of each
+// case: what watches it is loaded by the process and by each of its threads, and would be timed with them.
+// Needs openssl, and three times the bytes of the log on disk, in TMPDIR: signing waits for that disk, so
+// name one that nobody else writes to, or /dev/shm to leave it out.
 import { spawnSync } from "node:child_process";
 import {
   closeSync,
@@ -24,7 +26,7 @@ const gigabytes = Number(process.argv.slice(2).find((arg) => !arg.startsWith("-"
 const ROUNDS = 3;
 const YEAR = 365 * 24 * 12;
 
-// each process reports the most memory that it held, on its way out
+// preloaded, a process reports the most memory that it held, on its way out
 const watch = pathToFileURL(join(import.meta.dirname, "peak-memory.mjs")).href;
 
 const directory = mkdtempSync(join(tmpdir(), "fleetsec-bench-"));
@@ -37,22 +39,34 @@ function processorTime() {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Seconds, of the wall clock and of the processor, and peak memory (MB) of one process, which must end with one of `codes`. */
-function run(program, args, codes = [0]) {
+/** What one process writes to stderr; it must end with one of `codes`. */
+function execute(program, args, codes = [0], env = {}) {
   const node = program === "fleetsec";
-  const [start, before] = [performance.now(), processorTime()];
   const { status, stderr } = spawnSync(node ? process.execPath : program, node ? [bin, ...args] : args, {
     cwd: directory,
     stdio: ["ignore", "ignore", "pipe"],
     encoding: "utf8",
-    env: { ...process.env, ...(node ? { NODE_OPTIONS: `--import=${watch}` } : {}) },
+    env: { ...process.env, ...env },
     maxBuffer: 1 << 30,
   });
-  const seconds = (performance.now() - start) / 1000;
   if (!codes.includes(status))
     throw new Error(`${program} ${args.join(" ")} ended with ${status}: ${stderr}`);
+  return stderr;
+}
+
+/** Seconds of one process, of the wall clock and of the processor. */
+function run(program, args, codes) {
+  const [start, before] = [performance.now(), processorTime()];
+  execute(program, args, codes);
+  return { seconds: (performance.now() - start) / 1000, processor: processorTime() - before };
+}
+
+/** The most memory (MB) that one process of fleetsec held. */
+function peakOf(args) {
+  const stderr = execute("fleetsec", args, [0], { NODE_OPTIONS: `--import=${watch}` });
   const [, peak] = /^peak-memory (\d+)$/m.exec(stderr) ?? [];
-  return { seconds, processor: processorTime() - before, megabytes: Number(peak ?? "NaN") };
+  if (peak === undefined) throw new Error(`fleetsec ${args.join(" ")} did not say how much memory it held`);
+  return `${peak} MB`;
 }
 
 function writeEvents(path, bytes, padding) {
@@ -99,33 +113,32 @@ try {
   console.log(`${(bytes / 1e9).toFixed(2)} GB, ${(records / 1e6).toFixed(2)} million records\n`);
   const sign = ["logs", "sign", "--in", "events.jsonl", "--store", "store", "--key", "keys/log.key"];
   const signed = run("fleetsec", sign);
-  row(
-    "logs sign",
-    signed.seconds,
-    `${(bytes / 1e6 / signed.seconds).toFixed(0)} MB/s, ${signed.megabytes} MB`,
-  );
+  // anew: a store that is signed already has nothing left to do
+  for (const path of ["store", "store.signer"]) rmSync(at(path), { recursive: true });
+  const rate = (bytes / 1e6 / signed.seconds).toFixed(0);
+  row("logs sign", signed.seconds, `${rate} MB/s, ${peakOf(sign)}`);
 
   const verify = ["verify-logs", "store", "--trust", "keys/log.pub", "--state", "kept", "--allow-unanchored"];
   const batches = filesIn(at("store/fleetsec/batch"));
   const hasPython = spawnSync("python3", ["-c", "import cryptography"]).status === 0;
   if (!hasPython) console.log("no digest chain beside it: python3 has no package cryptography");
   const chain = hasPython ? writeDigestChain(at("digests"), batches) : [];
-  const cases = {
-    "openssl dgst -sha256": () => run("openssl", ["dgst", "-sha256", ...batches]),
-    ...(hasPython ? { "digest chain as CloudTrail's (Python)": () => run("python3", chain) } : {}),
-    "verify-logs, 1 thread": () => run("fleetsec", [...verify, "--threads", "1"]),
-    "verify-logs, 2 threads": () => run("fleetsec", [...verify, "--threads", "2"]),
-    "verify-logs --deep, 2 threads": () => run("fleetsec", [...verify, "--deep", "--threads", "2"]),
+  const commands = {
+    "openssl dgst -sha256": ["openssl", "dgst", "-sha256", ...batches],
+    ...(hasPython ? { "digest chain as CloudTrail's (Python)": ["python3", ...chain] } : {}),
+    "verify-logs, 1 thread": ["fleetsec", ...verify, "--threads", "1"],
+    "verify-logs, 2 threads": ["fleetsec", ...verify, "--threads", "2"],
+    "verify-logs --deep, 2 threads": ["fleetsec", ...verify, "--deep", "--threads", "2"],
   };
-  const results = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
+  const times = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [name, once] of Object.entries(cases)) results[name].push(once());
+    for (const [name, [program, ...args]] of Object.entries(commands))
+      times[name].push(run(program, args).seconds);
   }
-  const seconds = (name) => median(results[name].map((result) => result.seconds));
-  for (const [name, runs] of Object.entries(results)) {
-    const ratio = `${(seconds(name) / seconds("openssl dgst -sha256")).toFixed(2)} x`;
-    const peak = Math.max(...runs.map(({ megabytes }) => megabytes));
-    row(name, seconds(name), Number.isNaN(peak) ? ratio : `${ratio}, ${peak} MB`);
+  const reference = median(times["openssl dgst -sha256"]);
+  for (const [name, [program, ...args]] of Object.entries(commands)) {
+    const ratio = `${(median(times[name]) / reference).toFixed(2)} x`;
+    row(name, median(times[name]), program === "fleetsec" ? `${ratio}, ${peakOf(args)}` : ratio);
   }
   rmSync(at("store"), { recursive: true });
   rmSync(at("events.jsonl"));
@@ -145,8 +158,8 @@ try {
       const year = ["verify-logs", join(memory, "store"), "--trust", trust];
       for (const threads of ["1", "2"]) {
         const flags = ["--state", `kept-year-${threads}`, "--allow-unanchored", "--threads", threads];
-        const { seconds: took, processor, megabytes } = run("fleetsec", [...year, ...flags]);
-        const rest = `${processor.toFixed(1)} s processor time, ${megabytes} MB`;
+        const { seconds: took, processor } = run("fleetsec", [...year, ...flags]);
+        const rest = `${processor.toFixed(1)} s processor time, ${peakOf([...year, ...flags])}`;
         row(`verify-logs, ${YEAR} batches, ${threads} thread${threads === "1" ? "" : "s"}`, took, rest);
       }
     } finally {
