@@ -59,7 +59,8 @@ export async function examine(
   try {
     return await examineWith(crew, request, part, parts);
   } finally {
-    await crew?.pool.close();
+    // what was found does not wait for threads that have nothing to do any more
+    void crew?.pool.close();
   }
 }
 
