@@ -21,7 +21,7 @@ export const define: Define = (command, bind) => {
         const { tour } = await import("./demo/tour.ts");
         const directory = join(tmpdir(), `fleetsec-demo-${Buffer.from(platform.random(6)).toString("hex")}`);
         platform.files.makeDirectory(directory);
-        const style = styleFor(output.color.stdout);
+        const style = await styleFor(output.color.stdout);
         const show = (text: string) => {
           if (!output.json && !output.quiet) platform.stdout.write(text);
         };

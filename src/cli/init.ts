@@ -4,7 +4,7 @@ import { CONFIG_NAME, loadConfig, type LoadedConfig, parseConfig } from "../conf
 import { FleetsecError } from "../errors.ts";
 import { escapeText } from "../report/escape.ts";
 import { fileChangesMembers, fileChangesText, isLeft } from "../report/file-changes.ts";
-import { styleFor } from "../report/style.ts";
+import { type Style, styleFor } from "../report/style.ts";
 import { table } from "../report/table.ts";
 import type { ScaffoldedFile } from "../scaffold/scaffold.ts";
 import type { Cli, Define } from "./command.ts";
@@ -52,7 +52,8 @@ export const define: Define = (command, bind) => {
         files: fileChangesMembers(files),
         provided,
       };
-      cli.output.result(document, () => textOf(result, cli));
+      const style = await styleFor(cli.output.color.stdout);
+      cli.output.result(document, () => textOf(result, cli, style));
       return 0;
     }),
   );
@@ -146,8 +147,7 @@ async function projectTemplates(
   return files.map((file) => ({ ...file, path: join(DEPLOY_DIRECTORY, file.path) }));
 }
 
-function textOf({ directory, files, provided }: InitResult, { platform, output }: Cli): string {
-  const style = styleFor(output.color.stdout);
+function textOf({ directory, files, provided }: InitResult, { platform, output }: Cli, style: Style): string {
   const shown = (path: string) => relative(platform.cwd, join(directory, path)) || ".";
   const made = provided.map(({ what, action }) => [
     action === "created" ? style.good(action) : style.faint(action),

@@ -91,9 +91,10 @@ async function write(cli: Cli, named: readonly string[], flags: ScaffoldFlags): 
   };
   const result = await scaffold(platform, request);
   const document = documentOf(result, request);
+  const style = await styleFor(output.color.stdout);
   const findings = {
     document,
-    text: () => textOf(result, request, cli),
+    text: () => textOf(result, request, cli, style),
     report: async () => {
       const { scaffoldReport } = await import("../report/scaffold-report.ts");
       const context = { version: version(), time: platform.clock.now(), document };
@@ -152,8 +153,12 @@ function documentOf(result: ScaffoldResult, { out, dryRun }: Where): object {
   };
 }
 
-function textOf(result: ScaffoldResult, { out, dryRun }: Where, { platform, output }: Cli): string {
-  const style = styleFor(output.color.stdout);
+function textOf(
+  result: ScaffoldResult,
+  { out, dryRun }: Where,
+  { platform, output }: Cli,
+  style: Style,
+): string {
   return [
     fileChangesText(result.files, (file) => relative(platform.cwd, resolve(out, file.path)), {
       dryRun,

@@ -1,7 +1,7 @@
 import type { WholeFacts } from "../logs/verify/examination.ts";
 import type { PartFindings, PartResult } from "../logs/verify/part-result.ts";
 import { escapeText } from "./escape.ts";
-import { styleFor } from "./style.ts";
+import type { Style } from "./style.ts";
 import { base64, checkedText, count, findingLines, number } from "./verify-logs.ts";
 import { wrap } from "./wrap.ts";
 
@@ -36,10 +36,10 @@ function wholeDocument({ log, ...rest }: WholeFacts): object {
 export function partText(
   { examination }: PartResult,
   { findings, counts, omitted }: PartFindings,
-  options: { readonly color: boolean; readonly columns: number },
+  options: { readonly style: Style; readonly columns: number },
 ): string {
   const { range, whole, batches, unread } = examination;
-  const style = styleFor(options.color);
+  const { style } = options;
   const columns = Math.max(40, Math.min(options.columns, 100));
   const found = Object.values(counts).reduce((sum, one) => sum + one, 0);
   const unreadCount = unread.files.length + unread.more;

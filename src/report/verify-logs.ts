@@ -1,7 +1,7 @@
 import type { Finding } from "../logs/verify/finding.ts";
 import type { AnchorUsed, Verdict, Verification } from "../logs/verify/verification.ts";
 import { escapeText } from "./escape.ts";
-import { type Style, styleFor } from "./style.ts";
+import type { Style } from "./style.ts";
 import { wrap } from "./wrap.ts";
 
 /** The result of `verify-logs` as JSON, in the form of docs/schema/verify-logs.v1.json. */
@@ -43,9 +43,9 @@ const MAX_SHOWN = 50;
 /** The same for an auditor at a terminal: the verdict first, then what it rests on. */
 export function verifyLogsText(
   result: Verification,
-  options: { readonly color: boolean; readonly columns: number },
+  options: { readonly style: Style; readonly columns: number },
 ): string {
-  const style = styleFor(options.color);
+  const { style } = options;
   const columns = Math.max(40, Math.min(options.columns, 100));
   const sections = [
     headline(result, style),

@@ -44,11 +44,11 @@ function resultOf(
   return { ok: verdict === "enforced", summary, endpoints: [endpoint], unreachable: [], interrupted: false };
 }
 
-const plain = { style: styleFor(false), columns: 80 };
+const plain = { style: await styleFor(false), columns: 80 };
 const ALL = ["refused", "accepted", "not-applicable", "inconclusive", "not-run"] as const;
 
 describe("the terminal report", () => {
-  test("each outcome reads without colour, and colour adds no character", () => {
+  test("each outcome reads without colour, and colour adds no character", async () => {
     const result = resultOf(
       "bypassed",
       ALL.map((outcome, i) => attack({ id: `attack-${i}`, outcome })),
@@ -56,7 +56,7 @@ describe("the terminal report", () => {
     const text = probeText(result, plain);
     for (const word of ["✓ refused", "✗ ACCEPTED", "– n/a", "? unclear", "· not run"])
       expect(text).toContain(word);
-    expect(stripVTControlCharacters(probeText(result, { ...plain, style: styleFor(true) }))).toBe(text);
+    expect(stripVTControlCharacters(probeText(result, { ...plain, style: await styleFor(true) }))).toBe(text);
   });
 
   test.each([

@@ -22,8 +22,8 @@ describe("table", () => {
     expect(text.endsWith("…")).toBe(true);
   });
 
-  test("colour does not count as width, and never leaks out of a cut cell", () => {
-    const style = styleFor(true);
+  test("colour does not count as width, and never leaks out of a cut cell", async () => {
+    const style = await styleFor(true);
     expect(
       table(
         [
@@ -34,7 +34,7 @@ describe("table", () => {
       ).split("\n")[0],
     ).toBe(`${style.bad("no")}    x`);
     expect(table([[style.bad("x".repeat(50))]], 10)).toBe(`${"x".repeat(9)}…`);
-    expect(styleFor(false).good("plain")).toBe("plain");
+    expect((await styleFor(false)).good("plain")).toBe("plain");
   });
 
   test("no line is wider than the terminal where there is room for the columns", () => {

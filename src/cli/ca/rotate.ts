@@ -147,8 +147,9 @@ async function report(
     generations: authority.trusted.map((ca) => summarizeGeneration(authority, ca, now)),
     next: nextStep(authority, found, { overlap: pki.trust_overlap, isLoaded: false }, now),
   };
+  const style = await styleFor(cli.output.color.stdout);
   cli.output.result(caRotateDocument(rotation), () =>
-    caRotateText(rotation, done, cli.output.columns, styleFor(cli.output.color.stdout)),
+    caRotateText(rotation, done, cli.output.columns, style),
   );
   return 0;
 }

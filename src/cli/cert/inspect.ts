@@ -38,8 +38,9 @@ export const define: Define = (command, bind) => {
         const certificates = found.certificates.map((certificate) => describeCertificate(certificate, at));
         const gateway = await asGatewaySees(cli, found, flags, endpoint?.host, at);
         const result = { source: found.source, certificates, gateway, at };
+        const style = await styleFor(cli.output.color.stdout);
         cli.output.result(certInspectDocument(result), () =>
-          certInspectText(result, cli.output.columns, styleFor(cli.output.color.stdout)),
+          certInspectText(result, cli.output.columns, style),
         );
         return 0;
       }),

@@ -55,9 +55,8 @@ async function runOnce(cli: Cli, names: readonly string[], flags: Flags, emit: E
   const results = await together(targets, (target) =>
     rotate({ ...project, platform, emit }, target, flags.force === true),
   );
-  output.result(rotateDocument(results), () =>
-    rotateText(results, output.columns, styleFor(output.color.stdout)),
-  );
+  const style = await styleFor(output.color.stdout);
+  output.result(rotateDocument(results), () => rotateText(results, output.columns, style));
   return exitCodeFor(results);
 }
 

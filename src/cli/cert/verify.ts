@@ -48,9 +48,10 @@ export const define: Define = (command, bind) => {
         }));
         const verdicts = await demandLogged(cli, judged, flags);
         const result = { at: isoTime(request.at), purpose: request.purpose, name: flags.name, verdicts };
+        const style = await styleFor(cli.output.color.stdout);
         const findings = {
           document: certVerifyDocument(result),
-          text: () => certVerifyText(result, cli.output.columns, styleFor(cli.output.color.stdout)),
+          text: () => certVerifyText(result, cli.output.columns, style),
           report: async () => {
             const { certVerifyReport } = await import("../../report/cert-verify-report.ts");
             return certVerifyReport(result, { version: version(), time: cli.platform.clock.now() });

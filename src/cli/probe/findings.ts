@@ -14,9 +14,10 @@ export async function probeFindings(cli: Cli, result: ProbeResult, command = "pr
     import("../../report/style.ts"),
   ]);
   const { output, platform } = cli;
+  const style = await styleFor(output.color.stdout);
   return {
     document: probeDocument(result),
-    text: () => probeText(result, { style: styleFor(output.color.stdout), columns: output.columns }),
+    text: () => probeText(result, { style, columns: output.columns }),
     report: async () => {
       const { probeReport } = await import("../../report/probe-report.ts");
       const { placesOfTargets } = await import("./places.ts");

@@ -1,5 +1,6 @@
 import type { ExitCode } from "../../errors.ts";
 import type { Verification } from "../../logs/verify/verification.ts";
+import { styleFor } from "../../report/style.ts";
 import { verifyLogsDocument, verifyLogsText } from "../../report/verify-logs.ts";
 import type { Cli } from "../command.ts";
 import { publish, type wantedReports } from "../reports.ts";
@@ -16,9 +17,10 @@ export async function publishVerification(
   store: string,
 ): Promise<ExitCode> {
   const { platform, output } = cli;
+  const style = await styleFor(output.color.stdout);
   const findings = {
     document: verifyLogsDocument(result),
-    text: () => verifyLogsText(result, { color: output.color.stdout, columns: output.columns }),
+    text: () => verifyLogsText(result, { style, columns: output.columns }),
     report: async () => {
       const { verifyLogsReport } = await import("../../report/verify-logs-report.ts");
       return verifyLogsReport(result, { version: version(), time: platform.clock.now(), store });

@@ -5,6 +5,7 @@ import type { Part } from "../../logs/verify/part.ts";
 import { examinePart, judgePart } from "../../logs/verify/part-result.ts";
 import type { VerifyRequest } from "../../logs/verify/verification.ts";
 import type { Files } from "../../platform/files.ts";
+import { styleFor } from "../../report/style.ts";
 import { partDocument, partText } from "../../report/verify-logs-part.ts";
 import type { Cli } from "../command.ts";
 import { checkWritable } from "../reports.ts";
@@ -62,8 +63,7 @@ export async function verifyPart(
   const document = partDocument(result);
   platform.files.write(path, `${JSON.stringify(document)}\n`);
   const { found, outcome } = judgePart(result);
-  output.result(document, () =>
-    partText(result, found, { color: output.color.stdout, columns: output.columns }),
-  );
+  const style = await styleFor(output.color.stdout);
+  output.result(document, () => partText(result, found, { style, columns: output.columns }));
   return EXIT_CODES[outcome];
 }
