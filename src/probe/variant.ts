@@ -67,7 +67,9 @@ export const asSameService: Revise = (judgement, { encounter, own: [own], contro
 
 /** Nor was the valid client served: nobody is, where it is known what became of that one. */
 function withoutService(judgement: Judgement, encounter: Encounter, own: Own): Judgement {
-  if (isKnown(own) || isSameFault(encounter, own)) return notForValidClients(judgement, own);
+  if (isKnown(own) || isSameFault(encounter, own) || isSameHello(encounter, own)) {
+    return notForValidClients(judgement, own);
+  }
   const evidence = `${judgement.evidence}; of a valid client nothing is known: ${own.judgement.evidence}`;
   return { ...judgement, outcome: "inconclusive", evidence };
 }
@@ -149,6 +151,12 @@ function failsAlike(encounter: Encounter, own: Own): boolean {
 function isSameFault({ answer }: Encounter, { encounter: theirs }: Own): boolean {
   const isFault = answer?.meaning === "overloaded" || answer?.meaning === "ended";
   return isFault && answer.label === theirs.answer?.label;
+}
+
+/** Our TLS library finds the same fault in the ServerHello, whoever asks: Apache chooses what was not offered. */
+function isSameHello({ trace }: Encounter, { encounter: { trace: theirs } }: Own): boolean {
+  const { localFault, seen } = trace;
+  return localFault !== undefined && seen.version !== undefined && localFault === theirs.localFault;
 }
 
 function answersOf(encounters: readonly Encounter[]) {

@@ -54,6 +54,19 @@ describe.each([
     const fault = answered("HTTP 503", "overloaded");
     expect(revised(revise, unclear, fault, fault).outcome).toBe("not-applicable");
   });
+
+  test("is sent the same ServerHello that our own library refuses: everybody is", () => {
+    const refusing = (localFault: string) => unanswered({ established: false, localFault });
+    const one = refusing("ERR_SSL_BAD_EXTENSION");
+    expect(revised(revise, unclear, one, one).outcome).toBe("not-applicable");
+    expect(revised(revise, unclear, one, refusing("ERR_SSL_X")).outcome).toBe("inconclusive");
+    const before = unanswered({
+      established: false,
+      localFault: "ERR_SSL_X",
+      seen: seen({ version: undefined }),
+    });
+    expect(revised(revise, unclear, before, before).outcome).toBe("inconclusive");
+  });
 });
 
 describe("asSameRequest, where the attacker was served", () => {
