@@ -52,6 +52,8 @@ export interface GrowingTree {
   appendSubtree(root: Uint8Array, height: number): void;
   /** Leaves so far. */
   size(): number;
+  /** The roots of its perfect subtrees, from left to right: what its root is made of. */
+  peaks(): Uint8Array[];
   /** The root over the leaves so far. */
   root(): Buffer;
 }
@@ -76,6 +78,7 @@ export function growingTree(): GrowingTree {
     append: (leaf) => appendSubtree(leaf, 0),
     appendSubtree,
     size: () => leaves,
+    peaks: () => peaks.map((peak) => peak.hash),
     root() {
       const last = peaks.at(-1);
       if (last === undefined) return EMPTY_ROOT;
@@ -84,6 +87,37 @@ export function growingTree(): GrowingTree {
       );
     },
   };
+}
+
+/** So many trees have room side by side: each takes the two children of a node. */
+export const MAX_TREES = MAX_DIGESTS / 2;
+
+/**
+ * The roots of up to `MAX_TREES` trees by their peaks, one after the other. The same as `root` of each,
+ * and faster: every tree's next node is hashed along with those of the others.
+ */
+export function rootsOfPeaks(trees: readonly (readonly Uint8Array[])[]): Buffer {
+  const roots = Buffer.allocUnsafe(trees.length * HASH_SIZE);
+  const placeOf = (tree: number) => LEVEL + 2 * HASH_SIZE * tree;
+  for (const [tree, peaks] of trees.entries()) {
+    memory.set(peaks.at(-1) ?? EMPTY_ROOT, placeOf(tree) + HASH_SIZE);
+  }
+  const most = trees.reduce((all, { length }) => Math.max(all, length), 0);
+  for (let joined = 2; joined <= most; joined += 1) {
+    for (const [tree, peaks] of trees.entries()) {
+      const left = peaks[peaks.length - joined];
+      if (left === undefined) continue;
+      const at = placeOf(tree);
+      memory.set(left, at);
+      hashSoon(1, at, at + 2 * HASH_SIZE, at + HASH_SIZE);
+    }
+    hashRest();
+  }
+  for (const tree of trees.keys()) {
+    const at = placeOf(tree) + HASH_SIZE;
+    roots.set(memory.subarray(at, at + HASH_SIZE), tree * HASH_SIZE);
+  }
+  return roots;
 }
 
 /**

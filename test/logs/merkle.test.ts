@@ -6,8 +6,10 @@ import {
   growingTree,
   HASH_SIZE,
   leafHash,
+  MAX_TREES,
   nodeHash,
   rootOf,
+  rootsOfPeaks,
   splitPoint,
 } from "../../src/logs/merkle.ts";
 
@@ -30,6 +32,23 @@ describe("a growing tree", () => {
       expect(tree.size()).toBe(i + 1);
       expect(tree.root()).toEqual(definition(leaves.slice(0, i + 1)));
     });
+  });
+
+  test("has the same roots where many trees are worked out at once", () => {
+    const tree = growingTree();
+    const trees: Uint8Array[][] = [];
+    const roots: Buffer[] = [];
+    for (let size = 0; size < MAX_TREES; size += 1) {
+      trees.push(tree.peaks());
+      roots.push(tree.root());
+      tree.append(leafHash(Buffer.from(`leaf ${size}`)));
+    }
+    const all = rootsOfPeaks(trees);
+    expect(all).toEqual(Buffer.concat(roots));
+    const [some, reversed] = [trees.slice(250, 265), trees.slice(250, 265).toReversed()];
+    expect(rootsOfPeaks(some)).toEqual(Buffer.concat(roots.slice(250, 265)));
+    expect(rootsOfPeaks(reversed)).toEqual(Buffer.concat(roots.slice(250, 265).toReversed()));
+    expect(rootsOfPeaks([])).toEqual(Buffer.alloc(0));
   });
 
   test("takes perfect subtrees where they fit, and only there", () => {

@@ -159,6 +159,7 @@ async function look(context: Context): Promise<Examination> {
     tree: reference,
     established,
     findings,
+    pace,
   });
   if (ours) await judgeRotations({ reader, history, trust: request.trust, size, findings });
   const deep = bundles.records <= request.deepUpTo;

@@ -1,5 +1,6 @@
-import { growingTree, HASH_SIZE, rootOf } from "../merkle.ts";
+import { type GrowingTree, growingTree, HASH_SIZE, MAX_TREES, rootOf, rootsOfPeaks } from "../merkle.ts";
 import { partialTilesOf, TILE_WIDTH, treeFromTiles } from "../tiles.ts";
+import type { Pace } from "./pace.ts";
 
 /** The hashes of one tile's place, of which some may not be known. */
 interface HashBlock {
@@ -75,16 +76,36 @@ export function rootAt(tree: HashTree, size: number): Buffer | undefined {
  * The roots at those sizes, which ascend, as far as every leaf before them is known. One pass over
  * the leaves, however many sizes.
  */
-export function* rootsAt(tree: HashTree, sizes: readonly number[]): Generator<[number, Buffer]> {
+export async function rootsAt(
+  tree: HashTree,
+  sizes: readonly number[],
+  pace: Pace,
+): Promise<Map<number, Buffer>> {
+  const roots = new Map<number, Buffer>();
   const growing = growingTree();
+  for (let from = 0; from < sizes.length; from += MAX_TREES) {
+    await pace();
+    const peaks = peaksAt(tree, growing, sizes.slice(from, from + MAX_TREES));
+    const hashes = rootsOfPeaks(peaks);
+    for (const i of peaks.keys()) {
+      roots.set(sizes[from + i] as number, hashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE));
+    }
+  }
+  return roots;
+}
+
+/** The peaks at those sizes, up to the first of which a leaf is not known. */
+function peaksAt(tree: HashTree, growing: GrowingTree, sizes: readonly number[]): Uint8Array[][] {
+  const peaks: Uint8Array[][] = [];
   for (const size of sizes) {
     while (growing.size() < size) {
       const leaf = getHash(tree, 0, growing.size());
-      if (leaf === undefined) return;
+      if (leaf === undefined) return peaks;
       growing.append(leaf);
     }
-    yield [size, growing.root()];
+    peaks.push(growing.peaks());
   }
+  return peaks;
 }
 
 /** Distinct hashes that the sources give for one place, in the order of the sources. */

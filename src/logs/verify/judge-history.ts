@@ -5,6 +5,7 @@ import type { Anchor } from "./anchors.ts";
 import type { Finding, Findings } from "./finding.ts";
 import { getHash, type HashTree, rootsAt } from "./hash-tree.ts";
 import { type History, reportEquivocation, type SignedRoot } from "./history.ts";
+import type { Pace } from "./pace.ts";
 import type { StoreReader } from "./store.ts";
 
 export interface HistorySource {
@@ -19,6 +20,7 @@ export interface HistorySource {
   /** Whether its leaves make the signed root; undefined where no root is signed. */
   readonly established: boolean | undefined;
   readonly findings: Findings;
+  readonly pace: Pace;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function judgeHistory(source: HistorySource): Promise<Anchor[]> {
   const sizes = [...new Set([...history.stored, ...anchors].map((one) => one.size))]
     .filter((at) => at <= size)
     .sort((a, b) => a - b);
-  const roots = new Map([...rootsAt(tree, sizes)].map(([at, root]) => [at, root]));
+  const roots = await rootsAt(tree, sizes, source.pace);
   const holds: Holds = (one) => roots.get(one.size)?.equals(one.root);
   reportUnproved(source, holds);
   reportStored(source, holds);
