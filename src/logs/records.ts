@@ -53,9 +53,9 @@ export interface ExpectedRecords {
   /** After so many no more are taken. */
   readonly most?: number;
   /** Takes where each record begins, in bytes. */
-  readonly starts?: number[];
+  readonly starts?: number[] | undefined;
   /** Where the hashes go, instead of memory for all of them. */
-  readonly digests?: DigestWriter;
+  readonly digests?: DigestWriter | undefined;
 }
 
 export function recordHasher({ records, most, starts, digests }: ExpectedRecords): RecordHasher {

@@ -84,7 +84,9 @@ export const systemFiles: Files = {
     try {
       const { size, dev, ino } = requireRegular(fd, path);
       return {
-        id: `${dev}:${ino}`,
+        get id() {
+          return `${dev}:${ino}`;
+        },
         size,
         read: (into, position) =>
           attempt(path, () => {

@@ -52,26 +52,38 @@ async function digestIn(
   reader: StoreReader,
   pace: Pace,
 ): Promise<BatchDigest> {
-  const { sha256 } = await hashOfFile(file, bytes, pace, room.block);
-  const plain = { size: file.size, sha256 };
+  const { sha256, bytes: read } = await hashOfFile(file, bytes, pace, room.block);
+  const { size } = file;
   if (!deep || sha256 !== signed) {
-    const size = await reader.size(hashesPath(seq));
-    return { ...plain, ...(size === undefined ? {} : { sidecar: { size, offset: undefined } }) };
+    const length = await reader.size(hashesPath(seq));
+    return length === undefined
+      ? { size, sha256 }
+      : { size, sha256, sidecar: { size: length, offset: undefined } };
   }
   // one more than is claimed tells that there are more
   const limits = { bytes, records: claimed + 1 };
-  const records = await digestRecords(file, limits, pace, room);
+  const records = await digestRecords(
+    bytes <= room.block.length ? readAlready(room.block.subarray(0, read), file) : file,
+    limits,
+    pace,
+    room,
+  );
   const { count, root } = records;
   const sidecar = await reader.withFile(hashesPath(seq), async (stored) => ({
     size: stored.size,
     other: await firstOtherBlock(stored, records, pace, room),
   }));
-  const digest = { ...plain, records: { count, root } };
-  if (sidecar === undefined) return digest;
-  const { size, other } = sidecar;
+  if (sidecar === undefined) return { size, sha256, records: { count, root } };
+  const { size: length, other } = sidecar;
   const end = count * HASH_SIZE;
-  const offset = other && (await offsetOf(other, file, limits, pace, room));
-  return { ...digest, sidecar: { size, offset: offset ?? (size > end ? end : undefined) } };
+  const offset =
+    (other && (await offsetOf(other, file, limits, pace, room))) ?? (length > end ? end : undefined);
+  return { size, sha256, records: { count, root }, sidecar: { size: length, offset } };
+}
+
+/** A file that is no longer than a block, which holds what was read of it. */
+function readAlready(bytes: Buffer, { size }: StoredFile): StoredFile {
+  return { size, read: (into, position) => bytes.copy(into, 0, position) };
 }
 
 /** What a thread of the task `digest-batches` is given. */
@@ -105,6 +117,7 @@ export function digestTask(
 /** Without the pool that a Buffer shares with others: all of it would be copied for each answer. */
 function withOwnMemory(digest: BatchDigest | undefined): BatchDigest | undefined {
   if (digest?.records === undefined) return digest;
-  const { count, root } = digest.records;
-  return { ...digest, records: { count, root: new Uint8Array(root) } };
+  const { size, sha256, records, sidecar } = digest;
+  const own = { count: records.count, root: new Uint8Array(records.root) };
+  return sidecar === undefined ? { size, sha256, records: own } : { size, sha256, records: own, sidecar };
 }

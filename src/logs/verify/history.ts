@@ -50,10 +50,11 @@ export async function readHistory(
   openMany?: OpenMany,
 ): Promise<History> {
   let current: SignedCheckpoint | undefined;
+  let newest: Buffer | undefined;
   const read = (path: string) => reader.read(path, MAX_NOTE_SIZE);
   const open = (path: string, bytes: Buffer | undefined): SignedCheckpoint | undefined => {
     if (bytes === undefined) return undefined;
-    if (current !== undefined && bytes.equals(Buffer.from(current.note))) return current;
+    if (newest?.equals(bytes) === true) return current;
     const opened = openCheckpoint(bytes, trust);
     if (!("code" in opened)) {
       if (opened.outOfRange.length > 0) {
@@ -69,6 +70,7 @@ export async function readHistory(
     findings.add({ code: "CHECKPOINT_MISSING", path: CHECKPOINT, detail: "it is missing" });
   }
   current = inventory.checkpoint ? open(CHECKPOINT, await read(CHECKPOINT)) : undefined;
+  newest = current && Buffer.from(current.note);
   let origin = current?.origin;
   const stored: StoredCheckpoint[] = [];
   for await (const [size, found] of checkpointsIn(reader, inventory, current, openMany)) {

@@ -100,7 +100,12 @@ export async function judgeBatches(source: BatchesSource): Promise<BatchTotals> 
     const digest = source.digest({ seq: leaf.seq, bytes, records, sha256, deep: source.deep });
     // a fault is met when its turn comes, however many come before it
     digest.catch(() => undefined);
-    underway.push({ leaf: { ...signed, seq: leaf.seq }, proved: leaf.state !== "unproved", digest });
+    const { seq } = leaf;
+    underway.push({
+      leaf: signed.seq === seq ? signed : { ...signed, seq },
+      proved: leaf.state !== "unproved",
+      digest,
+    });
     if (underway.length >= source.abreast) await settle();
   }
   while (underway.length > 0) await settle();
