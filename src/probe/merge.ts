@@ -51,15 +51,31 @@ export function mergeResults(parts: readonly NamedResult[]): ProbeResult {
 
 /** The verdict must be the one that the attacks make: a document that was edited is not to be relied on. */
 function checkConsistent({ name, result }: NamedResult): void {
-  const fault = result.endpoints.find(({ verdict, attacks, doubts }) => {
-    const bypassed = attacks.some(({ outcome, reportedOnly }) => outcome === "accepted" && !reportedOnly);
-    if (bypassed || verdict === "bypassed") return bypassed !== (verdict === "bypassed");
-    return (verdict === "inconclusive") !== doubts.length > 0;
-  });
+  const fault = result.endpoints.find((endpoint) => !isConsistent(endpoint));
   if (fault === undefined) return;
   throw new FleetsecError("input", `${name} contradicts itself about ${fault.target}`, {
     hint: "take the document as fleetsec probe --json or --report json= wrote it",
   });
+}
+
+function isConsistent({ verdict, control, attacks, doubts }: EndpointResult): boolean {
+  const bypassed = attacks.some(({ outcome, reportedOnly }) => outcome === "accepted" && !reportedOnly);
+  switch (verdict) {
+    case "bypassed":
+      return bypassed;
+    case "inconclusive":
+      return !bypassed && doubts.length > 0;
+    case "enforced":
+      return !bypassed && doubts.length === 0 && isShown({ control, attacks });
+  }
+}
+
+/** Nothing is enforced where no valid client was served, or no attack settled. */
+function isShown({ control, attacks }: Pick<EndpointResult, "control" | "attacks">): boolean {
+  return (
+    control.some(({ outcome }) => outcome === "accepted") &&
+    attacks.some(({ outcome }) => outcome === "refused" || outcome === "not-applicable")
+  );
 }
 
 function missingShards(parts: readonly NamedResult[]): Shard[] {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
 import { mergeResults, partOf } from "../../src/probe/merge.ts";
-import { type ProbeResult, standingOf } from "../../src/probe/result.ts";
+import { type EndpointResult, type ProbeResult, standingOf } from "../../src/probe/result.ts";
 import { attackResult, endpointResult, probeResult } from "../report/support/fixtures.ts";
 
 const TARGETS = ["https://a.example/", "https://b.example/", "https://c.example/"];
@@ -114,5 +114,16 @@ describe("joining results", () => {
     expect(refusal(edited("enforced", "inconclusive"))).toMatch(/contradicts itself/);
     expect(refusal(edited("bypassed", "refused"))).toMatch(/contradicts itself/);
     expect(refusal(edited("enforced", "refused"))).toBe("accepted");
+  });
+
+  test("so is one that is enforced by nothing", () => {
+    const good = endpointResult([attackResult()]);
+    const changed = (change: Partial<EndpointResult>) => refusal(probeResult({ ...good, ...change }));
+    const unserved = good.control.map((one) => ({ ...one, outcome: "refused" as const }));
+    expect(changed({ control: unserved })).toMatch(/contradicts itself/);
+    expect(changed({ control: [] })).toMatch(/contradicts itself/);
+    expect(changed({ attacks: [attackResult({ outcome: "not-run" })] })).toMatch(/contradicts itself/);
+    expect(changed({ attacks: [] })).toMatch(/contradicts itself/);
+    expect(changed({})).toBe("accepted");
   });
 });
