@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import type { Tokens } from "../platform/pkcs11/tokens.ts";
-import { openInventory } from "./inventory.ts";
+import { type CrlPlace, openWitnessed } from "./crl-evidence.ts";
 import type { Registry } from "./issuers/issuer.ts";
 import type { KeyType, Signer } from "./keys.ts";
 import { decodeSinglePem } from "./pem.ts";
@@ -107,7 +107,11 @@ export function openAuthority(
     layout,
     current,
     trusted,
-    inventory: openInventory(files, layout.inventory),
+    inventory: openWitnessed(
+      files,
+      layout.inventory,
+      trusted.map(({ number }) => crlPlace(layout, number)),
+    ),
     signer(ca = current) {
       const known = signers.get(ca.number) ?? unlock(ca, caFiles.issuingKey, ca.issuing);
       signers.set(ca.number, known);
@@ -115,6 +119,11 @@ export function openAuthority(
     },
     rootSigner: (ca) => unlock(ca, caFiles.rootKey, ca.root),
   };
+}
+
+/** Where the CRL of a generation's issuing CA lies. */
+export function crlPlace({ authorities }: StateLayout, authority: number): CrlPlace {
+  return { authority, path: join(authorities, String(authority), caFiles.issuingCrl) };
 }
 
 /** Whether a CA was added, dropped or put in charge since this one was opened. */

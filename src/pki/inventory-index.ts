@@ -191,12 +191,22 @@ function bytesOf(keys: KeyColumn): Uint8Array {
   return new Uint8Array(keys.buffer, keys.byteOffset, keys.byteLength);
 }
 
-/** The index of the inventory at `path`; an empty one where there is none that fits it. */
+/**
+ * The index of the inventory at `path`; an empty one where there is none that fits it.
+ * @throws FleetsecError `state` where the inventory is shorter: an index covers what is on disk already
+ */
 export function readIndex(files: Files, indexPath: string, path: string): InventoryIndex {
   const data = readWhole(files, indexPath);
   if (data === undefined) return EMPTY_INDEX;
   const index = decodeIndex(data);
+  if (index !== undefined && files.stat(path).size < index.length) throw wasCut(indexPath, path, index);
   return index !== undefined && sumBefore(files, path, index.length) === index.sum ? index : EMPTY_INDEX;
+}
+
+function wasCut(indexPath: string, path: string, { lines }: InventoryIndex): FleetsecError {
+  return new FleetsecError("state", `the end of ${path} is missing: it had ${lines} lines and more`, {
+    hint: `nothing was changed; restore the newest inventory; after going back to an older one, with all of the state directory, remove ${indexPath}`,
+  });
 }
 
 function readWhole(files: Files, path: string): Buffer | undefined {

@@ -4,12 +4,15 @@ import type { Files } from "../platform/files.ts";
 import { damageIn, inventoryCheck } from "./inventory-check.ts";
 import { countedAt } from "./inventory-census.ts";
 import {
+  countBelow,
   encodeIndex,
+  endKey,
   type InventoryIndex,
   type KeyColumns,
   mergeColumns,
   nameKey,
   NO_KEYS,
+  offsetOf,
   offsetsOf,
   readIndex,
   type Revocation,
@@ -18,6 +21,7 @@ import {
 } from "./inventory-index.ts";
 import {
   type CrlRecord,
+  damaged,
   decodeLines,
   encodeHeader,
   encodeLines,
@@ -61,6 +65,10 @@ export interface Inventory {
   newest(name: string, accepts?: (entry: InventoryEntry) => boolean): InventoryEntry | undefined;
   /** Oldest first. Reads all of the file, and so finds any damage. */
   entries(): readonly InventoryEntry[];
+  /** Those whose lines have a text, as a JSON string of its own. Looks at every byte, and reads only those lines. */
+  mentioning(text: string): readonly InventoryEntry[];
+  /** Those that have not ended, oldest first, each read when it is asked for. @param now ms since the epoch */
+  unended(now: number): Iterable<InventoryEntry>;
   /** Counts them. Reads lines only of names that have several certificates. @param now ms since the epoch */
   census(now: number): Census;
   /** In the order of revocation. */
@@ -107,7 +115,7 @@ const PART_RECENT = 1 / 64;
 
 /**
  * Reads what the index does not cover; damage to the rest is found by `refresh`.
- * @throws FleetsecError `state` for a missing or damaged file
+ * @throws FleetsecError `state` for a missing or damaged file, and one that is shorter than its index says
  */
 export function openInventory(files: Files, path: string): Inventory {
   if (files.kind(path) === undefined) {
@@ -215,6 +223,19 @@ export function openInventory(files: Files, path: string): Inventory {
       const { records } = decodeLines(files.read(path, MAX_BYTES).subarray(0, length), path, 0, 0);
       return records.flatMap((record) => (record.op === "issue" ? entryOf(record) : []));
     },
+    mentioning(text) {
+      const data = files.read(path, MAX_BYTES).subarray(0, length);
+      const starts = new Set<number>();
+      const quoted = JSON.stringify(text);
+      for (let at = data.indexOf(quoted); at >= 0; at = data.indexOf(quoted, at + quoted.length))
+        starts.add(data.lastIndexOf(0x0a, at) + 1);
+      return entriesOf([...starts]);
+    },
+    *unended(now) {
+      const { ends } = mergeColumns(known.index, known.recent);
+      const starts = Float64Array.from(ends.subarray(countBelow(ends, endKey(now))), offsetOf).sort();
+      for (const offset of starts) yield* entriesOf([offset]);
+    },
     census(now) {
       const keys = mergeColumns(known.index, known.recent);
       const { sharers, ...counts } = countedAt(keys, known.revocations.values(), now);
@@ -226,13 +247,17 @@ export function openInventory(files: Files, path: string): Inventory {
     lastAuthority: () => Math.max(0, ...known.crls.keys()),
   };
   readOn();
+  // it begins with its header, in one step: a file without one has lost it
+  if (lines === 0) throw damaged(path, "line 1, which is missing");
   return inventory;
 }
 
 /** Begins an inventory where there is none. */
 export function createInventory(files: Files, path: string): void {
-  if (files.kind(path) === undefined)
-    files.write(path, encodeHeader().data, { mode: 0o600, exclusive: true });
+  if (files.kind(path) !== undefined) return;
+  // that of an inventory that was moved away
+  files.remove(indexBeside(path));
+  files.write(path, encodeHeader().data, { mode: 0o600, exclusive: true });
 }
 
 function* mapped<T, U>(values: Iterable<T>, map: (value: T) => U): Generator<U> {

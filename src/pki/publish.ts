@@ -1,8 +1,16 @@
 import { dirname, join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
-import { type Authority, type CaGeneration, caFiles, generationsIn, type PkiSettings } from "./authority.ts";
+import {
+  type Authority,
+  type CaGeneration,
+  caFiles,
+  crlPlace,
+  generationsIn,
+  type PkiSettings,
+} from "./authority.ts";
 import { buildCrl, type RevokedCertificate } from "./crl.ts";
+import { requireEntries } from "./crl-evidence.ts";
 import type { Issuer } from "./issuers/issuer.ts";
 import type { Revocation } from "./inventory-index.ts";
 import type { InventoryRecord } from "./inventory-line.ts";
@@ -138,6 +146,8 @@ export async function publishCrl(
   records: readonly InventoryRecord[] = [],
 ): Promise<void> {
   const { inventory, layout } = authority;
+  const place = crlPlace(layout, ca.number);
+  requireEntries(files, inventory, layout.inventory, place);
   const signer = await authority.signer(ca);
   const now = clock.now();
   const number = (inventory.newestCrl(ca.number)?.number ?? 0) + 1;
@@ -158,8 +168,7 @@ export async function publishCrl(
     },
     signer,
   );
-  const directory = join(layout.authorities, String(ca.number));
-  files.write(join(directory, caFiles.issuingCrl), encodePem("X509 CRL", crl));
+  files.write(place.path, encodePem("X509 CRL", crl));
   publish(files, layout.authorities);
 }
 

@@ -151,7 +151,7 @@ describe("ca show, bundle and crl", () => {
     ["issuing-cert.pem", "", "input"],
     ["issuing-cert.pem", "-----BEGIN CERTIFICATE-----\nMIIB", "input"],
     ["root-cert.pem", "\u0000\u0001", "input"],
-    ["issuing-crl.pem", "x", "input"],
+    ["issuing-crl.pem", "x", "state"],
   ])("a damaged %s is an error that names it", async (file, text, code) => {
     const project = testProject();
     await project.run(["ca", "init", "--insecure-dev-key"]);

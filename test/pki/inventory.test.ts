@@ -133,6 +133,35 @@ describe("lines", () => {
   });
 });
 
+test("an inventory without its whole header is refused, and never takes a line", () => {
+  const path = join(scratch(), "inventory.jsonl");
+  createInventory(files, path);
+  const whole = readFileSync(path);
+  for (const length of [0, 20, whole.length - 1]) {
+    writeFileSync(path, whole.subarray(0, length));
+    expect(() => openInventory(files, path)).toThrow(
+      expect.objectContaining({
+        code: "state",
+        message: expect.stringContaining("line 1") as string,
+      }) as Error,
+    );
+    expect(statSync(path).size).toBe(length);
+  }
+  writeFileSync(path, whole);
+  openInventory(files, path).append([issued("01")]);
+  expect(openInventory(files, path).entries()).toHaveLength(1);
+});
+
+test("an inventory that is begun anew takes nothing from the index of the one before", () => {
+  const path = join(scratch(), "inventory.jsonl");
+  createInventory(files, path);
+  openInventory(files, path).append(Array.from({ length: 1200 }, (_, n) => issued(`${n}`)));
+  expect(existsSync(path.replace(".jsonl", ".index"))).toBe(true);
+  rmSync(path);
+  createInventory(files, path);
+  expect(openInventory(files, path).entries()).toEqual([]);
+});
+
 describe("the index of an inventory", () => {
   const COUNT = 1200;
   const RECENT = ["x1", "x2"];
@@ -231,10 +260,12 @@ describe("the index of an inventory", () => {
     holds(readFileSync(other.replace(".jsonl", ".index")));
   });
 
-  test("an inventory that was put back to an older state is read without it", () => {
-    const { path } = indexed();
+  test("an inventory that is shorter than it says was cut; without it, it is an older one", () => {
+    const { path, indexPath } = indexed();
     const lines = readFileSync(path, "utf8").split("\n");
     writeFileSync(path, `${lines.slice(0, 50).join("\n")}\n`);
+    expect(() => openInventory(files, path)).toThrow(expect.objectContaining({ code: "state" }) as Error);
+    rmSync(indexPath);
     const inventory = openInventory(files, path);
     expect(inventory.entries()).toHaveLength(47);
     inventory.append([issued(serialOf(700), "again")]);

@@ -5,10 +5,15 @@ import { type Certificate, isSelfIssued } from "../verify/certificate.ts";
 import { MAX_CERTIFICATE_FILE, readCertificates } from "../verify/pem.ts";
 import type { Registry } from "./issuer.ts";
 
-/** The state beside a service: made where there is none, since nothing else has to be set up. */
+/**
+ * The state beside a service: made where there is none, since nothing else has to be set up.
+ * @throws FleetsecError `state` where the inventory alone is missing, and as `openInventory`
+ */
 export async function openRegistry({ files, locks }: PkiPlatform, stateDirectory: string): Promise<Registry> {
   const layout = serviceLayout(stateDirectory);
-  if (files.kind(layout.inventory) === undefined) {
+  const isUsed =
+    files.kind(layout.certificates) !== undefined || files.kind(layout.trustBundle) !== undefined;
+  if (files.kind(layout.inventory) === undefined && !isUsed) {
     files.makeDirectory(stateDirectory);
     await locks.hold(layout.lock, async () => createInventory(files, layout.inventory));
   }

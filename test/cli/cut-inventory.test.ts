@@ -1,0 +1,47 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { testProject } from "../support/project.ts";
+
+const COMMANDS = [
+  ["ca", "crl", "--out", "c.pem"],
+  ["ca", "show"],
+  ["cert", "issue", "t3", "--role", "fleet-edge"],
+  ["cert", "renew", "t2", "--force"],
+  ["cert", "revoke", "t2"],
+  ["cert", "rotate"],
+  ["cert", "list"],
+];
+
+/** Two certificates that were revoked one after the other. */
+async function revokedProject() {
+  const project = testProject();
+  await project.run(["ca", "init", "--insecure-dev-key"]);
+  for (const name of ["t1", "t2"]) await project.run(["cert", "issue", name, "--role", "fleet-edge"]);
+  for (const name of ["t1", "t2"]) expect((await project.run(["cert", "revoke", name])).code).toBe(0);
+  const path = join(project.directory, ".fleetsec/inventory.jsonl");
+  return { project, path, whole: readFileSync(path, "utf8") };
+}
+
+const lines = (text: string) => text.split("\n").slice(0, -1);
+
+test.each([
+  ["emptied", () => ""],
+  ["with a torn header", (text: string) => text.slice(0, 20)],
+  ["with its header only", (text: string) => `${lines(text)[0]}\n`],
+  ["without its last revocation", (text: string) => `${lines(text).slice(0, -2).join("\n")}\n`],
+  ["without the number of its last CRL", (text: string) => `${lines(text).slice(0, -1).join("\n")}\n`],
+])("an inventory that is %s is damage: nothing is answered or written", async (_, damage) => {
+  const { project, path, whole } = await revokedProject();
+  writeFileSync(path, damage(whole));
+  for (const command of COMMANDS)
+    expect([command, await project.attempt(command)]).toEqual([
+      command,
+      expect.objectContaining({ exit: 2, code: "state", changed: false }),
+    ]);
+  const verify = ["cert", "verify", ".fleetsec/certs/t2/current/cert.pem"];
+  expect((await project.run(verify)).code).toBe(1);
+  writeFileSync(path, whole);
+  expect((await project.run(["ca", "crl"])).code).toBe(0);
+  expect((await project.run(verify)).code).toBe(1);
+});
