@@ -14,6 +14,7 @@ import {
   isThere,
   writeGeneration,
 } from "./generations.ts";
+import { refuseTaken } from "./holders.ts";
 import type { IssueRecord } from "./inventory-line.ts";
 import { certify, type Subject } from "./issuers/certify.ts";
 import { currentCa, type Issuer, type Registry } from "./issuers/issuer.ts";
@@ -22,6 +23,7 @@ import { generateKey, type KeyType, keySigner } from "./keys.ts";
 import type { IssuedCertificate, SignedLeaf } from "./leaf.ts";
 import { type IssuePlan, type IssueRequest, planIssue } from "./plan.ts";
 import { keepFresh } from "./publish.ts";
+import { formatSan } from "./roles.ts";
 import type { PkiPlatform } from "./state.ts";
 import type { StoredKey } from "./token-key.ts";
 
@@ -58,6 +60,7 @@ export async function issue(
   const directory = join(request.directory ?? issuer.layout.certificates, plan.name);
   // before a service has made a certificate that could not be put there
   isThere(platform.files, directory);
+  refuseTakenPlan(issuer, plan, platform.clock.now());
   const signed = await certify(platform, issuer, settings, plan, subjectOf(plan, key));
   return store(platform, issuer, settings, signed, directory, key.pem);
 }
@@ -113,6 +116,9 @@ export async function store(
     refuseRetired(files, issuer, record);
     const before = newestValid(issuer, issued.name, clock.now());
     if (before !== undefined && before.role !== record.role) throw otherRole(before);
+    // whoever renews has the identity already
+    const added = record.sans.filter((san) => before?.sans.includes(san) !== true);
+    refuseTaken(issuer, { ...record, sans: added }, clock.now());
     const replaces = before?.serial;
     const generation = nextGeneration(files, directory);
     const content: GenerationContent = { cert: issued.cert, chain: issued.chain, key };
@@ -128,6 +134,11 @@ export async function store(
     await keepFresh(platform, issuer, settings, issued.chain);
     return { ...issued, replaces, files: currentFiles(directory) };
   });
+}
+
+/** Before a service is asked for what could not be put into use. */
+export function refuseTakenPlan(issuer: Issuer, { name, names }: IssuePlan, now: number): void {
+  if (issuer.kind !== "local") refuseTaken(issuer, { name, sans: names.map(formatSan) }, now);
 }
 
 /** The CA that signed may have been dropped since it was opened: nobody would trust the certificate. */

@@ -3,7 +3,7 @@ import { FleetsecError } from "../errors.ts";
 import type { CaGeneration, PkiSettings } from "./authority.ts";
 import { type ReadCsr, readCsr } from "./csr.ts";
 import { currentFiles } from "./generations.ts";
-import { store } from "./issue.ts";
+import { refuseTakenPlan, store } from "./issue.ts";
 import { certify } from "./issuers/certify.ts";
 import { currentCa, type Issuer } from "./issuers/issuer.ts";
 import { type KeyType, keyTypeOf, publicKeyOf } from "./keys.ts";
@@ -87,6 +87,7 @@ export async function signCsr(
       },
     );
   }
+  refuseTakenPlan(issuer, plan, now);
   const signed = await certify(platform, issuer, settings, plan, {
     spki: csr.spki,
     csr: () => Promise.resolve(request.csr),

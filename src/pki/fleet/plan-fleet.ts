@@ -11,6 +11,7 @@ import type { KeyType } from "../keys.ts";
 import { applyRules, type ApplyRule, type IssuePlan } from "../plan.ts";
 import { dueAt } from "../renew.ts";
 import { formatSan, type Role } from "../roles.ts";
+import { takenRefuser } from "../holders.ts";
 import { identities } from "./identities.ts";
 import type { Problems } from "./problems.ts";
 import { distinct, type RosterRow } from "./roster.ts";
@@ -98,13 +99,16 @@ export async function checkFleet(
   problems: Problems,
 ): Promise<number> {
   const asked = identities(problems);
+  const refuseTaken = takenRefuser(issuer, now);
   let count = 0;
   for await (const row of distinct(rows(), problems)) {
     const apply: ApplyRule = (rule) => problems.collect(row.line, rule);
     const made = planRow(row, apply);
     apply(() => refuseRevoked(issuer, row.name));
     if (made !== undefined) {
+      const { name, names } = made.plan;
       apply(() => refuseOtherRole(issuer, made.plan, now));
+      apply(() => refuseTaken({ name, sans: names.map(formatSan) }));
       asked.add(row, made.plan);
     }
     count += 1;
