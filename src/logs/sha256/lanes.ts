@@ -45,9 +45,9 @@ interface WebAssemblyApi {
 
 // node --jitless has none
 const { WebAssembly } = globalThis as { readonly WebAssembly?: WebAssemblyApi };
-const own = WebAssembly && new WebAssembly.Memory({ initial: PAGES });
-const bytes = new Uint8Array(own?.buffer ?? new ArrayBuffer(PAGES * PAGE));
-export const memory: Buffer = Buffer.from(bytes.buffer);
+let bytes = new Uint8Array(PAGES * PAGE);
+/** Another one, with the same in it, from when the lanes are compiled: do not keep it over a call of `hashSoon`. */
+export let memory: Buffer = Buffer.from(bytes.buffer);
 
 /** How many messages of each number of blocks are gathered, and where the digest of each goes. */
 const counts = new Uint8Array(MAX_BLOCKS + 1);
@@ -100,11 +100,29 @@ function hashGathered(blocks: number): void {
   counts[blocks] = 0;
 }
 
-/** Undefined where there is no WebAssembly, or none with vectors. */
+/** Moves into a memory of WebAssembly. Undefined where there is none, or none with vectors, or no room for it. */
 function compiled(): HashFour | undefined {
   const code = sha256Module();
   if (WebAssembly?.validate(code) !== true) return undefined;
-  return new WebAssembly.Instance(new WebAssembly.Module(code), { its: { memory: own } }).exports.four;
+  const own = memoryOf(WebAssembly);
+  if (own === undefined) return undefined;
+  const module = new WebAssembly.Module(code);
+  const moved = new Uint8Array(own.buffer);
+  moved.set(bytes);
+  bytes = moved;
+  memory = Buffer.from(own.buffer);
+  // it writes its constants in front, where nothing of ours is
+  return new WebAssembly.Instance(module, { its: { memory: own } }).exports.four;
+}
+
+/** V8 reserves 10 GB of addresses for the smallest one, which a limit of `ulimit -v` may not allow. */
+function memoryOf({ Memory }: WebAssemblyApi): { readonly buffer: ArrayBuffer } | undefined {
+  try {
+    return new Memory({ initial: PAGES });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** The same without WebAssembly. */
