@@ -56,6 +56,52 @@ describe("docs/check-chain.sh", () => {
   });
 });
 
+describe("docs/check-chain.sh, of a checkpoint that is damaged,", () => {
+  const altered = (alter: (lines: string[]) => string[]) => (text: string) =>
+    alter(text.split("\n")).join("\n");
+  const withSize = (size: string) => altered(([origin, , ...rest]) => [origin as string, size, ...rest]);
+
+  test.each([
+    ...["x", "", "0", " ", "-1", "05", "+5", "5x", "0x5", "5.0", "5 5", "*"].map(
+      (size) => [`the size "${size}"`, withSize(size)] as const,
+    ),
+    ["nothing", () => ""],
+    ["no second line", altered(([origin]) => [origin as string, ""])],
+    ["the size cut off", altered((lines) => lines.slice(0, 2))],
+    ["the signature cut off", altered((lines) => [...lines.slice(0, 4), ""])],
+    ["its last newline cut off", (text: string) => text.trimEnd()],
+  ] as const)("refuses %s", async (_, alter) => {
+    const store = await storeOf(batchesOf(5));
+    expect(check(store).status).toBe(0);
+    const path = join(store, "checkpoint");
+    writeFileSync(path, alter(readFileSync(path, "utf8")));
+    expect(check(store)).toMatchObject({ status: 1, stdout: "", stderr: "its checkpoint is damaged\n" });
+  });
+
+  test.each([
+    ["1", "batch 1: the checkpoint does not count it\n"],
+    ["4", "batch 4: the checkpoint does not count it\n"],
+    ["6", expect.stringContaining("000.p/6")],
+    ["257", expect.stringContaining("000")],
+    ["99999999999999999999", expect.stringMatching(/./)],
+  ])("does not accept the size %s", async (size, stderr) => {
+    const store = await storeOf(batchesOf(5));
+    const path = join(store, "checkpoint");
+    const sound = readFileSync(path, "utf8");
+    writeFileSync(path, withSize(size)(sound));
+    const { status, stdout, stderr: said } = check(store);
+    expect({ refused: status !== 0, stdout, said }).toEqual({ refused: true, stdout: "", said: stderr });
+    writeFileSync(path, sound);
+    expect(check(store).status).toBe(0);
+  });
+
+  test("does not accept a store without one", async () => {
+    const store = await storeOf(batchesOf(5));
+    rmSync(join(store, "checkpoint"));
+    expect(check(store)).toMatchObject({ status: 1, stdout: "" });
+  });
+});
+
 /** Another time in leaf 1. */
 function changeLeaf(data: Buffer): Buffer {
   data[data.indexOf("time 1 1") + 7] = 0x32;
