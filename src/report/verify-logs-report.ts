@@ -2,7 +2,7 @@ import type { Finding } from "../logs/verify/finding.ts";
 import type { Verification } from "../logs/verify/verification.ts";
 import { verifyLogsBody } from "./html/verify-logs.ts";
 import type { Check, Report, Rule } from "./report.ts";
-import { verifyLogsDocument } from "./verify-logs.ts";
+import { partText, verifyLogsDocument } from "./verify-logs.ts";
 import { LOG_RULES } from "./verify-logs-rules.ts";
 
 export interface VerifyLogsReportContext {
@@ -79,13 +79,15 @@ const ANCHORED: Rule = {
   fix: "name a checkpoint that was kept elsewhere with --anchor, keep the state of this command, or use witnesses",
 };
 
-function headlineOf({ verdict, ok, counts }: Verification): string {
+function headlineOf(result: Verification): string {
+  const { verdict, ok, counts } = result;
+  const part = partText(result) ?? "";
   const found = Object.values(counts).reduce((sum, one) => sum + one, 0);
   switch (verdict) {
     case "intact":
-      return "Intact and anchored";
+      return `Intact and anchored${part}`;
     case "unanchored":
-      return `Intact but unanchored${ok ? " (allowed)" : ""}`;
+      return `Intact but unanchored${ok ? " (allowed)" : ""}${part}`;
     case "altered":
       return `Altered: ${found} ${found === 1 ? "finding" : "findings"}`;
     case "not-established":
@@ -94,10 +96,10 @@ function headlineOf({ verdict, ok, counts }: Verification): string {
 }
 
 function checkedText({ leaves, checked }: Verification): string {
-  const { batches, records, bytes } = checked;
+  const { batches, records, bytes, skipped } = checked;
   return leaves === "records"
     ? `${records} leaves, ${bytes} bytes`
-    : `${batches} batches, ${records} records, ${bytes} bytes`;
+    : `${batches} batches, ${records} records, ${bytes} bytes${skipped === 0 ? "" : `; ${skipped} batches not read`}`;
 }
 
 function findingCheck(finding: Finding, subject: string, store: string): Check {

@@ -11,6 +11,7 @@ export function verifyLogsDocument(result: Verification): object {
     schema: "fleetsec.verify-logs/v1",
     ok,
     verdict,
+    partial: checked.skipped > 0,
     anchored: anchors.length > 0,
     log: log === undefined ? null : { ...log, root: base64(log.root) },
     checked,
@@ -56,18 +57,28 @@ export function verifyLogsText(
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-function headline({ verdict, counts, log, anchors, ok }: Verification, style: Style): string {
+function headline(result: Verification, style: Style): string {
+  const { verdict, counts, log, anchors, ok } = result;
+  const part = partText(result);
+  const whole = (text: string) => (part === undefined ? style.good(text) : style.unsure(text));
   const found = Object.values(counts).reduce((sum, one) => sum + one, 0);
   const origin = log === undefined ? "" : `: ${escapeText(log.origin)}`;
   const texts: Record<Verdict, string> = {
-    intact: style.good(style.strong("INTACT and anchored")),
-    unanchored: style.unsure(style.strong(`INTACT BUT UNANCHORED${ok ? " (allowed)" : ""}`)),
+    intact: whole(style.strong(`INTACT and anchored${part ?? ""}`)),
+    unanchored: style.unsure(style.strong(`INTACT BUT UNANCHORED${ok ? " (allowed)" : ""}${part ?? ""}`)),
     altered: style.bad(style.strong(`ALTERED: ${found} ${found === 1 ? "finding" : "findings"}`)),
     "not-established": style.unsure(style.strong("NOT ESTABLISHED: not all could be checked")),
   };
   return verdict === "altered" && anchors.length === 0
     ? texts[verdict]
     : `${texts[verdict]}${verdict === "altered" ? "" : origin}`;
+}
+
+/** What follows the verdict where only a part was asked for: nothing is said about the other records. */
+export function partText({ checked }: Pick<Verification, "checked">): string | undefined {
+  const { batches, skipped } = checked;
+  if (skipped === 0) return undefined;
+  return ` in ${number(batches)} of ${count(batches + skipped, "batch", "batches")}; ${number(skipped)} not read`;
 }
 
 /** Label and text, one a line. */
@@ -172,13 +183,15 @@ export function meaning(result: Verification): string[] {
   const units = leaves === "batches" ? "Batches" : "Leaves";
   const size = log?.size ?? 0;
   if (verdict === "altered") return alteredMeaning(result);
-  const shown = shownText(leaves, checked.skipped);
+  const shown = shownText(leaves, checked);
+  const unread = unreadText(leaves, checked);
   const general =
     "Not established: that what was written into the log is true, or that all was written that should have been.";
   if (verdict === "not-established") return ["Nothing was found to be altered in what could be checked."];
   if (anchors.length === 0) {
     return [
       shown,
+      ...unread,
       `Not established: that the log is complete. Its end could be cut off, or the holder of the signing key could have rewritten it, and the store would look the same.`,
       kept.now === "saved"
         ? "This checkpoint is now kept: from the next run on, the log is held to it. Compare its size and root with what the log's operator published, or name an anchor with --anchor."
@@ -192,16 +205,40 @@ export function meaning(result: Verification): string[] {
           `${units} ${number(anchored)} to ${number(size - 1)} came after the newest anchor: the holder of the signing key could still rewrite or cut off those.`,
         ]
       : [];
-  return [shown, ...tail, general];
+  return [shown, ...unread, ...tail, general];
 }
 
-function shownText(leaves: Verification["leaves"], skipped: number): string {
+type Checked = Verification["checked"];
+
+function shownText(leaves: Verification["leaves"], { skipped, deep }: Checked): string {
   if (leaves === "records") {
     return "Established: every leaf is as the log's key signed it, in its place. Files that tlog-tiles does not name were not judged.";
   }
-  return skipped > 0
-    ? "Established: the leaves of all batches, and the records of those that were read, are as the log's key signed them."
-    : "Established: no record was altered, removed, added or moved since the log's key signed it, and nothing else is in the store.";
+  if (skipped > 0)
+    return "Established: the leaves of all batches, and the records of those that were read, are as the log's key signed them.";
+  const records =
+    "Established: no record was altered, removed, added or moved since the log's key signed it, and";
+  return deep
+    ? `${records} nothing else is in the store.`
+    : `${records} no file is in the store that does not belong there.`;
+}
+
+/** What was left out, though it was there. */
+function unreadText(leaves: Verification["leaves"], { batches, skipped, deep }: Checked): string[] {
+  if (leaves === "records") return [];
+  const unread = count(skipped, "batch", "batches");
+  return [
+    ...(skipped > 0
+      ? [
+          `Not established: anything about the records of ${unread} that were not asked for. Without --range, --since and --until all are read.`,
+        ]
+      : []),
+    ...(deep || batches === 0
+      ? []
+      : [
+          "Not established: that the record hashes beside the batches (fleetsec/hashes) are right. They are not signed, and serve to find altered lines and to prove records; in a log of this size they are read with --deep.",
+        ]),
+  ];
 }
 
 function alteredMeaning({ counts }: Verification): string[] {

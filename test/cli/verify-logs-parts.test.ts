@@ -246,6 +246,22 @@ describe("--range", () => {
     expect(stdout).toContain("checked    2 batches");
     expect(stdout).toContain("the records of 3 batches that were not asked for");
     expect(stdout).toContain("and the records of those that were read");
+    expect(stdout).toMatch(/^INTACT and anchored in 2 of 5 batches; 3 not read: /);
+    expect(stdout.replace(/\s+/g, " ")).toContain(
+      "Not established: anything about the records of 3 batches that were not asked for.",
+    );
+    const part = await run("log", "--range", "1..3", ...ANCHOR, "--json", "--report", "html=r.html");
+    expect(JSON.parse(part.stdout)).toMatchObject({ ok: true, partial: true, checked: { skipped: 3 } });
+    expect(readFileSync(join(cwd, "r.html"), "utf8")).toContain(
+      "Intact and anchored in 2 of 5 batches; 3 not read</h1>",
+    );
+    // the control: of what is read wholly, nothing of the kind is said
+    const sound = workplace();
+    const whole = await sound.run("log", ...ANCHOR);
+    expect(whole.stdout).toMatch(/^INTACT and anchored: /);
+    expect(whole.stdout).not.toContain("not asked for");
+    const { stdout: document } = await sound.run("log", ...ANCHOR, "--json");
+    expect(JSON.parse(document)).toMatchObject({ partial: false, checked: { skipped: 0 } });
     expect(existsSync(join(cwd, "user"))).toBe(false);
     expect((await run("log", "--range", "3..", ...ANCHOR)).code).toBe(1);
     const beyond = await run("log", "--range", "5..9", ...ANCHOR);

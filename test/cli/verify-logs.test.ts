@@ -14,6 +14,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { FINDING_CODES } from "../../src/logs/verify/finding.ts";
+import type * as verifyModule from "../../src/logs/verify/verify.ts";
 import { verifyLog } from "../../src/logs/verify/verify.ts";
 import { formatVerifierKey } from "../../src/logs/verifier-key.ts";
 import { modelSigner, modelStore, type StoreFiles, writeStore } from "../logs/store-model.ts";
@@ -306,6 +307,22 @@ describe("flags", () => {
     await run("log", "--trust", "log.pub");
     await run("log", "--trust", "log.pub", "--deep");
     expect(verify.mock.calls.map(([request]) => request.deepUpTo)).toEqual([250_000, Infinity]);
+  });
+
+  test("where they are left out, the text says so, and how to have them read", async () => {
+    const { run } = workplace();
+    const whole = await run("log", "--trust", "log.pub");
+    expect(whole.stdout).toContain("nothing else is in the store");
+    const real = await vi.importActual<typeof verifyModule>("../../src/logs/verify/verify.ts");
+    vi.mocked(verifyLog).mockImplementationOnce((request, ...rest) =>
+      real.verifyLog({ ...request, deepUpTo: 0 }, ...rest),
+    );
+    const { code, stdout } = await run("log", "--trust", "log.pub");
+    expect(code).toBe(0);
+    expect(stdout).not.toContain("nothing else is in the store");
+    const plain = stdout.replace(/\s+/g, " ");
+    expect(plain).toContain("Not established: that the record hashes beside the batches");
+    expect(plain).toContain("they are read with --deep");
   });
 
   test("--tlog: another program's tile log, of which only what tlog-tiles names is judged", async () => {
