@@ -17,10 +17,14 @@ import type { Certificate } from "../../pki/verify/certificate.ts";
 import type { KeyFamily } from "../key-family.ts";
 import type { Issuer } from "./issuer.ts";
 
-/** Whom certificates are issued to: the subject and names of a valid client. */
+/** Whom certificates are issued to: all that a valid client's says, and that anyone can copy. */
 export interface ClientNames {
   readonly subject: NameDer;
   readonly subjectAltName: ExtensionDer;
+  /** Big-endian; some services know clients by it. Undefined where there is none to copy. */
+  readonly serial: Uint8Array | undefined;
+  /** The subject key identifier: a claim as any other. */
+  readonly keyId: Uint8Array | undefined;
 }
 
 /** Those of a valid client; of nobody in particular where there is none. */
@@ -32,8 +36,13 @@ export function namesOf(client: Certificate | undefined): ClientNames {
       names === undefined
         ? subjectAltName([{ type: "dns", value: "fleetsec-probe" }])
         : extension(oids.subjectAltName, names.critical, names.value),
+    // a negative one, which is faulty, has a minus
+    serial: client === undefined || client.serial.startsWith("-") ? undefined : hexOf(client.serial),
+    keyId: client?.subjectKeyId === undefined ? undefined : hexOf(client.subjectKeyId),
   };
 }
+
+const hexOf = (text: string): Uint8Array => Buffer.from(text, "hex");
 
 /** What can be different about a leaf. */
 export interface LeafChanges {
@@ -83,7 +92,7 @@ export async function leafCertificate(
 ): Promise<Uint8Array> {
   return buildCertificate(
     {
-      serial: randomSerial(random),
+      serial: names.serial ?? randomSerial(random),
       issuer: issuer.name,
       subject: names.subject,
       notBefore: now + validity[0],
@@ -94,13 +103,23 @@ export async function leafCertificate(
         keyUsage(family === "rsa" ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"]),
         ...(purposes.length === 0 ? [] : [extendedKeyUsage(purposes)]),
         names.subjectAltName,
-        subjectKeyIdentifier(keyIdentifier(spki)),
+        subjectKeyIdentifier(keyIdOf(names, spki, issuer)),
         ...(issuer.keyId === undefined ? [] : [authorityKeyIdentifier(issuer.keyId)]),
       ],
       ...(hash === undefined ? {} : { hash }),
     },
     issuer.signer,
   );
+}
+
+/**
+ * The valid client's, but not below that client itself: a certificate whose issuer has its own name and key
+ * identifier is taken for a self-signed one.
+ */
+function keyIdOf({ keyId }: ClientNames, spki: Uint8Array, issuer: Issuer): Uint8Array {
+  const isIssuers =
+    keyId !== undefined && issuer.keyId !== undefined && Buffer.compare(keyId, issuer.keyId) === 0;
+  return keyId === undefined || isIssuers ? keyIdentifier(spki) : keyId;
 }
 
 /** A CA of that name and key, with its certificate. */

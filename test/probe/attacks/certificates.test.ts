@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
@@ -49,6 +50,32 @@ describe("a chain that breaks the constraints of a CA in it", () => {
     expect(
       evidence.every((one) => one.evidence.includes("(p256, p384, p521, rsa)") || one.tls === "1.3"),
     ).toBe(true);
+  });
+});
+
+describe("a service that knows its clients by the serial number", () => {
+  const attacks = selected("no-cert", "self-signed", "wrong-ca", "twin-ca", "leaf-as-ca");
+  const bySerial = (rejectUnauthorized: boolean, ofCa = false) =>
+    httpsServer(options({ rejectUnauthorized }), (request, response) => {
+      const { serialNumber, issuer } = (request.socket as TLSSocket).getPeerCertificate();
+      const valid = new X509Certificate(world.client.der);
+      const isKnown = serialNumber === valid.serialNumber && (!ofCa || issuer.CN === "Fleet Issuing CA");
+      response.writeHead(isKnown ? 200 : 403).end("hello");
+    });
+
+  test.each([
+    ["alone", false, ["self-signed", "wrong-ca", "twin-ca", "leaf-as-ca"]],
+    ["and the CA's name", true, ["twin-ca"]],
+  ])("%s, and verifies nothing, is bypassed", async (_what, ofCa, ids) => {
+    const endpoint = await probed(world, url(await bySerial(false, ofCa)), { attacks });
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted").toSorted()).toEqual(onBoth(...ids).toSorted());
+  });
+
+  test("and verifies them is not", async () => {
+    const endpoint = await probed(world, url(await bySerial(true)), { attacks });
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "accepted")).toEqual([]);
   });
 });
 
