@@ -50,24 +50,6 @@ function NoMemory(): never {
   throw new RangeError("WebAssembly.Memory(): could not allocate memory");
 }
 
-const message = Buffer.from("again");
-  for (let n = 0; n < 11; n += 1) digestsOf(lanes, Array<Buffer>(1000).fill(message));
-}
-
-const real = Object.fromEntries(
-  ["Memory", "Module", "Instance", "validate"].map((name) => [
-    name,
-    (globalThis as unknown as { WebAssembly: Record<string, unknown> }).WebAssembly[name],
-  ]),
-);
-
-/** What V8 throws where its 10 GB of addresses are not to be had. */
-class NoMemory {
-  constructor() {
-    throw new RangeError("WebAssembly.Memory(): could not allocate memory");
-  }
-}
-
 const message = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 150 }),
   fc.tuple(fc.integer({ min: 1, max: 759 }), fc.nat(255)).map(([n, byte]) => Buffer.alloc(n, byte)),
