@@ -84,9 +84,7 @@ export const systemFiles: Files = {
     try {
       const { size, dev, ino } = requireRegular(fd, path);
       return {
-        get id() {
-          return `${dev}:${ino}`;
-        },
+        id: `${dev}:${ino}`,
         size,
         read: (into, position) =>
           attempt(path, () => {
