@@ -120,17 +120,20 @@ export async function givenPassphrase(cli: Cli, flags: PassphraseFlags): Promise
   return value === "" ? undefined : value;
 }
 
+/** @throws FleetsecError `config` where another issues */
+export function requireOwnCa({ pki: { issuer } }: PkiProject): void {
+  if (issuer === "local") return;
+  throw new FleetsecError("config", `${issuer} issues in this project, which has no CA of its own`, {
+    hint: "set pki.issuer to local for the project's own CA",
+  });
+}
+
 /**
  * Opens the project's own CA. Its key is unlocked when it is first needed.
  * @throws FleetsecError `config` where another issues
  */
 export async function openCa(cli: Cli, project: PkiProject, flags: PassphraseFlags = {}): Promise<Authority> {
-  const { issuer } = project.pki;
-  if (issuer !== "local") {
-    throw new FleetsecError("config", `${issuer} issues in this project, which has no CA of its own`, {
-      hint: "set pki.issuer to local for the project's own CA",
-    });
-  }
+  requireOwnCa(project);
   const { openAuthority } = await import("../pki/authority.ts");
   const { files, tokens } = cli.platform;
   return openAuthority(files, project.stateDirectory, passphraseSource(cli, flags), tokens);

@@ -47,6 +47,21 @@ describe("ca init", () => {
     expect(statSync(key).mode & 0o777).toBe(0o600);
   });
 
+  test("where a service issues is refused: nothing would come of it", async () => {
+    const project = testProject((config) =>
+      config.replace(
+        /^pki:\n/m,
+        'pki:\n  issuer: vault\n  trust_anchor: root.pem\n  vault: {address: "http://127.0.0.1:1"}\n',
+      ),
+    );
+    expect(await project.attempt(["ca", "init", "--yes"])).toMatchObject({
+      exit: 2,
+      code: "config",
+      text: expect.stringContaining("vault issues in this project") as string,
+      changed: false,
+    });
+  });
+
   test.each([
     ["a short passphrase", ["--yes"], { FLEETSEC_PASSPHRASE: "short" }, "usage"],
     ["both ways of protection", ["--insecure-dev-key", "--passphrase-file", "x"], {}, "usage"],
@@ -119,6 +134,21 @@ describe("ca show, bundle and crl", () => {
     for (let i = 0; i < 3; i += 1) numbers.push((await project.json(["ca", "crl"])).document.number);
     expect(numbers).toEqual([2, 3, 4]);
   });
+
+  test.each([["/dev/null"], ["none/x"], ["."]])(
+    "crl that cannot be written to %s uses no number up",
+    async (out) => {
+      const project = testProject();
+      await project.run(["ca", "init", "--insecure-dev-key"]);
+      expect(await project.attempt(["ca", "crl", "--out", out])).toMatchObject({
+        exit: 2,
+        code: "usage",
+        changed: false,
+      });
+      const { document } = await project.json(["ca", "crl", "--out", "x"]);
+      expect(document.number).toBe(2);
+    },
+  );
 
   test("show says when the CRL has ended", async () => {
     const project = testProject();

@@ -5,6 +5,7 @@ import type { Service } from "../../pki/issuers/issuer.ts";
 import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, type PkiProject, requirePki, withPassphrase } from "../pki-project.ts";
+import { checkWritable } from "../reports.ts";
 import { shown } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -17,13 +18,15 @@ export const define: Define = (command, bind) => {
     .action(
       bind(async (cli, flags: Flags) => {
         const project = requirePki(cli);
+        const { files, cwd } = cli.platform;
+        const file = flags.out === undefined ? undefined : resolve(cwd, flags.out);
+        // before a new number is used up
+        if (file !== undefined) checkWritable(cli.platform, file, "the CRL");
         const issuer = await openIssuer(cli, project, flags);
         const { MAX_CRL_BYTES } = await import("../../pki/publish.ts");
         const crl =
           issuer.kind === "local" ? await makeCrls(cli, project, issuer) : await fetchCrls(cli, issuer);
-        const { files, cwd } = cli.platform;
         const pem = files.readText(issuer.layout.crl, MAX_CRL_BYTES);
-        const file = flags.out === undefined ? undefined : resolve(cwd, flags.out);
         if (file !== undefined) files.write(file, pem);
         cli.output.result({ schema: "fleetsec.ca-crl/v1", ...crl, file: file ?? issuer.layout.crl }, () =>
           file === undefined

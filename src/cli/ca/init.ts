@@ -1,5 +1,5 @@
 import type { Define } from "../command.ts";
-import { requirePki } from "../pki-project.ts";
+import { requireOwnCa, requirePki } from "../pki-project.ts";
 import { caDocument, caText } from "./output.ts";
 import { protection, type ProtectionFlags, withProtection } from "./protection.ts";
 
@@ -7,6 +7,7 @@ export const define: Define = (command, bind) => {
   withProtection(command).action(
     bind(async (cli, flags: ProtectionFlags) => {
       const project = requirePki(cli);
+      requireOwnCa(project);
       const { initAuthority, tokenPlaces } = await import("../../pki/init-authority.ts");
       const { describeCa } = await import("../../pki/describe-ca.ts");
       const { storedPassphrasePath } = await import("../../pki/passphrase.ts");
