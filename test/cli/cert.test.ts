@@ -347,7 +347,13 @@ describe("cert revoke and list", () => {
     ]);
     const again = await project.json(["cert", "revoke", serial]);
     expect([again.code, again.document.changed]).toEqual([0, false]);
-    expect((await project.run(["cert", "revoke", serial])).stdout).toContain("nothing was changed");
+    const plain = await project.run(["cert", "revoke", serial]);
+    expect([plain.stdout, plain.stderr]).toEqual([expect.stringContaining("nothing was changed"), ""]);
+    const graver = await project.run(["cert", "revoke", serial, "--reason", "cACompromise"]);
+    expect([graver.code, graver.stderr]).toEqual([
+      0,
+      expect.stringContaining("its reason stays keyCompromise"),
+    ]);
     expect((await project.run(["cert", "revoke", "truck-1"])).stdout).toMatch(/^revoked truck-1/);
     for (const argv of [
       ["renew", "truck-1"],

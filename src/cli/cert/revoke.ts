@@ -44,6 +44,12 @@ export const define: Define = (command, bind) => {
             `the reason is on record in the inventory only: the CRL of ${issuer.kind} does not give it`,
           );
         }
+        for (const { issued, revoked: record } of already) {
+          if (request.reason === "unspecified" || record?.reason === request.reason) continue;
+          cli.output.warn(
+            `${escapeText(issued.name)} ${issued.serial} was revoked before: its reason stays ${record?.reason}, and is not made ${request.reason}`,
+          );
+        }
         const reloaded = flags.exec === undefined ? {} : { reloaded: fault === undefined };
         if (fault !== undefined) {
           cli.output.warn(
