@@ -57,7 +57,7 @@ async function acquire(directory: string, clock: Clock, timeout: number): Promis
       fs.rmSync(path, { force: true });
     } else if (clock.monotonic() > deadline) {
       throw new FleetsecError("busy", `process ${holder.pid} holds ${directory}`, {
-        hint: "wait for it to end; if it runs on another machine that is gone, remove that directory",
+        hint: `wait for it to end; if it ran on a machine that is gone, remove its file there: ${holder.name}`,
       });
     }
     // jitter, so that contenders that met once do not meet again
@@ -66,6 +66,8 @@ async function acquire(directory: string, clock: Clock, timeout: number): Promis
 }
 
 interface Contender {
+  /** Of its file. */
+  readonly name: string;
   readonly machine: string;
   readonly boot: string;
   readonly namespace: string;
@@ -89,7 +91,7 @@ function livingContender(directory: string, own?: string): Contender | undefined
     const match = NAME.exec(name);
     if (match === null || name === own) continue;
     const [machine = "", boot = "", namespace = "", pid = "", start = ""] = match.slice(1);
-    const contender = { machine, boot, namespace, pid: Number(pid), start: Number(start) };
+    const contender = { name, machine, boot, namespace, pid: Number(pid), start: Number(start) };
     if (mayLive(contender)) return contender;
     fs.rmSync(join(directory, name), { force: true });
   }

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -72,8 +72,12 @@ test.each([
   writeFileSync(join(directory, name), "");
   await expect(locks.hold(directory, () => Promise.resolve(), { timeout: 50 })).rejects.toMatchObject({
     code: "busy",
+    hint: expect.stringContaining(name) as string,
   });
   expect(readdirSync(directory)).toEqual([name]);
+  // as the hint says
+  rmSync(join(directory, name));
+  expect(await locks.hold(directory, () => Promise.resolve(1), { timeout: 50 })).toBe(1);
 });
 
 test("files that are no contenders are let be", async () => {
