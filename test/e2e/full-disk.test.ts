@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -75,4 +75,22 @@ describe("where standard output is on a full disk", () => {
     }
     expect(shell(full(100), cwd, ["completion", "zsh"]).status).toBe(0);
   });
+});
+
+test("a batch of a fleet that does not fit leaves nothing, and what fits is issued", async ({ skip }) => {
+  const mounts = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", "/mnt"], { encoding: "utf8" });
+  skip(mounts.status !== 0, `no mount namespace here: ${mounts.stderr}`);
+  const cwd = await project();
+  mkdirSync(join(cwd, "full"));
+  const names = Array.from({ length: 40 }, (_, n) => `truck-${n}`);
+  writeFileSync(join(cwd, "fleet.csv"), `name\n${names.join("\n")}\n`);
+  const sized = (size: string) =>
+    `unshare -rm sh -c 'mount -t tmpfs -o size=${size} none full && { "$@"; echo $? >code; ls -A full >left; }' sh "$@"`;
+  const issue = ["cert", "issue", "--from", "fleet.csv", "--role", "fleet-edge", "--out", "full"];
+  const left = (size: string) => {
+    shell(sized(size), cwd, issue);
+    return ["code", "left"].map((file) => readFileSync(join(cwd, file), "utf8").trim().split("\n").sort());
+  };
+  expect(left("200k")).toEqual([["3"], [""]]);
+  expect(left("8m")).toEqual([["0"], names.toSorted()]);
 });

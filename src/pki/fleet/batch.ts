@@ -7,6 +7,7 @@ import {
   isThere,
   removeUnrecorded,
 } from "../generations.ts";
+import type { Files } from "../../platform/files.ts";
 import type { IssueRecord } from "../inventory-line.ts";
 import { newestValid, otherRole, recordedPath } from "../issue.ts";
 import type { Issuer } from "../issuers/issuer.ts";
@@ -100,7 +101,24 @@ export async function write(state: FleetState, batch: readonly Prepared[]): Prom
     const generations = await maker.write(places, durable);
     return own.map((one, n): Written => ({ ...one, generation: generations[n] ?? 0 }));
   });
-  return (await Promise.all(parts)).flat();
+  // none of them writes any more once one has failed
+  const ended = await Promise.allSettled(parts);
+  const failed = ended.find((part) => part.status === "rejected");
+  if (failed === undefined) return ended.flatMap((part) => (part.status === "fulfilled" ? part.value : []));
+  for (const { row } of batch) removeUnused(state, row);
+  throw failed.reason;
+}
+
+/** What a batch that failed has written of a row: on a full disk it would be in the way. */
+function removeUnused(state: FleetState, row: PlannedRow): void {
+  const { files } = state.platform;
+  if (files.kind(row.directory) !== "directory") return;
+  removeLeftovers(state, row);
+  removeEmpty(files, row.directory);
+}
+
+function removeEmpty(files: Files, directory: string): void {
+  if (files.list(directory).length === 0) files.remove(directory);
 }
 
 /** A killed process may have written generations that the inventory never heard of. */
@@ -126,7 +144,10 @@ export async function record(state: FleetState, batch: readonly Written[]): Prom
     }
     issuer.inventory.append(outcomes.map((outcome) => outcome.record));
   } catch (error) {
-    for (const { row, generation } of batch) files.remove(generationPath(row.directory, generation));
+    for (const { row, generation } of batch) {
+      files.remove(generationPath(row.directory, generation));
+      removeEmpty(files, row.directory);
+    }
     throw error;
   }
   for (const { row, generation } of batch) {
