@@ -1,6 +1,8 @@
+import { isDnsName } from "../../pki/verify/general-name.ts";
 import { type Attack, type Attempt, type Scene, withHello } from "../attack.ts";
 import { serverNameOf } from "../endpoint.ts";
 import { hostPort } from "../target.ts";
+import { requestTo } from "../protocols/http.ts";
 import { asOtherHost, asOtherRequest } from "../variant.ts";
 import { everyName } from "./fixes.ts";
 
@@ -28,22 +30,53 @@ const UNKNOWN = "fleetsec-probe.invalid";
 
 const NO_NAME = "the valid client asks for no name either: an address has none";
 
+/** More names than this are a certificate for much else, and each costs two connections. */
+const MAX_NAMES = 4;
+
+/**
+ * Other names that the server's certificate is for, as it has them: each may lead to a virtual host that
+ * serves the same. For a wildcard, one name that it covers.
+ */
+function otherNames({ serverCertificates: [leaf] }: Scene, known: readonly string[]): string[] {
+  const names = (leaf?.subjectAltName ?? [])
+    .flatMap((name) => (name.type === "dns" && isDnsName(name.value) ? [name.value.toLowerCase()] : []))
+    .map((name) => name.replace(/^\*/, "fleetsec-probe"));
+  return [...new Set(names)].filter((name) => !known.includes(name)).slice(0, MAX_NAMES);
+}
+
+function byOtherName(scene: Scene, name: string): Attempt[] {
+  const { authority } = requestTo({ ...scene.target, host: name });
+  return byName(scene, name, authority).map((attempt) => ({
+    ...attempt,
+    kind: attempt.kind === "" ? `as ${name}` : `as ${name}, ${attempt.kind}`,
+  }));
+}
+
 export const sniHostMismatch = serverName({
   id: "sni-host-mismatch",
-  title: "no certificate, asking TLS for another target's name",
+  title: "no certificate, asking TLS for another name of the server's",
   reference: "RFC 6066 section 3, RFC 9110 section 7.4",
   meaning: "the name in the ClientHello decides on the certificate, the one in the request on the service",
-  async plan({ target, address, serverName: own, others }) {
+  async plan(scene) {
+    const { target, address, serverName: own, others } = scene;
     const neighbours = others.filter(
       (other) => other.address === address && other.target.port === target.port,
     );
     const names = [...new Set(neighbours.map((other) => serverNameOf(other.target)))].filter(
       (name) => name !== own && name !== "",
     );
-    if (names.length === 0) {
-      return { outcome: "not-run", reason: "needs a target of another name at the same address and port" };
+    // a target of its own is asked under its name there
+    const alike = otherNames(scene, [own.toLowerCase(), ...names]);
+    if (names.length + alike.length === 0) {
+      const reason = "needs a target of another name at the same address and port, or a certificate with one";
+      return { outcome: "not-run", reason };
     }
-    return { attempts: names.map((name) => withHello({ serverName: name }, `as ${name}`)) };
+    return {
+      attempts: [
+        ...names.map((name) => withHello({ serverName: name }, `as ${name}`)),
+        ...alike.flatMap((name) => byOtherName(scene, name)),
+      ],
+    };
   },
 });
 

@@ -149,6 +149,18 @@ const besideDefault = (page: string): Member["start"] => {
     });
 };
 
+/** A page under the other name that its certificate is for, on these terms. */
+const besideName = (directives: string, page = WELCOME): Member["start"] => {
+  return (program, enclosure) =>
+    nginx(program, enclosure, (port) => {
+      const common = `${TLS} ssl_client_certificate ${enclosure.ca};`;
+      return httpBlock([
+        serverBlock(enclosure, port, `server_name localhost; ${common} ssl_verify_client on;`),
+        serverBlock(enclosure, port, `server_name ${BESIDE}; ${common} ${directives}`, page),
+      ]);
+    });
+};
+
 const UNLESS_ISSUER = `if ($ssl_client_i_dn !~ "CN=Fleet Issuing CA") { return 403; } ${WELCOME}`;
 const UNLESS_FIELD = `set $who $ssl_client_verify$http_ssl_client_verify;
       if ($who !~ SUCCESS) { return 403; } ${WELCOME}`;
@@ -177,6 +189,9 @@ export const nginxes: readonly Member[] = [
   ...strict("nginx", "https", {
     "`ssl_verify_client on` under its name, beside a default `server` with `optional` and another page":
       besideDefault('return 200 "a public page\\n";'),
+    "`ssl_verify_client on` under both names of its certificate": besideName("ssl_verify_client on;"),
+    "`ssl_verify_client on` under one name of its certificate, `off` and another page under the other":
+      besideName("ssl_verify_client off;", 'return 200 "a public page\\n";'),
   }),
   ...strict("nginx", "h2", {
     "`ssl_verify_client on`, HTTP/2": http(`ssl_verify_client on; ${TLS}`, WELCOME, "ssl http2"),
@@ -212,8 +227,13 @@ export const nginxes: readonly Member[] = [
   }),
   ...lax("nginx", "https", {
     "`ssl_verify_client on` under its name, beside a default `server` with `optional` and the same page": [
-      ["no-sni", "unknown-sni"],
+      ["no-sni", "unknown-sni", "sni-host-mismatch"],
       besideDefault(WELCOME),
+      "alone",
+    ],
+    "`ssl_verify_client on` under one name of its certificate, `off` and the same page under the other": [
+      ["sni-host-mismatch"],
+      besideName("ssl_verify_client off;"),
       "alone",
     ],
     "`optional_no_ca`, and 403 unless `$ssl_client_i_dn` is the CA's": [

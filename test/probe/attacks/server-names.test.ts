@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { probe } from "../../../src/probe/run.ts";
 import { parseTarget } from "../../../src/probe/target.ts";
+import { testLeaf } from "../support/certificates.ts";
 import {
   newWorld,
   onBoth,
@@ -23,11 +24,11 @@ beforeAll(async () => {
 const NAMES = ["no-sni", "unknown-sni", "odd-sni"];
 
 /** Demands a certificate of those whose ClientHello names one of `names`, or none of them. */
-const serving = (demands: (name: string | false) => boolean) =>
+const serving = (demands: (name: string | false) => boolean, certificate = world.server) =>
   httpsServer(
     {
-      cert: world.server.pem,
-      key: world.server.keyPem,
+      cert: certificate.pem,
+      key: certificate.keyPem,
       ca: [world.root.pem],
       requestCert: true,
       rejectUnauthorized: false,
@@ -141,5 +142,68 @@ describe("the name of a neighbour at the same port", () => {
     const endpoint = await asNeighbour(() => true);
     expect(endpoint.verdict).toBe("enforced");
     expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "sni-host-mismatch"));
+  });
+});
+
+describe("the other names of the server's own certificate", () => {
+  const withNames = (...names: string[]) =>
+    testLeaf(world.ca, {
+      commonName: "server",
+      purpose: "server",
+      chain: [world.ca],
+      names: ["localhost", ...names].map((value) => ({ type: "dns", value })),
+    });
+  async function lettingIn(lax: string | undefined, ...names: string[]) {
+    const port = await serving((name) => name !== lax, await withNames(...names));
+    const attacks = selected("no-cert", "sni-host-mismatch");
+    return probed(world, `https://localhost:${port}/`, { attacks });
+  }
+
+  test.each<[string, string[]]>([
+    ["gateway.fleet.internal", ["gateway.fleet.internal"]],
+    ["fleetsec-probe.fleet.internal", ["LOCALHOST", "*.fleet.internal"]],
+    ["fleetsec-probe.localhost", ["*.localhost"]],
+    ["d.example", ["a.example", "b.example", "c.example", "d.example", "e.example"]],
+  ])("%s leads past the server that demands a certificate", async (lax, names) => {
+    const open = await lettingIn(lax, ...names);
+    expect(withOutcome(open, "accepted")).toEqual(onBoth("sni-host-mismatch"));
+    expect(open.reasons[0]).toContain(`as ${lax}`);
+    const strict = await lettingIn(undefined, ...names);
+    expect(withOutcome(strict, "refused")).toEqual(onBoth("no-cert", "sni-host-mismatch"));
+    expect(strict.verdict).toBe("enforced");
+  });
+
+  test("no more than four are tried, in the order of the certificate", async () => {
+    const names = ["a.example", "b.example", "c.example", "d.example", "e.example"];
+    expect((await lettingIn("e.example", ...names)).verdict).toBe("enforced");
+  });
+
+  test("a certificate without another name leaves nothing to try", async () => {
+    const without = await lettingIn(undefined);
+    expect(withOutcome(without, "not-run")).toEqual(expect.arrayContaining(onBoth("sni-host-mismatch")));
+    expect(withOutcome(without, "refused")).toEqual(onBoth("no-cert"));
+  });
+
+  test("the host is asked for under the other name too", async () => {
+    const { pem, keyPem } = await withNames("gateway.fleet.internal");
+    const port = await httpsServer(
+      {
+        cert: pem,
+        key: keyPem,
+        ca: [world.root.pem],
+        requestCert: true,
+        rejectUnauthorized: false,
+        sigalgs: "ecdsa_secp256r1_sha256",
+      },
+      (request, response) => {
+        const { authorized } = request.socket as TLSSocket;
+        const isLax = request.headers.host === `gateway.fleet.internal:${port}`;
+        response.writeHead(authorized || isLax ? 200 : 403).end("hello");
+      },
+    );
+    const attacks = selected("no-cert", "unknown-sni", "sni-host-mismatch");
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("sni-host-mismatch"));
+    expect(endpoint.reasons[0]).toContain(`as gateway.fleet.internal, Host: gateway.fleet.internal:${port}`);
   });
 });
