@@ -35,6 +35,11 @@ export function sameAnswer(answer: Answer, controls: readonly Answer[]): boolean
   return [first, second].every((one) => likeness(one, answer) >= least);
 }
 
+/** Whether it grants nothing and holds nothing: whoever gets the like may get it for another reason. */
+export function saysNothing(answer: Answer): boolean {
+  return answer.meaning !== "granted" && essence(answer).length === 0;
+}
+
 /** How many bytes two answers have in common at the beginning and at the end. */
 function likeness(one: Answer, other: Answer): number {
   const [a, b] = [essence(one), essence(other)];

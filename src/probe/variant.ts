@@ -1,4 +1,4 @@
-import { type Answer, sameAnswer } from "./answer.ts";
+import { type Answer, sameAnswer, saysNothing } from "./answer.ts";
 import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
 
@@ -39,6 +39,8 @@ export const asSameRequest: Revise = (judgement, { encounter, own: [own], contro
   // 405, say, is what the method gets from anybody: only what the target itself gives tells clients apart
   if (theirs?.meaning !== "granted" && answersOf(controls.good).every(({ label }) => label !== theirs?.label))
     return notForValidClients(judgement, own);
+  // a 401 for want of a certificate and one for want of a token look alike to HEAD
+  if (theirs !== undefined && saysNothing(theirs)) return notForValidClients(judgement, own);
   if (theirs !== undefined && sameAnswer(answer, [theirs])) {
     return { outcome: "accepted", layer, evidence: `${answer.label}, as for a valid client` };
   }

@@ -213,6 +213,29 @@ describe("path-tricks", () => {
     expect(evidenceOf(endpoint, "path-tricks")).toBe("HTTP 200, as for a valid client (HEAD)");
   });
 
+  const without = (what: string): RequestListener => {
+    return (_request, response) => void response.writeHead(401).end(`${what} required`);
+  };
+  const refusing: RequestListener = (request, response) =>
+    without(isAuthorized(request) ? "token" : "certificate")(request, response);
+
+  test.each(["", "HEAD "])(
+    "a 401 for want of a token is no bypass: %shas nothing to tell it by",
+    async (method) => {
+      const url = `${method}https://localhost:${await httpsServer(open(), refusing)}/`;
+      const endpoint = await probed(world, url, selected("path-tricks", "other-alpn"));
+      expect(withOutcome(endpoint, "accepted")).toEqual([]);
+      expect(endpoint.verdict).toBe("inconclusive");
+    },
+  );
+
+  test.each(["", "HEAD "])("%sgranted to everybody is a bypass", async (method) => {
+    const url = `${method}https://localhost:${await httpsServer(open(), always)}/`;
+    const endpoint = await probed(world, url, selected("path-tricks"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("no-cert")));
+    expect(endpoint.verdict).toBe("bypassed");
+  });
+
   test("public pages at other paths are no bypass", async () => {
     const port = await httpsServer(
       open(),
