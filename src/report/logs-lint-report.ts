@@ -9,11 +9,16 @@ export function logsLintReport(
 ): Report {
   const { ok, checked, faults, findings, missing } = result;
   const rest = faults - findings.length;
+  const isEmpty = !ok && faults === 0 && missing.length === 0;
   const records = `${checked.records} ${checked.records === 1 ? "record" : "records"}`;
   return {
     ...context,
     command: "logs lint",
-    headline: ok ? `${records} checked: every one is a right event` : `${faults} faults in ${records}`,
+    headline: ok
+      ? `${records} checked: every one is a right event`
+      : isEmpty
+        ? `${records} checked: nothing is established`
+        : `${faults} faults in ${records}`,
     rules: [
       RECORDS,
       ...(missing.length > 0 ? [SERVICES] : []),
@@ -25,6 +30,7 @@ export function logsLintReport(
         failedService(service, `it never wrote: ${eventTypes.join(", ")}`),
       ),
       ...(rest > 0 ? [summed("failed", `and ${rest} more faults`)] : []),
+      ...(isEmpty ? [summed("inconclusive", "there is no record in the inputs")] : []),
       ...(ok ? [summed("passed", `${records} checked`)] : []),
     ],
   };
@@ -49,7 +55,7 @@ function failedService(service: string, evidence: string): Check {
   return { rule: SERVICES.id, outcome: "failed", subject: service, variant: "", evidence, key: [service] };
 }
 
-function summed(outcome: "passed" | "failed", evidence: string): Check {
+function summed(outcome: "passed" | "failed" | "inconclusive", evidence: string): Check {
   return { rule: RECORDS.id, outcome, subject: "all inputs", variant: "", evidence, key: ["all"] };
 }
 

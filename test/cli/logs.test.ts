@@ -223,6 +223,20 @@ describe("logs lint", () => {
     expect(document).toMatchObject({ ok: false, faults: 1, findings: [{ line: 3, code: "NOT_JSON" }] });
   });
 
+  test("of no record at all nothing is established", async () => {
+    const { directory, run } = await project();
+    writeFileSync(join(directory, "empty.log"), "");
+    const { code, stdout } = await run("logs", "lint", "--in", "empty.log");
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/^0 records checked: nothing is established\nhint: /);
+    const json = await run("logs", "lint", "--in", "empty.log", "--json", "--report", "junit=r.xml");
+    expect(json.code).toBe(3);
+    expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, faults: 0, checked: { records: 0 } });
+    expect(readFileSync(join(directory, "r.xml"), "utf8")).toContain("there is no record in the inputs");
+    // one record is enough
+    expect((await run("logs", "lint", "--in", "empty.log", "a.log")).code).toBe(0);
+  });
+
   test("shows no control characters, and what it does not list it counts", async () => {
     const { directory, run } = await project();
     writeFileSync(join(directory, "a.log"), '{"\\u001b[31m":1,"\\u001b[31m":2}\n'.repeat(1001));

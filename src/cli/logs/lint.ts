@@ -29,13 +29,22 @@ export async function lint(cli: Cli, flags: LintFlags): Promise<ExitCode> {
       return logsLintReport(result, context, (file) => (file === "-" ? file : relative(platform.cwd, file)));
     },
   };
-  return publish(cli, reports, findings, result.ok ? 0 : 1);
+  return publish(cli, reports, findings, exitOf(result));
+}
+
+/** Where there is no record, nothing is established. */
+function exitOf({ ok, faults, missing }: LintResult): ExitCode {
+  if (ok) return 0;
+  return faults === 0 && missing.length === 0 ? 3 : 1;
 }
 
 function textOf(result: LintResult, cwd: string, columns: number): string {
   const { ok, checked, faults, findings, missing } = result;
   const records = `${checked.records} ${checked.records === 1 ? "record" : "records"}`;
   if (ok) return `${records} checked: every one is a right event`;
+  if (exitOf(result) === 3) {
+    return `${records} checked: nothing is established\nhint: name the files that the services write, once they have written`;
+  }
   const more = faults > findings.length ? [`… and ${faults - findings.length} more`] : [];
   const rows = findings.map((finding) => rowOf(finding, cwd));
   const never = missing.map(
