@@ -45,6 +45,40 @@ describe("a directory", () => {
     expect(await verify("newer")).toMatchObject({ exit: 3, verdict: "unanchored" });
   });
 
+  test("is given no checkpoint that an older one there contradicts", async () => {
+    const cwd = scratch();
+    const { anchor } = anchoringIn(cwd, logs);
+    await anchor("older", "--to", "kept", "other");
+    const before = readdirSync(join(cwd, "kept", MODEL_NAME));
+    const report = await anchor("forked", "--to", "kept", "empty");
+    expect(report).toMatchObject({ exit: 1, places: [{ outcome: "refused" }, { outcome: "published" }] });
+    expect(report.places[0]?.detail).toContain("INCONSISTENT_WITH_ANCHOR");
+    expect(report.places[0]?.detail).toContain(`size 3: kept/${MODEL_NAME}/3`);
+    expect(readdirSync(join(cwd, "kept", MODEL_NAME))).toEqual(before);
+    // the control: its continuation is published beside the same one
+    expect(await anchor("newer", "--to", "other")).toMatchObject({
+      exit: 0,
+      places: [{ outcome: "published" }],
+    });
+    // tiles that do not tell are not taken for agreement
+    writeFileSync(join(cwd, "newer/tile/0/000.p/5"), Buffer.alloc(5 * 32));
+    expect(await anchor("newer", "--to", "kept")).toMatchObject({ exit: 3, places: [{ outcome: "failed" }] });
+  });
+
+  test("is given no checkpoint older than what it has", async () => {
+    const cwd = scratch();
+    const { anchor } = anchoringIn(cwd, logs);
+    expect(await anchor("newer", "--to", "kept")).toMatchObject({ exit: 0 });
+    const report = await anchor("older", "--to", "kept");
+    expect(report).toMatchObject({ exit: 1, places: [{ outcome: "refused" }] });
+    expect(report.places[0]?.detail).toContain("TAIL_TRUNCATED: the place has a newer checkpoint, of size 5");
+    expect(readdirSync(join(cwd, "kept", MODEL_NAME))).toEqual(["5"]);
+    expect(await anchor("newer", "--to", "kept")).toMatchObject({
+      exit: 0,
+      places: [{ outcome: "present" }],
+    });
+  });
+
   test("keeps the first of two histories, and refuses the second", async () => {
     const cwd = scratch();
     const { anchor, verify } = anchoringIn(cwd, logs);

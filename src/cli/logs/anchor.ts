@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
+import { judgeHeld } from "../../logs/anchor/judge-held.ts";
 import { checkpointName } from "../../logs/anchor/name.ts";
 import { openPlace } from "../../logs/anchor/open.ts";
 import { type PlaceOutcome, publishCheckpoint, readNewest } from "../../logs/anchor/publish.ts";
@@ -40,16 +41,19 @@ export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
   const store = await existingStore(cli, flags.store);
   for (const source of sources) refuseInside(platform.files, store, source);
   const target = await storeToAddTo(cli, store);
-  const checkpoint = await readNewest(target, await trustFlag(cli, flags.trust));
+  const trust = await trustFlag(cli, flags.trust);
+  const checkpoint = await readNewest(target, trust);
   for (const source of sources) {
     if (source.kind !== "path") continue;
     const path = join(source.path, checkpointName(checkpoint));
     refuseInside(platform.files, store, { ...source, path });
   }
-  const places: Pick<AnchorPlace, "source" | "publish">[] = [];
+  const places: Pick<AnchorPlace, "source" | "publish" | "beside">[] = [];
   for (const source of sources) places.push(await openPlace(source, platform, retention));
   if (tsa !== undefined) places.push(tokenPlace(target, tsa, platform));
-  const outcomes = await publishCheckpoint(checkpoint, places);
+  const outcomes = await publishCheckpoint(checkpoint, places, (held) =>
+    judgeHeld(checkpoint, held, target, trust),
+  );
   const { origin, size } = checkpoint;
   const root = Buffer.from(checkpoint.root).toString("base64");
   const ok = outcomes.every(({ outcome }) => outcome === "published" || outcome === "present");

@@ -4,7 +4,8 @@ import type { FileKind, Files } from "../../platform/files.ts";
 import { MAX_NOTE_SIZE } from "../note.ts";
 import { checkpointName } from "./name.ts";
 import { isPresent } from "./conflict.ts";
-import { type AnchorPlace, MAX_ANCHORS } from "./place.ts";
+import type { SignedCheckpoint } from "../verify/signed-checkpoint.ts";
+import { type AnchorPlace, type HeldNote, MAX_ANCHORS, MAX_BESIDE } from "./place.ts";
 
 /** A checkpoint file, or a directory of them and of directories below it; hidden ones are passed over. */
 export function filePlace(files: Files, source: string, path: string): AnchorPlace {
@@ -21,6 +22,7 @@ export function filePlace(files: Files, source: string, path: string): AnchorPla
         yield { source: file.source, bytes, named: file.source === source };
       }
     },
+    beside: (checkpoint) => Promise.resolve(besideIn(files, source, path, checkpoint)),
     async publish(checkpoint) {
       const name = checkpointName(checkpoint);
       const [at, target] = [join(source, name), join(path, name)];
@@ -37,6 +39,22 @@ export function filePlace(files: Files, source: string, path: string): AnchorPla
       return { outcome: "published", at };
     },
   };
+}
+
+/** The newest checkpoints in a log's directory. */
+function besideIn(files: Files, source: string, path: string, checkpoint: SignedCheckpoint): HeldNote[] {
+  const folder = dirname(checkpointName(checkpoint));
+  if (files.kind(join(path, folder)) !== "directory") return [];
+  let newest: string[] = [];
+  for (const { name, kind } of files.entries(join(path, folder))) {
+    if (kind !== "file" || !/^(0|[1-9]\d{0,15})$/.test(name)) continue;
+    newest = [...newest, name].toSorted((a, b) => Number(b) - Number(a)).slice(0, MAX_BESIDE);
+  }
+  return newest.map((name) => ({
+    source: join(source, folder, name),
+    bytes: files.read(join(path, folder, name), MAX_NOTE_SIZE),
+    named: false,
+  }));
 }
 
 interface AnchorFile {

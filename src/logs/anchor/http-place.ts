@@ -28,6 +28,10 @@ export function httpPlace(send: SendHttp, url: URL, token: string | undefined): 
       }
       yield { source: url.href, bytes, named: true };
     },
+    async beside() {
+      const bytes = await get();
+      return bytes === undefined ? [] : [{ source: url.href, bytes, named: true }];
+    },
     async publish(checkpoint) {
       if (isCurrent(await get(), checkpoint, url.href)) return { outcome: "present", at: url.href };
       const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };

@@ -28,6 +28,8 @@ export interface AnchorPlace {
    *   can hold one only and that is newer
    */
   publish(checkpoint: SignedCheckpoint): Promise<Published>;
+  /** Some of what is there of that log: the newest, `MAX_BESIDE` of them at most. */
+  readonly beside?: (checkpoint: SignedCheckpoint) => Promise<readonly HeldNote[]>;
   /** What `notes` came across that speaks against the place: once it has ended. */
   readonly findings?: () => readonly Finding[];
 }
@@ -40,3 +42,6 @@ export interface Published {
 
 /** A place that holds more files than any log has checkpoints is not read to its end. */
 export const MAX_ANCHORS = 1_000_000;
+
+/** A checkpoint that is published is compared with so many of those that the place has. */
+export const MAX_BESIDE = 8;

@@ -4,7 +4,7 @@ import { MAX_NOTE_SIZE } from "../note.ts";
 import type { LogStore } from "../store.ts";
 import { openCheckpoint, type SignedCheckpoint } from "../verify/signed-checkpoint.ts";
 import type { Trust } from "../verify/trust.ts";
-import type { AnchorPlace } from "./place.ts";
+import type { AnchorPlace, HeldNote } from "./place.ts";
 
 /** What became of a checkpoint at one place. */
 export interface PlaceOutcome {
@@ -43,14 +43,19 @@ export async function readNewest(
   });
 }
 
-/** Publishes a checkpoint at every place; that one fails does not keep the others back. */
+/**
+ * Publishes a checkpoint at every place; that one fails does not keep the others back.
+ * @param judge holds it to what a place has already. @throws FleetsecError `refused` where that contradicts it
+ */
 export async function publishCheckpoint(
   checkpoint: SignedCheckpoint,
-  places: readonly Pick<AnchorPlace, "source" | "publish">[],
+  places: readonly Pick<AnchorPlace, "source" | "publish" | "beside">[],
+  judge: (held: readonly HeldNote[]) => Promise<void>,
 ): Promise<PlaceOutcome[]> {
   return Promise.all(
     places.map(async (place) => {
       try {
+        await judge((await place.beside?.(checkpoint)) ?? []);
         return { place: place.source, ...(await place.publish(checkpoint)) };
       } catch (error) {
         if (!(error instanceof FleetsecError) || error.code === "interrupted" || error.code === "terminated")
