@@ -91,6 +91,8 @@ function spoofs(client: Certificate): readonly (readonly [kind: string, fields: 
       },
     ],
     ["X-ARR-ClientCert", { "x-arr-clientcert": base64 }],
+    // who comes from the machine itself may need none
+    ["X-Forwarded-For", { "x-forwarded-for": "127.0.0.1", "x-real-ip": "127.0.0.1" }],
   ];
 }
 

@@ -48,7 +48,12 @@ export const pathTricks: Attack = {
     const methods = METHODS.filter((method) => method !== request.method && request.method === "GET").map(
       (method) => revised(asking(ask({ ...request, method }), method), asSameRequest),
     );
-    return { attempts: [...spelt, ...methods] };
+    // what answers OPTIONS may do so for everybody (CORS): only the target's own content is a bypass
+    const others = [
+      ...(request.path.includes("?") ? [] : [{ kind: "a query", changes: { path: `${request.path}?x` } }]),
+      ...(request.method === "GET" ? [{ kind: "OPTIONS", changes: { method: "OPTIONS" } }] : []),
+    ].map(({ kind, changes }) => revised(asking(ask({ ...request, ...changes }), kind), asOtherRequest));
+    return { attempts: [...spelt, ...methods, ...others] };
   },
 };
 

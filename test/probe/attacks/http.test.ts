@@ -155,6 +155,8 @@ describe("header-spoof", () => {
     ["x-forwarded-tls-client-cert", "MI", "X-Forwarded-Tls-Client-Cert"],
     ["x-amzn-mtls-clientcert-subject", "CN=client", "X-Amzn-Mtls-Clientcert"],
     ["x-arr-clientcert", "MI", "X-ARR-ClientCert"],
+    ["x-forwarded-for", "127.0.0.1", "X-Forwarded-For"],
+    ["x-real-ip", "127.0.0.1", "X-Forwarded-For"],
   ])("finds a service that believes %s with %s in it", async (name, part, kind) => {
     const believing: RequestListener = (request, response) => {
       const believed = String(request.headers[name] ?? "").includes(part);
@@ -211,6 +213,26 @@ describe("path-tricks", () => {
     );
     const endpoint = await probed(world, `https://localhost:${port}/`, selected("path-tricks"));
     expect(evidenceOf(endpoint, "path-tricks")).toBe("HTTP 200, as for a valid client (HEAD)");
+  });
+
+  test.each<[string, (request: IncomingMessage) => boolean]>([
+    ["a query", ({ url }) => url === "/secret?x"],
+    ["OPTIONS", ({ method }) => method === "OPTIONS"],
+  ])("%s that leads around a rule is found", async (kind, slips) => {
+    const port = await httpsServer(open(), (request, response) =>
+      isAuthorized(request) || slips(request) ? serve(response) : deny(response),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/secret`, selected("path-tricks"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("path-tricks"));
+    expect(evidenceOf(endpoint, "path-tricks")).toContain(`(${kind})`);
+  });
+
+  test("OPTIONS that everybody may ask is none", async () => {
+    const port = await httpsServer(open(), (request, response) =>
+      request.method === "OPTIONS" ? void response.writeHead(204).end() : authorized(request, response),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/secret`, selected("path-tricks"));
+    expect(endpoint.verdict).toBe("enforced");
   });
 
   const without = (what: string): RequestListener => {
