@@ -48,12 +48,16 @@ export const pathTricks: Attack = {
     const methods = METHODS.filter((method) => method !== request.method && request.method === "GET").map(
       (method) => revised(asking(ask({ ...request, method }), method), asSameRequest),
     );
+    const older =
+      protocol.speech.in === "http1"
+        ? [revised(asking(ask({ ...request, version: "1.0" }), "HTTP/1.0"), asSameRequest)]
+        : [];
     // what answers OPTIONS may do so for everybody (CORS): only the target's own content is a bypass
     const others = [
       ...(request.path.includes("?") ? [] : [{ kind: "a query", changes: { path: `${request.path}?x` } }]),
       ...(request.method === "GET" ? [{ kind: "OPTIONS", changes: { method: "OPTIONS" } }] : []),
     ].map(({ kind, changes }) => revised(asking(ask({ ...request, ...changes }), kind), asOtherRequest));
-    return { attempts: [...spelt, ...methods, ...others] };
+    return { attempts: [...spelt, ...methods, ...older, ...others] };
   },
 };
 

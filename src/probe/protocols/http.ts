@@ -10,6 +10,8 @@ export interface HttpRequest {
   /** Fields beside those that every request has; names in lower case. */
   readonly fields: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array | undefined;
+  /** Written in place of HTTP/1.1; nothing to HTTP/2. */
+  readonly version?: "1.0";
 }
 
 /** The request that a target is asked with. */

@@ -32,13 +32,13 @@ function responseTo({ method }: HttpRequest, bytes: Uint8Array, ended: boolean):
   return parseResponse(bytes, ended, method === "HEAD");
 }
 
-export function requestText({ method, authority, path, fields, body }: HttpRequest): Uint8Array {
+export function requestText({ method, authority, path, fields, body, version }: HttpRequest): Uint8Array {
   const length = body === undefined ? [] : [["content-length", `${body.length}`] as const];
   // an upgrade needs the connection for itself
   const connection = fields.some(([name]) => name === "connection") ? [] : [["connection", "close"] as const];
   const lines = [["host", authority], ...fields, ...length, ...connection].map(
     ([name, value]) => `${name}: ${value}`,
   );
-  const head = [`${method} ${path} HTTP/1.1`, ...lines, "", ""].join("\r\n");
+  const head = [`${method} ${path} HTTP/${version ?? "1.1"}`, ...lines, "", ""].join("\r\n");
   return Buffer.concat([Buffer.from(head, "latin1"), body ?? new Uint8Array()]);
 }

@@ -217,6 +217,7 @@ describe("path-tricks", () => {
 
   test.each<[string, (request: IncomingMessage) => boolean]>([
     ["a query", ({ url }) => url === "/secret?x"],
+    ["HTTP/1.0", ({ httpVersion }) => httpVersion === "1.0"],
     ["OPTIONS", ({ method }) => method === "OPTIONS"],
   ])("%s that leads around a rule is found", async (kind, slips) => {
     const port = await httpsServer(open(), (request, response) =>
