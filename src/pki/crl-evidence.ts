@@ -1,10 +1,9 @@
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
-import { type DerReader, derReader, elementsOf, readSingle, tags } from "./der/read.ts";
-import { integerOf, smallIntegerOf } from "./der/values.ts";
+import { type DerReader, derReader, malformed, readSingle, tags } from "./der/read.ts";
+import { smallIntegerOf } from "./der/values.ts";
 import { type Inventory, openInventory } from "./inventory.ts";
 import { oids } from "./oids.ts";
-import { serialOf } from "./verify/certificate.ts";
 import { readExtensions } from "./verify/extensions.ts";
 import { MAX_CRL_FILE } from "./verify/pem.ts";
 
@@ -51,11 +50,26 @@ function ownCrl(der: Uint8Array, what: string): OwnCrl {
   const entries = tbs.optional(tags.sequence);
   return {
     number: numberIn(tbs, what),
-    *serials() {
-      for (const { contents } of entries === undefined ? [] : elementsOf(entries.contents, what))
-        yield serialOf(integerOf(derReader(contents, what).next(tags.integer), what));
-    },
+    serials: () => (entries === undefined ? [] : serialsIn(Buffer.from(entries.contents), what)),
   };
+}
+
+/** Entries as they are written here are looked at in place: as elements, a hundred thousand take six times as long. */
+function* serialsIn(entries: Buffer, what: string): Generator<string> {
+  for (let at = 0; at < entries.length;) {
+    const size = entries[at + 1] ?? 0;
+    const tag = entries[at + 2];
+    const length = entries[at + 3] ?? 0;
+    const first = entries[at + 4] ?? 0;
+    const isPlain =
+      entries[at] === tags.sequence && size < 0x80 && tag === tags.integer && length + 2 <= size;
+    const end = at + 2 + size;
+    if (!isPlain || length === 0 || length >= 0x80 || first >= 0x80 || end > entries.length)
+      throw malformed(what, "an entry of another form");
+    const from = at + 4 + (first === 0 && length > 1 ? 1 : 0);
+    yield entries.toString("hex", from, at + 4 + length).toUpperCase();
+    at = end;
+  }
 }
 
 function numberIn(tbs: DerReader, what: string): number {

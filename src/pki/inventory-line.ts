@@ -194,6 +194,33 @@ export function lineReader(files: Files, path: string): (offset: number) => Inve
   };
 }
 
+/** Bytes that are searched at once: they stay in the processor's cache. */
+const SEARCHED = 1 << 17;
+
+/** Where the lines begin that hold some bytes, up to `length`. Bytes of two blocks are searched in both. */
+export function linesWith(files: Files, path: string, length: number, bytes: Buffer): ReadonlySet<number> {
+  const starts = new Set<number>();
+  const file = files.open(path, { follow: true });
+  try {
+    const block = Buffer.allocUnsafe(SEARCHED + bytes.length);
+    for (let begin = 0, read = -1; begin < length && read !== 0; begin += Math.max(1, read - bytes.length)) {
+      read = file.read(block, begin);
+      const data = block.subarray(0, Math.min(read, length - begin));
+      for (let at = data.indexOf(bytes); at >= 0; at = data.indexOf(bytes, at + 1)) {
+        starts.add(lineStart(files, path, begin + at));
+      }
+    }
+  } finally {
+    file.close();
+  }
+  return starts;
+}
+
+function lineStart(files: Files, path: string, offset: number): number {
+  const begin = Math.max(0, offset - MAX_LINE);
+  return begin + readBlock(files, path, begin, offset - begin).lastIndexOf(0x0a) + 1;
+}
+
 /** The checksum of the line that ends before `offset`; undefined where none does. */
 export function sumBefore(files: Files, path: string, offset: number): number | undefined {
   const text = offset < BEFORE ? "" : readBlock(files, path, offset - BEFORE, BEFORE).toString("latin1");

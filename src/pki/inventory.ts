@@ -28,6 +28,7 @@ import {
   type InventoryRecord,
   type IssueRecord,
   lineReader,
+  linesWith,
   type RevokeRecord,
 } from "./inventory-line.ts";
 
@@ -224,12 +225,7 @@ export function openInventory(files: Files, path: string): Inventory {
       return records.flatMap((record) => (record.op === "issue" ? entryOf(record) : []));
     },
     mentioning(text) {
-      const data = files.read(path, MAX_BYTES).subarray(0, length);
-      const starts = new Set<number>();
-      const quoted = JSON.stringify(text);
-      for (let at = data.indexOf(quoted); at >= 0; at = data.indexOf(quoted, at + quoted.length))
-        starts.add(data.lastIndexOf(0x0a, at) + 1);
-      return entriesOf([...starts]);
+      return entriesOf([...linesWith(files, path, length, Buffer.from(JSON.stringify(text)))]);
     },
     *unended(now) {
       const { ends } = mergeColumns(known.index, known.recent);

@@ -218,6 +218,20 @@ describe("the index of an inventory", () => {
     expect(withIndex.prefixes.map((entries) => entries.length)).toEqual([1, 1, 0]);
   });
 
+  test("whoever is mentioned is found, wherever in the file; who has not ended is read in its order", () => {
+    const { inventory } = indexed();
+    const serials = (entries: Iterable<{ issued: IssueRecord }>) =>
+      [...entries].map((one) => one.issued.serial);
+    for (let n = 0; n < 1000; n += 1) {
+      const name = `truck-${n}`;
+      expect([name, serials(inventory.mentioning(name))]).toEqual([name, serials(inventory.byName(name))]);
+    }
+    expect(inventory.mentioning("truck")).toEqual([]);
+    const end = Date.parse(issued("").notAfter);
+    expect([...inventory.unended(end - 1)]).toEqual(inventory.entries());
+    expect([...inventory.unended(end + 1000)]).toEqual([]);
+  });
+
   test("spares reading what it covers, is private, and is not needed for going on", () => {
     const { path, indexPath } = indexed();
     const read = vi.fn<Files["readFrom"]>((...args) => files.readFrom(...args));
