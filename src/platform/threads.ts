@@ -18,7 +18,9 @@ export interface ThreadPool {
    * @throws FleetsecError what the task threw, or Error where the thread came to an end
    */
   run(input: unknown, transfer?: readonly ArrayBuffer[]): Promise<unknown>;
-  /** Starts all threads at once, to be ready when there is work. */
+  /** Whether there is a thread, or one could be started: false where the system allows no more. */
+  canRun(): boolean;
+  /** Starts all threads at once, to be ready when there is work, or as many as the system allows. */
   start(): void;
   /** Ends the threads, and what they were at. */
   close(): Promise<void>;
@@ -59,6 +61,7 @@ interface Thread {
 function threadPool(script: URL, task: string, count: number): ThreadPool {
   const threads: Thread[] = [];
   let given = 0;
+  let isRefused = false;
 
   const start = (): Thread => {
     const worker = new (nodeWorkers().Worker)(script, {
@@ -85,24 +88,38 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
     return thread;
   };
 
+  /** The system may allow no more: it is not asked again. */
+  const startIfAllowed = (): Thread | undefined => {
+    try {
+      return isRefused ? undefined : start();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ERR_WORKER_INIT_FAILED") throw error;
+      isRefused = true;
+      return undefined;
+    }
+  };
+
   /** Where the least is waiting; another thread rather than one that is busy. */
-  const next = (): Thread => {
+  const next = (): Thread | undefined => {
     const least = threads.toSorted((a, b) => a.jobs.size - b.jobs.size)[0];
     if (least !== undefined && (least.jobs.size === 0 || threads.length >= count)) return least;
-    return start();
+    return startIfAllowed() ?? least;
   };
 
   return {
     run: (input, transfer = []) =>
       new Promise((resolve, reject) => {
-        const { worker, jobs } = next();
+        const thread = next();
+        if (thread === undefined) throw new Error(`the system allows no thread for ${task}`);
+        const { worker, jobs } = thread;
         const number = (given += 1);
         jobs.set(number, { resolve, reject });
         // at once, also to a thread that is busy: it goes on without waiting until we get a turn
         worker.postMessage({ number, input } satisfies Question, transfer);
       }),
+    canRun: () => next() !== undefined,
     start() {
-      while (threads.length < count) start();
+      while (threads.length < count && startIfAllowed() !== undefined);
     },
     async close() {
       await Promise.all(threads.map(({ worker }) => worker.terminate()));

@@ -26,7 +26,12 @@ async function projectWith(
 function threadsHere(): Threads {
   const pool = () => {
     const task = fleetTask(systemPlatform(new AbortController().signal));
-    return { run: async (input: unknown) => task(input as never), start: () => {}, close: async () => {} };
+    return {
+      run: async (input: unknown) => task(input as never),
+      canRun: () => true,
+      start: () => {},
+      close: async () => {},
+    };
   };
   return { available: 2, pool };
 }

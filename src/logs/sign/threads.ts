@@ -36,10 +36,12 @@ export function signingThreads(files: Files, threads: Threads, { count, from }: 
   return {
     hash(range) {
       bytes += range.length;
-      return isLittle() ? hashRange(range) : (hashing.run(range) as Promise<RangeHashes>);
+      return isLittle() || !hashing.canRun()
+        ? hashRange(range)
+        : (hashing.run(range) as Promise<RangeHashes>);
     },
     async write(path, data, options) {
-      if (isLittle()) files.write(path, data, options);
+      if (isLittle() || !writing.canRun()) files.write(path, data, options);
       else await writing.run({ path, data, options } satisfies WriteTask);
     },
     async close() {

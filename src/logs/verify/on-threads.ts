@@ -79,6 +79,8 @@ export function digesting(
   type Questions = readonly BatchQuestion[];
   const work = sharedWork<Questions, Digests>(
     async (questions, ticket) => {
+      // what no thread takes is done here
+      if (!pool.canRun()) return undefined;
       const task: DigestTask = { store, questions, ticket };
       const digests = (await pool.run(task)) as Digests | undefined;
       if (digests === undefined) return undefined;

@@ -57,9 +57,14 @@ export type OpenMany = (
 ) => Promise<readonly (StoredCheckpoint | undefined)[]>;
 
 /** On other threads: a signature takes as long to verify as all else about a small batch. */
-export function openOnThreads(pool: Pick<ThreadPool, "run">, store: string, trust: Trust): OpenMany {
+export function openOnThreads(
+  pool: Pick<ThreadPool, "run" | "canRun">,
+  store: string,
+  trust: Trust,
+): OpenMany {
   const { logs, witnesses } = trust;
   return async (sizes, origin) => {
+    if (!pool.canRun()) return sizes.map(() => undefined);
     const task: OpenTask = { store, trust: { logs, witnesses }, origin, sizes };
     const { roots: bytes, signers } = (await pool.run(task)) as OpenAnswer;
     const roots = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -1,0 +1,49 @@
+import { expect, test, vi } from "vitest";
+import { hashRange, RANGE } from "../../src/logs/sign/ranges.ts";
+import { signingThreads } from "../../src/logs/sign/threads.ts";
+import { openOnThreads } from "../../src/logs/verify/open-checkpoints.ts";
+import { nodeWorkers } from "../../src/platform/builtins.ts";
+import { systemFiles } from "../../src/platform/system-files.ts";
+import { systemThreads } from "../../src/platform/threads.ts";
+
+vi.mock(import("../../src/platform/builtins.ts"), { spy: true });
+
+const threads = systemThreads(new URL("support/thread.mjs", import.meta.url));
+
+/** A system that allows so many threads more: what node throws then, as under a limit on processes. */
+function allow(more: number): void {
+  const real = nodeWorkers();
+  let left = more;
+  const Worker = function (...args: ConstructorParameters<typeof real.Worker>) {
+    if (left === 0) throw Object.assign(new Error("EAGAIN"), { code: "ERR_WORKER_INIT_FAILED" });
+    left -= 1;
+    return new real.Worker(...args);
+  };
+  vi.mocked(nodeWorkers).mockReturnValue({ ...real, Worker } as unknown as typeof real);
+}
+
+test("where the system allows fewer threads than are asked for, those do the work", async () => {
+  allow(1);
+  const pool = threads.pool("double", 3);
+  pool.start();
+  expect(pool.canRun()).toBe(true);
+  const answers = (await Promise.all([1, 2, 3, 4].map((n) => pool.run(n)))) as Record<string, number>[];
+  expect(answers.map(({ doubled }) => doubled)).toEqual([2, 4, 6, 8]);
+  expect(new Set(answers.map(({ thread }) => thread)).size).toBe(1);
+  await pool.close();
+});
+
+test("where it allows none, whoever asks is told so, and does the work", async () => {
+  allow(0);
+  const pool = threads.pool("double", 2);
+  pool.start();
+  expect(pool.canRun()).toBe(false);
+  await expect(pool.run(1)).rejects.toThrow("allows no thread");
+  const range = Buffer.from("a record\n".repeat(RANGE));
+  const here = hashRange(range);
+  const signing = signingThreads(systemFiles, threads, { count: 2, from: 0 });
+  expect(await signing.hash(range)).toEqual(here);
+  await signing.close();
+  const trust = { logs: [], witnesses: new Map() } as unknown as Parameters<typeof openOnThreads>[2];
+  expect(await openOnThreads(pool, "/none", trust)([1, 2], "example.com")).toEqual([undefined, undefined]);
+});
