@@ -35,7 +35,9 @@ export function traceText(result: TraceResult, columns: number): string {
       : `log      ${escapeText(verification.log.origin)}, ${verification.log.size} batches: ${verification.verdict}`,
     ...(excluded.length === 0
       ? []
-      : [`left out ${excluded.length} batches that are not verified: ${rangesOf(excluded)}`]),
+      : [
+          `left out ${excluded.length} ${excluded.length === 1 ? "batch that is" : "batches that are"} not verified: ${rangesOf(excluded)}`,
+        ]),
     ...(verification.verdict === "altered"
       ? ["run fleetsec verify-logs to see what is wrong with the log"]
       : []),

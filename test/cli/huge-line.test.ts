@@ -14,9 +14,11 @@ test("a line of 1 GB is refused by name, and nothing is written", async () => {
   for (const argv of [sign, ["logs", "lint", "--in", "huge.log"]]) {
     const { code, stdout } = await runCli([...argv, "--json"], { cwd });
     expect(code).toBe(2);
-    const { code: fault, message } = JSON.parse(stdout) as { code: string; message: string };
+    const { code: fault, message, hint } = JSON.parse(stdout) as Record<string, string>;
     expect(fault).toBe("input");
     expect(message).toContain("line 1");
+    // only where it would have been signed
+    expect(hint?.includes("not signed")).toBe(argv === sign);
   }
   expect(existsSync(join(cwd, "store"))).toBe(false);
 });

@@ -111,7 +111,7 @@ describe("logs trace", () => {
       seqs: [2, 0],
       excluded: { batches: 1, first: [1] },
     });
-    expect((await trace("--request-id r1")).stdout).toContain("left out 1 batches that are not verified: 1");
+    expect((await trace("--request-id r1")).stdout).toContain("left out 1 batch that is not verified: 1");
   });
 
   test("believes nothing where no trusted key signed", async () => {

@@ -7,6 +7,7 @@ import { fileSource, streamSource } from "./sources.ts";
 export type RecordParts = Pick<Platform, "files" | "clock" | "stdin" | "signal">;
 
 const STREAM = "-";
+const TOO_LONG = "a record has at most 1 MiB: is it a log file, with one record a line?";
 
 /** Gives each record of an input, with its line's number; returns the input's length. */
 export async function eachRecord(
@@ -17,7 +18,7 @@ export async function eachRecord(
   if (path === STREAM) {
     try {
       return await visitLines(
-        lineInput(path, streamSource(stdin, clock, signal), beginning()),
+        lineInput(path, streamSource(stdin, clock, signal), beginning(), TOO_LONG),
         signal,
         visit,
       );
@@ -27,7 +28,7 @@ export async function eachRecord(
   }
   const file = files.open(path, { follow: true });
   try {
-    return await visitLines(lineInput(path, fileSource(file, 0), beginning()), signal, visit);
+    return await visitLines(lineInput(path, fileSource(file, 0), beginning(), TOO_LONG), signal, visit);
   } finally {
     file.close();
   }

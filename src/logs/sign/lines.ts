@@ -58,7 +58,13 @@ export interface LineInput {
   resumedWithinLine(): boolean;
 }
 
-export function lineInput(name: string, source: ByteSource, start: Start): LineInput {
+/** @param tooLongHint what to do about a line over 1 MiB, where it is not to be signed */
+export function lineInput(
+  name: string,
+  source: ByteSource,
+  start: Start,
+  tooLongHint = "a record has at most 1 MiB; what came after the last signed batch is not signed",
+): LineInput {
   const buffer = Buffer.allocUnsafeSlow(WORD + MAX_RECORD + 1 + BLOCK);
   const { hash } = start;
   let { bytes, lines, first, unterminated } = start;
@@ -79,7 +85,7 @@ export function lineInput(name: string, source: ByteSource, start: Start): LineI
     end += read;
     // a line that lies within one block is no longer than a block
     const longest = whole > begin ? buffer.indexOf(NEWLINE, begin) - begin : end - begin;
-    if (longest > MAX_RECORD) throw tooLong(name, lines + 1);
+    if (longest > MAX_RECORD) throw tooLong(name, lines + 1, tooLongHint);
     if (ended) whole = end;
     return true;
   };
@@ -119,9 +125,9 @@ export function lineInput(name: string, source: ByteSource, start: Start): LineI
   };
 }
 
-function tooLong(name: string, line: number): FleetsecError {
+function tooLong(name: string, line: number, hint: string): FleetsecError {
   const input = name === "-" ? "standard input" : name;
   return new FleetsecError("input", `${input}: line ${line} is longer than ${MAX_RECORD} bytes`, {
-    hint: "a record has at most 1 MiB; what came after the last signed batch is not signed",
+    hint,
   });
 }
