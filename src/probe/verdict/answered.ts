@@ -1,4 +1,4 @@
-import { type Answer, holds, sameAnswer, saysNothing } from "../answer.ts";
+import { type Answer, holds, sameAnswer } from "../answer.ts";
 import { isFlight, type Presented } from "../evidence.ts";
 import type { Trace } from "../exchange.ts";
 import { type Controls, type Encounter, inconclusive, type Judgement, type Setting } from "./judgement.ts";
@@ -23,15 +23,7 @@ export function judgeAnswer(
     return meaning === "overloaded" ? inconclusive(layer, label) : refused(`${label} without the canary`);
   }
   if (meaning === "overloaded") return inconclusive(layer, label);
-  if (sameAnswer(answer, answers)) {
-    // for want of a certificate, say, or of a token that a valid client lacks as well
-    return layer === "http" && saysNothing(answer)
-      ? inconclusive(
-          layer,
-          `${label}, as the control, without content to tell apart: choose what valid clients may get`,
-        )
-      : accepted(`${label}, as the control`);
-  }
+  if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);
   if (leaks(answer, answers)) return accepted(`${label}, with the control's content`);
   // another virtual host may greet everybody in its own words
   if (meaning === "granted" && presented !== "other-hello")

@@ -242,15 +242,20 @@ describe("path-tricks", () => {
   const refusing: RequestListener = (request, response) =>
     without(isAuthorized(request) ? "token" : "certificate")(request, response);
 
-  test.each(["", "HEAD "])(
-    "a 401 for want of a token is no bypass: %shas nothing to tell it by",
-    async (method) => {
-      const url = `${method}https://localhost:${await httpsServer(open(), refusing)}/`;
-      const endpoint = await probed(world, url, selected("path-tricks", "other-alpn"));
-      expect(withOutcome(endpoint, "accepted")).toEqual([]);
-      expect(endpoint.verdict).toBe("inconclusive");
-    },
-  );
+  test("a 401 for want of a token is no bypass: HEAD has nothing to tell it by", async () => {
+    const url = `https://localhost:${await httpsServer(open(), refusing)}/`;
+    const endpoint = await probed(world, url, selected("path-tricks", "other-alpn"));
+    expect(withOutcome(endpoint, "accepted")).toEqual([]);
+    expect(endpoint.verdict).toBe("inconclusive");
+  });
+
+  test("an empty 404 for everybody, valid clients too, is what strangers must not get", async () => {
+    const missing: RequestListener = (_request, response) => void response.writeHead(404).end();
+    const url = `https://localhost:${await httpsServer(open(), missing)}/`;
+    const endpoint = await probed(world, url, selected("path-tricks"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("no-cert")));
+    expect(endpoint.verdict).toBe("bypassed");
+  });
 
   test.each(["", "HEAD "])("%sgranted to everybody is a bypass", async (method) => {
     const url = `${method}https://localhost:${await httpsServer(open(), always)}/`;
