@@ -102,6 +102,10 @@ export interface Attempt {
 export interface HelloChanges {
   /** Server name indication; empty for none. */
   readonly serverName?: string;
+  /** TLS 1.2 and 1.3 are offered together. */
+  readonly bothVersions?: boolean;
+  /** OpenSSL's list of groups for key exchange. */
+  readonly groups?: string;
   /** OpenSSL's list of suites. */
   readonly ciphers?: string;
   readonly psk?: { readonly identity: string; readonly key: Uint8Array };

@@ -13,6 +13,7 @@ import { tls10, tls11 } from "./attacks/old-tls.ts";
 import { otherIdentity } from "./attacks/other-identity.ts";
 import { pathLength } from "./attacks/path-length.ts";
 import { otherAlpn } from "./attacks/other-alpn.ts";
+import { otherHello } from "./attacks/other-hello.ts";
 import { pathTricks } from "./attacks/path-tricks.ts";
 import { plaintext } from "./attacks/plaintext.ts";
 import { publicCa } from "./attacks/public-ca.ts";
@@ -60,6 +61,7 @@ export const attacks: readonly Attack[] = [
   pathTricks,
   authoritySwitch,
   otherAlpn,
+  otherHello,
   h2cUpgradeAttack,
   starttls,
   upgradeTls,

@@ -107,7 +107,7 @@ async function opened(
 
 /** TLS 1.2 has judged the client by then, unless that broke the handshake; 0-RTT data waits for nothing. */
 function settles(tls: TlsDial | undefined): boolean {
-  if (tls?.wire === undefined) return tls?.version === "1.3";
+  if (tls?.wire === undefined) return tls?.version === "1.3" || tls?.bothVersions === true;
   return tls.wire.attempt.script.earlyData !== true;
 }
 

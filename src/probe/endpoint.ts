@@ -109,12 +109,14 @@ function tlsDial(
   const serverName = hello.serverName ?? serverNameOf(target);
   return {
     version,
+    bothVersions: hello.bothVersions,
     host: target.serverName ?? target.host,
     serverName,
     alpn: protocol.alpn,
     identity,
     serverCa: control ? serverCa : NONE,
     wire: wireOf(client),
+    groups: hello.groups,
     ciphers: hello.ciphers,
     psk: hello.psk,
     session: session instanceof Uint8Array ? session : undefined,

@@ -42,8 +42,9 @@ export interface Dial {
 }
 
 export interface TlsDial {
-  /** The only version that is offered. */
+  /** The only version that is offered, unless both of today's are. */
   readonly version: TlsVersion;
+  readonly bothVersions?: boolean | undefined;
   /** The name or address that the server's certificate must hold. */
   readonly host: string;
   /** Server name indication; empty for none. */
@@ -58,6 +59,8 @@ export interface TlsDial {
   readonly serverCa: readonly string[];
   /** By the raw client, in this way; by the TLS library otherwise. */
   readonly wire: WireDial | undefined;
+  /** OpenSSL's list of groups for key exchange, where those are not its own. */
+  readonly groups?: string | undefined;
   /** OpenSSL's list of suites, where it is not all that authenticate the server. */
   readonly ciphers?: string | undefined;
   readonly psk?: HelloChanges["psk"] | undefined;

@@ -82,23 +82,26 @@ export function prepareTls(network: Network, dial: TlsDial): void {
 }
 
 /** Parsing keys and a trust store costs more than a handshake: a run has few of them, and many connections. */
-function contextFor(network: Network, { version, ciphers = CIPHERS, serverCa, identity }: TlsDial): Context {
+function contextFor(network: Network, dial: TlsDial): Context {
+  const { version, bothVersions = false, groups = "auto", ciphers = CIPHERS, serverCa, identity } = dial;
   const trusting = contexts.get(serverCa) ?? new WeakMap<object, Map<string, Context>>();
   contexts.set(serverCa, trusting);
   const owned = trusting.get(identity ?? NOBODY) ?? new Map<string, Context>();
   trusting.set(identity ?? NOBODY, owned);
-  const made = owned.get(version + ciphers);
+  const key = [version, bothVersions, groups, ciphers].join();
+  const made = owned.get(key);
   if (made !== undefined) return made;
   const context = attempted(() =>
     network.secureContext({
-      minVersion: NODE_VERSIONS[version],
-      maxVersion: NODE_VERSIONS[version],
+      minVersion: NODE_VERSIONS[bothVersions ? "1.2" : version],
+      maxVersion: NODE_VERSIONS[bothVersions ? "1.3" : version],
+      ecdhCurve: groups,
       ciphers,
       ca: [...serverCa],
       ...(identity === undefined ? {} : { cert: identity.certificates, key: identity.key }),
     }),
   );
-  owned.set(version + ciphers, context);
+  owned.set(key, context);
   return context;
 }
 

@@ -64,7 +64,7 @@ describe("https", () => {
     const refused = withOutcome(endpoint, "refused").filter((id) => !id.startsWith("renegotiation"));
     expect(refused).toEqual([
       ...onBoth("no-cert", ...FORGED, ...CHAINS, ...NAMES),
-      ...onBoth(...REQUESTS, "other-alpn"),
+      ...onBoth(...REQUESTS, "other-alpn", "other-hello"),
       "h2c-upgrade@1.3",
       "h2c-upgrade@1.2",
       "h2c-upgrade",
@@ -105,7 +105,7 @@ describe("https", () => {
     expect(endpoint.verdict).toBe("bypassed");
     expect(withOutcome(endpoint, "accepted")).toEqual([
       ...onBoth("no-cert", ...FORGED, "no-eku", ...CHAINS, "resume-no-cert", "resume-after-reject", ...NAMES),
-      ...onBoth(...REQUESTS, "other-alpn", "h2c-upgrade"),
+      ...onBoth(...REQUESTS, "other-alpn", "other-hello", "h2c-upgrade"),
       "renegotiation@1.2",
       ...onBoth("fragmented-hello"),
     ]);

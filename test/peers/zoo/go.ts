@@ -69,6 +69,8 @@ export const gos: readonly Member[] = [
     ],
     "`RequireAndVerifyClientCert` without `NextProtos`, forgotten by `GetConfigForClient` for clients that offer HTTP/2":
       [["other-alpn"], mistaken(VERIFY, "h2-unchosen")],
+    "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients that offer TLS 1.2 and 1.3":
+      [["other-hello"], mistaken(VERIFY, "both-versions")],
     "`VerifyClientCertIfGiven`": [["no-cert"], go("VerifyClientCertIfGiven")],
     "`RequireAndVerifyClientCert` before CVE-2025-68121 was mended, beside a listener that trusts another CA too, tickets' keys in common":
       [["resume-cross-host"], besideWider(buildBeforeCve202568121)],

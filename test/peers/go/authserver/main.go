@@ -22,7 +22,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
-	mistake := flag.String("mistake", "", "name-alone, other-names, no-alpn, both-names, http11-first, acme or h2-unchosen: one that is often made")
+	mistake := flag.String("mistake", "", "name-alone, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen or both-versions: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -108,6 +108,15 @@ func mistaken(config *tls.Config, mistake string) {
 		demandsUnless(config, func(offered []string) bool { return slices.Contains(offered, "acme-tls/1") })
 	case "h2-unchosen":
 		demandsUnless(config, func(offered []string) bool { return slices.Contains(offered, "h2") })
+	case "both-versions":
+		strict, lax := config.Clone(), config.Clone()
+		lax.ClientAuth = tls.NoClientCert
+		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if slices.Contains(hello.SupportedVersions, tls.VersionTLS12) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+				return lax, nil
+			}
+			return strict, nil
+		}
 	default:
 		log.Fatalf("no mistake %q", mistake)
 	}
