@@ -130,11 +130,17 @@ export function requireOwnCa({ pki: { issuer } }: PkiProject): void {
 
 /**
  * Opens the project's own CA. Its key is unlocked when it is first needed.
+ * @param unusableCrls where those that are missing, damaged or foreign are to be made anew
  * @throws FleetsecError `config` where another issues
  */
-export async function openCa(cli: Cli, project: PkiProject, flags: PassphraseFlags = {}): Promise<Authority> {
+export async function openCa(
+  cli: Cli,
+  project: PkiProject,
+  flags: PassphraseFlags = {},
+  unusableCrls?: "ignored",
+): Promise<Authority> {
   requireOwnCa(project);
   const { openAuthority } = await import("../pki/authority.ts");
   const { files, tokens } = cli.platform;
-  return openAuthority(files, project.stateDirectory, passphraseSource(cli, flags), tokens);
+  return openAuthority(files, project.stateDirectory, passphraseSource(cli, flags), tokens, unusableCrls);
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import type { Tokens } from "../platform/pkcs11/tokens.ts";
-import { type CrlPlace, openWitnessed } from "./crl-evidence.ts";
+import { type CrlPlace, openWitnessed, type Witnessed } from "./crl-evidence.ts";
 import type { Registry } from "./issuers/issuer.ts";
 import type { KeyType, Signer } from "./keys.ts";
 import { decodeSinglePem } from "./pem.ts";
@@ -45,6 +45,7 @@ export type PassphraseSource = (id: string) => Promise<string>;
 /** A project's CA as it lies on disk, with keys that are unlocked when they are first needed. */
 export interface Authority extends Registry {
   readonly kind: "local";
+  readonly inventory: Witnessed;
   /** The one that issues. */
   readonly current: CaGeneration;
   /** Those whose roots are trusted, the current one among them. */
@@ -73,6 +74,7 @@ export const caFiles = {
 
 /**
  * Opens the CA in a state directory.
+ * @param unusableCrls see `openWitnessed`
  * @throws FleetsecError `not-found` where there is none, `state` or `input` where it is damaged
  */
 export function openAuthority(
@@ -80,6 +82,7 @@ export function openAuthority(
   stateDirectory: string,
   passphrase: PassphraseSource,
   tokens?: Tokens,
+  unusableCrls?: "refused" | "ignored",
 ): Authority {
   const layout = stateLayout(stateDirectory);
   const link = join(layout.authorities, "current");
@@ -110,7 +113,8 @@ export function openAuthority(
     inventory: openWitnessed(
       files,
       layout.inventory,
-      trusted.map(({ number }) => crlPlace(layout, number)),
+      trusted.map((ca) => crlPlace(layout, ca)),
+      unusableCrls,
     ),
     signer(ca = current) {
       const known = signers.get(ca.number) ?? unlock(ca, caFiles.issuingKey, ca.issuing);
@@ -122,8 +126,8 @@ export function openAuthority(
 }
 
 /** Where the CRL of a generation's issuing CA lies. */
-export function crlPlace({ authorities }: StateLayout, authority: number): CrlPlace {
-  return { authority, path: join(authorities, String(authority), caFiles.issuingCrl) };
+export function crlPlace({ authorities }: StateLayout, { number, issuing }: CaGeneration): CrlPlace {
+  return { authority: number, path: join(authorities, String(number), caFiles.issuingCrl), ca: issuing };
 }
 
 /** Whether a CA was added, dropped or put in charge since this one was opened. */

@@ -1,11 +1,17 @@
+import { dirname } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
-import { type DerReader, derReader, malformed, readSingle, tags } from "./der/read.ts";
+import { type DerReader, derReader, type Element, malformed, readSingle, tags } from "./der/read.ts";
 import { smallIntegerOf } from "./der/values.ts";
 import { type Inventory, openInventory } from "./inventory.ts";
 import { oids } from "./oids.ts";
+import type { Certificate } from "./verify/certificate.ts";
 import { readExtensions } from "./verify/extensions.ts";
+import { readPublicKey } from "./verify/key.ts";
+import { displayName, type Name, readName } from "./verify/name.ts";
 import { MAX_CRL_FILE } from "./verify/pem.ts";
+import { signatureFault } from "./verify/signature.ts";
+import { readSigned, type Signed } from "./verify/signed.ts";
 
 /**
  * Lines that are cut off the end of an inventory leave one that is whole. What shows them is what was
@@ -17,41 +23,68 @@ export interface OwnCrl {
   serials(): Iterable<string>;
 }
 
+/** Where the CRL of a CA generation lies, and whose it is. */
+export interface CrlPlace {
+  readonly authority: number;
+  readonly path: string;
+  /** The issuing CA's certificate. */
+  readonly ca: Certificate;
+}
+
+const RESTORE =
+  "nothing was changed; restore the file, or run fleetsec ca crl --from-inventory, which makes it from the inventory alone";
+
 /**
- * The CRL of an issuing CA on disk, as far as it tells of the inventory: its signature is not looked
- * at. Undefined where there is none.
- * @throws FleetsecError `state` where it is damaged
+ * The CRL of an issuing CA on disk, as far as it tells of the inventory. Only one that this CA signed
+ * tells anything.
+ * @throws FleetsecError `state` where it is missing, damaged or another CA's
  */
-export function readOwnCrl(files: Files, path: string): OwnCrl | undefined {
-  if (files.kind(path) === undefined) return undefined;
+export function readOwnCrl(files: Files, { path, ca }: Omit<CrlPlace, "authority">): OwnCrl {
+  // a generation is made with its CRL, which is then only replaced by rename
+  if (files.kind(path) === undefined)
+    throw new FleetsecError("state", `there is no ${path}, which every CA has`, { hint: RESTORE });
   try {
     const text = files.readText(path, MAX_CRL_FILE);
     // its lines are passed over; what is no base64 makes no DER
     const der = Buffer.from(text.slice(text.indexOf("\n"), text.lastIndexOf("-----END")), "base64");
-    return ownCrl(der, path);
+    const { body, ...signed } = readSigned(der, path);
+    const { issuer, crl } = contentsOf(body, path);
+    requireSignedBy(signed, issuer, ca, path);
+    return crl;
   } catch (error) {
     if (!(error instanceof FleetsecError) || error.code !== "input") throw error;
-    throw new FleetsecError("state", `${path} is damaged: ${error.message}`, {
-      hint: "nothing was changed; restore the file, or remove it and run fleetsec ca crl, which makes it from the inventory",
-      cause: error,
-    });
+    throw new FleetsecError("state", `${path} is damaged: ${error.message}`, { hint: RESTORE, cause: error });
   }
 }
 
+/**
+ * @param issuer the name in the CRL
+ * @throws FleetsecError `state` for a CRL that another CA issued, or that was changed since
+ */
+export function requireSignedBy(signed: Signed, issuer: Name, ca: Certificate, path: string): void {
+  const wanted = displayName(ca.subject);
+  if (issuer.key !== ca.subject.key)
+    throw foreign(path, `its issuer is ${displayName(issuer)}, and this CA is ${wanted}`);
+  const fault = signatureFault(signed, readPublicKey(ca.spki));
+  if (fault !== undefined) throw foreign(path, `it ${fault.message}, ${wanted}`);
+}
+
+function foreign(path: string, why: string): FleetsecError {
+  return new FleetsecError("state", `${path} is no CRL of the CA beside it: ${why}`, { hint: RESTORE });
+}
+
 /** Passes over the entries in one step. */
-function ownCrl(der: Uint8Array, what: string): OwnCrl {
-  const signed = derReader(readSingle(der, tags.sequence, what).contents, what);
-  const tbs = derReader(signed.next(tags.sequence).contents, what);
+function contentsOf(body: Element, what: string): { readonly issuer: Name; readonly crl: OwnCrl } {
+  const tbs = derReader(body.contents, what);
   tbs.next(tags.integer);
   tbs.next(tags.sequence);
-  tbs.next(tags.sequence);
+  const issuer = readName(tbs.next(tags.sequence), what);
   tbs.next();
   tbs.next();
   const entries = tbs.optional(tags.sequence);
-  return {
-    number: numberIn(tbs, what),
-    serials: () => (entries === undefined ? [] : serialsIn(Buffer.from(entries.contents), what)),
-  };
+  const number = numberIn(tbs, what);
+  const serials = () => (entries === undefined ? [] : serialsIn(Buffer.from(entries.contents), what));
+  return { issuer, crl: { number, serials } };
 }
 
 /** Entries as they are written here are looked at in place: as elements, a hundred thousand take six times as long. */
@@ -78,19 +111,37 @@ function numberIn(tbs: DerReader, what: string): number {
   return smallIntegerOf(readSingle(value, tags.integer, what), what);
 }
 
-/** Where the CRL of a CA generation lies. */
-export interface CrlPlace {
-  readonly authority: number;
-  readonly path: string;
+/** The inventory of a CA, and what its CRLs say of it. */
+export interface Witnessed extends Inventory {
+  /**
+   * To be called before a CRL is replaced: nothing that stands on it is ever missing from the inventory.
+   * @throws FleetsecError `state`
+   */
+  requireEntries(authority: number): void;
 }
 
 /**
  * The inventory of a CA, which is opened and refreshed only where no CRL on disk is ahead of it.
  * @param path of the inventory
- * @throws FleetsecError `state` where it lacks what a CRL has, and as `openInventory`
+ * @param unusable CRLs that are missing, damaged or foreign: they are refused, or tell nothing
+ * @throws FleetsecError `state` where it lacks what a CRL has, and as `readOwnCrl` and `openInventory`
  */
-export function openWitnessed(files: Files, path: string, crls: readonly CrlPlace[]): Inventory {
-  const numbersNow = numberReader(files, crls);
+export function openWitnessed(
+  files: Files,
+  path: string,
+  crls: readonly CrlPlace[],
+  unusable: "refused" | "ignored" = "refused",
+): Witnessed {
+  const read = (place: CrlPlace): OwnCrl | undefined => {
+    try {
+      return readOwnCrl(files, place);
+    } catch (error) {
+      if (unusable === "ignored" && error instanceof FleetsecError && error.code === "state")
+        return undefined;
+      throw error;
+    }
+  };
+  const numbersNow = numberReader(files, crls, read);
   // before the inventory: who publishes meanwhile writes there first
   const published = numbersNow();
   const inventory = openInventory(files, path);
@@ -102,6 +153,15 @@ export function openWitnessed(files: Files, path: string, crls: readonly CrlPlac
       inventory.refresh();
       requireNumbers(inventory, path, latest);
     },
+    requireEntries(authority) {
+      for (const place of crls.filter((candidate) => candidate.authority === authority)) {
+        const known = new Set(inventory.revocations(authority).map(({ serial }) => serial));
+        for (const serial of read(place)?.serials() ?? []) {
+          if (!known.has(serial))
+            throw wasCut(path, `${place.path} revokes ${serial}, of which nothing is on record`);
+        }
+      }
+    },
   };
 }
 
@@ -111,18 +171,29 @@ interface Numbered extends CrlPlace {
 }
 
 /** Reads the numbers of CRLs, each again only where its file is another. */
-function numberReader(files: Files, crls: readonly CrlPlace[]): () => readonly Numbered[] {
+function numberReader(
+  files: Files,
+  crls: readonly CrlPlace[],
+  read: (place: CrlPlace) => OwnCrl | undefined,
+): () => readonly Numbered[] {
   const known = new Map<string, Numbered>();
   return () => {
-    for (const { authority, path } of crls) {
-      if (files.kind(path) === undefined) continue;
-      const { id, size, mtime } = files.stat(path);
-      const stamp = `${id} ${size} ${mtime}`;
+    for (const place of crls) {
+      const { path } = place;
+      const isThere = files.kind(path) !== undefined;
+      // another process dropped the whole generation
+      if (!isThere && files.kind(dirname(path)) === undefined) continue;
+      const stamp = isThere ? stampOf(files, path) : "";
       if (known.get(path)?.stamp === stamp) continue;
-      known.set(path, { authority, path, stamp, number: readOwnCrl(files, path)?.number ?? 0 });
+      known.set(path, { ...place, stamp, number: read(place)?.number ?? 0 });
     }
     return [...known.values()];
   };
+}
+
+function stampOf(files: Files, path: string): string {
+  const { id, size, mtime } = files.stat(path);
+  return `${id} ${size} ${mtime}`;
 }
 
 function requireNumbers(inventory: Inventory, inventoryPath: string, published: readonly Numbered[]): void {
@@ -130,24 +201,6 @@ function requireNumbers(inventory: Inventory, inventoryPath: string, published: 
     const recorded = inventory.newestCrl(authority)?.number ?? 0;
     if (number > recorded)
       throw wasCut(inventoryPath, `${path} has number ${number}, and the last on record is ${recorded}`);
-  }
-}
-
-/**
- * To be called before a CRL is replaced: nothing that stands on it is ever missing from the inventory.
- * @param inventoryPath for messages
- * @throws FleetsecError `state`
- */
-export function requireEntries(
-  files: Files,
-  inventory: Inventory,
-  inventoryPath: string,
-  { authority, path }: CrlPlace,
-): void {
-  const known = new Set(inventory.revocations(authority).map(({ serial }) => serial));
-  for (const serial of readOwnCrl(files, path)?.serials() ?? []) {
-    if (!known.has(serial))
-      throw wasCut(inventoryPath, `${path} revokes ${serial}, of which nothing is on record`);
   }
 }
 

@@ -10,7 +10,6 @@ import {
   type PkiSettings,
 } from "./authority.ts";
 import { buildCrl, type RevokedCertificate } from "./crl.ts";
-import { requireEntries } from "./crl-evidence.ts";
 import type { Issuer } from "./issuers/issuer.ts";
 import type { Revocation } from "./inventory-index.ts";
 import type { InventoryRecord } from "./inventory-line.ts";
@@ -74,7 +73,8 @@ export async function refreshCrls(
   for (const ca of authority.trusted) await authority.signer(ca);
   await platform.locks.hold(authority.layout.lock, async () => {
     authority.inventory.refresh();
-    for (const ca of authority.trusted) await publishCrl(platform, authority, ca, settings);
+    for (const ca of authority.trusted) await writeCrl(platform, authority, ca, settings);
+    publish(platform.files, authority.layout.authorities);
   });
 }
 
@@ -139,6 +139,17 @@ async function canSign(authority: Authority, ca: CaGeneration): Promise<boolean>
  * the state's lock, after a refresh of the inventory.
  */
 export async function publishCrl(
+  platform: PkiPlatform,
+  authority: Authority,
+  ca: CaGeneration,
+  settings: PkiSettings,
+  records: readonly InventoryRecord[] = [],
+): Promise<void> {
+  await writeCrl(platform, authority, ca, settings, records);
+  publish(platform.files, authority.layout.authorities);
+}
+
+async function writeCrl(
   { files, clock }: PkiPlatform,
   authority: Authority,
   ca: CaGeneration,
@@ -146,8 +157,7 @@ export async function publishCrl(
   records: readonly InventoryRecord[] = [],
 ): Promise<void> {
   const { inventory, layout } = authority;
-  const place = crlPlace(layout, ca.number);
-  requireEntries(files, inventory, layout.inventory, place);
+  inventory.requireEntries(ca.number);
   const signer = await authority.signer(ca);
   const now = clock.now();
   const number = (inventory.newestCrl(ca.number)?.number ?? 0) + 1;
@@ -168,8 +178,7 @@ export async function publishCrl(
     },
     signer,
   );
-  files.write(place.path, encodePem("X509 CRL", crl));
-  publish(files, layout.authorities);
+  files.write(crlPlace(layout, ca).path, encodePem("X509 CRL", crl));
 }
 
 function crlEntry({ serial, revoked: { at, reason } }: Revocation): RevokedCertificate {

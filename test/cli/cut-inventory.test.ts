@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { testProject } from "../support/project.ts";
@@ -45,3 +45,37 @@ test.each([
   expect((await project.run(["ca", "crl"])).code).toBe(0);
   expect((await project.run(verify)).code).toBe(1);
 });
+
+test.each([
+  ["missing", "no.*issuing-crl.pem", (path: string) => rmSync(path)],
+  ["cut off", "is damaged", (path: string) => writeFileSync(path, readFileSync(path).subarray(0, 200))],
+  ["another CA's", "no CRL of the CA beside it", (path: string, other: string) => cpSync(other, path)],
+])(
+  "a CRL that is %s tells nothing of the inventory: it is made anew only by request",
+  async (_, why, damage) => {
+    const { project, path: inventory } = await revokedProject();
+    const stranger = await revokedProject();
+    const crl = ".fleetsec/ca/1/issuing-crl.pem";
+    const path = join(project.directory, crl);
+    damage(path, join(stranger.project.directory, crl));
+    for (const command of COMMANDS)
+      expect([command, await project.attempt(command)]).toEqual([
+        command,
+        expect.objectContaining({ exit: 2, code: "state", changed: false }),
+      ]);
+    const { text } = await project.attempt(["ca", "show"]);
+    expect(text).toMatch(new RegExp(why));
+    expect(text).toContain("fleetsec ca crl --from-inventory");
+    const made = await project.json(["ca", "crl", "--from-inventory"]);
+    expect([made.code, made.document.revoked, made.document.number]).toEqual([0, 2, 4]);
+    for (const name of ["t1", "t2"])
+      expect((await project.run(["cert", "verify", `.fleetsec/certs/${name}/current/cert.pem`])).code).toBe(
+        1,
+      );
+    expect((await project.run(["ca", "crl"])).code).toBe(0);
+    // the inventory is held to a CRL that is whole, whatever is asked for
+    writeFileSync(inventory, `${lines(readFileSync(inventory, "utf8")).slice(0, -3).join("\n")}\n`);
+    const cut = await project.attempt(["ca", "crl", "--from-inventory"]);
+    expect(cut).toMatchObject({ exit: 2, code: "state", changed: false });
+  },
+);

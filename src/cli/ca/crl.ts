@@ -4,17 +4,19 @@ import type { Authority } from "../../pki/authority.ts";
 import type { Service } from "../../pki/issuers/issuer.ts";
 import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
-import { type PassphraseFlags, type PkiProject, requirePki, withPassphrase } from "../pki-project.ts";
+import { openCa, type PassphraseFlags, type PkiProject, requirePki, withPassphrase } from "../pki-project.ts";
 import { checkWritable } from "../reports.ts";
 import { shown } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
   readonly out?: string;
+  readonly fromInventory?: boolean;
 }
 
 export const define: Define = (command, bind) => {
   withPassphrase(command)
     .option("--out <file>", "write them there too, and print what they hold")
+    .option("--from-inventory", "make it anew where the CRL on disk is missing, damaged or another CA's")
     .action(
       bind(async (cli, flags: Flags) => {
         const project = requirePki(cli);
@@ -22,7 +24,10 @@ export const define: Define = (command, bind) => {
         const file = flags.out === undefined ? undefined : resolve(cwd, flags.out);
         // before a new number is used up
         if (file !== undefined) checkWritable(cli.platform, file, "the CRL");
-        const issuer = await openIssuer(cli, project, flags);
+        const issuer =
+          flags.fromInventory === true
+            ? await openCa(cli, project, flags, "ignored")
+            : await openIssuer(cli, project, flags);
         const { MAX_CRL_BYTES } = await import("../../pki/publish.ts");
         const crl =
           issuer.kind === "local" ? await makeCrls(cli, project, issuer) : await fetchCrls(cli, issuer);

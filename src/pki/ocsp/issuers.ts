@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Files } from "../../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles, type PkiSettings } from "../authority.ts";
+import { requireSignedBy } from "../crl-evidence.ts";
 import { keyHash } from "../extensions.ts";
 import { oids } from "../oids.ts";
 import type { PkiPlatform } from "../state.ts";
@@ -71,6 +72,7 @@ function rootIssuer(
     signer: rootDelegate(platform, authority, settings, ca),
     statusOf(serial) {
       const [crl] = readCrls(platform.files.read(crlPath, MAX_CRL_FILE), crlPath);
+      if (crl !== undefined) requireSignedBy(crl, crl.issuer, ca.root, crlPath);
       const revoked = crl?.revoked.get(serial);
       if (revoked !== undefined) return { status: "revoked", ...revoked };
       const issued = authority.trusted.some(({ id, issuing }) => id === ca.id && issuing.serial === serial);
