@@ -33,6 +33,14 @@ export function namesWithSameKey(
     .map(([found]) => found);
 }
 
+/** What that means, to be said of the certificate. Names are not escaped. */
+export function sharedKeyWarning(names: readonly string[]): string {
+  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "";
+  return `has the key of ${names.slice(0, SHOWN).join(", ")}${more}: who can use it is all of them, and one revocation leaves the others valid`;
+}
+
+const SHOWN = 5;
+
 /** The public key of a certificate whose private key is in a token; undefined for any other, and for one that cannot be read. */
 function tokenKeyIn(files: Files, { key, cert }: CertificateFiles): Buffer | undefined {
   try {

@@ -1,5 +1,6 @@
 import { dueAt } from "../pki/renew.ts";
 import type { Rotation } from "../pki/rotate/rotation.ts";
+import { sharedKeyWarning } from "../pki/shared-key.ts";
 import { isoTime } from "../pki/verify/time.ts";
 import { escapeText } from "./escape.ts";
 import type { Style } from "./style.ts";
@@ -18,15 +19,17 @@ function entryOf(result: Rotation): object {
     const { code, reason } = result;
     return { name, outcome, code, reason };
   }
-  const { serial, notAfter } = result.certificate;
+  const { sharesKeyWith, certificate } = result;
+  const { serial, notAfter } = certificate;
   return {
     name,
     outcome,
     serial,
     notAfter: isoTime(notAfter),
-    due: isoTime(dueAt(result.certificate)),
+    due: isoTime(dueAt(certificate)),
     ...("rejected" in result ? { rejected: result.rejected } : {}),
     ...("reason" in result ? { reason: result.reason } : {}),
+    ...(sharesKeyWith === undefined ? {} : { sharesKeyWith }),
   };
 }
 
@@ -39,14 +42,22 @@ export function rotateText(results: readonly Rotation[], columns: number, style:
     result.outcome === "failed" ? "" : isoTime(dueAt(result.certificate)),
     result.outcome === "failed" ? "" : result.certificate.serial,
   ]);
-  const reasons = results.flatMap((result) =>
-    "reason" in result
-      ? wrap(escapeText(`${result.name}: ${result.reason}`), columns - 2).map((line, i) =>
-          i === 0 ? line : `  ${line}`,
-        )
-      : [],
+  const remarks = results.flatMap((result) =>
+    remarksOn(result).flatMap((remark) =>
+      wrap(escapeText(`${result.name}: ${remark}`), columns - 2).map((line, i) =>
+        i === 0 ? line : `  ${line}`,
+      ),
+    ),
   );
-  return [table([["NAME", "RESULT", "DUE", "SERIAL IN USE"], ...rows], columns), ...reasons].join("\n");
+  return [table([["NAME", "RESULT", "DUE", "SERIAL IN USE"], ...rows], columns), ...remarks].join("\n");
+}
+
+function remarksOn(result: Rotation): string[] {
+  const shared = result.outcome === "failed" ? undefined : result.sharesKeyWith;
+  return [
+    ...("reason" in result ? [result.reason] : []),
+    ...(shared === undefined ? [] : [`warning: it ${sharedKeyWarning(shared)}`]),
+  ];
 }
 
 const WORDS: Readonly<Record<Rotation["outcome"], (style: Style) => string>> = {

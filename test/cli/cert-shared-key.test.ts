@@ -67,6 +67,19 @@ test("a token's key that another name uses is named, at each issue and renewal, 
   expect(renewed.stderr).toContain("a has the key of b");
   expect((await run(...edge("e"), ...key)).document.sharesKeyWith).toEqual(["a", "b"]);
 
+  const rotated = await run("cert", "rotate", "a", "c", "--force");
+  expect([rotated.code, schemaErrors(rotated.document)]).toEqual([0, []]);
+  const [a, c] = rotated.document.certificates;
+  expect([a.sharesKeyWith, c.sharesKeyWith]).toEqual([["b", "e"], undefined]);
+  const events = rotated.stderr.split("\n").filter((line) => line.includes("key-shared"));
+  expect(events.map((line) => JSON.parse(line))).toMatchObject([
+    { severity: "warning", certificate: "a", reason: expect.stringMatching(/^has the key of b, e: /) },
+  ]);
+  const shown = await project.run(["cert", "rotate", "a", "--force"], { tokens });
+  expect(shown.stdout).toContain("a: warning: it has the key of b, e: ");
+  // nothing was renewed, and nothing is looked for
+  expect((await run("cert", "rotate", "a")).document.certificates[0].sharesKeyWith).toBeUndefined();
+
   // one whose files are gone uses nothing, and one that was revoked neither
   renameSync(join(project.directory, "elsewhere"), join(project.directory, "away"));
   await run("cert", "revoke", "e");

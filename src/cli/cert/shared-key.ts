@@ -9,18 +9,9 @@ export async function sharedKey(
   registry: Registry,
   certificate: { readonly name: string; readonly files: CertificateFiles },
 ): Promise<{ readonly sharesKeyWith?: readonly string[] }> {
-  const { namesWithSameKey } = await import("../../pki/shared-key.ts");
+  const { namesWithSameKey, sharedKeyWarning } = await import("../../pki/shared-key.ts");
   const names = namesWithSameKey(files, registry, certificate, clock.now());
   if (names.length === 0) return {};
-  const shown = names
-    .slice(0, SHOWN)
-    .map((name) => escapeText(name))
-    .join(", ");
-  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "";
-  output.warn(
-    `${escapeText(certificate.name)} has the key of ${shown}${more}: who can use it is all of them, and one revocation leaves the others valid`,
-  );
+  output.warn(escapeText(`${certificate.name} ${sharedKeyWarning(names)}`));
   return { sharesKeyWith: names };
 }
-
-const SHOWN = 5;

@@ -6,6 +6,7 @@ export type RotationAction =
   | "configuration-reloaded"
   | "configuration-refused"
   | "certificate-renewed"
+  | "key-shared"
   | "hook-done"
   | "hook-failed"
   | "serial-confirmed"

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import { currentCertificate, dueAt, renew } from "../renew.ts";
+import { type CurrentCertificate, currentCertificate, dueAt, renew } from "../renew.ts";
+import { namesWithSameKey, sharedKeyWarning } from "../shared-key.ts";
 import { isoTime } from "../verify/time.ts";
 import { newRequestId, rotationEvent, type Step } from "./event.ts";
 import { isOutstanding, readIntent, removeIntent, rotationDirectory, writeIntent } from "./intent.ts";
@@ -64,5 +65,14 @@ async function attempt(parts: Attempting, target: RotationTarget, force: boolean
     not_after: isoTime(certificate.notAfter),
     previous_serial: before.serial,
   });
-  return serve(parts, target, certificate, canTell ? intent : left);
+  const served = await serve(parts, target, certificate, canTell ? intent : left);
+  return { ...served, ...warnOfSharedKey(parts, certificate) };
+}
+
+function warnOfSharedKey({ platform, issuer, tell }: Attempting, certificate: CurrentCertificate) {
+  const names = namesWithSameKey(platform.files, issuer, certificate, platform.clock.now());
+  if (names.length === 0) return {};
+  const reason = sharedKeyWarning(names);
+  tell({ severity: "warning", action: "key-shared", ...about(certificate), reason });
+  return { sharesKeyWith: names };
 }

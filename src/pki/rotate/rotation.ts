@@ -16,26 +16,15 @@ export interface Rotating {
   readonly emit: EventSink;
 }
 
-/** What became of one certificate. `certificate` is the one in use afterwards. */
+/** What became of one certificate. */
 export type Rotation =
-  | { readonly outcome: "not-due"; readonly name: string; readonly certificate: CurrentCertificate }
+  | (InUse & { readonly outcome: "not-due" })
   /** Renewed, and where a service is configured, taken up by it. */
-  | { readonly outcome: "renewed"; readonly name: string; readonly certificate: CurrentCertificate }
+  | (InUse & { readonly outcome: "renewed" })
   /** The service did not take up the new certificate: the one before is in use again. */
-  | {
-      readonly outcome: "rolled-back";
-      readonly name: string;
-      readonly certificate: CurrentCertificate;
-      readonly rejected: string;
-      readonly reason: string;
-    }
+  | (InUse & { readonly outcome: "rolled-back"; readonly rejected: string; readonly reason: string })
   /** The service did not take it up and the new one stays: the service is to be told again. */
-  | {
-      readonly outcome: "incomplete";
-      readonly name: string;
-      readonly certificate: CurrentCertificate;
-      readonly reason: string;
-    }
+  | (InUse & { readonly outcome: "incomplete"; readonly reason: string })
   /** Nothing was renewed. */
   | {
       readonly outcome: "failed";
@@ -44,6 +33,14 @@ export type Rotation =
       readonly reason: string;
       readonly hint: string | undefined;
     };
+
+interface InUse {
+  readonly name: string;
+  /** The one in use afterwards. */
+  readonly certificate: CurrentCertificate;
+  /** Other names that use its key in a token. Looked for where it was renewed. */
+  readonly sharesKeyWith?: readonly string[];
+}
 
 /** An attempt at one certificate, all of whose steps are told under one request id. */
 export interface Attempting extends Rotating {
