@@ -237,8 +237,8 @@ describe("cert sign", () => {
 
   test("issues nothing that could not be written to --out", async () => {
     const project = await withCsr();
-    expect(await project.attempt([...SIGN, "--out", "."])).toMatchObject(refusal("input"));
-    expect(await project.attempt([...SIGN, "--out", "none/a.pem"])).toMatchObject(refusal("not-found"));
+    expect(await project.attempt([...SIGN, "--out", "."])).toMatchObject(refusal("usage"));
+    expect(await project.attempt([...SIGN, "--out", "none/a.pem"])).toMatchObject(refusal("usage"));
   });
 
   test("refuses a lifetime and a name by the role's rules", async () => {

@@ -1,12 +1,11 @@
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { durationFlag } from "../../duration.ts";
-import { FleetsecError } from "../../errors.ts";
-import type { Files } from "../../platform/files.ts";
 import { escapeText } from "../../report/escape.ts";
 import { shown } from "../ca/output.ts";
 import type { Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { checkWritable } from "../reports.ts";
 import { certificateMembers, certificateText, sansField } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -38,7 +37,8 @@ export const define: Define = (command, bind) => {
           ttl: flags.ttl === undefined ? undefined : durationFlag(flags.ttl, "--ttl"),
         };
         const out = flags.out === undefined ? undefined : resolve(cwd, flags.out);
-        if (out !== undefined) requirePlace(files, out);
+        // a certificate that cannot be delivered should not exist
+        if (out !== undefined) checkWritable(cli.platform, out, "the certificate");
         if (project.pki.issuer === "cert-manager") {
           const { writeRequestManifest } = await import("./manifest.ts");
           return writeRequestManifest(cli, project, request, out);
@@ -68,9 +68,3 @@ export const define: Define = (command, bind) => {
       }),
     );
 };
-
-/** Checked before anything is issued: a certificate that cannot be delivered should not exist. */
-function requirePlace(files: Files, path: string): void {
-  files.stat(dirname(path));
-  if (files.kind(path) === "directory") throw new FleetsecError("input", `${path} is a directory`);
-}
