@@ -6,6 +6,7 @@ import { isKeyOfAny } from "../../../src/pki/issuers/ca-key.ts";
 import { certify } from "../../../src/pki/issuers/certify.ts";
 import type { Issuer, Service } from "../../../src/pki/issuers/issuer.ts";
 import { type Asked, judgeAnswer } from "../../../src/pki/issuers/judge.ts";
+import { privateKeyPem, readPrivateKey } from "../../../src/pki/key-file.ts";
 import { generateKey, keySigner, publicKeyOf, type Signer } from "../../../src/pki/keys.ts";
 import { decodeSinglePem, encodePem } from "../../../src/pki/pem.ts";
 import { planIssue } from "../../../src/pki/plan.ts";
@@ -92,6 +93,15 @@ describe("the key of a CA", () => {
     expect(control.chain.map(({ serial }) => serial)).toEqual([above.serial]);
     const forged = await answer(intermediate);
     expect(() => judgeAnswer(...forged)).toThrow("for the key of the CA above it");
+  });
+
+  test.each(["ed25519", "rsa3072"] as const)("is compared with one of type %s", async (type) => {
+    const { current } = await testAuthority(platform);
+    const { privateKey } = await generateKey(type);
+    expect(isKeyOfAny(keySigner(privateKey).spki, [current.issuing])).toBe(false);
+    // and the next key that is read, in whatever way, is not blamed for it
+    const pem = privateKeyPem(privateKey);
+    expect(readPrivateKey(pem, "key.pem").asymmetricKeyType).toBe(privateKey.asymmetricKeyType);
   });
 
   test("is known in whichever way it is encoded", async () => {
