@@ -16,6 +16,7 @@ import { movablePlatform } from "../support/pki.ts";
 import { testProject } from "../support/project.ts";
 import { describeWithEngines } from "./engines.ts";
 import { type EngineProcess, freePorts, startProcess } from "./process.ts";
+import { tokenKeyContract } from "./token-issuing.ts";
 
 const HOUR = 3_600_000;
 
@@ -81,6 +82,11 @@ describeWithEngines(["step-ca"], "step-ca", ({ "step-ca": stepCa }) => {
   };
 
   issuerContract("as an issuer", () => party);
+
+  tokenKeyContract(
+    () => party,
+    () => lines({ key: "" }),
+  );
 
   test("renews by the certificate itself, without a provisioner's key, and revokes and issues with it only", async () => {
     const project = testProject(() => withIssuer(lines())());

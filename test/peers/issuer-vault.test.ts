@@ -13,6 +13,7 @@ import {
 import { testProject } from "../support/project.ts";
 import { describeWithEngines } from "./engines.ts";
 import { freePorts } from "./process.ts";
+import { tokenKeyContract } from "./token-issuing.ts";
 import { startVault, type VaultServer } from "./vault-server.ts";
 
 describeWithEngines(["bao"], "OpenBao", ({ bao }) => {
@@ -55,6 +56,8 @@ describeWithEngines(["bao"], "OpenBao", ({ bao }) => {
   };
 
   issuerContract("as an issuer", () => party);
+
+  tokenKeyContract(() => party);
 
   const attempt = (lines: readonly string[], env: Record<string, string>, name = "truck-17") =>
     testProject(() => withIssuer(lines)()).attempt(["cert", "issue", name, "--role", "fleet-edge"], { env });

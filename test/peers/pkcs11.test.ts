@@ -1,18 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createPublicKey, verify } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -21,9 +10,8 @@ import { testProject, type TestProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
 import { describeWithEngines } from "./engines.ts";
 import { freePorts } from "./process.ts";
+import { modulesOf, PIN, SOFTHSM, type SoftToken, softToken } from "./soft-token.ts";
 
-const SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so";
-const PIN = "246810";
 const TOKEN = "pkcs11:token=fleet";
 const edge = (name: string) => ["cert", "issue", name, "--role", "fleet-edge"];
 
@@ -31,35 +19,15 @@ describeWithEngines(
   ["pkcs11js", "softhsm2", "pkcs11-tool"],
   "SoftHSM2",
   ({ pkcs11js, softhsm2, "pkcs11-tool": tool }) => {
-    const directory = mkdtempSync(join(tmpdir(), "fleetsec-test-"));
-    const settings = {
-      pin: PIN as string | undefined,
-      readPin: (path: string) => readFileSync(path, "utf8").trim(),
-      library: SOFTHSM,
-      modules: modulesOf(pkcs11js.path),
-    };
+    let soft: SoftToken;
     let tokens: Tokens;
 
     beforeAll(() => {
-      mkdirSync(join(directory, "tokens"));
-      const conf = join(directory, "softhsm2.conf");
-      writeFileSync(
-        conf,
-        `directories.tokendir = ${join(directory, "tokens")}\nobjectstore.backend = file\nlog.level = ERROR\n`,
-      );
-      // the library reads it when it is initialised
-      process.env["SOFTHSM2_CONF"] = conf;
-      for (const label of ["fleet", "other"]) {
-        const args = ["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "13579"];
-        execFileSync(softhsm2.path, args, { stdio: "pipe" });
-      }
-      tokens = systemTokens(settings);
+      soft = softToken(pkcs11js, softhsm2);
+      ({ tokens } = soft);
     });
 
-    afterAll(() => {
-      delete process.env["SOFTHSM2_CONF"];
-      rmSync(directory, { recursive: true, force: true });
-    });
+    afterAll(() => soft.remove());
 
     const inToken = (project: TestProject) => (argv: readonly string[]) => project.json(argv, { tokens });
 
@@ -251,16 +219,16 @@ describeWithEngines(
 
       test("a wrong PIN, and none", async () => {
         const other = "pkcs11:token=other;object=x";
-        const wrongPin = systemTokens({ ...settings, pin: "000000" });
+        const wrongPin = systemTokens({ ...soft.settings, pin: "000000" });
         await expect(wrongPin.generate(other, "p256")).rejects.toMatchObject({ code: "passphrase" });
-        const none = systemTokens({ ...settings, pin: undefined });
+        const none = systemTokens({ ...soft.settings, pin: undefined });
         await expect(none.generate(other, "p256")).rejects.toMatchObject({ code: "passphrase" });
         const asked = none.asking(() => Promise.resolve(PIN));
         expect((await asked.generate(other, "p256")).uri).toContain("token=other");
       });
 
       test("the package is not installed", async () => {
-        const missing = systemTokens({ ...settings, modules: undefined, library: "/usr/lib/other.so" });
+        const missing = systemTokens({ ...soft.settings, modules: undefined, library: "/usr/lib/other.so" });
         await expect(missing.open(TOKEN)).rejects.toMatchObject({
           code: "engine",
           message: expect.stringContaining("pkcs11js"),
@@ -305,7 +273,7 @@ describeWithEngines(
           FLEETSEC: fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url)),
           SIGN_AT_ONCE: fileURLToPath(new URL("sign-at-once.mjs", import.meta.url)),
           FLEETSEC_PIN: PIN,
-          FLEETSEC_MODULES: modulesOf(pkcs11js.path),
+          FLEETSEC_MODULES: modulesOf(pkcs11js),
           FLEETSEC_PKCS11_MODULE: tpmLibrary(),
         },
       });
@@ -391,11 +359,6 @@ async function adjacentPorts(): Promise<number> {
 function tpmLibrary(): string {
   const candidates = readdirSync("/usr/lib").map((name) => `/usr/lib/${name}/pkcs11/libtpm2_pkcs11.so`);
   return candidates.find((path) => existsSync(path)) ?? "no libtpm2_pkcs11.so below /usr/lib";
-}
-
-/** The directory that has `node_modules`. */
-function modulesOf(packagePath: string): string {
-  return dirname(dirname(packagePath));
 }
 
 /** The URI that stands for a key, without what tells keys of one label apart. */

@@ -373,13 +373,13 @@ export function withIssuer(lines: readonly string[]): (config?: string) => strin
 /** Stands for a role that allows more here than at the service. */
 export const RAISED = "# raised";
 
-async function projectOf(party: ContractParty): Promise<TestProject> {
+export async function projectOf(party: ContractParty): Promise<TestProject> {
   const project = testProject(() => withIssuer(party.config())());
   if (party.ownCa === true) await project.run(["ca", "init", "--insecure-dev-key"]);
   return project;
 }
 
-function spkiOf(certificate: X509Certificate): string {
+export function spkiOf(certificate: X509Certificate): string {
   return certificate.publicKey.export({ type: "spki", format: "der" }).toString("base64");
 }
 
@@ -388,7 +388,7 @@ function spkiIn(privateKey: Buffer | string): string {
 }
 
 /** By the files that a gateway would be told. */
-function opensslVerifies(
+export function opensslVerifies(
   project: TestProject,
   files: { readonly cert: string; readonly chain: string },
   crl?: string,

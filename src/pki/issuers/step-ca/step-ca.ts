@@ -24,7 +24,7 @@ export interface StepCa {
   readonly roleOf: (serial: string) => string;
   /**
    * That provisioner's key, read when it is first needed.
-   * @throws FleetsecError where there is none: then certificates can still be renewed
+   * @throws FleetsecError where there is none: then certificates whose keys are in files can still be renewed
    */
   readonly key: () => ProvisionerKey;
 }
