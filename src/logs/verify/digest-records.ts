@@ -4,7 +4,7 @@ import { appendLeaves, growingTree, HASH_SIZE } from "../merkle.ts";
 import { BLOCK } from "../records.ts";
 import { firstDifference } from "./bundle-findings.ts";
 import type { Pace } from "./pace.ts";
-import { hashFileRecords } from "./read-records.ts";
+import { hashFileRecords, READ, roomToRead } from "./read-records.ts";
 import type { StoredFile } from "./store.ts";
 
 /** What one batch at a time is digested in; new memory for each would wait for the garbage collector. */
@@ -16,7 +16,7 @@ export interface DigestRoom {
 
 export function digestRoom(): DigestRoom {
   return {
-    block: Buffer.allocUnsafeSlow(BLOCK),
+    block: roomToRead(READ),
     lines: Buffer.allocUnsafeSlow(BLOCK),
     hashes: Buffer.allocUnsafeSlow(BLOCK),
   };
@@ -81,7 +81,7 @@ export async function firstOtherBlock(
 ): Promise<OtherBlock | undefined> {
   for (const [index, expected] of blocks.entries()) {
     await pace();
-    const into = block.subarray(0, count * HASH_SIZE - index * BLOCK);
+    const into = block.subarray(0, Math.min(BLOCK, count * HASH_SIZE - index * BLOCK));
     const bytes = into.subarray(0, await sidecar.read(into, index * BLOCK));
     if (bytes.length < into.length || digestOf(bytes) !== expected) return { index, bytes };
   }
