@@ -1,6 +1,7 @@
 // Joins the modules that tsc made into few files, which are published: to find, read and compile a hundred
-// of them takes Node as long as to verify a small log. Libraries stay what they are, in node_modules.
-import { readFileSync, rmSync } from "node:fs";
+// of them takes Node as long as to verify a small log. They are CommonJS, as what starts them in bin/ is: for
+// ES modules Node takes as long again as to start at all. Libraries stay what they are, in node_modules.
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "rolldown";
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -17,7 +18,7 @@ await build({
   checks: { ineffectiveDynamicImport: false },
   output: {
     dir: "bundle",
-    format: "es",
+    format: "cjs",
     entryFileNames: "[name].js",
     // two folders below the package, as src/cli is: from there import.meta.url leads to its other files
     chunkFileNames: "chunks/[name].js",
@@ -33,3 +34,5 @@ await build({
     },
   },
 });
+// the package says that its files are ES modules, and so src/ and test/ are
+writeFileSync("bundle/package.json", '{ "type": "commonjs" }\n');

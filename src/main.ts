@@ -9,8 +9,13 @@ const terminal = systemTerminal((error) => {
   process.exit(error instanceof FleetsecError ? exitCodeOf(error.code) : 70);
 });
 
-// the rest of the platform is loaded when a command runs
-process.exitCode = await run(process.argv.slice(2), terminal, async () => {
-  const { interruption, systemPlatform } = await import("./platform/system.ts");
-  return systemPlatform(interruption(), terminal);
-});
+async function main(): Promise<void> {
+  // the rest of the platform is loaded when a command runs
+  process.exitCode = await run(process.argv.slice(2), terminal, async () => {
+    const { interruption, systemPlatform } = await import("./platform/system.ts");
+    return systemPlatform(interruption(), terminal);
+  });
+}
+
+// no await out here, nor in worker.ts: the bundle is CommonJS
+void main();

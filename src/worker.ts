@@ -22,8 +22,11 @@ async function platform(): Promise<Platform> {
   return systemPlatform(new AbortController().signal);
 }
 
-const name = workerData as string;
-const task = TASKS[name];
-if (task === undefined) throw new Error(`no task is named ${name}`);
-const made = (await task()) as (input: unknown) => unknown;
-serveTask(made, SIDE_BY_SIDE.includes(name));
+async function serve(name: string): Promise<void> {
+  const task = TASKS[name];
+  if (task === undefined) throw new Error(`no task is named ${name}`);
+  const made = (await task()) as (input: unknown) => unknown;
+  serveTask(made, SIDE_BY_SIDE.includes(name));
+}
+
+void serve(workerData as string);

@@ -26,7 +26,15 @@ describe("the packed tarball", () => {
     expect(statSync(tarball).size).toBeLessThan(1_000_000);
     const paths = packed.files.map(({ path }) => path);
     expect(paths).toEqual(
-      expect.arrayContaining(["bin/fleetsec.js", "bundle/main.js", "README.md", "LICENSE"]),
+      expect.arrayContaining([
+        "bin/fleetsec.js",
+        "bin/package.json",
+        "bundle/main.js",
+        "bundle/worker.js",
+        "bundle/package.json",
+        "README.md",
+        "LICENSE",
+      ]),
     );
     const allowed =
       /^(bin|bundle|templates|docs\/schema)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;

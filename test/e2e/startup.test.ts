@@ -18,9 +18,11 @@ function loadedBy(...argv: string[]): string[] {
   });
 }
 
-/** Of ours, what every command needs: main.js, and in the chunks the program and what reports errors. */
+/** Of ours, what every command needs: main.js, and in the chunks the program, what reports errors, and what joins them. */
 const heavy = (url: string) =>
-  /node_modules\/(?!commander\/)|\/bundle\/(?!main\.js|chunks\/(base|program)\.js)/.test(url);
+  /node_modules\/(?!commander\/)|\/bundle\/(?!main\.js|chunks\/(rolldown-runtime|base|program)\.js)/.test(
+    url,
+  );
 
 test("help and version load no library but commander, and no domain; a command loads its own", () => {
   for (const flag of ["--help", "--version"]) {
