@@ -70,8 +70,15 @@ export interface Scene {
 export interface Other {
   readonly target: Target;
   readonly address: string;
-  /** A session that it gives to a client of that identity, each one once; undefined where it gives none. */
-  session(version: TlsVersion, identity: Identity | undefined): Promise<Resumable | undefined>;
+  /** A session that it gives to a client of that identity, for nobody else meanwhile; undefined where it gives none. */
+  session(version: TlsVersion, identity: Identity | undefined): Promise<Borrowed | undefined>;
+}
+
+/** A session that is tried elsewhere than where it was given. */
+export interface Borrowed {
+  readonly session: Resumable;
+  /** It may be tried at another place: nobody has taken it. */
+  giveBack(): void;
 }
 
 /** One client to try. */
@@ -104,6 +111,8 @@ export interface HelloChanges {
   readonly serverName?: string;
   /** TLS 1.2 and 1.3 are offered together. */
   readonly bothVersions?: boolean;
+  /** Nothing is said of session tickets. */
+  readonly withoutTickets?: boolean;
   /** OpenSSL's list of groups for key exchange. */
   readonly groups?: string;
   /** OpenSSL's list of suites. */

@@ -21,6 +21,7 @@ import { resumeAfterReject } from "./attacks/resume-after-reject.ts";
 import { resumeCrossHost } from "./attacks/resume-cross-host.ts";
 import { resumeNoCert } from "./attacks/resume-no-cert.ts";
 import { revoked } from "./attacks/revoked.ts";
+import { secondRequest } from "./attacks/second-request.ts";
 import { selfSigned } from "./attacks/self-signed.ts";
 import { serverAuthOnly } from "./attacks/server-auth-only.ts";
 import { noSni, oddSni, sniHostMismatch, unknownSni } from "./attacks/server-names.ts";
@@ -59,6 +60,7 @@ export const attacks: readonly Attack[] = [
   otherIdentity,
   headerSpoof,
   pathTricks,
+  secondRequest,
   authoritySwitch,
   otherAlpn,
   otherHello,

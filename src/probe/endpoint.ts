@@ -116,6 +116,7 @@ function tlsDial(
     identity,
     serverCa: control ? serverCa : NONE,
     wire: wireOf(client),
+    withoutTickets: hello.withoutTickets,
     groups: hello.groups,
     ciphers: hello.ciphers,
     psk: hello.psk,

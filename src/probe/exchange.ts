@@ -59,6 +59,7 @@ export interface TlsDial {
   readonly serverCa: readonly string[];
   /** By the raw client, in this way; by the TLS library otherwise. */
   readonly wire: WireDial | undefined;
+  readonly withoutTickets?: boolean | undefined;
   /** OpenSSL's list of groups for key exchange, where those are not its own. */
   readonly groups?: string | undefined;
   /** OpenSSL's list of suites, where it is not all that authenticate the server. */

@@ -4,6 +4,8 @@ import type { Field } from "./protocols/http2/hpack.ts";
 /** What a client says once it is connected, as plain data: the connection may be another thread's. */
 export type Speech =
   | { readonly in: "http1" | "h2c-upgrade"; readonly request: HttpRequest }
+  /** One after the other, on one connection. */
+  | { readonly in: "http1-kept-alive"; readonly requests: readonly HttpRequest[] }
   /** One request over HTTP/2. */
   | { readonly in: "http2"; readonly fields: readonly Field[]; readonly body: Uint8Array | undefined }
   /** HTTP/2 where the server has chosen it by ALPN, HTTP/1.1 otherwise. */

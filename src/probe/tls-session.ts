@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import type { ConnectionOptions, Network, SecureContext, TLSSocket } from "../platform/network.ts";
 import type { TlsDial } from "./exchange.ts";
 import { newSession, type Session } from "./session.ts";
@@ -83,18 +84,20 @@ export function prepareTls(network: Network, dial: TlsDial): void {
 
 /** Parsing keys and a trust store costs more than a handshake: a run has few of them, and many connections. */
 function contextFor(network: Network, dial: TlsDial): Context {
-  const { version, bothVersions = false, groups = "auto", ciphers = CIPHERS, serverCa, identity } = dial;
+  const { version, bothVersions = false, withoutTickets = false, serverCa, identity } = dial;
+  const { groups = "auto", ciphers = CIPHERS } = dial;
   const trusting = contexts.get(serverCa) ?? new WeakMap<object, Map<string, Context>>();
   contexts.set(serverCa, trusting);
   const owned = trusting.get(identity ?? NOBODY) ?? new Map<string, Context>();
   trusting.set(identity ?? NOBODY, owned);
-  const key = [version, bothVersions, groups, ciphers].join();
+  const key = [version, bothVersions, withoutTickets, groups, ciphers].join();
   const made = owned.get(key);
   if (made !== undefined) return made;
   const context = attempted(() =>
     network.secureContext({
       minVersion: NODE_VERSIONS[bothVersions ? "1.2" : version],
       maxVersion: NODE_VERSIONS[bothVersions ? "1.3" : version],
+      secureOptions: withoutTickets ? constants.SSL_OP_NO_TICKET : 0,
       ecdhCurve: groups,
       ciphers,
       ca: [...serverCa],

@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 /** What is reported only, and what follows where no certificate is demanded. */
 const IMPLIED =
-  /^(no-eku|weak-key|sha1-signature|renegotiation|fragmented-hello|resume-[a-z-]+|(no|odd|unknown)-sni|header-spoof|path-tricks|authority-switch|h2c-upgrade|other-alpn|other-hello|sni-host-mismatch)@/;
+  /^(no-eku|weak-key|sha1-signature|renegotiation|fragmented-hello|resume-[a-z-]+|(no|odd|unknown)-sni|header-spoof|path-tricks|second-request|authority-switch|h2c-upgrade|other-alpn|other-hello|sni-host-mismatch)@/;
 
 /** The server's files, in a directory of the test's own. */
 function serverFiles() {

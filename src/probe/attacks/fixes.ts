@@ -106,6 +106,15 @@ export const dropUpgrade: Fix = {
   nginx: 'proxy_set_header Upgrade ""; and Connection ""; no listen … http2 without ssl',
   envoy: "no upgrade_configs for h2c, no codec_type HTTP2 on a listener without TLS",
   haproxy: "http-request del-header Upgrade; no proto h2 on a bind line without ssl",
-  node: "no http2.createServer() beside createSecureServer(); no upgrade listener",
-  go: "no h2c.NewHandler, and Protocols without UnencryptedHTTP2",
+  node: "no http2.createServer() beside createSecureServer(); an upgrade listener must ask socket.authorized too",
+  go: "no h2c.NewHandler, and Protocols without UnencryptedHTTP2; check before a WebSocket is upgraded too",
+};
+
+/** The check belongs to each request, or to the handshake. */
+export const everyRequest: Fix = {
+  nginx: "ssl_verify_client on; an auth_request or njs check must not keep its result for the connection",
+  envoy: "require_client_certificate: true; ext_authz and rbac in the HTTP filter chain look at each request",
+  haproxy: "verify required; http-request deny in place of tcp-request content rules, which look once",
+  node: "ask socket.authorized in each request; no list of sockets that were let in",
+  go: "check r.TLS in the handler, not in ConnState or ConnContext alone",
 };

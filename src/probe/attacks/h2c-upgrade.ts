@@ -1,17 +1,20 @@
 import { type Attack, asking, withoutIdentity } from "../attack.ts";
 import { h2 } from "../protocols/h2.ts";
 import { h2cUpgrade } from "../protocols/h2c-upgrade.ts";
+import { webSocket } from "../protocols/websocket.ts";
+import { asSameRequest } from "../variant.ts";
 import { dropUpgrade } from "./fixes.ts";
 
 /**
  * HTTP/2 without TLS: at once, and by an upgrade; and the upgrade within TLS, which a gateway may pass
- * on, and then see nothing of what follows.
+ * on, and then see nothing of what follows. An upgrade to a WebSocket may lead around the check as well: in
+ * Node it is an event of its own, of which the handler of requests hears nothing.
  */
 export const h2cUpgradeAttack: Attack = {
   id: "h2c-upgrade",
-  title: "no certificate, upgraded to h2c",
-  reference: "RFC 7540 section 3.2, CWE-444",
-  meaning: "a connection that is upgraded to HTTP/2 is served without a certificate",
+  title: "no certificate, upgraded to h2c or WebSocket",
+  reference: "RFC 7540 section 3.2, RFC 6455 section 4.1, CWE-444",
+  meaning: "a connection that is upgraded to another protocol is served without a certificate",
   fix: dropUpgrade,
   weight: "required",
   takesIdentity: false,
@@ -23,7 +26,10 @@ export const h2cUpgradeAttack: Attack = {
       return { outcome: "not-applicable", reason: "the target is asked over HTTP/2, which has no upgrade" };
     }
     const { request } = protocol.http;
-    if (version !== null) return { attempts: [asking(h2cUpgrade(request), "within TLS")] };
+    if (version !== null) {
+      const within = [asking(h2cUpgrade(request), "h2c within TLS"), asking(webSocket(request), "WebSocket")];
+      return { attempts: within.map((attempt) => ({ ...attempt, revise: asSameRequest })) };
+    }
     const plain = withoutIdentity("no-tls");
     return {
       attempts: [

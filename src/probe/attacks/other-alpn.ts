@@ -4,6 +4,7 @@ import { h2 } from "../protocols/h2.ts";
 import { httpByAlpn, withoutAlpn } from "../protocols/http-by-alpn.ts";
 import { asSameRequest, asSameService, type Revise } from "../variant.ts";
 import { verifyClients } from "./fixes.ts";
+import { selfSignedLeaf } from "./self-signed.ts";
 
 /** What a ClientHello offers by ALPN, and how its client talks then. */
 interface Offer {
@@ -28,15 +29,14 @@ export const otherAlpn: Attack = {
   takesIdentity: false,
   versions: ["1.3", "1.2"],
   async plan({ protocol, forgery, families, target }) {
-    const [selfSigned] = await inEachFamily(families.slice(0, 1), async (family) => {
-      const issuer = await forgery.authority(family, forgery.names.subject);
-      return forgery.leaf({ family, issuer: { ...issuer, chain: [] } });
-    });
+    const [selfSigned] = await inEachFamily(families.slice(0, 1), (family) =>
+      selfSignedLeaf(forgery, family),
+    );
     const revise: Revise = protocol.maySayNothing ? asSameService : asSameRequest;
     const offering = ({ kind, protocol: spoken, withoutAny }: Offer): Attempt[] => {
       const anonymous = { ...withoutIdentity("no-certificate"), kind, protocol: spoken, revise };
       if (selfSigned === undefined || withoutAny === true) return [anonymous];
-      return [anonymous, { ...selfSigned, kind: `an unknown CA, ${kind}`, protocol: spoken, revise }];
+      return [anonymous, { ...selfSigned, kind: `self-signed, ${kind}`, protocol: spoken, revise }];
     };
     return { attempts: offersBeside({ protocol, target }).flatMap(offering) };
   },

@@ -1,5 +1,6 @@
 import { type Attack, type HelloChanges, inEachFamily, withHello } from "../attack.ts";
 import { verifyClients } from "./fixes.ts";
+import { selfSignedLeaf } from "./self-signed.ts";
 
 /** As embedded clients have it that do without AES. */
 const CHACHA20_FIRST =
@@ -23,15 +24,13 @@ export const otherHello: Attack = {
     const both: HelloChanges = { bothVersions: true };
     // over TLS 1.2 these are tried by a client of TLS 1.2 alone: the other one was met over TLS 1.3
     const offer = version === "1.3" ? both : {};
-    const selfSigned = await inEachFamily(families.slice(0, 1), async (family) => {
-      const issuer = await forgery.authority(family, forgery.names.subject);
-      return forgery.leaf({ family, issuer: { ...issuer, chain: [] } });
-    });
+    const selfSigned = await inEachFamily(families.slice(0, 1), (family) => selfSignedLeaf(forgery, family));
     return {
       attempts: [
         withHello(both, "both versions"),
-        ...selfSigned.map((attempt) => ({ ...attempt, kind: "an unknown CA, both versions", hello: both })),
-        withHello({ ...offer, groups: "P-256" }, "P-256 alone"),
+        ...selfSigned.map((attempt) => ({ ...attempt, kind: "self-signed, both versions", hello: both })),
+        // what marks old and small clients: whom one of the two excuses, both do
+        withHello({ ...offer, groups: "P-256", withoutTickets: true }, "P-256 alone, no tickets"),
         withHello({ ...offer, ciphers: CHACHA20_FIRST }, "ChaCha20 first"),
       ],
     };

@@ -1,3 +1,4 @@
+import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { http2Answer, plainAnswer, readHttp2 } from "./h2.ts";
@@ -15,10 +16,18 @@ export function h2cUpgrade(request: HttpRequest): Protocol {
     answer(trace) {
       const from = endOfUpgrade(trace.received);
       if (from === undefined) return https(request).answer(trace);
-      return http2Answer({ ...trace, alpn: undefined, received: trace.received.subarray(from) }, plainAnswer);
+      const received = trace.received.subarray(from);
+      return http2Answer({ ...trace, alpn: undefined, received }, plainAnswer) ?? SWITCHED_IN_VAIN;
     },
   };
 }
+
+/** It may have taken the connection for something else: what a valid client gets in this way will tell. */
+const SWITCHED_IN_VAIN: Answer = {
+  label: "HTTP 101 and no HTTP/2",
+  meaning: "overloaded",
+  content: new Uint8Array(),
+};
 
 export async function converseH2cUpgrade(
   request: HttpRequest,

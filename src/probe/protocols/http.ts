@@ -49,7 +49,7 @@ export function httpAnswer(status: number, fields: ReadonlyMap<string, string>, 
 }
 
 function meaningOf(status: number): Answer["meaning"] {
-  if (status >= 200 && status < 300) return "granted";
+  if ((status >= 200 && status < 300) || status === 101) return "granted";
   if (status === 401) return "challenged";
   if (status === 408 || status === 429 || status >= 500)
     return [495, 496].includes(status) ? "denied" : "overloaded";

@@ -6,6 +6,8 @@ export interface HttpResponse {
   /** Without the chunked coding. */
   readonly body: Uint8Array;
   readonly complete: boolean;
+  /** Where it ends in the bytes; undefined where only the end of the connection ends it. */
+  readonly end: number | undefined;
 }
 
 /** A longer head is none that we understand. */
@@ -14,7 +16,8 @@ const MAX_HEAD = 16_384;
 const MAX_INTERIM = 16;
 
 /**
- * Reads the final response to a request out of the bytes so far; interim ones (1xx) are skipped.
+ * Reads the final response to a request out of the bytes so far; interim ones (1xx) are skipped. After 101
+ * comes another protocol (RFC 9110, section 15.2.2): what there is of that stands for the body.
  * @param ended no more bytes will come
  * @param toHead the request was a HEAD, whose response has no body
  * @returns undefined while the head is incomplete, and for what is not HTTP/1.x
@@ -28,10 +31,12 @@ export function parseResponse(bytes: Uint8Array, ended: boolean, toHead = false)
     const status = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |$)/.exec(statusLine)?.[1];
     if (status === undefined) return undefined;
     at = end + 4;
-    if (status.startsWith("1")) continue;
+    if (status.startsWith("1") && status !== "101") continue;
     const fields = parseFields(lines);
-    const body = toHead ? NO_BODY : parseBody(Number(status), fields, text.subarray(at), ended);
-    return { status: Number(status), fields, ...body };
+    const { length, ...body } = toHead
+      ? NO_BODY
+      : parseBody(Number(status), fields, text.subarray(at), ended);
+    return { status: Number(status), fields, ...body, end: length === undefined ? undefined : at + length };
   }
   return undefined;
 }
@@ -48,17 +53,25 @@ function parseFields(lines: readonly string[]): Map<string, string> {
 interface Body {
   readonly body: Uint8Array;
   readonly complete: boolean;
+  /** As it is coded, where its end has come. */
+  readonly length?: number;
 }
 
-const NO_BODY: Body = { body: new Uint8Array(), complete: true };
+const NO_BODY: Body = { body: new Uint8Array(), complete: true, length: 0 };
 
 /** RFC 9112, section 6.3. */
 function parseBody(status: number, fields: ReadonlyMap<string, string>, rest: Buffer, ended: boolean): Body {
   if (status === 204 || status === 304) return NO_BODY;
+  if (status === 101) return { body: rest, complete: true };
   if (/(^|,)\s*chunked$/i.test(fields.get("transfer-encoding") ?? "")) return parseChunks(rest, ended);
   const length = /^\d{1,9}$/.exec(fields.get("content-length") ?? "")?.[0];
   if (length === undefined) return { body: rest, complete: ended };
-  return { body: rest.subarray(0, Number(length)), complete: ended || rest.length >= Number(length) };
+  const whole = rest.length >= Number(length);
+  return {
+    body: rest.subarray(0, Number(length)),
+    complete: ended || whole,
+    ...(whole ? { length: Number(length) } : {}),
+  };
 }
 
 /** RFC 9112, section 7.1. What is not in its form ends the body. */
@@ -70,10 +83,17 @@ function parseChunks(rest: Buffer, ended: boolean): Body {
       end < 0 ? undefined : /^([0-9a-f]{1,7})\s*(;|$)/i.exec(rest.toString("latin1", at, end))?.[1];
     const length = Number.parseInt(size ?? "", 16);
     const malformed = end >= 0 && size === undefined;
-    if (malformed || length === 0) return { body: Buffer.concat(chunks), complete: true };
+    if (length === 0) return { body: Buffer.concat(chunks), complete: true, ...endOfTrailers(rest, end) };
+    if (malformed) return { body: Buffer.concat(chunks), complete: true };
     if (size === undefined) return { body: Buffer.concat(chunks), complete: ended };
     chunks.push(rest.subarray(end + 2, end + 2 + length));
     at = end + 2 + length + 2;
     if (at > rest.length) return { body: Buffer.concat(chunks), complete: ended };
   }
+}
+
+/** @param from where the line of the last chunk ends; an empty line ends what stands behind it */
+function endOfTrailers(rest: Buffer, from: number): Pick<Body, "length"> {
+  const end = rest.indexOf("\r\n\r\n", from);
+  return end < 0 ? {} : { length: end + 4 };
 }

@@ -1,7 +1,9 @@
 import { createSecureServer } from "node:http2";
+import { createServer } from "node:https";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { posix } from "node:path";
+import type { Duplex } from "node:stream";
 import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { attackNamed } from "../../../src/probe/attacks.ts";
@@ -157,6 +159,8 @@ describe("header-spoof", () => {
     ["x-arr-clientcert", "MI", "X-ARR-ClientCert"],
     ["x-forwarded-for", "127.0.0.1", "X-Forwarded-For"],
     ["x-real-ip", "127.0.0.1", "X-Forwarded-For"],
+    ["authorization", "Bearer eyJ", "Authorization: Bearer"],
+    ["authorization", "Basic ", "Authorization: Basic"],
   ])("finds a service that believes %s with %s in it", async (name, part, kind) => {
     const believing: RequestListener = (request, response) => {
       const believed = String(request.headers[name] ?? "").includes(part);
@@ -169,6 +173,16 @@ describe("header-spoof", () => {
     );
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("header-spoof"));
     expect(evidenceOf(endpoint, "header-spoof")).toContain(`(${kind})`);
+  });
+
+  test("takes a service that checks the token, and turns down what is made up, for what it is", async () => {
+    const port = await httpsServer(open(), (request, response) => {
+      if (isAuthorized(request) || request.headers.authorization === "Bearer the right one")
+        return serve(response);
+      response.writeHead(request.headers.authorization === undefined ? 403 : 401).end("no");
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("header-spoof"));
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
   });
 
   test("asks with no more than 8 KiB of fields, which is all that many services take", async () => {
@@ -353,6 +367,52 @@ describe("h2c-upgrade", () => {
     expect(enforced.verdict).toBe("enforced");
     const endpoint = await probed(world, `https://localhost:${lax}/`, selected("h2c-upgrade"));
     expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+  });
+
+  /** A Node application with an `upgrade` event, which the handler of requests hears nothing of. */
+  const upgrading = async (onUpgrade: (request: IncomingMessage, socket: Duplex) => void) => {
+    const server = createServer(open(), authorized).on("upgrade", onUpgrade);
+    return probed(world, `https://localhost:${await listening(server)}/live`, selected("h2c-upgrade"));
+  };
+  const switching = ({ headers }: IncomingMessage, socket: Duplex) =>
+    void socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${headers.upgrade}\r\n\r\n`,
+    );
+  const onlyWebSockets = (request: IncomingMessage, socket: Duplex) => {
+    if (request.headers.upgrade !== "websocket") return void socket.destroy();
+    switching(request, socket);
+  };
+
+  test.each([
+    ["whatever it is to be", switching],
+    ["to a WebSocket", onlyWebSockets],
+  ])("finds an application that upgrades whoever comes, %s", async (_to, onUpgrade) => {
+    const endpoint = await upgrading(onUpgrade);
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("h2c-upgrade"));
+    expect(evidenceOf(endpoint, "h2c-upgrade")).toBe("HTTP 101, as for a valid client (WebSocket)");
+    expect(endpoint.doubts).toEqual([]);
+  });
+
+  test.each<[string, (socket: Duplex) => void]>([
+    ["hangs up", (socket) => void socket.destroy()],
+    ["denies", (socket) => void socket.end("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")],
+  ])("an application that %s, where the certificate is missing, is strict", async (_how, turnAway) => {
+    const endpoint = await upgrading((request, socket) =>
+      isAuthorized(request) ? switching(request, socket) : turnAway(socket),
+    );
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+  });
+
+  test("what becomes of an upgrade is not known where a valid client alone is served after it", async () => {
+    const endpoint = await upgrading((request, socket) => {
+      if (request.headers.upgrade !== "h2c") return void socket.destroy();
+      switching(request, socket);
+      if (isAuthorized(request)) socket.write(http2Response());
+    });
+    expect(withOutcome(endpoint, "inconclusive")).toEqual(onBoth("h2c-upgrade"));
+    expect(evidenceOf(endpoint, "h2c-upgrade")).toBe("HTTP 101 and no HTTP/2 (h2c within TLS)");
   });
 
   test.each([

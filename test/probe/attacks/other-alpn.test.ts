@@ -1,7 +1,7 @@
 import { createSecureServer } from "node:http2";
 import type { TlsOptions } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
-import { byAlpn } from "../support/by-alpn.ts";
+import { byAlpn } from "../support/by-hello.ts";
 import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
 import { grpcServer } from "../support/grpc.ts";
 import { broker } from "../support/mqtt.ts";

@@ -1,6 +1,17 @@
 import type { TlsOptions, TLSSocket } from "node:tls";
-import { beforeAll, expect, test } from "vitest";
-import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Scene } from "../../../src/probe/attack.ts";
+import { otherHello } from "../../../src/probe/attacks/other-hello.ts";
+import { byHello, codes, type Offered } from "../support/by-hello.ts";
+import {
+  forgeryFor,
+  newWorld,
+  onBoth,
+  probed,
+  selected,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
 import { httpsServer } from "../support/servers.ts";
 
 let world: World;
@@ -60,4 +71,84 @@ test("one that lets ChaCha20 in is found", async () => {
   expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert"));
   expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-hello"));
   expect(endpoint.reasons[0]).toContain("ChaCha20 first");
+});
+
+const [SUPPORTED_GROUPS, SESSION_TICKET, SUPPORTED_VERSIONS] = [10, 35, 43];
+const P256 = 0x0017;
+const CHACHA20 = [0x1303, 0xcca8, 0xcca9];
+
+describe("a server that excuses a client for its ClientHello is found", () => {
+  /** As Go's GetConfigForClient chooses: one without a check beside one that demands certificates. */
+  const excusing = async (isExcused: (offered: Offered) => boolean) => {
+    const [guarded, open] = [await serving(() => false), await serving(() => true)];
+    return probing(await byHello((offered) => (isExcused(offered) ? open : guarded)));
+  };
+  const groupsOf = ({ extensions }: Offered) => codes(extensions.get(SUPPORTED_GROUPS) ?? Buffer.alloc(2));
+
+  test.each<[string, string, (offered: Offered) => boolean]>([
+    ["P-256 alone", "P-256 alone, no tickets", (offered) => groupsOf(offered).join() === String(P256)],
+    ["no session tickets", "P-256 alone, no tickets", ({ extensions }) => !extensions.has(SESSION_TICKET)],
+    [
+      "ChaCha20 before all else",
+      "ChaCha20 first",
+      ({ suites }) => CHACHA20.some((suite) => suite === suites[0]),
+    ],
+  ])("%s", async (_what, kind, isExcused) => {
+    const endpoint = await excusing(isExcused);
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-hello"));
+    expect(endpoint.reasons[0]).toContain(kind);
+  });
+
+  test("both versions", async () => {
+    const both = ({ extensions }: Offered) => (extensions.get(SUPPORTED_VERSIONS)?.length ?? 0) > 3;
+    const endpoint = await excusing(both);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-hello"));
+    expect(endpoint.reasons[0]).toContain("both versions");
+  });
+});
+
+describe("its plan", () => {
+  const planFor = async (scene: Pick<Scene, "version" | "families">) => {
+    const plan = await otherHello.plan({ ...scene, forgery: forgeryFor(world) } as Scene);
+    if (!("attempts" in plan)) throw new Error("no attempts");
+    return plan.attempts.map(({ kind, family, presented, identity, hello }) => ({
+      kind,
+      family,
+      presents: typeof presented === "string" ? presented : identity?.chain[0].subject.key,
+      hello,
+    }));
+  };
+
+  test("offers both versions over TLS 1.3, and one that does not over TLS 1.2", async () => {
+    const [newer, older] = [
+      await planFor({ version: "1.3", families: ["p256", "rsa"] }),
+      await planFor({ version: "1.2", families: ["p256", "rsa"] }),
+    ];
+    const kinds = [
+      "both versions",
+      "self-signed, both versions",
+      "P-256 alone, no tickets",
+      "ChaCha20 first",
+    ];
+    expect(newer.map(({ kind }) => kind)).toEqual(kinds);
+    expect(older.map(({ kind }) => kind)).toEqual(kinds);
+    expect(newer.map(({ hello }) => hello?.bothVersions)).toEqual([true, true, true, true]);
+    expect(older.map(({ hello }) => hello?.bothVersions)).toEqual([true, true, undefined, undefined]);
+    expect(newer[2]?.hello).toMatchObject({ groups: "P-256", withoutTickets: true });
+    expect(newer[3]?.hello?.ciphers).toMatch(/^TLS_CHACHA20_POLY1305_SHA256:/);
+  });
+
+  test("forges in one family that the server lists, in the valid client's name", async () => {
+    const [, forged] = await planFor({ version: "1.3", families: ["rsa", "p256"] });
+    expect(forged).toMatchObject({
+      family: "rsa",
+      presents: forgeryFor(world).control?.chain[0].subject.key,
+    });
+  });
+
+  test("forges nothing where the server lists no family of ours", async () => {
+    const attempts = await planFor({ version: "1.3", families: [] });
+    expect(attempts.map(({ presents }) => presents)).toEqual(["other-hello", "other-hello", "other-hello"]);
+  });
 });

@@ -38,6 +38,33 @@ describe("an HTTP/1 response", () => {
     expect(parse(text, ended)).toMatchObject({ status, body, complete });
   });
 
+  test("after 101 comes another protocol", () => {
+    const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+    expect(parse(`${head}\x81\x02hi`)).toMatchObject({ status: 101, body: "\x81\x02hi", complete: true });
+  });
+
+  test.each([
+    ["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false],
+    ["HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", false],
+    ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true],
+    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", false],
+    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: y\r\n\r\n", false],
+    ["HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false],
+  ])("%j ends where the next one begins", (text, toHead) => {
+    const next = "HTTP/1.1 403 Forbidden\r\n\r\n";
+    expect(parseResponse(Buffer.from(text + next), false, toHead)?.end).toBe(text.length);
+  });
+
+  test.each([
+    "HTTP/1.1 200 OK\r\n\r\nuntil the end",
+    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi",
+    "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+  ])("%j has no end that a next one could follow", (text) => {
+    expect(parse(text, true)).toMatchObject({ end: undefined });
+  });
+
   test.each([
     "",
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n",

@@ -119,7 +119,7 @@ export const FORGED = [
 /** What else a strict server refuses in every run, in the order of the battery. */
 export const CHAINS = ["path-length", "name-constraint", "sha1-signature"];
 /** What is said in HTTP, where a service decides for itself whom it serves. */
-export const REQUESTS = ["header-spoof", "path-tricks", "authority-switch"];
+export const REQUESTS = ["header-spoof", "path-tricks", "second-request", "authority-switch"];
 /** What is said before TLS. */
 export const UPGRADES = ["starttls", "upgrade-tls"];
 export const NAMES = ["no-sni", "unknown-sni", "odd-sni"];

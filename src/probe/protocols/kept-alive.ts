@@ -1,0 +1,68 @@
+import type { Answer } from "../answer.ts";
+import { type Channel, MAX_KEPT } from "../exchange.ts";
+import type { Protocol } from "../protocol.ts";
+import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
+import { type HttpResponse, parseResponse } from "./http1.ts";
+import { https, requestText } from "./https.ts";
+
+/**
+ * The same request twice on one HTTP/1.1 connection that is kept alive (RFC 9112, section 9.3), after one for
+ * something else. The answer is the best that the later two were given.
+ */
+export function keptAlive(request: HttpRequest): Protocol {
+  const requests = sequenceTo(request);
+  return {
+    ...https(request),
+    http: { request, ask: keptAlive },
+    speech: { in: "http1-kept-alive", requests },
+    answer({ received, end }) {
+      const over = end === "closed" || end === "reset";
+      const [first, ...later] = responsesTo(requests, received, over);
+      const answers = later.map(({ status, fields, body }) => httpAnswer(status, fields, body));
+      const granted = answers.find(({ meaning }) => meaning === "granted");
+      return granted ?? answers.at(-1) ?? (first?.complete === true && over ? NOT_KEPT : undefined);
+    },
+  };
+}
+
+/** To where rules about certificates are most often left out, then to the target. */
+function sequenceTo(request: HttpRequest): HttpRequest[] {
+  const other = { ...request, method: "GET", body: undefined, path: request.path === "/" ? "/health" : "/" };
+  return [other, request, request];
+}
+
+const NOT_KEPT: Answer = {
+  label: "closed after the first request",
+  meaning: "ended",
+  content: new Uint8Array(),
+};
+
+export async function converseKeptAlive(
+  requests: readonly HttpRequest[],
+  channel: Channel,
+  wait: number,
+): Promise<void> {
+  const tooMuch = () => channel.received().length >= MAX_KEPT;
+  for (const [i, request] of requests.entries()) {
+    const kept = i < requests.length - 1 ? [["connection", "keep-alive"] as const] : [];
+    channel.write(requestText({ ...request, fields: [...request.fields, ...kept] }));
+    const response = () => responsesTo(requests, channel.received(), channel.over())[i];
+    await channel.until(() => response() !== undefined || tooMuch(), wait);
+    await channel.until(() => response()?.complete !== false || tooMuch(), BODY_WAIT);
+    if (response()?.end === undefined) return;
+  }
+}
+
+/** As far as they have come, in the order of the requests. */
+function responsesTo(requests: readonly HttpRequest[], bytes: Uint8Array, ended: boolean): HttpResponse[] {
+  const responses: HttpResponse[] = [];
+  let at: number | undefined = 0;
+  for (const { method } of requests) {
+    if (at === undefined) break;
+    const response = parseResponse(bytes.subarray(at), ended, method === "HEAD");
+    if (response === undefined) break;
+    responses.push(response);
+    at = response.end === undefined ? undefined : at + response.end;
+  }
+  return responses;
+}

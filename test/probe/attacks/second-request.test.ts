@@ -1,0 +1,106 @@
+import type { RequestListener } from "node:http";
+import type { TLSSocket } from "node:tls";
+import { beforeAll, expect, test } from "vitest";
+import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
+import { http2Server, httpsServer } from "../support/servers.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const options = () => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  rejectUnauthorized: false,
+  sigalgs: "ecdsa_secp256r1_sha256",
+});
+const attacks = selected("no-cert", "second-request");
+
+/** Serves those whom `admits` lets in, and asks it of each connection as often as it says. */
+function checking(admits: (socket: TLSSocket, url: string) => boolean | "for good"): RequestListener {
+  const known = new WeakSet<object>();
+  return (request, response) => {
+    const socket = request.socket as TLSSocket;
+    const admitted = known.has(socket) || socket.authorized || admits(socket, request.url ?? "");
+    if (admitted === "for good") known.add(socket);
+    // kept open: a close would be the end of it
+    response.writeHead(admitted === false ? 403 : 200).end(admitted === false ? "no" : `page ${request.url}`);
+  };
+}
+
+const probing = async (onRequest: RequestListener, path = "/secret") =>
+  probed(world, `https://localhost:${await httpsServer(options(), onRequest)}${path}`, { attacks });
+
+test.each(["/secret", "/"])("a check of each request refuses it at %s", async (path) => {
+  const endpoint = await probing(
+    checking(() => false),
+    path,
+  );
+  expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "second-request"));
+});
+
+test.each([
+  ["/secret", "/"],
+  ["/", "/health"],
+])("a connection that is let in for a public page, and to %s with it, is found", async (path, open) => {
+  const endpoint = await probing(
+    checking((_socket, url) => url === open && "for good"),
+    path,
+  );
+  expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert"));
+  expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
+});
+
+test("a public page is none, where the target is asked for anew", async () => {
+  const endpoint = await probing(checking((_socket, url) => url === "/"));
+  expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+});
+
+test("one that was turned away once and is not looked at again is found", async () => {
+  const turnedAway = new WeakSet<object>();
+  const endpoint = await probing(
+    checking((socket, url) => {
+      if (url !== "/secret") return false;
+      const again = turnedAway.has(socket);
+      turnedAway.add(socket);
+      return again;
+    }),
+  );
+  expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
+});
+
+test("a server that keeps no connection has let nobody ask again", async () => {
+  const endpoint = await probing((request, response) => {
+    const isKnown = (request.socket as TLSSocket).authorized;
+    const status = isKnown || request.url === "/" ? 200 : 403;
+    response.writeHead(status, { connection: "close" }).end(isKnown ? "the page" : "hello");
+  });
+  expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  const evidence = endpoint.attacks.find(({ id }) => id === "second-request")?.evidence;
+  expect(evidence).toBe("closed after the first request; the control: HTTP 200");
+});
+
+test("responses in chunks and without a body are followed", async () => {
+  const endpoint = await probing((request, response) => {
+    if ((request.socket as TLSSocket).authorized) return void response.end("the page");
+    if (request.url === "/") return void response.writeHead(204).end();
+    response.writeHead(403);
+    response.write("in ");
+    response.end("parts");
+  });
+  expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  expect(endpoint.attacks.find(({ id }) => id === "second-request")?.evidence).toMatch(/^HTTP 403/);
+});
+
+test("HTTP/2 is not asked in this way", async () => {
+  const port = await http2Server({ ...options(), rejectUnauthorized: true }, (_request, response) => {
+    response.end("hello");
+  });
+  const endpoint = await probed(world, `h2://localhost:${port}/`, { attacks });
+  expect(endpoint.verdict).toBe("enforced");
+  expect(withOutcome(endpoint, "not-applicable")).toEqual(onBoth("second-request"));
+});
