@@ -1,6 +1,6 @@
 import { FleetsecError } from "../errors.ts";
 import type { Address } from "../platform/network.ts";
-import type { Other } from "./attack.ts";
+import type { Borrowed, Other } from "./attack.ts";
 import type { Outside } from "./client.ts";
 import { type Endpoint, type Meet, meeting } from "./endpoint.ts";
 import { serverAlert } from "./evidence.ts";
@@ -105,7 +105,10 @@ export function byListener(places: readonly Place[]): [Place, ...Place[]][] {
   return [...listeners.values()];
 }
 
-/** Sessions that clients of an identity are given, each handed out once: some servers take them once. */
+/**
+ * Sessions that clients of an identity are given, each handed out once: some servers take them once. One that
+ * comes back was passed over, and serves for the next.
+ */
 export function sessionsFrom(meet: Meet): Other["session"] {
   const nobody = {};
   const pools = new Map<TlsVersion, Map<object, Resumable[] | "none">>();
@@ -116,14 +119,15 @@ export function sessionsFrom(meet: Meet): Other["session"] {
     const pool = owned.get(owner) ?? [];
     if (pool === "none") return undefined;
     owned.set(owner, pool);
+    const lent = (one: Resumable): Borrowed => ({ session: one, giveBack: () => void pool.push(one) });
     const kept = pool.pop();
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) return lent(kept);
     const { trace } = await meet({ version, identity, control: false, like: undefined });
     const [session, ...more] = trace.sessions;
     pool.push(...more);
     // one that was merely cut off may give some to the next client
     const isDecided = serverAlert(trace) !== undefined || trace.established;
     if (session === undefined && isDecided) owned.set(owner, "none");
-    return session;
+    return session && lent(session);
   };
 }

@@ -68,7 +68,8 @@ async function probeWith(
   const listeners = byListener(places.flat()).map((listener) => ({ listener, other: otherOf(listener) }));
   const trial = { ...request, signal: outside.signal };
   const tried = await Promise.all(
-    listeners.map(({ listener, other }) =>
+    listeners.map(({ listener }, i) =>
+      // each begins with its neighbour: where all asked the same one for a session, none could be lent twice
       tryListener(
         trial,
         listener,

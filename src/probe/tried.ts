@@ -136,15 +136,24 @@ async function meetOne(
   if (resumes === undefined) return { attempt, encounter: await meet(attack) };
   if (resumes.at !== undefined) {
     const borrowed = version === null ? undefined : await resumes.at.session(version, resumes.identity);
-    return borrowed === undefined
-      ? { attempt, encounter: first, unmade: NO_SESSION }
-      : { attempt, encounter: await meet({ ...attack, session: borrowed }) };
+    if (borrowed === undefined) return { attempt, encounter: first, unmade: NO_SESSION };
+    const encounter = await meet({ ...attack, session: borrowed.session });
+    if (wasPassedOver(encounter)) borrowed.giveBack();
+    return { attempt, encounter };
   }
   const owner = wire && { attempt: withoutCertificate, identity: undefined };
   const before = await meet({ ...client, identity: resumes.identity, wire: owner });
   const session = before.trace.sessions.at(-1);
   if (session === undefined) return { attempt, encounter: before, unmade: NO_SESSION };
   return { attempt, encounter: await meet({ ...attack, session }) };
+}
+
+/**
+ * The server has shown its certificate, as to a stranger, so that the session is as good as before. In TLS 1.3
+ * a store that gives each out once, against replays (RFC 8446, section 8.1), may have lost it all the same.
+ */
+function wasPassedOver({ trace: { seen } }: Encounter): boolean {
+  return seen.version === "1.2" && seen.serverCertificates.length > 0;
 }
 
 /** Where the attacker asked otherwise and was not refused, a valid client shows what is to be had in that way. */

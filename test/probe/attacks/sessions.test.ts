@@ -143,6 +143,28 @@ describe("a session of another listener", () => {
     expect(withOutcome(endpoint, "not-applicable")).toEqual(onBoth("resume-cross-host"));
   });
 
+  test("serves for the next listener where one has passed it over, in TLS 1.2", async () => {
+    const handshakes = { full: 0 };
+    const admits = ({ authorized }: TLSSocket) => {
+      if (!authorized) handshakes.full += 1;
+      return authorized;
+    };
+    const tls12: TlsOptions = { maxVersion: "TLSv1.2", rejectUnauthorized: true };
+    const lax = await serving(admits, { maxVersion: "TLSv1.2" });
+    const others = await Promise.all(Array.from({ length: 6 }, async () => strict(tls12)));
+    const targets = [lax, ...others].map((port) => parseTarget(url(port)));
+    const changes = { targets, concurrency: 1, attacks: selected("no-cert", "resume-cross-host") };
+    const request = requestFor(world, url(lax), changes);
+    const { endpoints } = await probe(request, outside, () => {});
+    expect(endpoints.flatMap(({ reasons }) => reasons)).toEqual([]);
+    expect(endpoints.slice(1).flatMap((one) => withOutcome(one, "refused"))).toContain(
+      "resume-cross-host@1.2",
+    );
+    // no-cert, and a session of each of the two clients without a valid certificate for six listeners
+    expect(handshakes.full).toBeGreaterThanOrEqual(3);
+    expect(handshakes.full).toBeLessThan(1 + 2 * 6);
+  });
+
   test("needs another target", async () => {
     const endpoint = await probed(world, url(await strict()), {
       attacks: selected("no-cert", "resume-cross-host"),
