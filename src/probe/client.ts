@@ -1,6 +1,7 @@
 import type { Network } from "../platform/network.ts";
 import type { Clock } from "../platform/platform.ts";
 import type { Channel, Conversation, Deadlines, Dial, End, TlsDial, Trace } from "./exchange.ts";
+import type { Pace } from "./limit.ts";
 import { observe } from "./observe.ts";
 import { isAgreed, MAX_OPENING, type Opening } from "./opening.ts";
 import { plainSession, type Session } from "./session.ts";
@@ -17,6 +18,8 @@ export interface Outside {
   /** Cryptographically secure random bytes. */
   readonly random: (length: number) => Uint8Array;
   readonly signal: AbortSignal;
+  /** Waited for before each connection. */
+  readonly pace?: Pace;
 }
 
 /**
@@ -39,6 +42,7 @@ export async function exchange(
   const { network, clock, signal } = outside;
   // making it takes time that is not the server's
   if (dial.tls !== undefined) prepareTls(network, dial.tls);
+  await outside.pace?.();
   const started = clock.monotonic();
   const events = watch(clock, signal);
   const socket = network.connect(dial.address, dial.port);

@@ -2,7 +2,7 @@ import type { Platform } from "../platform/platform.ts";
 import { exchange, type Outside } from "./client.ts";
 import { converse } from "./converse.ts";
 import type { Call, Connect, Credentials, Trace } from "./exchange.ts";
-import { turnByTurn } from "./limit.ts";
+import { pace, turnByTurn } from "./limit.ts";
 
 /**
  * How a run makes its connections. A connection costs some milliseconds of processor time, nearly all of
@@ -17,12 +17,20 @@ export interface Connections {
 /** By more than this, the thread that judges would be waited for. */
 const MAX_THREADS = 4;
 
-/** @param targets to connect to: a thread takes longer to start than it saves for a single one */
-export function connections(targets: number, outside: Outside & Pick<Platform, "threads">): Connections {
+/**
+ * @param targets to connect to: a thread takes longer to start than it saves for a single one
+ * @param delay milliseconds from one connection's start to the next one's, at least: who waits needs no thread
+ */
+export function connections(
+  targets: number,
+  delay: number,
+  outside: Outside & Pick<Platform, "threads">,
+): Connections {
   const count = Math.min(outside.threads.available, targets, MAX_THREADS);
-  return count < 2
-    ? { connect: (call) => connectHere(call, outside), close: () => Promise.resolve() }
-    : connectionsOn(count, outside);
+  if (count > 1 && delay === 0) return connectionsOn(count, outside);
+  const { clock, signal } = outside;
+  const here = delay === 0 ? outside : { ...outside, pace: pace(delay, clock, signal) };
+  return { connect: (call) => connectHere(call, here), close: () => Promise.resolve() };
 }
 
 function connectHere({ dial, speech, wait, like, deadlines }: Call, outside: Outside): Promise<Trace> {

@@ -71,23 +71,26 @@ export function within(first: Limit, second: Limit): Limit {
   return async (task) => first(async () => second(task));
 }
 
+/** Waits for its turn to start something. */
+export type Pace = () => Promise<void>;
+
 /**
- * The same, with a pause: no task starts sooner than that after the one before, whatever their number.
- * @param ms milliseconds; 0 for none
+ * Turns that are so far apart at least, in the order in which they are asked for. Whoever starts at once
+ * when its turn has come starts no sooner than that after the one before.
+ * @param ms milliseconds
  */
-export function spaced(
-  limited: Limit,
-  ms: number,
-  clock: Pick<Clock, "monotonic" | "sleep">,
-  signal: AbortSignal,
-): Limit {
-  if (ms === 0) return limited;
+export function pace(ms: number, clock: Pick<Clock, "monotonic" | "sleep">, signal: AbortSignal): Pace {
   let next = clock.monotonic();
-  return async (task) =>
-    limited(async () => {
-      const wait = next - clock.monotonic();
-      next += wait > 0 ? ms : ms - wait;
-      if (wait > 0) await clock.sleep(wait, AbortSignal.any([signal]));
-      return task();
-    });
+  let last: Promise<void> = Promise.resolve();
+  const turn = async () => {
+    // a timer may be early, by less than a millisecond
+    for (let wait = next - clock.monotonic(); wait > 0; wait = next - clock.monotonic()) {
+      await clock.sleep(Math.ceil(wait), AbortSignal.any([signal]));
+    }
+    next = clock.monotonic() + ms;
+  };
+  return async () => {
+    last = last.then(turn);
+    return last;
+  };
 }

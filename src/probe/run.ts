@@ -7,7 +7,7 @@ import type { Connect } from "./exchange.ts";
 import { conclude } from "./conclude.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
-import { type Limit, limit, spaced, turnByTurn, within } from "./limit.ts";
+import { type Limit, limit, turnByTurn, within } from "./limit.ts";
 import { type Trial, type Tried, tryListener, tryWithoutTls } from "./listener.ts";
 import type { LeftOut } from "./openapi/operations.ts";
 import {
@@ -47,7 +47,7 @@ export async function probe(
   outside: Outside & Pick<Platform, "threads">,
   onProgress: OnProgress,
 ): Promise<ProbeResult> {
-  const { connect, close } = connections(request.targets.length, outside);
+  const { connect, close } = connections(request.targets.length, request.delay, outside);
   try {
     return await probeWith(request, outside, connect, onProgress);
   } finally {
@@ -61,7 +61,7 @@ async function probeWith(
   connect: Connect,
   onProgress: OnProgress,
 ): Promise<ProbeResult> {
-  const serverAt = serversWith(limits(request, outside));
+  const serverAt = serversWith(limits(request));
   const places = await Promise.all(
     request.targets.map((target) => placesOf(target, request, outside, connect, serverAt, onProgress)),
   );
@@ -122,8 +122,8 @@ const TO_ONE = 8;
 const TO_ALL = 32;
 
 /** @returns the bound for one more server */
-function limits({ concurrency, delay }: ProbeRequest, { clock, signal }: Outside): () => Limit {
-  const all = spaced(within(limit(concurrency ?? TO_ALL), turnByTurn()), delay, clock, signal);
+function limits({ concurrency }: ProbeRequest): () => Limit {
+  const all = within(limit(concurrency ?? TO_ALL), turnByTurn());
   return () => (concurrency === undefined ? within(limit(TO_ONE), all) : all);
 }
 

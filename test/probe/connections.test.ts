@@ -117,3 +117,28 @@ test("one target is not worth them", async () => {
   const result = await probe(request, { ...beside, network: outside.network }, () => {});
   expect([result.summary.enforced, pools.opened]).toEqual([1, 0]);
 });
+
+test("with a delay no two connections start sooner than that after each other, to whatever target", async () => {
+  const { beside, pools } = onThreads();
+  const starts: number[] = [];
+  const network = {
+    ...outside.network,
+    connect(address: string, port: number) {
+      starts.push(performance.now());
+      return outside.network.connect(address, port);
+    },
+  };
+  const targets = [await https({}), await https({})].map((port) => parseTarget(`https://localhost:${port}/`));
+  const request = requestFor(world, targets[0]?.url ?? "", {
+    targets,
+    attacks: selected("no-cert", "self-signed"),
+    concurrency: undefined,
+    delay: 40,
+  });
+  const { summary } = await probe(request, { ...beside, network }, () => {});
+  expect([summary.enforced, pools.opened]).toEqual([2, 0]);
+  expect(starts.length).toBeGreaterThan(15);
+  const gaps = starts.slice(1).map((start, i) => start - (starts[i] ?? 0));
+  // two clocks are read: a microsecond between them is no matter
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(39.9);
+});

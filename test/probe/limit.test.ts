@@ -1,6 +1,6 @@
 import { setImmediate as turnOfTheLoop, setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { limit, spaced, turnByTurn, turns, within } from "../../src/probe/limit.ts";
+import { limit, pace, turnByTurn, turns, within } from "../../src/probe/limit.ts";
 
 test("no more run at a time than allowed, in the order in which they came, and a failure frees its place", async () => {
   const limited = limit(3);
@@ -84,24 +84,47 @@ test("of two bounds both hold, and tasks that wait for the first leave the secon
   expect(most).toEqual([3, 3, 4]);
 });
 
-test("a pause keeps starts apart, however many may run at a time", async () => {
-  let now = 0;
-  const slept: number[] = [];
-  const clock = {
-    monotonic: () => now,
-    sleep: async (ms: number) => {
-      slept.push(ms);
+/** A clock whose timers ring a little early. */
+function testClock() {
+  const clock = { now: 0, slept: [] as number[] };
+  return {
+    clock,
+    monotonic: () => clock.now,
+    async sleep(ms: number) {
+      clock.slept.push(ms);
+      await turnOfTheLoop();
+      clock.now += ms === 1 ? 1 : ms - 0.5;
     },
   };
-  const limited = spaced(limit(3), 200, clock, new AbortController().signal);
-  const results = await Promise.all([1, 2, 3].map((i) => limited(async () => i)));
-  expect([results, slept]).toEqual([
-    [1, 2, 3],
-    [200, 400],
-  ]);
-  now = 10_000;
-  await limited(async () => 4);
-  await limited(async () => 5);
+}
+
+test("a pace keeps starts apart, whenever the one before came to start", async () => {
+  const { clock, ...timing } = testClock();
+  const turn = pace(200, timing, new AbortController().signal);
+  const starts: number[] = [];
+  const starting = async () => {
+    await turn();
+    starts.push(clock.now);
+  };
+  await Promise.all([starting(), starting(), starting()]);
+  expect(starts).toEqual([0, 200.5, 401]);
+  clock.now = 10_000;
+  await starting();
+  await starting();
   // time that has passed in between is no credit for later
-  expect(slept).toEqual([200, 400, 200]);
+  expect(starts.slice(3)).toEqual([10_000, 10_200.5]);
+});
+
+test("an interruption ends the wait", async () => {
+  const controller = new AbortController();
+  const sleep = async (_ms: number, signal?: AbortSignal) => {
+    controller.abort(new Error("interrupted"));
+    signal?.throwIfAborted();
+  };
+  const turn = pace(200, { monotonic: () => 0, sleep }, controller.signal);
+  await turn();
+  await expect(Promise.allSettled([turn(), turn()])).resolves.toMatchObject([
+    { status: "rejected" },
+    { status: "rejected" },
+  ]);
 });
