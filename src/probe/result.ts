@@ -107,11 +107,13 @@ export function isBypass({ outcome, reportedOnly, tolerated }: AttackResult): bo
 /** What all of it comes to. A tolerated bypass is no failure; what is doubtful beside it stays a doubt. */
 export function standingOf({
   endpoints,
+  leftOut = [],
   interrupted,
   missing = [],
 }: ProbeResult): "passed" | "failed" | "inconclusive" {
   if (endpoints.some(({ attacks }) => attacks.some(isBypass))) return "failed";
-  const incomplete = interrupted || missing.length > 0 || endpoints.length === 0;
+  const unasked = leftOut.some(({ wanted }) => wanted);
+  const incomplete = interrupted || unasked || missing.length > 0 || endpoints.length === 0;
   return incomplete || endpoints.some(isDoubtful) ? "inconclusive" : "passed";
 }
 

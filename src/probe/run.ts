@@ -19,7 +19,13 @@ import {
   serversWith,
   sessionsFrom,
 } from "./place.ts";
-import type { EndpointResult, ProbeResult, UnreachableAddress, Verdict } from "./result.ts";
+import {
+  type EndpointResult,
+  type ProbeResult,
+  standingOf,
+  type UnreachableAddress,
+  type Verdict,
+} from "./result.ts";
 import type { Target } from "./target.ts";
 
 export interface ProbeRequest extends Reach {
@@ -73,7 +79,7 @@ async function probeWith(
       tryListener(
         trial,
         listener,
-        listeners.map((one) => one.other).filter((one) => one !== other),
+        [...listeners.slice(i + 1), ...listeners.slice(0, i)].map(({ other }) => other),
       ),
     ),
   );
@@ -93,14 +99,14 @@ async function probeWith(
     bypassed: count("bypassed"),
     inconclusive: count("inconclusive"),
   };
-  return {
-    ok: summary.enforced > 0 && summary.bypassed === 0 && summary.inconclusive === 0,
+  const result = {
     summary,
     endpoints,
     unreachable: found.flatMap((one) => one.unreachable),
     leftOut: request.leftOut,
     interrupted: outside.signal.aborted,
   };
+  return { ok: standingOf({ ok: false, ...result }) === "passed", ...result };
 }
 
 /** A sibling port without TLS may serve everybody what its target serves to valid clients. */

@@ -105,8 +105,9 @@ function unreachableCheck(one: UnreachableAddress): Check {
   };
 }
 
-function leftOutCheck({ target, reason }: { readonly target: string; readonly reason: string }): Check {
-  return { ...INTERRUPTED, outcome: "not-run", subject: target, evidence: reason, key: [target] };
+function leftOutCheck({ target, reason, wanted }: NonNullable<ProbeResult["leftOut"]>[number]): Check {
+  const outcome = wanted === true ? "inconclusive" : "not-run";
+  return { ...INTERRUPTED, outcome, subject: target, evidence: reason, key: [target] };
 }
 
 function missingCheck({ index, count, targets }: Shard): Check {

@@ -150,9 +150,10 @@ function summaryText(
     ...unreachable.map((one) =>
       hanging("· ", escapeText(`${one.target} refuses connections ${whereOf(one)} (${one.reason})`), columns),
     ),
-    ...leftOut.map(({ target, reason }) =>
-      hanging("· ", `not probed: ${escapeText(target)}: ${escapeText(reason)}`, columns),
-    ),
+    ...leftOut.map(({ target, reason, wanted }) => {
+      const text = `not probed: ${escapeText(target)}: ${escapeText(reason)}`;
+      return wanted === true ? style.unsure(hanging("? ", text, columns)) : hanging("· ", text, columns);
+    }),
     ...missing.map(({ index, count, targets }) =>
       style.unsure(
         hanging("? ", escapeText(`shard ${index}/${count} is missing: ${targets.join(", ")}`), columns),

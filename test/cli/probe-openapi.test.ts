@@ -58,6 +58,28 @@ const IDENTITIES = ["--server-ca", "root.pem", "--client-cert", "client.pem", "-
 const NO_CERT = ["--attack", "no-cert"];
 
 describe("probe --openapi", () => {
+  test("an operation that was to be probed and cannot be asked leaves the run unestablished", async () => {
+    const { directory, put, base } = await project();
+    const paths = { "/healthz": { get: {} }, "/v1/a b": { get: {} } };
+    put("odd.json", JSON.stringify({ openapi: "3.0.3", info: {}, paths }));
+    const args = ["probe", "--openapi", "odd.json", "--base-url", base, ...IDENTITIES, ...NO_CERT];
+    const run = await runCli([...args, "--json"], { cwd: directory });
+    const result = JSON.parse(run.stdout) as ProbeResult;
+    expect(isValid(result)).toBe(true);
+    expect([run.code, result.ok, result.summary.enforced]).toEqual([3, false, 1]);
+    const reason = "its path has characters that a URL cannot hold";
+    expect(result.leftOut).toEqual([{ target: `GET ${base}/v1/a b`, reason, wanted: true }]);
+    const reports = ["--report", "junit=j.xml", "--report", "html=p.html"];
+    const text = await runCli([...args, ...reports], { cwd: directory });
+    expect(text.code).toBe(3);
+    expect(text.stdout.replaceAll(/\n\s*/g, " ")).toContain(`? not probed: GET ${base}/v1/a b: ${reason}`);
+    expect(readFileSync(join(directory, "j.xml"), "utf8")).toContain(reason);
+    expect(readFileSync(join(directory, "p.html"), "utf8")).toContain("Operations that could not be asked");
+    // without it, the same is proved
+    put("odd.json", JSON.stringify({ openapi: "3.0.3", info: {}, paths: { "/healthz": { get: {} } } }));
+    expect((await runCli(args, { cwd: directory })).code).toBe(0);
+  });
+
   test("probes every operation that changes nothing, and names the others", async () => {
     const { directory, asked, base } = await project();
     const args = ["probe", "--openapi", "api.yaml", "--base-url", base, ...IDENTITIES, ...NO_CERT];

@@ -15,6 +15,8 @@ export interface LeftOut {
   /** `POST https://gateway.example/v1/tenders`. */
   readonly target: string;
   readonly reason: string;
+  /** It was to be probed and cannot be: what it accepts is not established. Not so where the method is too much. */
+  readonly wanted?: true;
 }
 
 const METHODS = ["get", "head", "options", "post", "put", "patch", "delete", "trace"];
@@ -45,8 +47,8 @@ export function expand(api: OpenApi, base: string, allowUnsafe: boolean): Expand
     }
     const request = requestOf(api, path, [field(pathItem, "parameters"), field(operation, "parameters")]);
     const body = bodyOf(api, field(operation, "requestBody"));
-    if (typeof request === "string") leftOut.push({ target, reason: request });
-    else if (typeof body === "string") leftOut.push({ target, reason: body });
+    if (typeof request === "string") leftOut.push({ target, reason: request, wanted: true });
+    else if (typeof body === "string") leftOut.push({ target, reason: body, wanted: true });
     else targets.push(targetAt(origin, stem, method, request, body));
   }
   return { targets, leftOut };
@@ -143,10 +145,21 @@ function encoded(value: string): string {
 function bodyOf(api: OpenApi, reference: unknown): Target["body"] | string {
   const body = api.resolve(reference);
   if (body === undefined || field(body, "required") !== true) return undefined;
-  const json = members(field(body, "content")).find(([type]) => /^application\/([\w.-]+\+)?json$/.test(type));
-  if (json === undefined) return "it demands a body that is not JSON";
-  const [type, media] = json;
-  return { type, bytes: Buffer.from(JSON.stringify(exampleOf(api, media) ?? {})) };
+  const contents = members(field(body, "content"));
+  const json = contents.find(([type]) => /^application\/([\w.-]+\+)?json$/.test(type));
+  if (json !== undefined) {
+    const [type, media] = json;
+    return { type, bytes: Buffer.from(JSON.stringify(exampleOf(api, media) ?? {})) };
+  }
+  for (const [type, media] of contents) {
+    // of nothing at all a text is made up too
+    const isDescribed = ["example", "examples", "schema"].some((name) => field(media, name) !== undefined);
+    const example = isDescribed ? exampleOf(api, media) : undefined;
+    if (typeof example === "string" && isField(["content-type", type])) {
+      return { type, bytes: Buffer.from(example) };
+    }
+  }
+  return "it demands a body that is not JSON, without an example that is a text";
 }
 
 function targetAt(

@@ -33,10 +33,12 @@ export function probeBody(result: ProbeResult): Markup {
 ${endpoints.map(endpointSection)}${unreachable.map(
     (one) => markup`<p class="soft">${one.target} refuses connections ${whereOf(one)} (${one.reason}).</p>
 `,
-  )}${leftOut.map(
-    ({ target, reason }) => markup`<p class="soft">Not probed: ${target}: ${reason}.</p>
+  )}${leftOut
+    .filter(({ wanted }) => wanted !== true)
+    .map(
+      ({ target, reason }) => markup`<p class="soft">Not probed: ${target}: ${reason}.</p>
 `,
-  )}<h2>How to read this</h2>
+    )}<h2>How to read this</h2>
 <p>On each TLS version a valid client is served first, then the attacks are made, then the valid client is served
 again. A refusal counts only where the valid client was served both times. “Unclear” and “not established” are never a
 pass.</p>
@@ -94,9 +96,11 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, 
   return groups;
 }
 
-function doubts({ endpoints, interrupted, missing = [] }: ProbeResult): Markup | undefined {
+function doubts({ endpoints, leftOut = [], interrupted, missing = [] }: ProbeResult): Markup | undefined {
   const doubtful = endpoints.filter((endpoint) => endpoint.doubts.length > 0);
-  if (doubtful.length === 0 && !interrupted && missing.length === 0) return undefined;
+  const unasked = leftOut.filter(({ wanted }) => wanted);
+  const isComplete = !interrupted && missing.length === 0 && unasked.length === 0;
+  if (doubtful.length === 0 && isComplete) return undefined;
   return markup`<h2>Not established</h2>
 ${interrupted ? markup`<p>The run was interrupted: what was not reached is marked as not run.</p>` : undefined}
 ${missing.map(
@@ -105,7 +109,15 @@ ${missing.map(
 <ul>${targets.map((target) => markup`<li class="mono">${target}</li>`)}</ul>
 </article>
 `,
-)}${doubtful.map(
+)}${
+    unasked.length === 0
+      ? undefined
+      : markup`<article class="card unsure">
+<h3>Operations that could not be asked</h3>
+<ul>${unasked.map(({ target, reason }) => markup`<li>${target}: ${reason}</li>`)}</ul>
+</article>
+`
+  }${doubtful.map(
     (endpoint) => markup`<article class="card unsure">
 <h3>${endpoint.target} ${whereOf(endpoint)}</h3>
 <ul>${gatheredDoubts(endpoint.doubts).map((doubt) => markup`<li>${doubt}</li>`)}</ul>

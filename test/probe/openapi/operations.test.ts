@@ -137,7 +137,24 @@ describe("an OpenAPI document", () => {
     expect(
       targets.map(({ body: sent }) => sent && { ...sent, bytes: Buffer.from(sent.bytes).toString() }),
     ).toEqual([{ type: "application/json", bytes: '{"from":"2025-01-01","stops":[{"n":1}]}' }]);
-    expect(leftOut).toEqual([{ target: `PUT ${BASE}/a`, reason: "it demands a body that is not JSON" }]);
+    const reason = "it demands a body that is not JSON, without an example that is a text";
+    expect(leftOut).toEqual([{ target: `PUT ${BASE}/a`, reason, wanted: true }]);
+  });
+
+  test("a body of another kind is sent where there is an example of it that is a text", () => {
+    const content = { "multipart/form-data": {}, "text/csv": { example: "a,b" } };
+    const { targets, leftOut } = expanded(
+      document({ "/a": { put: { requestBody: { required: true, content } } } }),
+      true,
+    );
+    expect(targets.map(({ body }) => body)).toEqual([{ type: "text/csv", bytes: Buffer.from("a,b") }]);
+    expect(leftOut).toEqual([]);
+    const hostile = { "text/csv\r\nx: y": { example: "a,b" } };
+    const none = expanded(
+      document({ "/a": { put: { requestBody: { required: true, content: hostile } } } }),
+      true,
+    );
+    expect([none.targets, none.leftOut.map(({ wanted }) => wanted)]).toEqual([[], [true]]);
   });
 
   test.each([
