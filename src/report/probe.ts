@@ -27,14 +27,33 @@ export function probeText(result: ProbeResult, options: ProbeTextOptions): strin
 
 function endpointText(endpoint: EndpointResult, options: ProbeTextOptions): string {
   const { style, columns } = options;
+  const headline = style.strong(hanging("", escapeText(`${endpoint.target} ${whereOf(endpoint)}`), columns));
+  const untried = withoutTry(endpoint);
+  if (untried !== undefined) {
+    const told = style.unsure(hanging("? ", escapeText(untried), columns));
+    return [headline, told, verdictLine(endpoint, options)].join("\n");
+  }
   return [
-    style.strong(hanging("", escapeText(`${endpoint.target} ${whereOf(endpoint)}`), columns)),
+    headline,
     probeMatrix(endpoint, options),
     ...findings(endpoint, options),
     ...doubtful(endpoint, options),
     ...notRun(endpoint, columns),
     verdictLine(endpoint, options),
   ].join("\n");
+}
+
+/** In place of a matrix that says the same of every attack: there was no connection to try them on. */
+function withoutTry({ attacks, control, doubts }: EndpointResult): string | undefined {
+  const wanted = new Set(attacks.filter(({ evidence }) => evidence !== NOT_SELECTED).map(({ id }) => id));
+  const rest = `: ${wanted.size} ${wanted.size === 1 ? "attack" : "attacks"} not tried`;
+  const tried = attacks.filter(({ outcome }) => outcome !== "not-run");
+  const [first] = tried;
+  if (first === undefined) return control.length === 0 ? `${doubts.join("; ")}${rest}` : undefined;
+  const isSame = ({ outcome, evidence }: Pick<AttackResult, "outcome" | "evidence">) =>
+    outcome === "inconclusive" && evidence === first.evidence;
+  if (![...tried, ...control].every(isSame)) return undefined;
+  return `${first.layer === "tcp" ? "not reachable" : "nothing to attack"} (${first.evidence})${rest}`;
 }
 
 /** Each accepted attack once, whatever the versions. A fix that stands above is not told again. */

@@ -47,6 +47,53 @@ function resultOf(
 const plain = { style: await styleFor(false), columns: 80 };
 const ALL = ["refused", "accepted", "not-applicable", "inconclusive", "not-run"] as const;
 
+describe("where nothing could be tried, one line says so", () => {
+  const refusing = { outcome: "inconclusive", layer: "tcp", evidence: "TCP: ECONNREFUSED" } as const;
+  const versions = [
+    attack(refusing),
+    attack({ ...refusing, id: "wrong-ca" }),
+    attack({ id: "wrong-ca", tls: "1.2", outcome: "not-run", evidence: "not reached" }),
+  ];
+  const left = attack({ id: "expired", tls: null, outcome: "not-run", evidence: NOT_SELECTED });
+  const textOf = (attacks: readonly AttackResult[], changes: Partial<EndpointResult> = {}) => {
+    const result = resultOf("inconclusive", attacks);
+    const control = [{ tls: "1.3" as const, ...refusing }];
+    const endpoints = result.endpoints.map((one) => ({ ...one, control, ...changes }));
+    return probeText({ ...result, endpoints }, plain);
+  };
+  const verdict = "\n\n? INCONCLUSIVE: nothing is proved either way\n\n1 endpoint: 1 inconclusive";
+  const where = "https://gateway.example/ at 192.0.2.1";
+
+  test("a port that refuses connections", () => {
+    const line = "? not reachable (TCP: ECONNREFUSED): 2 attacks not tried";
+    expect(textOf([...versions, left])).toBe(`${where}\n${line}${verdict}`);
+  });
+
+  test("one that speaks no TLS", () => {
+    const noTls = { layer: "tls", evidence: "the port does not speak TLS" } as const;
+    const control = [{ tls: "1.3" as const, outcome: "inconclusive" as const, evidence: noTls.evidence }];
+    const text = textOf([attack({ ...refusing, ...noTls })], { control });
+    const line = "? nothing to attack (the port does not speak TLS): 1 attack not tried";
+    expect(text).toBe(`${where}\n${line}${verdict}`);
+  });
+
+  test("a name that does not resolve", () => {
+    const attacks = [attack({ outcome: "not-run", evidence: "not reached" })];
+    const text = textOf(attacks, { control: [], doubts: ["gateway.example does not resolve"] });
+    expect(text).toContain("? gateway.example does not resolve: 1 attack not tried\n");
+  });
+
+  test("but where anything differs, all is shown", () => {
+    expect(textOf([...versions, attack({ id: "expired" })])).toContain("expired");
+    expect(textOf([...versions, attack({ ...refusing, evidence: "TCP: EPIPE" })])).toContain(
+      "a valid client",
+    );
+    expect(textOf(versions, { control: [] })).toContain("not reachable");
+    const served = [{ tls: "1.2" as const, outcome: "accepted" as const, evidence: "HTTP 200" }];
+    expect(textOf(versions, { control: served })).toContain("a valid client");
+  });
+});
+
 describe("the terminal report", () => {
   test("each outcome reads without colour, and colour adds no character", async () => {
     const result = resultOf(
