@@ -126,7 +126,12 @@ export function recordHasher({ records, most, starts, digests }: ExpectedRecords
 
 /** The leaf hashes of the records in `data`, one after the other. @param records how many there are */
 export function hashLeaves(data: Uint8Array, records: number): Buffer {
-  const hasher = recordHasher({ records });
+  return hashInto(data, records);
+}
+
+/** The same, where the hashes go to memory that is there already. */
+export function hashInto(data: Uint8Array, records: number, digests?: DigestWriter): Buffer {
+  const hasher = recordHasher({ records, digests });
   for (let at = 0; at < data.length; at += BLOCK) hasher.take(data.subarray(at, at + BLOCK));
   return hasher.end().hashes;
 }

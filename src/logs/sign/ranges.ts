@@ -1,5 +1,6 @@
-import { appendLeaves, growingTree, rootOf } from "../merkle.ts";
-import { hashLeaves } from "../records.ts";
+import { digestWriter } from "../digest-writer.ts";
+import { appendLeaves, growingTree, HASH_SIZE, rootOf } from "../merkle.ts";
+import { hashInto } from "../records.ts";
 
 const RANGE_HEIGHT = 11;
 /**
@@ -8,37 +9,36 @@ const RANGE_HEIGHT = 11;
  */
 export const RANGE = 2 ** RANGE_HEIGHT;
 
-export interface RangeHashes {
-  /** Leaf hashes, one after the other. */
+/** Whole lines, and where the leaf hash of each goes. All of it stays where it is until they are hashed. */
+export interface Range {
+  readonly lines: Uint8Array;
   readonly hashes: Uint8Array;
-  readonly root: Uint8Array;
 }
 
-/** @param lines a range's, which stay as they are until the answer has come */
-export type HashRange = (lines: Uint8Array) => RangeHashes | Promise<RangeHashes>;
+/** Hashes the lines, and gives the root over them. */
+export type HashRange = (range: Range) => Uint8Array | Promise<Uint8Array>;
 
 /** What the task `hash-range` does. */
-export function hashRange(lines: Uint8Array): RangeHashes {
-  const hashes = hashLeaves(lines, RANGE);
-  return { hashes, root: rootOf(hashes) };
+export function hashRange({ lines, hashes }: Range): Uint8Array {
+  const into = Buffer.from(hashes.buffer, hashes.byteOffset, hashes.length);
+  hashInto(lines, hashes.length / HASH_SIZE, digestWriter(into));
+  // in memory of its own: a thread is answered with all of the memory that it is in
+  return Uint8Array.from(rootOf(into));
 }
 
-/** The same over all records: those of whole ranges in order, then fewer than make a range. */
-export function joinRanges(ranges: readonly RangeHashes[], rest: Buffer): RangeHashes {
+/**
+ * The root over all records.
+ * @param roots of the whole ranges, in order
+ * @param rest leaf hashes of the records after those, fewer than make a range
+ */
+export function joinRanges(roots: readonly Uint8Array[], rest: Uint8Array): Buffer {
   const tree = growingTree();
-  for (const { root } of ranges) tree.appendSubtree(root, RANGE_HEIGHT);
+  for (const root of roots) tree.appendSubtree(root, RANGE_HEIGHT);
   appendLeaves(tree, rest);
-  const parts = [...ranges.map(({ hashes }) => hashes), rest];
-  const hashes = sharedBuffer(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    hashes.set(part, at);
-    at += part.length;
-  }
-  return { hashes, root: tree.root() };
+  return tree.root();
 }
 
-/** Memory that other threads read where it is. */
+/** Memory that other threads read and write where it is. It takes room once something is written to it. */
 export function sharedBuffer(length: number): Buffer {
   return Buffer.from(new SharedArrayBuffer(length));
 }

@@ -92,7 +92,8 @@ export function signingRun(
     publishing = undefined;
   };
 
-  const publish = async (closed: Batch, inputs: readonly InputPosition[]): Promise<void> => {
+  const publish = async (closing: Promise<Batch>, inputs: readonly InputPosition[]): Promise<void> => {
+    const closed = await closing;
     tail = await publishBatch(log, tail, closed, inputs);
     signed = {
       batches: signed.batches + 1,
@@ -104,9 +105,9 @@ export function signingRun(
 
   const flush = async (): Promise<void> => {
     await published();
-    const closed = await batch.close(clock.now(), tail.closed);
+    const closing = batch.close(clock.now(), tail.closed);
     due = limits.heartbeat === true ? clock.monotonic() + interval : Number.POSITIVE_INFINITY;
-    publishing = publish(closed, [...positions.values()].slice(-MAX_POSITIONS));
+    publishing = publish(closing, [...positions.values()].slice(-MAX_POSITIONS));
     // it is thrown where it is waited for
     publishing.catch(() => undefined);
   };
@@ -116,13 +117,19 @@ export function signingRun(
     await published();
   };
 
-  const take = async (input: SignedInput, lines: Buffer): Promise<void> => {
+  /** Whether the batch is to be closed. */
+  const add = (input: SignedInput, lines: Buffer): boolean => {
     const taken = batch.add(lines, clock.now());
     input.take(taken.bytes, taken.lines);
+    if (taken.lines > 0) due = Math.min(due, clock.monotonic() + interval);
+    return batch.full;
+  };
+
+  const take = async (input: SignedInput, lines: Buffer): Promise<void> => {
+    const full = add(input, lines);
     // whatever closes the batch, the position is that of the lines in it
     record(input.name, input.position());
-    if (taken.lines > 0) due = Math.min(due, clock.monotonic() + interval);
-    if (batch.full) await flush();
+    if (full) await flush();
   };
 
   return {
@@ -138,8 +145,10 @@ export function signingRun(
         const lines = await input.peek(publishing === undefined ? due : clock.monotonic());
         if (lines?.length === 0) break;
         if (lines === undefined) await published();
-        else await take(input, lines);
-        if (clock.monotonic() >= due) await flush();
+        const full = lines !== undefined && add(input, lines);
+        if (!full && clock.monotonic() < due) continue;
+        record(input.name, input.position());
+        await flush();
       }
       record(input.name, input.position());
       if (input.resumedWithinLine()) splitLines.push(input.name);

@@ -12,10 +12,9 @@ import { resume } from "./resume.ts";
 import { requireEveryKey, requireInUse } from "./rotate-key.ts";
 import { type SignedAmount, type SigningRun, signingRun } from "./run.ts";
 import { fileSource, streamSource } from "./sources.ts";
-import type { HashRange } from "./ranges.ts";
 import type { InputPosition } from "./state.ts";
 import type { LogTail } from "./tail.ts";
-import { signingThreads, type ThreadUse } from "./threads.ts";
+import { type SigningThreads, signingThreads, type ThreadUse } from "./threads.ts";
 
 export interface SignRequest {
   /** Files and directories as absolute paths, or `-` for standard input. */
@@ -74,11 +73,11 @@ export async function signLogs(request: SignRequest, parts: SignParts): Promise<
   const open = logOpener(files, request.keyFiles);
   // what is followed may come later, and is refused when it is opened
   for (const path of request.follow ? [] : paths) if (path !== STREAM) open(path).close();
-  const { hash, write, close } = signingThreads(files, parts.threads, request.threads);
+  const { write, close, ...threads } = signingThreads(files, parts.threads, request.threads);
   try {
     return {
       ...(await holdLog(request.store, { ...parts, write }, signers, async (log) =>
-        signPaths(request, { ...parts, open, hash }, log, paths),
+        signPaths(request, { ...parts, ...threads, open }, log, paths),
       )),
       skipped,
     };
@@ -113,10 +112,8 @@ function publishesKey(path: string): FleetsecError {
   });
 }
 
-type OpeningParts = SignParts & {
-  readonly open: (path: string) => OpenFile;
-  readonly hash: HashRange;
-};
+type OpeningParts = Omit<SignParts, "threads"> &
+  Pick<SigningThreads, "hash" | "expect"> & { readonly open: (path: string) => OpenFile };
 
 async function signPaths(
   request: SignRequest,
@@ -174,7 +171,10 @@ async function signToEnd(
   const filePaths = paths.filter((path) => path !== STREAM);
   const { placed, others } = placeFiles(files, filePaths, known, request.newInput);
   const run = signingRun({ ...request, heartbeat: false }, parts, log, tail, others);
-  for (const [path, { start }] of placed) run.record(path, positionAt(path, start));
+  for (const [path, { start }] of placed) {
+    run.record(path, positionAt(path, start));
+    parts.expect(Math.max(0, files.stat(path).size - start.bytes));
+  }
   try {
     for (const path of paths) {
       const place = placed.get(path);

@@ -1,7 +1,7 @@
 import type { Files } from "../../platform/files.ts";
 import type { Threads } from "../../platform/threads.ts";
 import type { WriteFile } from "../store.ts";
-import { hashRange, type HashRange, type RangeHashes } from "./ranges.ts";
+import { hashRange, type HashRange } from "./ranges.ts";
 
 /** How many threads hash what is signed, once it is more than `from` bytes: each takes 50 ms to start. */
 export interface ThreadUse {
@@ -11,6 +11,8 @@ export interface ThreadUse {
 
 /** The work of signing that others can do. Close it. */
 export interface SigningThreads {
+  /** Told that so many bytes are there to be signed: where they are many, the threads start now. */
+  readonly expect: (bytes: number) => void;
   readonly hash: HashRange;
   readonly write: WriteFile;
   readonly close: () => Promise<void>;
@@ -31,14 +33,18 @@ export function writeTask(files: Files): (task: WriteTask) => void {
 /** Threads for hashing and one that writes; while little is signed, all is done here. */
 export function signingThreads(files: Files, threads: Threads, { count, from }: ThreadUse): SigningThreads {
   const [hashing, writing] = [threads.pool("hash-range", count), threads.pool("write-file", 1)];
-  let bytes = 0;
-  const isLittle = () => count < 2 || bytes < from;
+  let [bytes, expected] = [0, 0];
+  const isLittle = () => count < 2 || Math.max(bytes, expected) < from;
   return {
+    expect(more) {
+      expected += more;
+      if (isLittle()) return;
+      hashing.start();
+      writing.start();
+    },
     hash(range) {
-      bytes += range.length;
-      return isLittle() || !hashing.canRun()
-        ? hashRange(range)
-        : (hashing.run(range) as Promise<RangeHashes>);
+      bytes += range.lines.length;
+      return isLittle() || !hashing.canRun() ? hashRange(range) : (hashing.run(range) as Promise<Uint8Array>);
     },
     async write(path, data, options) {
       if (isLittle() || !writing.canRun()) files.write(path, data, options);

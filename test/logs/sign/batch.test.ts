@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hashRecords } from "../../../src/logs/records.ts";
 import { MAX_BATCH_BYTES, openBatch } from "../../../src/logs/sign/batch.ts";
-import { hashRange, RANGE } from "../../../src/logs/sign/ranges.ts";
+import { hashRange, type Range, RANGE } from "../../../src/logs/sign/ranges.ts";
 
 const START = 1_763_900_000_000;
 const lines = (count: number, from = 0) =>
@@ -18,7 +18,7 @@ describe("an open batch", () => {
     await fc.assert(
       fc.asyncProperty(count, fc.integer({ min: 1, max: 30_000 }), async (records, piece) => {
         let waiting: (() => void)[] = [];
-        const later = async (range: Uint8Array) => {
+        const later = async (range: Range) => {
           await new Promise<void>((resolve) => waiting.unshift(resolve));
           return hashRange(range);
         };
