@@ -12,6 +12,12 @@ export const MAX_BATCH_BYTES = 64 << 20;
 export interface OpenBatch {
   /** Records so far. */
   readonly records: number;
+  /** Bytes so far. */
+  readonly bytes: number;
+  /** Those after the first `from` bytes. */
+  since(from: number): Buffer;
+  /** SHA-256 of all of them. */
+  sha256(): Buffer;
   /** Whether it takes no more: too many records, too many bytes, or a last line without a newline. */
   readonly full: boolean;
   /** Takes as many whole lines as fit; gives what it took. */
@@ -25,7 +31,7 @@ export interface OpenBatch {
   close(now: number, closed: number): Promise<Batch>;
 }
 
-interface Taken {
+export interface Taken {
   readonly bytes: number;
   readonly lines: number;
 }
@@ -66,9 +72,14 @@ export function openBatch(maxRecords: number, hashRange: HashRange): OpenBatch {
     get records() {
       return records;
     },
+    get bytes() {
+      return end - start;
+    },
     get full() {
       return full;
     },
+    since: (from) => memory.lines.subarray(start + from, end),
+    sha256: () => digest.copy().digest(),
     add(lines, now) {
       let [bytes, count] = [0, 0];
       if (end === start) start = end = ranged = lines.byteOffset % WORD;

@@ -1,7 +1,7 @@
-import { createHash, type Hash } from "node:crypto";
 import { FleetsecError } from "../../errors.ts";
 import { leafHash } from "../merkle.ts";
 import { NEWLINE } from "../records.ts";
+import { type PrefixHash, prefixHash } from "./prefix-hash.ts";
 import type { InputPosition } from "./state.ts";
 
 /** The longest record, in bytes without its newline. */
@@ -23,9 +23,9 @@ export interface ByteSource {
 }
 
 /** Where reading an input begins, and what it was up to there. */
-export interface Start extends Omit<InputPosition, "name" | "sha256" | "first"> {
+export interface Start extends Omit<InputPosition, "name" | "sha256" | "stretches" | "first"> {
   /** Fed with the bytes up to there. */
-  readonly hash: Hash;
+  readonly hash: PrefixHash;
   readonly first: string | undefined;
 }
 
@@ -33,12 +33,12 @@ export interface Start extends Omit<InputPosition, "name" | "sha256" | "first"> 
 export function positionAt(name: string, start: Start): InputPosition | undefined {
   const { bytes, lines, hash, first, unterminated } = start;
   if (first === undefined) return undefined;
-  return { name, bytes, lines, sha256: hash.copy().digest("hex"), first, unterminated };
+  return { name, bytes, lines, ...hash.digest(), first, unterminated };
 }
 
 /** The beginning of an input. */
 export function beginning(): Start {
-  return { bytes: 0, lines: 0, hash: createHash("sha256"), first: undefined, unterminated: false };
+  return { bytes: 0, lines: 0, hash: prefixHash(), first: undefined, unterminated: false };
 }
 
 /** An input, line by line. */
@@ -50,8 +50,13 @@ export interface LineInput {
    * @throws FleetsecError `input` on a line that is too long
    */
   peek(until: number): Promise<Buffer | undefined>;
-  /** Counts so many bytes, which are so many lines, of what `peek` gave as taken. */
-  take(bytes: number, lines: number): void;
+  /**
+   * Counts so many bytes, which are so many lines, of what `peek` gave as taken.
+   * @param later whether the caller hashes them, before it asks for the position
+   */
+  take(bytes: number, lines: number, later?: boolean): void;
+  /** Fed with all that was taken but what the caller is to hash. */
+  readonly hash: PrefixHash;
   /** How far the input has been taken; undefined where nothing of it has. */
   position(): InputPosition | undefined;
   /** Whether this run signed the rest of a line whose beginning an earlier run had signed. */
@@ -97,8 +102,8 @@ export function lineInput(
     if (!withinLine) advance(1);
   };
 
-  const advance = (count: number): void => {
-    hash.update(buffer.subarray(begin, begin + count));
+  const advance = (count: number, later = false): void => {
+    if (!later) hash.update(buffer.subarray(begin, begin + count));
     begin += count;
     bytes += count;
   };
@@ -112,14 +117,17 @@ export function lineInput(
         if (!(await fill(until))) return undefined;
       }
     },
-    take(count, lineCount) {
+    take(count, lineCount, later) {
+      // the next line had no room in the batch: of the one before it nothing is new
+      if (count === 0) return;
       const taken = buffer.subarray(begin, begin + count);
       const newline = taken.indexOf(NEWLINE);
       first ??= leafHash(newline < 0 ? taken : taken.subarray(0, newline)).toString("hex");
       unterminated = taken.at(-1) !== NEWLINE;
       lines += lineCount;
-      advance(count);
+      advance(count, later);
     },
+    hash,
     position: () => positionAt(name, { bytes, lines, hash, first, unterminated }),
     resumedWithinLine: () => withinLine,
   };

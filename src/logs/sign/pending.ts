@@ -18,7 +18,9 @@ export interface PendingBatch {
   readonly inputs: readonly InputPosition[];
 }
 
-const SCHEMA = "fleetsec.pending-batch/v1";
+const SCHEMA = "fleetsec.pending-batch/v2";
+/** Its inputs have no stretches. */
+const OLD_SCHEMA = "fleetsec.pending-batch/v1";
 
 /** A line of JSON, then the records as they are. */
 export function writePending(files: Files, path: string, { seq, batch, inputs }: PendingBatch): void {
@@ -46,7 +48,8 @@ function parsePending(bytes: Buffer): PendingBatch {
   const header = JSON.parse(bytes.toString("utf8", 0, end)) as Record<string, unknown>;
   const { schema, seq, from, to, sha256, inputs } = header;
   const numbers = [seq, from, to].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
-  if (schema !== SCHEMA || !numbers || !Array.isArray(inputs)) throw new TypeError("no pending batch");
+  if ((schema !== SCHEMA && schema !== OLD_SCHEMA) || !numbers || !Array.isArray(inputs))
+    throw new TypeError("no pending batch");
   const batch = batchOf(bytes.subarray(end + 1), from as number, to as number);
   if (batch.sha256 !== sha256) throw new TypeError("its records are not what they were");
   return { seq: seq as number, batch, inputs: inputs.map(parsePosition) };

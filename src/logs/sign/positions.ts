@@ -1,9 +1,9 @@
-import { createHash, type Hash } from "node:crypto";
 import { FleetsecError } from "../../errors.ts";
 import type { Files, OpenFile } from "../../platform/files.ts";
 import { leafHash } from "../merkle.ts";
 import { countRecords, NEWLINE } from "../records.ts";
 import { beginning, type LineInput, MAX_RECORD, type Start } from "./lines.ts";
+import { type PrefixHash, prefixHash } from "./prefix-hash.ts";
 import type { InputPosition } from "./state.ts";
 
 /**
@@ -109,21 +109,34 @@ function reading<T>(files: Files, path: string, read: (file: OpenFile) => T): T 
 /** Where the file goes on from a position, or undefined where it does not begin with what was signed. */
 export function continuing(file: OpenFile, position: InputPosition): Placed | undefined {
   if (file.size < position.bytes) return undefined;
-  const { hash, ends } = readPrefix(file, position.bytes);
-  const same = hash.copy().digest("hex") === position.sha256;
+  const { hash, ends } = readPrefix(file, stretchesOf(position));
+  const same = hash.digest().sha256 === position.sha256;
   return same ? { start: { ...position, hash }, id: file.id, ends } : undefined;
 }
 
-function readPrefix(file: OpenFile, bytes: number): { readonly hash: Hash; readonly ends: Ends } {
-  const hash = createHash("sha256");
-  let ends = NO_ENDS;
-  const block = Buffer.allocUnsafe(Math.min(bytes, 1 << 20));
-  for (let at = 0; at < bytes;) {
-    const read = file.read(block.subarray(0, Math.min(block.length, bytes - at)), at);
-    if (read === 0) break;
-    hash.update(block.subarray(0, read));
-    ends = extendEnds(ends, block.subarray(0, read));
-    at += read;
+/** All of its bytes, where they are one stretch. */
+function stretchesOf({ bytes, stretches = [bytes] }: InputPosition): readonly number[] {
+  return stretches;
+}
+
+/** The last stretch stays open: it may go on. */
+function readPrefix(
+  file: OpenFile,
+  stretches: readonly number[],
+): { readonly hash: PrefixHash; readonly ends: Ends } {
+  const hash = prefixHash();
+  let [at, ends] = [0, NO_ENDS];
+  const memory = Buffer.allocUnsafe(Math.min(Math.max(...stretches), 1 << 20));
+  for (const stretch of stretches) {
+    hash.cut();
+    for (const end = at + stretch; at < end;) {
+      const block = memory.subarray(0, Math.min(memory.length, end - at));
+      const read = file.read(block, at);
+      if (read === 0) return { hash, ends };
+      hash.update(block.subarray(0, read));
+      ends = extendEnds(ends, block.subarray(0, read));
+      at += read;
+    }
   }
   return { hash, ends };
 }
@@ -157,17 +170,24 @@ export async function placeStream(input: LineInput, position: InputPosition): Pr
   const whenever = Number.POSITIVE_INFINITY;
   const head = (await input.peek(whenever)) ?? Buffer.alloc(0);
   if (head.length === 0 || firstOf(head) !== position.first) return;
-  for (let left = position.bytes; left > 0;) {
-    const lines = (await input.peek(whenever)) ?? Buffer.alloc(0);
-    if (lines.length === 0) break;
-    const count = Math.min(left, lines.length);
-    input.take(count, countRecords(lines.subarray(0, count)));
-    left -= count;
+  for (const stretch of stretchesOf(position)) {
+    input.hash.cut();
+    for (let left = stretch; left > 0;) {
+      const lines = (await input.peek(whenever)) ?? Buffer.alloc(0);
+      if (lines.length === 0) throw differs(position);
+      const count = Math.min(left, lines.length);
+      input.take(count, countRecords(lines.subarray(0, count)));
+      left -= count;
+    }
   }
   if (input.position()?.sha256 === position.sha256) return;
-  throw new FleetsecError(
+  throw differs(position);
+}
+
+function differs({ lines }: InputPosition): FleetsecError {
+  return new FleetsecError(
     "input",
-    `standard input begins like the stream that was signed last, and then differs within its first ${position.lines} lines`,
+    `standard input begins like the stream that was signed last, and then differs within its first ${lines} lines`,
     { hint: "give the same stream again, or take it for a new one with --new-input" },
   );
 }

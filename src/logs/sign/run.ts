@@ -1,6 +1,6 @@
 import type { Platform } from "../../platform/platform.ts";
 import { paceOf } from "../verify/pace.ts";
-import { openBatch } from "./batch.ts";
+import { openBatch, type Taken } from "./batch.ts";
 import type { LineInput } from "./lines.ts";
 import { type Batch, publishBatch, type SignedLog } from "./publish.ts";
 import type { HashRange } from "./ranges.ts";
@@ -32,7 +32,9 @@ export type RunParts = Pick<Platform, "clock" | "signal"> & {
 };
 
 /** What a run must know of an input to sign lines of it. */
-export type SignedInput = Pick<LineInput, "name" | "position" | "take">;
+export type SignedInput = Pick<LineInput, "name" | "position"> & {
+  readonly take: (bytes: number, lines: number) => void;
+};
 
 /** One run of the signer: inputs go in, batches come out. */
 export interface SigningRun {
@@ -117,19 +119,28 @@ export function signingRun(
     await published();
   };
 
-  /** Whether the batch is to be closed. */
-  const add = (input: SignedInput, lines: Buffer): boolean => {
+  /** Puts what fits into the batch; gives how much that is. */
+  const add = (lines: Buffer): Taken => {
     const taken = batch.add(lines, clock.now());
-    input.take(taken.bytes, taken.lines);
     if (taken.lines > 0) due = Math.min(due, clock.monotonic() + interval);
-    return batch.full;
+    return taken;
   };
 
   const take = async (input: SignedInput, lines: Buffer): Promise<void> => {
-    const full = add(input, lines);
+    const taken = add(lines);
+    input.take(taken.bytes, taken.lines);
     // whatever closes the batch, the position is that of the lines in it
     record(input.name, input.position());
-    if (full) await flush();
+    if (batch.full) await flush();
+  };
+
+  /** Hashes the lines of an input that are in the batch from there on, where the batch's hash is not theirs. */
+  const hashTaken = (input: LineInput, from: number): void => {
+    const lines = batch.since(from);
+    const isStretch = from === 0 && lines.length >= LEAST_STRETCH && stretchesIn(positions) < MAX_STRETCHES;
+    if (isStretch) input.hash.add(lines.length, batch.sha256());
+    else input.hash.update(lines);
+    record(input.name, input.position());
   };
 
   return {
@@ -138,6 +149,7 @@ export function signingRun(
     publishDue,
     deadline: () => due,
     async sign(input) {
+      let from = batch.bytes;
       for (;;) {
         signal.throwIfAborted();
         await pace();
@@ -145,12 +157,16 @@ export function signingRun(
         const lines = await input.peek(publishing === undefined ? due : clock.monotonic());
         if (lines?.length === 0) break;
         if (lines === undefined) await published();
-        const full = lines !== undefined && add(input, lines);
-        if (!full && clock.monotonic() < due) continue;
-        record(input.name, input.position());
+        else {
+          const taken = add(lines);
+          input.take(taken.bytes, taken.lines, true);
+        }
+        if (!batch.full && clock.monotonic() < due) continue;
+        hashTaken(input, from);
         await flush();
+        from = 0;
       }
-      record(input.name, input.position());
+      hashTaken(input, from);
       if (input.resumedWithinLine()) splitLines.push(input.name);
     },
     settled: async () => publishing?.catch(() => undefined),
@@ -164,6 +180,19 @@ export function signingRun(
 
 /** Milliseconds of reading after which what other threads have done is looked at. */
 const TURN = 5;
+
+/**
+ * An input's lines of a batch are a stretch of their own from so many bytes on, and while there are so many
+ * stretches at most: the signer's state holds how long each is, and is written with each batch.
+ */
+const LEAST_STRETCH = 4 << 20;
+const MAX_STRETCHES = 10_000;
+
+function stretchesIn(positions: ReadonlyMap<string, InputPosition>): number {
+  let sum = 0;
+  for (const { stretches } of positions.values()) sum += stretches?.length ?? 1;
+  return sum;
+}
 
 /** Inputs that a signer remembers; the oldest are forgotten beyond that. */
 const MAX_POSITIONS = 10_000;

@@ -146,6 +146,13 @@ describe("batches", () => {
     for (let i = 0; i < 65; i += 1) appendFileSync(join(directory, "a.log"), line);
     expect(await signIn(directory, ["a.log"])).toMatchObject({ size: 2, signed: { records: 65 } });
     expect(readFileSync(join(directory, "store/fleetsec/batch/000.jsonl"))).toHaveLength(64 << 20);
+    // after a batch without room for one byte more
+    writeFileSync(join(directory, "b.log"), Buffer.alloc(0));
+    for (let i = 0; i < 64; i += 1) appendFileSync(join(directory, "b.log"), line);
+    appendFileSync(join(directory, "b.log"), "\nlast\n");
+    const { signed, splitLines } = await signIn(directory, ["b.log"]);
+    expect([signed.records, splitLines]).toEqual([66, []]);
+    expect(recordsIn(directory).slice(-2)).toEqual(["", "last"]);
   });
 
   test("are closed when their time is over, also while nothing comes", async () => {
