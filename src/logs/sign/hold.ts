@@ -26,7 +26,11 @@ export interface RemoteStore {
  */
 export async function holdLog<T>(
   place: string | RemoteStore,
-  { files, locks, write }: Pick<Platform, "files" | "locks"> & { readonly write?: WriteFile },
+  {
+    files,
+    locks,
+    write = async (...file) => files.write(...file),
+  }: Pick<Platform, "files" | "locks"> & { readonly write?: WriteFile },
   signers: SignedLog["signers"],
   work: (log: SignedLog) => Promise<T>,
 ): Promise<T> {
@@ -35,6 +39,7 @@ export async function holdLog<T>(
   const directory = typeof place === "string" ? signerStatePath(place) : place.state;
   const log: SignedLog = {
     files,
+    write,
     store: typeof place === "string" ? directoryStore(files, place, write) : place.store,
     statePath: join(directory, "state.json"),
     signers,

@@ -1,6 +1,7 @@
 import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import { hashRecords, NEWLINE } from "../records.ts";
+import type { WriteFile } from "../store.ts";
 import { MAX_BATCH_BYTES } from "./batch.ts";
 import type { Batch } from "./publish.ts";
 import { type InputPosition, MAX_STATE, parsePosition } from "./state.ts";
@@ -23,10 +24,14 @@ const SCHEMA = "fleetsec.pending-batch/v2";
 const OLD_SCHEMA = "fleetsec.pending-batch/v1";
 
 /** A line of JSON, then the records as they are. */
-export function writePending(files: Files, path: string, { seq, batch, inputs }: PendingBatch): void {
+export async function writePending(
+  write: WriteFile,
+  path: string,
+  { seq, batch, inputs }: PendingBatch,
+): Promise<void> {
   const { from, to, sha256, data } = batch;
   const header = JSON.stringify({ schema: SCHEMA, seq, from, to, sha256, inputs });
-  files.write(path, Buffer.concat([Buffer.from(`${header}\n`), data]), { mode: 0o600 });
+  await write(path, Buffer.concat([Buffer.from(`${header}\n`), data]), { mode: 0o600 });
 }
 
 /** @returns undefined where there is none. @throws FleetsecError `state` where it is damaged */

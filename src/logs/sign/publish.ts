@@ -6,7 +6,7 @@ import { batchPath, CHECKPOINT, checkpointPath, hashesPath } from "../layout.ts"
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
 import type { HashedRecords } from "../records.ts";
 import { type LogSigner, signNote } from "../signer.ts";
-import type { LogStore } from "../store.ts";
+import type { LogStore, WriteFile } from "../store.ts";
 import { bundlePath, levelSize, TILE_WIDTH, tilePath, tilesOf } from "../tiles.ts";
 import { signatureBy, verifySignature } from "../verifier-key.ts";
 import { inParallel } from "../verify/in-parallel.ts";
@@ -17,6 +17,8 @@ import { grow, type LogTail } from "./tail.ts";
 /** A log that is open for signing. */
 export interface SignedLog {
   readonly files: Files;
+  /** Writes what the signer keeps for itself. */
+  readonly write: WriteFile;
   readonly store: LogStore;
   /** The signer's state file. */
   readonly statePath: string;
@@ -54,9 +56,9 @@ export async function publishBatch(
   const { data, hashes, from, to, records, sha256, root } = batch;
   const growth = grow(tail, { from, to, records, bytes: data.length, sha256, root });
   const state = { text: formatCheckpoint(growth.tail.checkpoint), inputs };
-  const { files, store } = log;
+  const { files, store, write } = log;
   const pending = pendingPath(log);
-  if (store.cleaning === undefined) writePending(files, pending, { seq, batch, inputs });
+  if (store.cleaning === undefined) await writePending(write, pending, { seq, batch, inputs });
   try {
     await createBatch(log, seq, data);
     const [bundle, ...tiles] = growth.files;
@@ -65,7 +67,7 @@ export async function publishBatch(
       ...(bundle === undefined ? [] : [bundle]),
     ]);
     await createAll(store, tiles);
-    writeState(files, log.statePath, state);
+    await writeState(write, log.statePath, state);
   } catch (error) {
     // a full disk, say: unless the state was written after all, the batch was never signed
     if (readState(files, log.statePath)?.text !== state.text) await removeUnsigned(store, seq);

@@ -1,6 +1,7 @@
 import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import { parseCheckpoint } from "../checkpoint.ts";
+import type { WriteFile } from "../store.ts";
 import type { PrefixDigest } from "./prefix-hash.ts";
 
 /** How far an input has been signed. */
@@ -47,9 +48,13 @@ export function readState(files: Files, path: string): SignerState | undefined {
   }
 }
 
-export function writeState(files: Files, path: string, { text, inputs }: SignerState): void {
+export async function writeState(
+  write: WriteFile,
+  path: string,
+  { text, inputs }: SignerState,
+): Promise<void> {
   const document = { schema: SCHEMA, checkpoint: text, inputs };
-  files.write(path, `${JSON.stringify(document, null, 1)}\n`, { mode: 0o600 });
+  await write(path, `${JSON.stringify(document, null, 1)}\n`, { mode: 0o600 });
 }
 
 function parseState(json: string): SignerState {
