@@ -65,7 +65,7 @@ export function systemTokens(settings: TokenSettings): Tokens {
             hint: "name one with id, or with object",
           });
         }
-        return tokenKey(session, key);
+        return tokenKey(session, key, uri);
       });
     },
     async generate(text, type) {
@@ -83,7 +83,7 @@ export function systemTokens(settings: TokenSettings): Tokens {
           throw new FleetsecError("exists", "there is a key of that label and id in the token already");
         }
         const key = await generate(session, type, label, id);
-        return tokenKey(session, key);
+        return tokenKey(session, key, uri);
       });
     },
     asking: (ask) => systemTokens({ ...settings, ask }),
@@ -217,7 +217,8 @@ function find({ library, handle }: Session, uri: Pkcs11Uri, kind: number): Handl
   });
 }
 
-function tokenKey(session: Session, key: Handle): TokenKey {
+/** @param uri that it was asked for by: where the PIN is read is a matter of each key */
+function tokenKey(session: Session, key: Handle, { pinSource }: Pkcs11Uri): TokenKey {
   const { library, handle, where } = session;
   const read = (object: Handle, ...types: number[]) =>
     attempt("a key's attributes cannot be read", () =>
@@ -234,6 +235,7 @@ function tokenKey(session: Session, key: Handle): TokenKey {
     ...where,
     ...(label === undefined || label.length === 0 ? {} : { object: label.toString("utf8") }),
     ...(id === undefined || id.length === 0 ? {} : { id: id.toString("hex") }),
+    ...(pinSource === undefined ? {} : { pinSource }),
   };
   const [publicKey] = find(session, named, CK.PUBLIC_KEY);
   if (publicKey === undefined) {
