@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import {
 import { runCli } from "../support/cli.ts";
 import { movablePlatform } from "../support/pki.ts";
 import { testProject } from "../support/project.ts";
+import { leaksOf, spies, watched } from "../support/spying.ts";
 import { describeWithEngines } from "./engines.ts";
 import { type EngineProcess, freePorts, startProcess } from "./process.ts";
 import { tokenKeyContract } from "./token-issuing.ts";
@@ -121,6 +122,26 @@ describeWithEngines(["step-ca"], "step-ca", ({ "step-ca": stepCa }) => {
     const [head, first] = readFileSync(inventory, "utf8").split("\n");
     writeFileSync(inventory, `${head}\n${first}\n`);
     expect(await stolen.attempt(renewal)).toMatchObject({ exit: 2, code: "refused", changed: false });
+  });
+
+  test("its provisioner's key is seen by no hook and left nowhere", async () => {
+    const spying = spies();
+    const project = testProject(() => withIssuer(lines())());
+    const { run, leaks } = watched(project, spying);
+    const hook = ["--exec", spying.program("reload")];
+    await run(["cert", "issue", "truck-17", "--role", "fleet-edge"], {});
+    await run(["cert", "rotate", "--force", "--rekey", "--audit", "audit.jsonl", ...hook], {});
+    await run(["cert", "revoke", "truck-17", ...hook], {});
+    writeFileSync(join(project.directory, "fleetsec.yaml"), withIssuer(lines({ key: otherKey }))());
+    await run(["--verbose", "cert", "issue", "truck-18", "--role", "fleet-edge"], {}, 3);
+    expect(spying.count()).toBe(2);
+    for (const path of [key, otherKey]) {
+      const pem = readFileSync(path, "utf8");
+      const { d = "" } = createPrivateKey(pem).export({ format: "jwk" });
+      const [, body = ""] = pem.split("\n");
+      for (const secret of [body, d, Buffer.from(d, "base64url")]) expect(leaks(secret)).toEqual([]);
+      expect(leaksOf(body)).toContain("environ");
+    }
   });
 
   test("takes another's key for no provisioner's", async () => {

@@ -11,6 +11,7 @@ import {
   withIssuer,
 } from "../pki/issuers/contract.ts";
 import { testProject } from "../support/project.ts";
+import { leaksOf, spies, watched } from "../support/spying.ts";
 import { describeWithEngines } from "./engines.ts";
 import { freePorts } from "./process.ts";
 import { tokenKeyContract } from "./token-issuing.ts";
@@ -66,7 +67,9 @@ describeWithEngines(["bao"], "OpenBao", ({ bao }) => {
 
   test("lets an AppRole in, and refuses one whose secret is another", async () => {
     await vault.ask("sys/auth/approle", { type: "approle" });
-    await vault.ask("auth/approle/role/edge", { token_policies: ["fleetsec-fleet-edge"] });
+    await vault.ask("auth/approle/role/edge", {
+      token_policies: ["fleetsec-fleet-edge", "fleetsec-revoke"],
+    });
     const { data: role } = await vault.ask("auth/approle/role/edge/role-id");
     const { data: secret } = await vault.ask("auth/approle/role/edge/secret-id", {});
     const auth = `  auth: {method: approle, role_id: ${role.role_id}}`;
@@ -116,6 +119,39 @@ describeWithEngines(["bao"], "OpenBao", ({ bao }) => {
       code: "refused",
     });
   });
+
+  test.each(["a token", "a token in a file", "an AppRole's secret"])(
+    "what is logged in to it with is seen by no hook and left nowhere: %s",
+    async (kind) => {
+      const spying = spies();
+      const project = testProject(() => withIssuer(lines())());
+      const { file, run, leaks } = watched(project, spying);
+      const { auth, secret, env } = await loginBy(kind, file);
+      writeFileSync(join(project.directory, "fleetsec.yaml"), withIssuer([...lines(), ...auth])());
+      const hook = ["--exec", spying.program("reload")];
+      await run(["cert", "issue", "truck-17", "--role", "fleet-edge"], env);
+      await run(["cert", "rotate", "--force", "--audit", "audit.jsonl", ...hook], env);
+      await run(["cert", "revoke", "truck-17", ...hook], env);
+      // with the wrong one, or where it may not
+      await run(["--verbose", "cert", "issue", "tms", "--role", "tms-connector"], env, 2);
+      expect(spying.count()).toBe(2);
+      expect(leaks(secret)).toEqual([]);
+      expect(leaksOf(secret)).toContain("environ");
+    },
+  );
+
+  async function loginBy(kind: string, file: (name: string, text: string) => string) {
+    if (kind === "a token") return { auth: [], secret: tokens.good, env: { VAULT_TOKEN: tokens.good } };
+    if (kind === "a token in a file") {
+      const auth = [`  auth: {method: token, token_file: ${file("token", tokens.good)}}`];
+      return { auth, secret: tokens.good, env: {} };
+    }
+    const { data: role } = await vault.ask("auth/approle/role/edge/role-id");
+    const { data } = await vault.ask("auth/approle/role/edge/secret-id", {});
+    const secret: string = data.secret_id;
+    const auth = [`  auth: {method: approle, role_id: ${role.role_id}}`];
+    return { auth, secret, env: { FLEETSEC_VAULT_SECRET_ID: secret } };
+  }
 
   // the last: what is sealed stays so
   test("is sealed: nothing is issued, and that is what is said", async () => {

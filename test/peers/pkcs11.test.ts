@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemTokens, type Tokens } from "../../src/platform/pkcs11/tokens.ts";
 import { testProject, type TestProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
+import { leaksOf, spies, watched } from "../support/spying.ts";
 import { describeWithEngines } from "./engines.ts";
 import { freePorts } from "./process.ts";
 import { modulesOf, PIN, SOFTHSM, type SoftToken, softToken } from "./soft-token.ts";
@@ -193,6 +194,39 @@ describeWithEngines(
       const ours = listed.split("Private Key Object").find((object) => /label: +secret\n/.test(object));
       expect(ours).toContain("never extractable");
     });
+
+    test.each(["in the environment", "in a file"])(
+      "its PIN, %s, is seen by no child and left nowhere",
+      async (how) => {
+        const project = testProject();
+        const spying = spies();
+        const { file, run, leaks } = watched(project, spying);
+        const { FLEETSEC_PIN: _, ...place } = soft.env;
+        const isInFile = how === "in a file";
+        const env = isInFile ? place : soft.env;
+        const source = isInFile ? `?pin-source=${file("pin", PIN)}` : "";
+        const token = (label: string) => `${TOKEN};object=${label}-${isInFile}${source}`;
+        const hook = ["--exec", spying.program("reload")];
+        await run(["ca", "init", "--token", token("seen-ca")], env);
+        await run([...edge("a"), "--key", token("seen-a")], env);
+        await run(["cert", "rotate", "a", "--force", "--audit", "audit.jsonl", ...hook], env);
+        await run(["cert", "revoke", "a", ...hook], env);
+        const wrong = { ...place, FLEETSEC_PIN: `${PIN}-wrong` };
+        await run(["--verbose", ...edge("b"), "--key", `${TOKEN};object=seen-b`], wrong, 2);
+
+        await run(["logs", "keygen", "--type", "p256", "--out", "keys", "--token", token("seen-log")], env);
+        await run(["logs", "keygen", "--type", "p256", "--out", "other"], env);
+        const key = readFileSync(join(project.directory, "other/audit.key"), "utf8");
+        const pem = file("signer.pem", key.slice(key.indexOf("-----")));
+        const openssl = ["openssl", "pkeyutl", "-sign", "-rawin", "-digest", "sha256", "-inkey", pem];
+        const signer = ["--signer-pub", "other/audit.pub", "--signer-cmd", spying.program("signer", openssl)];
+        const sign = ["logs", "sign", "--in", "audit.jsonl", "--store", "log", "--key", "keys/audit.key"];
+        await run([...sign, ...signer], env);
+        expect(spying.count()).toBe(3);
+        expect(leaks(PIN)).toEqual([]);
+        expect(leaksOf(PIN)).toContain("environ");
+      },
+    );
 
     describe("says what is wrong, and writes nothing:", () => {
       const wrong: readonly (readonly [title: string, uri: string, exit: number, code: string])[] = [

@@ -6,7 +6,7 @@ import { systemTokens, type TokenSettings, type Tokens } from "../../src/platfor
 import type { Engine } from "./engines.ts";
 
 export const SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so";
-export const PIN = "246810";
+export const PIN = "246810-of-a-test";
 
 /** SoftHSM2 with tokens of a test's own. */
 export interface SoftToken {
