@@ -62,6 +62,7 @@ const HINTS: Partial<Record<ReasonCode, string>> = {
   "no-crl": "name a CRL by the certificate's issuer with --crl",
   "stale-crl": "get a new CRL; fleetsec ca crl makes one",
   "not-logged": "the CA did not record it, or not yet: sign its inventory; else treat the CA's key as stolen",
+  "log-altered": "run fleetsec verify-logs on the log of issuance",
   "log-not-verified": "run fleetsec verify-logs on the log of issuance",
   "unusable-crl": "get a complete CRL from the certificate's issuer",
 };

@@ -1,7 +1,7 @@
-import { type DetectResult, standingOf } from "../logs/detect/detect.ts";
+import { alteredLog, type DetectResult, standingOf } from "../logs/detect/detect.ts";
 import type { EventPlace } from "../logs/detect/seen.ts";
 import type { UnloggedCertificate, UnloggedCode } from "../logs/detect/unlogged.ts";
-import type { Verification } from "../logs/verify/verification.ts";
+import { isWhole, type Verification } from "../logs/verify/verification.ts";
 import { escapeText } from "./escape.ts";
 import { fields } from "./fields.ts";
 import type { Check, Report, Rule } from "./report.ts";
@@ -73,8 +73,10 @@ function headlineOf(result: DetectResult): string {
   const rest = refused === 0 ? "" : `; ${refused} more that TLS refused (reported, no failure)`;
   switch (standingOf(result)) {
     case "found":
+      // what an altered log of issuance has or lacks says nothing of a certificate
+      if (result.issuance.verdict === "altered") return `ALTERED: ${alteredText(result)}`;
       return letIn === 0
-        ? `ALTERED: the log of events is altered${rest}`
+        ? `ALTERED: ${alteredText(result)}${rest}`
         : `UNLOGGED: ${letIn} ${letIn === 1 ? "certificate" : "certificates"} let in whose issue is not logged${rest}`;
     case "not-established":
       return `NOT ESTABLISHED: ${doubtOf(result)}${rest}`;
@@ -83,10 +85,15 @@ function headlineOf(result: DetectResult): string {
   }
 }
 
-function doubtOf({ seen, unread, truncated, unlogged, events }: DetectResult): string {
+function alteredText(result: DetectResult): string {
+  return `the log of ${alteredLog(result)} is altered`;
+}
+
+function doubtOf({ seen, unread, truncated, unlogged, events, issuance }: DetectResult): string {
   if (unlogged.some(({ letIn }) => letIn)) {
     return "what is missing may stand where the log of issuance is not verified";
   }
+  if (!isWhole(issuance)) return "the log of issuance is not verified";
   if (truncated) return "there are too many certificates";
   if (unread > 0) return `${unread} records do not say which certificate was let in`;
   return seen === 0 && events?.verdict !== "not-established"
@@ -166,7 +173,7 @@ function restOf(result: DetectResult): Check[] {
   if (standing === "not-established") {
     return [{ ...check, rule: LOG.id, outcome: "inconclusive", evidence: doubtOf(result) }];
   }
-  return result.events?.verdict === "altered"
-    ? [{ ...check, rule: LOG.id, outcome: "failed", evidence: "the log of events is altered" }]
-    : [];
+  return alteredLog(result) === undefined
+    ? []
+    : [{ ...check, rule: LOG.id, outcome: "failed", evidence: alteredText(result) }];
 }

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { testProject } from "../support/project.ts";
@@ -132,8 +132,8 @@ describe("detect", () => {
     });
   });
 
-  test("what an altered log of issuance lacks is not established", async () => {
-    const { directory, write, detect, a, b } = await project();
+  test("nothing that an altered log of issuance has or lacks counts", async () => {
+    const { directory, write, detect, run, issuance, a, b } = await project();
     const batches = join(directory, "issuance/fleetsec/batch");
     const path = readdirSync(batches)
       .map((name) => join(batches, name))
@@ -141,10 +141,50 @@ describe("detect", () => {
     if (path === undefined) throw new Error("no batch has the issue");
     const text = readFileSync(path, "utf8");
     writeFileSync(path, text.replace('"ttl":', '"ttl" :'));
+    const altered = { code: 1, document: { ok: false, issuance: { verdict: "altered" } } };
     write(b);
-    expect(await detect()).toMatchObject({ code: 0, codes: [] });
+    expect(await detect()).toMatchObject({ ...altered, codes: [] });
+    expect((await run(`detect --in events.jsonl ${issuance}`)).stdout).toMatch(
+      /^ALTERED: the log of issuance is altered\n/,
+    );
     write(a);
-    expect(await detect()).toMatchObject({ code: 3, codes: ["NOT_LOGGED"], document: { ok: false } });
+    expect(await detect()).toMatchObject({ ...altered, codes: ["NOT_LOGGED"] });
+    writeFileSync(path, text);
+    expect(await detect()).toMatchObject({ code: 0, codes: [], document: { ok: true } });
+  });
+
+  test("a fork of the log of issuance is no log, though all its batches are signed", async () => {
+    const { directory, write, sign, detect, a } = await project();
+    write(a);
+    expect(await detect()).toMatchObject({ code: 0, document: { ok: true } });
+    for (const store of ["issuance", "issuance.signer"]) rmSync(join(directory, store), { recursive: true });
+    const path = join(directory, ".fleetsec/inventory.jsonl");
+    writeFileSync(path, readFileSync(path, "utf8").trimEnd().split("\n").toReversed().join("\n"));
+    await sign(".fleetsec/inventory.jsonl", "issuance", "issuance");
+    expect(await detect()).toMatchObject({
+      code: 1,
+      codes: [],
+      document: { ok: false, issuance: { verdict: "altered" } },
+    });
+  });
+
+  test("a log of issuance that is not established leaves nothing clean", async () => {
+    const { directory, write, detect, run, issuance, a } = await project();
+    write(a);
+    const token = join(directory, "issuance/fleetsec/tsr/1.tsr");
+    mkdirSync(join(token, ".."), { recursive: true });
+    // no authority is named for it, so it cannot be checked
+    writeFileSync(token, "0");
+    expect(await detect()).toMatchObject({ code: 3, codes: [], document: { ok: false } });
+    expect((await run(`detect --in events.jsonl ${issuance}`)).stdout).toContain(
+      "NOT ESTABLISHED: the log of issuance is not verified",
+    );
+    write(stranger);
+    expect(await detect()).toMatchObject({ code: 3, codes: ["NOT_LOGGED"] });
+    rmSync(token);
+    expect(await detect()).toMatchObject({ code: 1, codes: ["NOT_LOGGED"] });
+    write(a);
+    expect(await detect()).toMatchObject({ code: 0, document: { ok: true } });
   });
 
   test("hostile events are passed over, shown without control characters, and kept short", async () => {

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { testProject } from "../support/project.ts";
@@ -61,7 +62,7 @@ test("another certificate with a serial number that is logged is not logged", as
   expect(await verify(a)).toEqual({ code: 1, reasons: [["not-logged"]] });
 });
 
-test("an altered log proves what is intact of it, and nothing else", async () => {
+test("nothing counts that stands in an altered log, though its batch is intact", async () => {
   const { directory, issue, sign, verify } = await project();
   const [a, b] = [await issue("a"), await issue("b")];
   await sign();
@@ -75,8 +76,57 @@ test("an altered log proves what is intact of it, and nothing else", async () =>
   });
   expect(batches).toHaveLength(1);
   const altered = path(batches[0] ?? 0);
-  writeFileSync(altered, readFileSync(altered, "utf8").replace('"name":"b"', '"name":"c"'));
-  expect(await verify(a, b)).toEqual({ code: 3, reasons: [[], ["log-not-verified"]] });
+  const before = readFileSync(altered);
+  writeFileSync(altered, before.toString().replace('"name":"b"', '"name":"c"'));
+  expect(await verify(a, b)).toEqual({ code: 1, reasons: [["log-altered"], ["log-altered"]] });
+  writeFileSync(altered, before);
+  expect(await verify(a, b)).toEqual({ code: 0, reasons: [[], []] });
+});
+
+test("a certificate in a fork of the log that was verified before is not valid", async () => {
+  const { directory, issue, sign, verify } = await project();
+  const a = await issue("a");
+  await sign();
+  expect(await verify(a)).toEqual({ code: 0, reasons: [[]] });
+  const path = join(directory, ".fleetsec/inventory.jsonl");
+  const inventory = readFileSync(path, "utf8");
+  const b = await issue("b");
+  // the same key signs another history, with what is asked for in it
+  const [header = "", ...lines] = readFileSync(path, "utf8").trimEnd().split("\n");
+  const forked = [header, ...lines.toReversed()];
+  for (const store of ["issuance", "issuance.signer"]) rmSync(join(directory, store), { recursive: true });
+  writeFileSync(path, `${forked.join("\n")}\n`);
+  await sign();
+  expect(await verify(a, b)).toEqual({ code: 1, reasons: [["log-altered"], ["log-altered"]] });
+  expect(inventory).not.toContain('"name":"b"');
+});
+
+test("the quorum of the trust policy is demanded of the log of issuance", async () => {
+  const { directory, issue, sign, verify } = await project();
+  const a = await issue("a");
+  await sign();
+  const path = join(directory, "keys/issuance.pub");
+  const log = `log ${readFileSync(path, "utf8").trim()}\n`;
+  const pair = generateKeyPairSync("ed25519").publicKey.export({ format: "der", type: "spki" }).subarray(-32);
+  const key = Buffer.concat([Buffer.of(4), pair]);
+  const id = createHash("sha256").update("w.example\n").update(key).digest("hex").slice(0, 8);
+  writeFileSync(path, `${log}witness w w.example+${id}+${key.toString("base64")}\nquorum w\n`);
+  expect(await verify(a)).toEqual({ code: 1, reasons: [["log-altered"]] });
+  writeFileSync(path, `${log}quorum none\n`);
+  expect(await verify(a)).toEqual({ code: 0, reasons: [[]] });
+});
+
+test("a certificate in a log that is not established is not known to be logged", async () => {
+  const { directory, issue, sign, verify } = await project();
+  const a = await issue("a");
+  await sign();
+  const token = join(directory, "issuance/fleetsec/tsr/1.tsr");
+  mkdirSync(join(token, ".."), { recursive: true });
+  // no authority is named for it, so it cannot be checked
+  writeFileSync(token, "0");
+  expect(await verify(a)).toEqual({ code: 3, reasons: [["log-not-verified"]] });
+  rmSync(token);
+  expect(await verify(a)).toEqual({ code: 0, reasons: [[]] });
 });
 
 test("--transparency wants a store and a trust file", async () => {

@@ -1,5 +1,6 @@
 import { FleetsecError } from "../../errors.ts";
-import type { Reason } from "../../pki/verify/reason.ts";
+import type { Verification } from "../../logs/verify/verification.ts";
+import { isFinding, type Reason } from "../../pki/verify/reason.ts";
 import type { FileVerdict } from "../../pki/verify/verify-files.ts";
 import type { Cli } from "../command.ts";
 import { namedStore } from "../logs/store.ts";
@@ -12,9 +13,8 @@ export interface TransparencyFlags {
 }
 
 /**
- * Demands of certificates that their issue is in the signed log of their CA's inventory. Where that
- * log is altered or cannot be verified, a certificate that it has counts, and of one that it lacks
- * nothing is known.
+ * Demands of certificates that their issue is in the signed log of their CA's inventory. What stands
+ * in a log counts only where the log stands as a whole.
  */
 export async function demandLogged(
   cli: Cli,
@@ -30,14 +30,23 @@ export async function demandLogged(
   const request = await readingRequest(cli, { ...flags, store: await namedStore(cli, transparency) });
   const fingerprints = verdicts.flatMap(({ path }) => path[0]?.fingerprint ?? []);
   const { verification, logged } = await loggedCertificates(fingerprints, request, readingParts(cli));
-  const { verdict: log } = verification;
-  const isWhole = log === "intact" || log === "unanchored";
-  const missing: Reason = isWhole
-    ? { code: "not-logged", message: "its issue is not in the log", certificate: 0 }
-    : { code: "log-not-verified", message: `the log of issuance is ${log}`, certificate: 0 };
   return verdicts.map((verdict) => {
-    if (logged.has(verdict.path[0]?.fingerprint ?? "")) return verdict;
-    const isInvalid = verdict.status === "invalid" || isWhole;
-    return { ...verdict, status: isInvalid ? "invalid" : "unknown", reasons: [...verdict.reasons, missing] };
+    const fault = faultOf(verification, logged.has(verdict.path[0]?.fingerprint ?? ""));
+    if (fault === undefined) return verdict;
+    const isInvalid = verdict.status === "invalid" || isFinding(fault.code);
+    return { ...verdict, status: isInvalid ? "invalid" : "unknown", reasons: [...verdict.reasons, fault] };
   });
+}
+
+/** What speaks against a certificate: the log as a whole comes before what is in it. */
+function faultOf({ verdict }: Verification, isLogged: boolean): Reason | undefined {
+  if (verdict === "altered") {
+    return { code: "log-altered", message: "the log of issuance is altered", certificate: 0 };
+  }
+  if (verdict === "not-established") {
+    return { code: "log-not-verified", message: "the log of issuance is not established", certificate: 0 };
+  }
+  return isLogged
+    ? undefined
+    : { code: "not-logged", message: "its issue is not in the log", certificate: 0 };
 }

@@ -3,7 +3,7 @@ import { lintRecord } from "../lint/event.ts";
 import { eachRecord } from "../sign/each-record.ts";
 import { expandInputs } from "../sign/expand.ts";
 import { openVerified } from "../trace/verified-log.ts";
-import type { Verification, VerifyRequest } from "../verify/verification.ts";
+import { isWhole, type Verification, type VerifyRequest } from "../verify/verification.ts";
 import type { VerifyParts } from "../verify/verify.ts";
 import { type CertificateWatch, watchCertificates } from "./seen.ts";
 import { type UnloggedCertificate, unloggedCertificates } from "./unlogged.ts";
@@ -92,14 +92,21 @@ export type Standing = "clean" | "found" | "not-established";
 
 /**
  * A certificate that was let in counts; what TLS refused is reported. Nothing is clean where no event
- * tells of a certificate, or some do not say which.
+ * tells of a certificate, or some do not say which, or a log does not stand as a whole.
  */
 export function standingOf(result: DetectResult): Standing {
   const { unlogged, events, issuance } = result;
-  const isWhole = (log: Verification) => log.verdict === "intact" || log.verdict === "unanchored";
   const isFound = unlogged.some(({ letIn }) => letIn);
+  if (alteredLog(result) !== undefined) return "found";
+  const areWhole = isWhole(issuance) && (events === undefined || isWhole(events));
   // of a log of issuance that is not whole, what is not found may have been in it
-  if (events?.verdict === "altered" || (isFound && isWhole(issuance))) return "found";
+  if (isFound && isWhole(issuance)) return "found";
   const isDoubtful = result.truncated || result.unread > 0 || result.seen === 0;
-  return isFound || isDoubtful || (events !== undefined && !isWhole(events)) ? "not-established" : "clean";
+  return isFound || isDoubtful || !areWhole ? "not-established" : "clean";
+}
+
+/** The log that is altered, by what it is of. */
+export function alteredLog({ events, issuance }: DetectResult): "events" | "issuance" | undefined {
+  if (issuance.verdict === "altered") return "issuance";
+  return events?.verdict === "altered" ? "events" : undefined;
 }

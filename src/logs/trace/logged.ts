@@ -5,7 +5,10 @@ import { openVerified } from "./verified-log.ts";
 /** What a log of issuance says of certificates. */
 export interface LoggedCertificates {
   readonly verification: Verification;
-  /** Those of the fingerprints asked for whose issue a verified batch records. */
+  /**
+   * Those of the fingerprints asked for whose issue a verified batch records. It counts only where the
+   * log stands as a whole.
+   */
   readonly logged: ReadonlySet<string>;
 }
 

@@ -53,6 +53,14 @@ export interface VerifyRequest {
  */
 export type Verdict = "intact" | "unanchored" | "altered" | "not-established";
 
+/**
+ * Whether the log stands as a whole. Otherwise even its verified batches prove nothing of what the log
+ * says: a fork of it has batches below a signed root too.
+ */
+export function isWhole({ verdict }: Pick<Verification, "verdict">): boolean {
+  return verdict === "intact" || verdict === "unanchored";
+}
+
 /** What bounds the tail of the log, and up to which size. */
 export interface AnchorUsed {
   readonly kind: "kept" | "file" | "witnesses" | "time-stamp" | "age";

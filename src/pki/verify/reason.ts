@@ -35,7 +35,9 @@ export type ReasonCode =
   | "name-mismatch"
   /** The signed log of issuance does not have it. */
   | "not-logged"
-  /** That log is not to be believed, or could not be read. */
+  /** That log is altered: nothing that it says counts. */
+  | "log-altered"
+  /** That log could not be verified. */
   | "log-not-verified";
 
 export interface Reason {
