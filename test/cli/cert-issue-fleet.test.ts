@@ -170,6 +170,36 @@ describe("fleetsec cert issue --from", () => {
     }
   });
 
+  test("a roster on standard input is issued and gone on with as a file is", async () => {
+    const project = await projectWith("");
+    const argv = ISSUE.with(3, "-");
+    const stdin = "name\na\nb\nc\n";
+    for (let count = 0, isWhole = false; !isWhole; count += 4) {
+      const { files, isDead } = killedAfter(count);
+      await project.run(argv, { files, stdin });
+      isWhole = !isDead();
+    }
+    const again = await project.json(argv, { stdin: `${stdin}d\n` });
+    expect([again.code, rows(again.document)]).toEqual([
+      0,
+      [
+        ["a", "kept"],
+        ["b", "kept"],
+        ["c", "kept"],
+        ["d", "issued"],
+      ],
+    ]);
+    const lines = readFileSync(join(project.directory, ".fleetsec/inventory.jsonl"), "utf8").split("\n");
+    expect(lines.filter((line) => line.includes('"op":"issue"'))).toHaveLength(4);
+    const refused = await project.attempt(argv, { stdin: "name\ne\ne\n" });
+    expect(refused).toMatchObject({ exit: 2, code: "input", changed: false });
+    expect(refused.text).toContain("the roster on standard input has 1 error");
+    const file = await project.attempt(ISSUE.with(3, "./-"));
+    expect(file).toMatchObject({ exit: 2, code: "not-found", changed: false });
+    const large = await project.attempt(argv, { stdin: Buffer.alloc((64 << 20) + 1, "a") });
+    expect(large).toMatchObject({ exit: 2, code: "input", changed: false });
+  });
+
   test("what a killed process left is finished or removed", async () => {
     const project = await projectWith("name\na\nb\n");
     // written, and never recorded

@@ -6,6 +6,7 @@ import type { Cli } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki } from "../pki-project.ts";
 import { wantedAmong } from "../reports.ts";
+import { readStandardInput, STDIN } from "../standard-input.ts";
 
 export interface FleetFlags extends PassphraseFlags {
   readonly from: string;
@@ -40,10 +41,14 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
     import("../../pki/fleet/issue-fleet.ts"),
     import("../../pki/fleet/makers.ts"),
   ]);
-  const roster = platform.files.read(resolve(platform.cwd, flags.from), MAX_ROSTER);
-  const problems = problemsOf(flags.from);
+  const what = flags.from === STDIN ? "the roster on standard input" : flags.from;
+  const roster =
+    flags.from === STDIN
+      ? await readStandardInput(platform, MAX_ROSTER, what)
+      : platform.files.read(resolve(platform.cwd, flags.from), MAX_ROSTER);
+  const problems = problemsOf(what);
   // its bytes are held, and its rows read again where they are needed: as values they take ten times as much
-  const rows = () => readRoster(roster, flags.from, problems);
+  const rows = () => readRoster(roster, what, problems);
   const issuer = await openIssuer(cli, project, flags);
   const directory = flags.out === undefined ? issuer.layout.certificates : resolve(platform.cwd, flags.out);
   const rules = {

@@ -24,7 +24,10 @@ interface Flags extends PassphraseFlags {
 export const define: Define = (command, bind) => {
   withPassphrase(command)
     .argument("[name]", "common name, and directory of its files")
-    .option("--from <file.csv>", "issue to each line of a roster, and go on where a run of it was ended")
+    .option(
+      "--from <file.csv>",
+      "issue to each line of a roster (- for standard input), and go on where a run of it was ended",
+    )
     .option("--role <role>", "role in the configuration; with --from, of lines that name none")
     .option("--ttl <duration>", "lifetime, e.g. 24h (default: the role's)")
     .option("--san <name>", "further name: dns:…, ip:… or uri:… (repeatable)", collect)
