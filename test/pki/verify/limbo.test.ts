@@ -83,7 +83,9 @@ ${rows.join("\n")}
 | all | ${testcases.length} | ${testcases.length - differing.length} | ${differing.length} |
 
 The groups \`webpki\` and \`online\` are about the public web PKI. They are run all the same: where they
-agree, so much the better. Outside these groups every case agrees, but for one that is at fault itself.
+agree, so much the better. Outside these groups every case agrees, but for one whose question contradicts its
+answer; it agrees too where the question is put as RFC 5280 puts it. No invalid case there is refused for its
+name alone.
 
 How a case is put to the validator:
 
@@ -137,6 +139,18 @@ describeWithVectors("x509-limbo", "x509-limbo", (path) => {
     expect(other?.id).toBe("rfc5280::nc::permitted-dn-match");
     expect(more).toEqual([]);
     expect(other && judge(other, { name: false })).toEqual(["SUCCESS", ""]);
+  });
+
+  test("no case outside the web PKI is refused for its name alone", () => {
+    const named = testcases.filter(
+      (testcase) =>
+        testcase.id.startsWith("rfc5280::") &&
+        testcase.expected_result === "FAILURE" &&
+        judge(testcase)[1].includes("name-mismatch"),
+    );
+    expect(named.length).toBeGreaterThan(5);
+    for (const testcase of named)
+      expect([testcase.id, judge(testcase, { name: false })[0]]).toEqual([testcase.id, "FAILURE"]);
   });
 
   test("as servers, all that are valid stay so, but for a CA whose key may only sign certificates", () => {
