@@ -143,6 +143,24 @@ describe("a URL", () => {
     expect(kept.get("/audit")).toBe(before);
   });
 
+  test("is given no checkpoint that the older one there contradicts", async () => {
+    const { kept, listener } = keeping();
+    const { url } = await serveHttp(listener);
+    const { anchor } = anchoringIn(scratch(), logs, options);
+    await anchor("older", "--to", `${url}one`, `${url}two`);
+    const before = kept.get("/one");
+    const report = await anchor("forked", "--to", `${url}one`, `${url}three`);
+    expect(report).toMatchObject({ exit: 1, places: [{ outcome: "refused" }, { outcome: "published" }] });
+    expect(report.places[0]?.detail).toContain(`INCONSISTENT_WITH_ANCHOR`);
+    expect(report.places[0]?.detail).toContain(`size 3: ${url}one`);
+    expect(kept.get("/one")).toBe(before);
+    // the control: its continuation takes the same one's place
+    expect(await anchor("newer", "--to", `${url}two`)).toMatchObject({ exit: 0 });
+    expect(kept.get("/two")).not.toEqual(before);
+    const older = await anchor("older", "--to", `${url}two`);
+    expect(older.places[0]?.detail).toContain("TAIL_TRUNCATED");
+  });
+
   test.each<[string, (...args: Parameters<RequestListener>) => boolean]>([
     ["refuses", (request, response) => request.method === "PUT" && (response.writeHead(403).end(), true)],
     [

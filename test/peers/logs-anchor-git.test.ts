@@ -59,6 +59,27 @@ describeWithEngines(["git"], "a git repository as an anchor", ({ git }) => {
     expect(run(repo, "rev-parse", "main")).toBe(commit);
   });
 
+  test("is given no checkpoint that an older one there contradicts, and none that is older", async () => {
+    const cwd = scratch();
+    const repo = bareIn(cwd);
+    const { anchor } = anchoringIn(cwd, logs);
+    for (const place of ["git:repo#main:a/b", "git:repo#other"]) await anchor("older", "--to", place);
+    const before = run(repo, "rev-parse", "main", "other");
+    for (const place of ["git:repo#main:a/b", "git:repo#other"]) {
+      const forked = await anchor("forked", "--to", place);
+      expect(forked).toMatchObject({ exit: 1, places: [{ outcome: "refused" }] });
+      expect(forked.places[0]?.detail).toContain("INCONSISTENT_WITH_ANCHOR");
+      expect(forked.places[0]?.detail).toContain(`${MODEL_NAME}/3`);
+    }
+    expect(run(repo, "rev-parse", "main", "other")).toBe(before);
+    // the control: its continuation, and the other history where nothing contradicts it
+    expect(await anchor("newer", "--to", "git:repo#other")).toMatchObject({ exit: 0 });
+    expect(await anchor("forked", "--to", "git:repo#third")).toMatchObject({ exit: 0 });
+    const older = await anchor("older", "--to", "git:repo#other");
+    expect(older).toMatchObject({ exit: 1, places: [{ outcome: "refused" }] });
+    expect(older.places[0]?.detail).toContain("TAIL_TRUNCATED");
+  });
+
   test("may hold other things beside the folder that is named", async () => {
     const cwd = scratch();
     const repo = bareIn(cwd);

@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { anchoringIn, MODEL_NAME, type ModelLogs, modelLogs } from "../logs/anchoring.ts";
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
-import { lockOf, ownerOf, type S3Server, startS3 } from "./versitygw.ts";
+import { lockOf, s3OfTests } from "./versitygw.ts";
 
 let logs: ModelLogs;
 beforeAll(async () => {
@@ -13,26 +10,8 @@ beforeAll(async () => {
 });
 
 describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)", ({ versitygw }) => {
-  const directory = mkdtempSync(join(tmpdir(), "fleetsec-test-"));
-  let server: S3Server;
-  let buckets = 0;
-  beforeAll(async () => {
-    server = await startS3(versitygw.path, directory);
-  }, 180_000);
-  afterAll(async () => {
-    await server.stop();
-    rmSync(directory, { recursive: true });
-  });
-
-  const owner: ReturnType<typeof ownerOf> = (...request) => ownerOf(server.env)(...request);
-  const newBucket = async (locked = true) => {
-    buckets += 1;
-    const bucket = `bucket-${buckets}`;
-    const lock = locked ? { "x-amz-bucket-object-lock-enabled": "true" } : {};
-    expect(await owner("PUT", bucket, lock)).toMatchObject({ status: 200 });
-    return bucket;
-  };
-  const workplace = () => anchoringIn(scratch(), logs, { env: server.env });
+  const { env, owner, newBucket } = s3OfTests(versitygw.path);
+  const workplace = () => anchoringIn(scratch(), logs, { env: env() });
 
   test("keeps each checkpoint locked, and anchors the log up to the newest", async () => {
     const bucket = await newBucket();
@@ -69,6 +48,28 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)
     });
     expect(await verify("newer", place)).toMatchObject({ exit: 0 });
     expect((await verify("forked", place)).findings.map(({ code }) => code)).toContain("EQUIVOCATION");
+  });
+
+  test("is given no checkpoint that an older one there contradicts, and none that is older", async () => {
+    const [bucket, other] = [await newBucket(), await newBucket()];
+    const { anchor } = workplace();
+    const keys = async () => (await owner("GET", `${bucket}?list-type=2`)).text.match(/<Key>[^<]*/g);
+    await anchor("older", "--to", `s3://${bucket}/a`, `s3://${other}/a`);
+    const before = await keys();
+    expect(before).toEqual([`<Key>a/${MODEL_NAME}/3`]);
+    // what lies over the locked version is not what was published
+    const note = logs.forked.get("checkpoint")?.toString() ?? "";
+    expect((await owner("PUT", `${bucket}/a/${MODEL_NAME}/3`, {}, note)).status).toBe(200);
+    const forked = await anchor("forked", "--to", `s3://${bucket}/a`);
+    expect(forked).toMatchObject({ exit: 1, places: [{ outcome: "refused" }] });
+    expect(forked.places[0]?.detail).toContain(`size 3: s3://${bucket}/a/${MODEL_NAME}/3`);
+    expect(forked.places[0]?.detail).toContain("INCONSISTENT_WITH_ANCHOR");
+    expect(await keys()).toEqual(before);
+    // the control: its continuation
+    expect(await anchor("newer", "--to", `s3://${other}/a`)).toMatchObject({ exit: 0 });
+    const older = await anchor("older", "--to", `s3://${other}/a`);
+    expect(older).toMatchObject({ exit: 1, places: [{ outcome: "refused" }] });
+    expect(older.places[0]?.detail).toContain("TAIL_TRUNCATED");
   });
 
   test("36: OBJECT_SHADOWED: a delete marker, or another version, over the locked one", async () => {
@@ -127,7 +128,7 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as an anchor (VersityGW)
     expect(await verify("newer", "s3://no-such-bucket")).toMatchObject({ exit: 3, code: "unreachable" });
     const right = `s3://${await newBucket()}`;
     expect(await anchor("newer", "--to", right)).toMatchObject({ exit: 0 });
-    const wrong = anchoringIn(scratch(), logs, { env: { ...server.env, AWS_SECRET_ACCESS_KEY: "wrong" } });
+    const wrong = anchoringIn(scratch(), logs, { env: { ...env(), AWS_SECRET_ACCESS_KEY: "wrong" } });
     expect(await wrong.verify("newer", right)).toMatchObject({ exit: 3, code: "unreachable" });
   });
 });

@@ -1,25 +1,16 @@
 import { once } from "node:events";
-import {
-  appendFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, request as startRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import { spawn } from "node:child_process";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { runCli } from "../support/cli.ts";
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
-import { lockOf, ownerOf, type S3Server, startS3 } from "./versitygw.ts";
+import { lockOf, s3OfTests } from "./versitygw.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url));
 
@@ -37,32 +28,16 @@ interface Answer {
 }
 
 describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (VersityGW)", ({ versitygw }) => {
-  const directory = mkdtempSync(join(tmpdir(), "fleetsec-test-"));
-  let server: S3Server;
-  let buckets = 0;
-  beforeAll(async () => {
-    server = await startS3(versitygw.path, directory);
-  }, 180_000);
-  afterAll(async () => {
-    await server.stop();
-    rmSync(directory, { recursive: true });
-  });
-
-  const owner: ReturnType<typeof ownerOf> = (...request) => ownerOf(server.env)(...request);
-  const newBucket = async () => {
-    buckets += 1;
-    const bucket = `store-${buckets}`;
-    expect(await owner("PUT", bucket, { "x-amz-bucket-object-lock-enabled": "true" })).toMatchObject({
-      status: 200,
-    });
-    return bucket;
-  };
-
+  const { env, owner, newBucket } = s3OfTests(versitygw.path);
   /** A machine with a log file of so many lines, a key, and a user's state of its own. */
-  async function machine(lines: number, env: Readonly<Record<string, string>> = server.env) {
+  async function machine(lines: number, environment: Readonly<Record<string, string>> = env()) {
     const cwd = scratch();
     const run = async (...argv: string[]): Promise<Answer> => {
-      const { code, stdout } = await runCli([...argv, "--json"], { cwd, userState: join(cwd, "user"), env });
+      const { code, stdout } = await runCli([...argv, "--json"], {
+        cwd,
+        userState: join(cwd, "user"),
+        env: environment,
+      });
       return { ...(JSON.parse(stdout) as object), exit: code };
     };
     expect(await run("logs", "keygen", "--origin", "fleet.internal/audit", "--out", ".")).toMatchObject({
@@ -124,16 +99,16 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (Versit
   });
 
   test("is not begun under a lock where the bucket has none", async () => {
-    expect(await owner("PUT", "store-unlocked")).toMatchObject({ status: 200 });
+    const bucket = await newBucket(false);
     const { sign } = await machine(3);
-    expect(await sign("s3://store-unlocked/log", "--retain", "30d")).toMatchObject({
+    expect(await sign(`s3://${bucket}/log`, "--retain", "30d")).toMatchObject({
       exit: 2,
       code: "refused",
     });
-    expect((await owner("GET", "store-unlocked?list-type=2")).text).not.toContain("<Key>");
+    expect((await owner("GET", `${bucket}?list-type=2`)).text).not.toContain("<Key>");
     // the control
-    expect(await sign("s3://store-unlocked/log")).toMatchObject({ exit: 0, size: 1 });
-    expect((await owner("GET", "store-unlocked?list-type=2")).text).toContain("<Key>");
+    expect(await sign(`s3://${bucket}/log`)).toMatchObject({ exit: 0, size: 1 });
+    expect((await owner("GET", `${bucket}?list-type=2`)).text).toContain("<Key>");
   });
 
   test("36: OBJECT_SHADOWED: a delete marker, or a newer version, over what is verified below it", async () => {
@@ -208,7 +183,7 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (Versit
     for (const pause of [30, 80, 20, 130, 60]) {
       const child = spawn(process.execPath, [PROGRAM, ...argv, "--state", state], {
         cwd,
-        env: { ...process.env, ...server.env },
+        env: { ...process.env, ...env() },
         stdio: "ignore",
       });
       const ended = once(child, "exit");
@@ -250,8 +225,8 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (Versit
 
   test("the network ends in the middle: exit 3, nothing is believed, and a signer goes on later", async () => {
     const store = `s3://${await newBucket()}/log`;
-    const proxy = await proxyTo(server.env["AWS_ENDPOINT_URL"] ?? "");
-    const { cwd, sign, verify } = await machine(40, { ...server.env, AWS_ENDPOINT_URL: proxy.url });
+    const proxy = await proxyTo(env()["AWS_ENDPOINT_URL"] ?? "");
+    const { cwd, sign, verify } = await machine(40, { ...env(), AWS_ENDPOINT_URL: proxy.url });
     proxy.failAfter(25);
     expect(await sign(store)).toMatchObject({
       exit: 3,
@@ -271,8 +246,8 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (Versit
 
   test("a listing that leads in circles is not followed", async () => {
     const store = `s3://${await newBucket()}/log`;
-    const proxy = await proxyTo(server.env["AWS_ENDPOINT_URL"] ?? "");
-    const { sign, verify } = await machine(10, { ...server.env, AWS_ENDPOINT_URL: proxy.url });
+    const proxy = await proxyTo(env()["AWS_ENDPOINT_URL"] ?? "");
+    const { sign, verify } = await machine(10, { ...env(), AWS_ENDPOINT_URL: proxy.url });
     await sign(store);
     expect(await verify(store)).toMatchObject({ exit: 0 });
     proxy.edit = (text) =>
@@ -338,7 +313,7 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (Versit
     expect(await sign("s3://no-such-bucket/log")).toMatchObject({ exit: 3, code: "unreachable" });
     expect(await verify("s3://no-such-bucket/log")).toMatchObject({ exit: 3, code: "unreachable" });
     expect(await verify("s3://Not_A_Bucket")).toMatchObject({ exit: 2, code: "usage" });
-    const wrong = await machine(5, { ...server.env, AWS_SECRET_ACCESS_KEY: "wrong" });
+    const wrong = await machine(5, { ...env(), AWS_SECRET_ACCESS_KEY: "wrong" });
     writeFileSync(join(wrong.cwd, "audit.pub"), readFileSync(join(cwd, "audit.pub")));
     expect(await wrong.verify(store)).toMatchObject({ exit: 3, code: "unreachable" });
     const none = await machine(5, {});

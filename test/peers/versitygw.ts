@@ -1,15 +1,52 @@
-import { mkdirSync } from "node:fs";
-import { AwsClient } from "aws4fetch";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AwsClient } from "aws4fetch";
+import { afterAll, beforeAll, expect } from "vitest";
 import { freePorts, startProcess } from "./process.ts";
 
-export interface S3Server {
+interface S3Server {
   readonly env: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
+/** A server that runs while the tests of a `describe` do. */
+export interface S3OfTests {
+  /** What a client's environment holds to reach it. */
+  env(): Readonly<Record<string, string>>;
+  /** Sends a request as the buckets' owner. */
+  readonly owner: ReturnType<typeof ownerOf>;
+  /** A bucket of its own, with Object Lock unless told. */
+  newBucket(locked?: boolean): Promise<string>;
+}
+
+export function s3OfTests(program: string): S3OfTests {
+  const directory = mkdtempSync(join(tmpdir(), "fleetsec-test-"));
+  let server: S3Server;
+  let buckets = 0;
+  beforeAll(async () => {
+    server = await startS3(program, directory);
+  }, 180_000);
+  afterAll(async () => {
+    await server.stop();
+    rmSync(directory, { recursive: true });
+  });
+  const owner: S3OfTests["owner"] = (...request) => ownerOf(server.env)(...request);
+  return {
+    env: () => server.env,
+    owner,
+    async newBucket(locked = true) {
+      buckets += 1;
+      const bucket = `bucket-${buckets}`;
+      const lock = locked ? { "x-amz-bucket-object-lock-enabled": "true" } : {};
+      expect(await owner("PUT", bucket, lock)).toMatchObject({ status: 200 });
+      return bucket;
+    },
+  };
+}
+
 /** VersityGW over a directory: an S3 server with versions and Object Lock. */
-export async function startS3(program: string, directory: string): Promise<S3Server> {
+async function startS3(program: string, directory: string): Promise<S3Server> {
   const [port = 0] = await freePorts(1);
   const [data, versions] = [join(directory, "data"), join(directory, "versions")];
   for (const path of [data, versions]) mkdirSync(path);
@@ -28,7 +65,7 @@ export async function startS3(program: string, directory: string): Promise<S3Ser
 }
 
 /** What sends requests as the buckets' owner does, signed by the library itself. */
-export function ownerOf(env: S3Server["env"]) {
+function ownerOf(env: S3Server["env"]) {
   const client = new AwsClient({
     accessKeyId: env["AWS_ACCESS_KEY_ID"] ?? "",
     secretAccessKey: env["AWS_SECRET_ACCESS_KEY"] ?? "",

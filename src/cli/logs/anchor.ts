@@ -4,7 +4,7 @@ import { judgeHeld } from "../../logs/anchor/judge-held.ts";
 import { checkpointName } from "../../logs/anchor/name.ts";
 import { openPlace } from "../../logs/anchor/open.ts";
 import { type PlaceOutcome, publishCheckpoint, readNewest } from "../../logs/anchor/publish.ts";
-import type { AnchorPlace } from "../../logs/anchor/place.ts";
+import type { PublishingPlace } from "../../logs/anchor/place.ts";
 import { parseAnchorSource } from "../../logs/anchor/source.ts";
 import { tokenPlace } from "../../logs/anchor/token-place.ts";
 import { httpUrl } from "../../logs/http-url.ts";
@@ -48,7 +48,7 @@ export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
     const path = join(source.path, checkpointName(checkpoint));
     refuseInside(platform.files, store, { ...source, path });
   }
-  const places: Pick<AnchorPlace, "source" | "publish" | "beside">[] = [];
+  const places: PublishingPlace[] = [];
   for (const source of sources) places.push(await openPlace(source, platform, retention));
   if (tsa !== undefined) places.push(tokenPlace(target, tsa, platform));
   const outcomes = await publishCheckpoint(checkpoint, places, (held) =>

@@ -2,10 +2,10 @@ import { dirname, join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { FileKind, Files } from "../../platform/files.ts";
 import { MAX_NOTE_SIZE } from "../note.ts";
-import { checkpointName } from "./name.ts";
+import { checkpointName, folderName } from "./name.ts";
 import { isPresent } from "./conflict.ts";
 import type { SignedCheckpoint } from "../verify/signed-checkpoint.ts";
-import { type AnchorPlace, type HeldNote, MAX_ANCHORS, MAX_BESIDE } from "./place.ts";
+import { type AnchorPlace, type HeldNote, MAX_ANCHORS, newestSizes } from "./place.ts";
 
 /** A checkpoint file, or a directory of them and of directories below it; hidden ones are passed over. */
 export function filePlace(files: Files, source: string, path: string): AnchorPlace {
@@ -22,7 +22,7 @@ export function filePlace(files: Files, source: string, path: string): AnchorPla
         yield { source: file.source, bytes, named: file.source === source };
       }
     },
-    beside: (checkpoint) => Promise.resolve(besideIn(files, source, path, checkpoint)),
+    beside: async (checkpoint) => besideIn(files, source, path, checkpoint),
     async publish(checkpoint) {
       const name = checkpointName(checkpoint);
       const [at, target] = [join(source, name), join(path, name)];
@@ -43,18 +43,17 @@ export function filePlace(files: Files, source: string, path: string): AnchorPla
 
 /** The newest checkpoints in a log's directory. */
 function besideIn(files: Files, source: string, path: string, checkpoint: SignedCheckpoint): HeldNote[] {
-  const folder = dirname(checkpointName(checkpoint));
+  const folder = folderName(checkpoint);
   if (files.kind(join(path, folder)) !== "directory") return [];
-  let newest: string[] = [];
-  for (const { name, kind } of files.entries(join(path, folder))) {
-    if (kind !== "file" || !/^(0|[1-9]\d{0,15})$/.test(name)) continue;
-    newest = [...newest, name].toSorted((a, b) => Number(b) - Number(a)).slice(0, MAX_BESIDE);
-  }
-  return newest.map((name) => ({
+  return newestSizes(filesIn(files, join(path, folder))).map((name) => ({
     source: join(source, folder, name),
     bytes: files.read(join(path, folder, name), MAX_NOTE_SIZE),
     named: false,
   }));
+}
+
+function* filesIn(files: Files, directory: string): Generator<string> {
+  for (const { name, kind } of files.entries(directory)) if (kind === "file") yield name;
 }
 
 interface AnchorFile {

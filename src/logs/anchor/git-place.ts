@@ -7,8 +7,8 @@ import { MAX_NOTE_SIZE } from "../note.ts";
 import type { SignedCheckpoint } from "../verify/signed-checkpoint.ts";
 import { isPresent } from "./conflict.ts";
 import { git, mustGit, type Repository } from "./git.ts";
-import { checkpointName } from "./name.ts";
-import { type AnchorPlace, type HeldNote, MAX_ANCHORS } from "./place.ts";
+import { checkpointName, folderName } from "./name.ts";
+import { type AnchorPlace, type HeldNote, MAX_ANCHORS, newestSizes } from "./place.ts";
 
 export interface GitSource {
   /** As the user named it. */
@@ -38,6 +38,7 @@ export function gitPlace(source: GitSource, parts: GitParts): AnchorPlace {
   return {
     source: source.source,
     notes: () => notesIn(source, parts),
+    beside: (checkpoint) => besideIn(source, parts, checkpoint),
     publish: (checkpoint) => publishIn(source, parts, checkpoint),
   };
 }
@@ -61,6 +62,32 @@ async function* notesIn(source: GitSource, parts: GitParts): AsyncGenerator<Held
     }
     [chunk, bytes] = [[], 0];
   }
+}
+
+/** The newest checkpoints of the log on the branch that is published to. */
+async function besideIn(
+  source: GitSource,
+  parts: GitParts,
+  checkpoint: SignedCheckpoint,
+): Promise<HeldNote[]> {
+  const repository = openRepository(source, parts.files);
+  const branch = await branchOf(repository, parts, source);
+  const commit = await commitAt(repository, parts, branch);
+  if (commit === undefined) return [];
+  const folder = pathIn(source, folderName(checkpoint));
+  const blobs = await filesIn(repository, parts, commit, { ...source, folder });
+  const named = new Map(blobs.map((blob) => [blob.path.slice(folder.length + 1), blob]));
+  const newest = newestSizes(named.keys()).map((name) => named.get(name) as Blob);
+  const notes = await readBlobs(repository, parts, newest);
+  return newest.map(({ path }, i) => ({
+    source: `git:${source.path}#${commit.slice(0, 12)}:${path}`,
+    bytes: notes[i] as Buffer,
+    named: false,
+  }));
+}
+
+function pathIn({ folder }: GitSource, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
 }
 
 /** @throws FleetsecError `not-found` where there is no repository */
@@ -163,7 +190,7 @@ async function publishIn(
   const { exec, clock, signal } = parts;
   const repository = openRepository(source, parts.files);
   const branch = await branchOf(repository, parts, source);
-  const path = [...(source.folder === "" ? [] : [source.folder]), checkpointName(checkpoint)].join("/");
+  const path = pathIn(source, checkpointName(checkpoint));
   const at = `git:${source.path}#${branch.replace("refs/heads/", "")}:${path}`;
   const parent = await commitAt(repository, parts, branch);
   const held =

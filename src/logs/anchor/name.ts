@@ -1,6 +1,11 @@
 import { keptName } from "../verify/kept.ts";
 
-/** The name of a log's checkpoint in a place that holds those of many logs and sizes. */
-export function checkpointName({ origin, size }: { readonly origin: string; readonly size: number }): string {
-  return `${keptName(origin)}/${size}`;
+/** The folder of a log's checkpoints in a place that holds those of many logs. */
+export function folderName({ origin }: { readonly origin: string }): string {
+  return keptName(origin);
+}
+
+/** The name of a log's checkpoint in such a place. */
+export function checkpointName(checkpoint: { readonly origin: string; readonly size: number }): string {
+  return `${folderName(checkpoint)}/${checkpoint.size}`;
 }

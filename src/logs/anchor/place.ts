@@ -28,11 +28,14 @@ export interface AnchorPlace {
    *   can hold one only and that is newer
    */
   publish(checkpoint: SignedCheckpoint): Promise<Published>;
-  /** Some of what is there of that log: the newest, `MAX_BESIDE` of them at most. */
-  readonly beside?: (checkpoint: SignedCheckpoint) => Promise<readonly HeldNote[]>;
+  /** What is there of that log: the newest, as many as `newestSizes` takes. */
+  beside(checkpoint: SignedCheckpoint): Promise<readonly HeldNote[]>;
   /** What `notes` came across that speaks against the place: once it has ended. */
   readonly findings?: () => readonly Finding[];
 }
+
+/** What publishing needs of a place; one that keeps nothing itself has nothing to compare with. */
+export type PublishingPlace = Pick<AnchorPlace, "source" | "publish"> & Partial<Pick<AnchorPlace, "beside">>;
 
 export interface Published {
   readonly outcome: "published" | "present";
@@ -44,4 +47,14 @@ export interface Published {
 export const MAX_ANCHORS = 1_000_000;
 
 /** A checkpoint that is published is compared with so many of those that the place has. */
-export const MAX_BESIDE = 8;
+const MAX_BESIDE = 8;
+
+/** Of the names in a log's folder those of the newest checkpoints, newest first. */
+export function newestSizes(names: Iterable<string>): string[] {
+  let newest: string[] = [];
+  for (const name of names) {
+    if (!/^(0|[1-9]\d{0,15})$/.test(name)) continue;
+    newest = [...newest, name].toSorted((a, b) => Number(b) - Number(a)).slice(0, MAX_BESIDE);
+  }
+  return newest;
+}

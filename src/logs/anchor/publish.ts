@@ -4,7 +4,7 @@ import { MAX_NOTE_SIZE } from "../note.ts";
 import type { LogStore } from "../store.ts";
 import { openCheckpoint, type SignedCheckpoint } from "../verify/signed-checkpoint.ts";
 import type { Trust } from "../verify/trust.ts";
-import type { AnchorPlace, HeldNote } from "./place.ts";
+import type { HeldNote, PublishingPlace } from "./place.ts";
 
 /** What became of a checkpoint at one place. */
 export interface PlaceOutcome {
@@ -49,7 +49,7 @@ export async function readNewest(
  */
 export async function publishCheckpoint(
   checkpoint: SignedCheckpoint,
-  places: readonly Pick<AnchorPlace, "source" | "publish" | "beside">[],
+  places: readonly PublishingPlace[],
   judge: (held: readonly HeldNote[]) => Promise<void>,
 ): Promise<PlaceOutcome[]> {
   return Promise.all(

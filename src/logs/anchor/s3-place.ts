@@ -2,13 +2,14 @@ import type { Clock } from "../../platform/platform.ts";
 import { MAX_NOTE_SIZE } from "../note.ts";
 import type { Finding } from "../verify/finding.ts";
 import { isPresent } from "./conflict.ts";
-import { checkpointName } from "./name.ts";
-import { type AnchorPlace, type HeldNote, MAX_ANCHORS } from "./place.ts";
+import { checkpointName, folderName } from "./name.ts";
+import { type AnchorPlace, type HeldNote, MAX_ANCHORS, newestSizes } from "./place.ts";
 import type { S3Bucket } from "../s3/client.ts";
 import { objectsIn, shadowText } from "../s3/listing.ts";
 import { keyOf, type S3Location, urlOf } from "../s3/location.ts";
 import { lockWeakness, MIN_RETENTION } from "../s3/lock.ts";
 import type { ObjectVersion } from "../s3/versions.ts";
+import type { SignedCheckpoint } from "../verify/signed-checkpoint.ts";
 
 /**
  * Checkpoints in a bucket, under Object Lock in COMPLIANCE mode: not even its owner can replace or
@@ -26,6 +27,7 @@ export function s3Place(
     source: location.source,
     notes: () => notesIn(location, bucket, findings),
     findings: () => findings,
+    beside: (checkpoint) => besideIn(location, bucket, checkpoint),
     async publish(checkpoint) {
       const key = keyOf(location, checkpointName(checkpoint));
       const at = urlOf(location, key);
@@ -40,6 +42,28 @@ export function s3Place(
       return { outcome: "published", at };
     },
   };
+}
+
+/** The newest checkpoints of the log: of each the version that was put first, which its lock keeps. */
+async function besideIn(
+  location: S3Location,
+  bucket: S3Bucket,
+  checkpoint: SignedCheckpoint,
+): Promise<HeldNote[]> {
+  const prefix = keyOf(location, folderName(checkpoint));
+  const first = new Map<string, ObjectVersion>();
+  for await (const versions of objectsIn(bucket, { prefix }, MAX_ANCHORS)) {
+    const oldest = versions.findLast(({ deleted }) => !deleted);
+    if (oldest !== undefined) first.set(oldest.key.slice(prefix.length + 1), oldest);
+  }
+  return Promise.all(
+    newestSizes(first.keys()).map(async (name) => {
+      const { key, versionId } = first.get(name) as ObjectVersion;
+      const answer = await bucket.get(key, MAX_NOTE_SIZE, { version: versionId });
+      if (answer.status !== 200) throw bucket.failure(answer, `cannot read ${key}`);
+      return { source: urlOf(location, key), bytes: answer.body, named: false };
+    }),
+  );
 }
 
 async function* notesIn(

@@ -9,7 +9,7 @@ import type { LogStore } from "../store.ts";
 import { requestToken } from "../timestamp/request.ts";
 import { MAX_RESPONSE } from "../timestamp/response.ts";
 import { verifyToken } from "../timestamp/verify-token.ts";
-import type { AnchorPlace } from "./place.ts";
+import type { PublishingPlace } from "./place.ts";
 
 export interface TokenParts {
   readonly network: Network;
@@ -26,7 +26,7 @@ export function tokenPlace(
   store: Pick<LogStore, "read" | "create">,
   { url, authorities }: { readonly url: URL; readonly authorities: readonly Certificate[] },
   parts: TokenParts,
-): Pick<AnchorPlace, "source" | "publish"> {
+): PublishingPlace {
   return {
     source: url.href,
     async publish({ note, size }) {
