@@ -30,7 +30,7 @@ const YEAR = 365 * 86_400;
 
 export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
   const { platform, output } = cli;
-  const retention = flags.retain === undefined ? YEAR : retentionFlag(flags.retain, "--retain");
+  const retain = flags.retain === undefined ? undefined : retentionFlag(flags.retain, "--retain");
   const tsa = tsaOf(cli, flags);
   if (tsa === undefined && flags.to === undefined) {
     throw new FleetsecError("usage", "there is neither --to nor --tsa", {
@@ -40,7 +40,7 @@ export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
   const sources = (flags.to ?? []).map((place) => parseAnchorSource(place, platform.cwd));
   const store = await existingStore(cli, flags.store);
   for (const source of sources) refuseInside(platform.files, store, source);
-  const target = await storeToAddTo(cli, store);
+  const target = await storeToAddTo(cli, store, retain);
   const trust = await trustFlag(cli, flags.trust);
   const checkpoint = await readNewest(target, trust);
   for (const source of sources) {
@@ -49,7 +49,7 @@ export async function anchor(cli: Cli, flags: AnchorFlags): Promise<ExitCode> {
     refuseInside(platform.files, store, { ...source, path });
   }
   const places: PublishingPlace[] = [];
-  for (const source of sources) places.push(await openPlace(source, platform, retention));
+  for (const source of sources) places.push(await openPlace(source, platform, retain ?? YEAR));
   if (tsa !== undefined) places.push(tokenPlace(target, tsa, platform));
   const outcomes = await publishCheckpoint(checkpoint, places, (held) =>
     judgeHeld(checkpoint, held, target, trust),

@@ -84,13 +84,16 @@ export function signerStateOf(cli: Cli, store: NamedStore, flag?: string): strin
   return join(userState, "signers", `${readable}-${hash.slice(0, 16)}`);
 }
 
-/** The store as what adds to it now and then writes to it: a token, a cosignature. */
-export async function storeToAddTo(cli: Cli, store: NamedStore): Promise<LogStore> {
+/**
+ * The store as what adds to it now and then writes to it: a token, a cosignature.
+ * @param retain seconds for which that is locked in S3, instead of the project's
+ */
+export async function storeToAddTo(cli: Cli, store: NamedStore, retain?: number): Promise<LogStore> {
   if ("directory" in store) return directoryStore(cli.platform.files, store.directory);
   const { openBucket } = await import("../../logs/s3/open.ts");
   const { s3Store } = await import("../../logs/s3/store.ts");
   const { location, retention } = store;
-  return s3Store(location, openBucket(location, cli.platform), retention, cli.platform.clock);
+  return s3Store(location, openBucket(location, cli.platform), retain ?? retention, cli.platform.clock);
 }
 
 /** The store as a verification takes it. @param locked seconds that each object of a bucket must be locked for */
