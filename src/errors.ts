@@ -31,6 +31,8 @@ export type ErrorCode =
   | "engine"
   /** Disk full, read-only file system and the like. */
   | "io"
+  /** A thread came to an end before its work was done: the system is short of memory, say. */
+  | "thread"
   /** SIGINT, or Ctrl-C at a prompt. */
   | "interrupted"
   /** SIGTERM. */
@@ -80,6 +82,7 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
     case "issuer":
     case "engine":
     case "io":
+    case "thread":
       return 3;
     case "interrupted":
       return 130;

@@ -15,7 +15,7 @@ export interface ThreadPool {
   /**
    * Runs the task on `input` and gives its result. Both are copied by the structured clone
    * algorithm, but for the buffers in `transfer`, which move to the thread, and for shared memory.
-   * @throws FleetsecError what the task threw, or Error where the thread came to an end
+   * @throws FleetsecError what the task threw, or `thread` where the thread came to an end
    */
   run(input: unknown, transfer?: readonly ArrayBuffer[]): Promise<unknown>;
   /** Whether there is a thread, or one could be started: false where the system allows no more. */
@@ -75,8 +75,10 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
       for (const { reject } of jobs.values()) reject(error);
       jobs.clear();
     };
-    worker.on("error", end);
-    worker.on("exit", (code) => end(new Error(`a thread of ${task} ended with ${code}`)));
+    worker.on("error", (error: NodeJS.ErrnoException) => {
+      end(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? lost(task, "ran out of memory") : error);
+    });
+    worker.on("exit", (code) => end(lost(task, `ended with ${code}`)));
     worker.on("message", (answer: Answer) => {
       const job = jobs.get(answer.number);
       if (job === undefined) return;
@@ -125,6 +127,12 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
       await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
   };
+}
+
+function lost(task: string, why: string): FleetsecError {
+  return new FleetsecError("thread", `a thread of ${task} ${why} before its work was done`, {
+    hint: "run again; where the system is short of memory, free some",
+  });
 }
 
 function errorOf(answer: Exclude<Outcome, { value: unknown }>): Error {

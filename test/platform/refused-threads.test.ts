@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { expect, test, vi } from "vitest";
 import { HASH_SIZE } from "../../src/logs/merkle.ts";
 import { hashRange, RANGE } from "../../src/logs/sign/ranges.ts";
@@ -32,6 +33,21 @@ test("where the system allows fewer threads than are asked for, those do the wor
   expect(answers.map(({ doubled }) => doubled)).toEqual([2, 4, 6, 8]);
   expect(new Set(answers.map(({ thread }) => thread)).size).toBe(1);
   await pool.close();
+});
+
+test("a thread that runs out of memory is lost, one that fails by itself is a bug", async () => {
+  const real = nodeWorkers();
+  const failing = (error: Error) => {
+    const Worker = function () {
+      const worker = new EventEmitter();
+      return Object.assign(worker, { postMessage: () => worker.emit("error", error), terminate: () => {} });
+    };
+    vi.mocked(nodeWorkers).mockReturnValue({ ...real, Worker } as unknown as typeof real);
+    return threads.pool("double", 1).run(1);
+  };
+  const outOfMemory = Object.assign(new Error("heap"), { code: "ERR_WORKER_OUT_OF_MEMORY" });
+  await expect(failing(outOfMemory)).rejects.toMatchObject({ code: "thread" });
+  await expect(failing(new Error("a bug"))).rejects.toThrow(/^a bug$/);
 });
 
 test("where it allows none, whoever asks is told so, and does the work", async () => {

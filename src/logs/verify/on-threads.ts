@@ -12,6 +12,7 @@ import { type OpenMany, openOnThreads } from "./open-checkpoints.ts";
 import type { Pace } from "./pace.ts";
 import { sharedWork } from "./shared-work.ts";
 import type { StoreReader } from "./store.ts";
+import { unlessLost } from "./unless-lost.ts";
 import type { VerifyRequest } from "./verification.ts";
 
 /** Opening a small file, or verifying a signature, takes as long as hashing so many bytes. */
@@ -77,13 +78,15 @@ export function digesting(
     return { digest: here, abreast: reader.abreast, close: () => {} };
   const { store, pool } = crew;
   type Questions = readonly BatchQuestion[];
+  let closed = false;
   const work = sharedWork<Questions, Digests>(
     async (questions, ticket) => {
       // what no thread takes is done here
       if (!pool.canRun()) return undefined;
       const task: DigestTask = { store, questions, ticket };
-      const digests = (await pool.run(task)) as Digests | undefined;
-      if (digests === undefined) return undefined;
+      const digests = await unlessLost(pool.run(task) as Promise<Digests | undefined>, []);
+      // a thread that is ended with the verification leaves nothing to do
+      if (digests === undefined || closed) return undefined;
       const whole: (BatchDigest | undefined)[] = [];
       for (const [i, question] of questions.entries())
         whole.push(await wholeDigest(digests[i], question, here, reader));
@@ -101,6 +104,7 @@ export function digesting(
     work.run,
   );
   const close = () => {
+    closed = true;
     groups.close();
     work.close();
   };
@@ -109,7 +113,7 @@ export function digesting(
 
 type Digests = readonly (BatchDigest | undefined)[];
 
-/** What a thread could not read is asked for again here: this reader remembers why. */
+/** What a thread could not read, or did not come to, is asked for again here: this reader remembers why. */
 async function wholeDigest(
   digest: BatchDigest | undefined,
   question: BatchQuestion,

@@ -7,6 +7,7 @@ import type { StoredCheckpoint } from "./history.ts";
 import { openCheckpoint } from "./signed-checkpoint.ts";
 import { directoryReader } from "./store.ts";
 import type { Trust } from "./trust.ts";
+import { unlessLost } from "./unless-lost.ts";
 
 /** What a thread of the task `open-checkpoints` is given. Plain data, and keys. */
 export interface OpenTask {
@@ -66,7 +67,8 @@ export function openOnThreads(
   return async (sizes, origin) => {
     if (!pool.canRun()) return sizes.map(() => undefined);
     const task: OpenTask = { store, trust: { logs, witnesses }, origin, sizes };
-    const { roots: bytes, signers } = (await pool.run(task)) as OpenAnswer;
+    const nothing: OpenAnswer = { roots: Buffer.of(), signers: [] };
+    const { roots: bytes, signers } = await unlessLost(pool.run(task) as Promise<OpenAnswer>, nothing);
     const roots = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     return sizes.map((size, i) => {
       const keys = signers[i]?.map((index) => logs[index]).filter((key) => key !== undefined);
