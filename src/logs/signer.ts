@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, sign } from "node:crypto";
 import { FleetsecError } from "../errors.ts";
+import { withLowS } from "./low-s.ts";
 import { formatNote, type NoteSignature } from "./note.ts";
 import { type VerifierKey, verifierKey, verifySignature } from "./verifier-key.ts";
 
@@ -44,7 +45,8 @@ export function remoteSigner(name: string, { spki, sign: signRemotely }: RemoteK
 
 /**
  * The note over `text`, signed by every signer. Each signature is verified before it is used: a
- * faulty HSM or command must not publish a checkpoint that nobody can verify.
+ * faulty HSM or command must not publish a checkpoint that nobody can verify. ECDSA's is written in the
+ * one form that a store has.
  */
 export async function signNote(text: string, signers: readonly LogSigner[]): Promise<string> {
   const signatures: NoteSignature[] = [];
@@ -57,7 +59,8 @@ export async function signNote(text: string, signers: readonly LogSigner[]): Pro
         `the signer of ${key.name} made a signature that its public key does not verify`,
       );
     }
-    signatures.push({ name: key.name, keyId: key.keyId, signature });
+    const canonical = key.type === "p256" ? withLowS(signature) : signature;
+    signatures.push({ name: key.name, keyId: key.keyId, signature: canonical });
   }
   return formatNote({ text, signatures });
 }

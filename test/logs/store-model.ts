@@ -1,4 +1,10 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as fc from "fast-check";
@@ -37,6 +43,12 @@ export function modelKey(name: string): KeyObject {
   // RFC 8410: the PKCS#8 form of a seed
   const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
   return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+}
+
+/** A P-256 signer, another one in every run: its signatures differ anyway. */
+export function p256Signer(name = "fleet.internal/audit"): LogSigner {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return localSigner(verifierKey(name, "p256", publicKey), privateKey);
 }
 
 /** Records of a batch file: its lines without their newlines; the last may lack one. */

@@ -61,6 +61,10 @@ export async function readHistory(
         const detail = outOfRangeText(opened.size, opened.outOfRange);
         findings.add({ code: "KEY_OUT_OF_RANGE", path, detail });
       }
+      for (const key of ours ? opened.highS : []) {
+        const detail = `the signature of ${keyName(key)} has the larger s, which no signer of this format writes`;
+        findings.add({ code: "SIG_INVALID", path, detail });
+      }
       return opened;
     }
     findings.add({ code: opened.code, path, detail: opened.detail });
@@ -177,11 +181,13 @@ function compare(
     reportEquivocation(findings, current.size, CHECKPOINT, current.note, path, stored.note);
     return;
   }
+  // told already, where they were found
+  const highS = [...current.highS, ...stored.highS].map(keyName);
   const [has, had] = [current, stored].map(({ note }) => {
     const { signatures } = parseNote(Buffer.from(note));
-    return signatures.map(
-      ({ name, keyId, signature }) => `${name} ${keyId} ${Buffer.from(signature).toString("hex")}`,
-    );
+    return signatures
+      .filter((one) => !highS.includes(keyName(one)))
+      .map(({ name, keyId, signature }) => `${name} ${keyId} ${Buffer.from(signature).toString("hex")}`);
   });
   if (had?.every((signature) => has?.includes(signature)) !== true) {
     findings.add({ code: "SIG_INVALID", path: CHECKPOINT, detail: `it lacks a signature that ${path} has` });

@@ -40,6 +40,7 @@ export function openTask(files: Files): (task: OpenTask) => Promise<OpenAnswer> 
         opened !== undefined &&
         !("code" in opened) &&
         opened.outOfRange.length === 0 &&
+        opened.highS.length === 0 &&
         opened.origin === origin &&
         opened.size === size;
       signers.push(

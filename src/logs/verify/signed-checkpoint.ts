@@ -1,5 +1,6 @@
 import { FleetsecError } from "../../errors.ts";
 import { type Checkpoint, parseCheckpoint } from "../checkpoint.ts";
+import { hasLowS } from "../low-s.ts";
 import { type Note, parseNote } from "../note.ts";
 import { cosignatureTime, signatureBy, type VerifierKey, verifySignature } from "../verifier-key.ts";
 import type { FindingCode } from "./finding.ts";
@@ -13,6 +14,8 @@ export interface SignedCheckpoint extends Checkpoint {
   readonly keys: readonly VerifierKey[];
   /** Keys of the log that signed it though they may not. */
   readonly outOfRange: readonly LogKey[];
+  /** Keys of the log whose ECDSA signature has the larger `s`: `logs sign` never writes it. */
+  readonly highS: readonly LogKey[];
   /** Witnesses whose cosignature is valid, by the policy's names, and when they made it (Unix seconds). */
   readonly cosigned: ReadonlyMap<string, number>;
 }
@@ -64,10 +67,16 @@ export function openCheckpoint(
     size,
     root,
     outOfRange,
+    highS: signers.filter((key) => hasHighS(key, note)),
     note: Buffer.from(bytes).toString("utf8"),
     keys: signers.filter((key) => maySign(key, checkpoint.size)),
     cosigned: cosignaturesOf(note, trust),
   };
+}
+
+function hasHighS(key: LogKey, note: Note): boolean {
+  const own = key.type === "p256" ? signatureBy(key, note) : undefined;
+  return own !== undefined && !hasLowS(own.signature);
 }
 
 /** Which keys signed a checkpoint that they may not sign. */

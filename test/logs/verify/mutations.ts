@@ -18,6 +18,7 @@ export interface Mutation {
     | "zero"
     | "exchange"
     | "lines"
+    | "other-s"
     | "splice";
   readonly a: number;
   readonly b: number;
@@ -40,6 +41,7 @@ export const mutationArbitrary: fc.Arbitrary<Mutation> = fc.record({
     "zero",
     "exchange",
     "lines",
+    "other-s",
     "splice",
   ),
   a: fc.nat(),
@@ -114,6 +116,9 @@ export function mutate(store: StoreFiles, { kind, a, b, bytes }: Mutation): void
     case "lines":
       store.set(path, editedLines(old, a, b, bytes));
       return;
+    case "other-s":
+      store.set(path, withOtherS(old));
+      return;
     case "splice":
       splice(bytes[0] as number, bytes);
   }
@@ -123,6 +128,27 @@ export function mutate(store: StoreFiles, { kind, a, b, bytes }: Mutation): void
 function nextName(path: string, n: number): string {
   const next = (number: string) => String(Number(number) + 1 + (n % 3)).padStart(number.length, "0");
   return path.replace(/\d+(?=\D*$)/, next);
+}
+
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** A note whose ECDSA signatures (r, s) are (r, n - s), which hold as well; anything else as it is. */
+export function withOtherS(note: Buffer): Buffer {
+  const text = note
+    .toString("latin1")
+    .replace(/^(\xe2\x80\x94 \S+ )(\S+)$/gm, (line, head: string, base64: string) => {
+      const bytes = Buffer.from(base64, "base64");
+      const end = 8 + (bytes[7] ?? 0);
+      if (bytes[4] !== 0x30 || bytes[5] !== bytes.length - 6 || bytes[6] !== 2 || bytes[end] !== 2)
+        return line;
+      const s = (P256_ORDER - BigInt(`0x${bytes.toString("hex", end + 2)}`)).toString(16);
+      const digits = Buffer.from(`${"0".repeat(s.length % 2)}${s}`, "hex");
+      const integer = (digits[0] ?? 0) < 0x80 ? digits : Buffer.concat([Buffer.of(0), digits]);
+      const contents = Buffer.concat([bytes.subarray(6, end), Buffer.of(2, integer.length), integer]);
+      const signature = Buffer.concat([bytes.subarray(0, 4), Buffer.of(0x30, contents.length), contents]);
+      return `${head}${signature.toString("base64")}`;
+    });
+  return Buffer.from(text, "latin1");
 }
 
 /** One line taken out, doubled, or put elsewhere. */

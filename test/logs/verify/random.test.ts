@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { batchesArbitrary, modelStore, type StoreFiles } from "../store-model.ts";
+import { batchesArbitrary, modelStore, p256Signer, type StoreFiles } from "../store-model.ts";
 import { soaked } from "../../support/soak.ts";
-import { mutate, mutationArbitrary } from "./mutations.ts";
-import { anchorIn, batchesOf, places, verifyFiles } from "./verifying.ts";
+import { mutate, mutationArbitrary, withOtherS } from "./mutations.ts";
+import { anchorIn, batchesOf, places, trustIn, verifyFiles } from "./verifying.ts";
 
 const VALID = soaked(1000, 10_000);
 const TAMPERED = soaked(300, 10_000);
@@ -56,6 +56,40 @@ describe("whatever is done to a store", () => {
     // the property says nothing where nothing was changed
     expect(changed).toBeGreaterThan(TAMPERED / 2);
   }, 600_000);
+
+  test("nor in a log that P-256 signs, where (r, n - s) is a signature as right as (r, s)", async () => {
+    const signers = [p256Signer()];
+    const trust = trustIn(...signers);
+    let otherS = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        logsArbitrary,
+        fc.array(mutationArbitrary, { maxLength: 2 }),
+        fc.nat(),
+        async (batches, mutations, n) => {
+          const original = await modelStore(batches, signers);
+          const asked = { trust, anchors: [anchorIn(original, "checkpoint", trust)] };
+          expect(await verifyFiles(original, asked)).toMatchObject({ verdict: "intact", findings: [] });
+          const store = new Map(original);
+          for (const mutation of mutations) if (store.size > 0) mutate(store, mutation);
+          const notes = [...original.keys()].filter((path) => path.includes("checkpoint"));
+          const path = notes[n % notes.length] as string;
+          const note = store.get(path);
+          if (note !== undefined) store.set(path, withOtherS(note));
+          const { ok, findings } = await verifyFiles(store, asked);
+          const same = equal(store, original);
+          expect(ok).toBe(same);
+          expect(findings.length > 0).toBe(!same);
+          if (mutations.length > 0 || same) return;
+          // it still verifies, so it is that form that is the finding, and nothing else
+          otherS += 1;
+          expect(places(findings)).toEqual([{ code: "SIG_INVALID", path }]);
+        },
+      ),
+      { numRuns: soaked(60, 3000), endOnFailure: true },
+    );
+    expect(otherS).toBeGreaterThan(0);
+  }, 3_600_000);
 
   test("nor in a log of two tile levels, or with every second edit in a checkpoint", async () => {
     const tall = await modelStore(batchesOf(258, 1));
