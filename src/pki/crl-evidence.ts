@@ -6,10 +6,11 @@ import { smallIntegerOf } from "./der/values.ts";
 import { type Inventory, openInventory } from "./inventory.ts";
 import { oids } from "./oids.ts";
 import type { Certificate } from "./verify/certificate.ts";
+import type { Crl } from "./verify/crl.ts";
 import { readExtensions } from "./verify/extensions.ts";
 import { readPublicKey } from "./verify/key.ts";
 import { displayName, type Name, readName } from "./verify/name.ts";
-import { MAX_CRL_FILE } from "./verify/pem.ts";
+import { MAX_CRL_FILE, readCrls } from "./verify/pem.ts";
 import { signatureFault } from "./verify/signature.ts";
 import { readSigned, type Signed } from "./verify/signed.ts";
 
@@ -49,7 +50,7 @@ export function readOwnCrl(files: Files, { path, ca }: Omit<CrlPlace, "authority
     const der = Buffer.from(text.slice(text.indexOf("\n"), text.lastIndexOf("-----END")), "base64");
     const { body, ...signed } = readSigned(der, path);
     const { issuer, crl } = contentsOf(body, path);
-    requireSignedBy(signed, issuer, ca, path);
+    requireSignedBy(signed, issuer, ca, path, RESTORE);
     return crl;
   } catch (error) {
     if (!(error instanceof FleetsecError) || error.code !== "input") throw error;
@@ -61,16 +62,32 @@ export function readOwnCrl(files: Files, { path, ca }: Omit<CrlPlace, "authority
  * @param issuer the name in the CRL
  * @throws FleetsecError `state` for a CRL that another CA issued, or that was changed since
  */
-export function requireSignedBy(signed: Signed, issuer: Name, ca: Certificate, path: string): void {
-  const wanted = displayName(ca.subject);
-  if (issuer.key !== ca.subject.key)
-    throw foreign(path, `its issuer is ${displayName(issuer)}, and this CA is ${wanted}`);
-  const fault = signatureFault(signed, readPublicKey(ca.spki));
-  if (fault !== undefined) throw foreign(path, `it ${fault.message}, ${wanted}`);
+function requireSignedBy(signed: Signed, issuer: Name, ca: Certificate, path: string, hint: string): void {
+  const why = foreignBy(signed, issuer, ca);
+  if (why !== undefined)
+    throw new FleetsecError("state", `${path} is no CRL of the CA beside it: ${why}`, { hint });
 }
 
-function foreign(path: string, why: string): FleetsecError {
-  return new FleetsecError("state", `${path} is no CRL of the CA beside it: ${why}`, { hint: RESTORE });
+function foreignBy(signed: Signed, issuer: Name, ca: Certificate): string | undefined {
+  const wanted = displayName(ca.subject);
+  if (issuer.key !== ca.subject.key) return `its issuer is ${displayName(issuer)}, and this CA is ${wanted}`;
+  const fault = signatureFault(signed, readPublicKey(ca.spki));
+  return fault && `it ${fault.message}, ${wanted}`;
+}
+
+const RESTORE_ROOT =
+  "nothing was changed; restore the file: one of the CRLs in ca/crl.pem, and in what gateways have, is a copy of it";
+
+/**
+ * The CRL of a root on disk: the only word on which issuing CAs it has revoked.
+ * @throws FleetsecError `state` where it is missing or another CA's, `input` where it is damaged
+ */
+export function readRootCrl(files: Files, path: string, root: Certificate): Crl | undefined {
+  if (files.kind(path) === undefined)
+    throw new FleetsecError("state", `there is no ${path}, which every CA has`, { hint: RESTORE_ROOT });
+  const [crl] = readCrls(files.read(path, MAX_CRL_FILE), path);
+  if (crl !== undefined) requireSignedBy(crl, crl.issuer, root, path, RESTORE_ROOT);
+  return crl;
 }
 
 /** Passes over the entries in one step. */

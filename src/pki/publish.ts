@@ -9,6 +9,7 @@ import {
   generationsIn,
   type PkiSettings,
 } from "./authority.ts";
+import { readRootCrl } from "./crl-evidence.ts";
 import { buildCrl, type RevokedCertificate } from "./crl.ts";
 import type { Issuer } from "./issuers/issuer.ts";
 import type { Revocation } from "./inventory-index.ts";
@@ -156,7 +157,10 @@ async function writeCrl(
   settings: PkiSettings,
   records: readonly InventoryRecord[] = [],
 ): Promise<void> {
-  const { inventory, layout } = authority;
+  const { inventory, layout, trusted } = authority;
+  // published beside it: before anything is written
+  for (const { number, root } of trusted)
+    readRootCrl(files, join(layout.authorities, String(number), caFiles.rootCrl), root);
   inventory.requireEntries(ca.number);
   const signer = await authority.signer(ca);
   const now = clock.now();

@@ -79,3 +79,27 @@ test.each([
     expect(cut).toMatchObject({ exit: 2, code: "state", changed: false });
   },
 );
+
+test.each([
+  ["missing", "no.*root-crl.pem", (path: string) => rmSync(path)],
+  ["another CA's", "no CRL of the CA beside it", (path: string, other: string) => cpSync(other, path)],
+])("a root's CRL that is %s is not published beside a new one", async (_, why, damage) => {
+  const { project } = await revokedProject();
+  const stranger = await revokedProject();
+  await project.run(["cert", "issue", "t3", "--role", "fleet-edge"]);
+  const path = ".fleetsec/ca/1/root-crl.pem";
+  const whole = readFileSync(join(project.directory, path));
+  damage(join(project.directory, path), join(stranger.project.directory, path));
+  for (const command of [
+    ["ca", "crl"],
+    ["ca", "crl", "--from-inventory"],
+    ["cert", "revoke", "t3"],
+  ]) {
+    const ended = await project.attempt(command);
+    expect(ended).toMatchObject({ exit: 2, code: "state", changed: false });
+    expect(ended.text).toMatch(new RegExp(why));
+    expect(ended.text).toContain("one of the CRLs in ca/crl.pem");
+  }
+  writeFileSync(join(project.directory, path), whole);
+  expect((await project.run(["cert", "revoke", "t3"])).code).toBe(0);
+});

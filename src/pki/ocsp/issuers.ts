@@ -2,12 +2,11 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Files } from "../../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles, type PkiSettings } from "../authority.ts";
-import { requireSignedBy } from "../crl-evidence.ts";
+import { readRootCrl } from "../crl-evidence.ts";
 import { keyHash } from "../extensions.ts";
 import { oids } from "../oids.ts";
 import type { PkiPlatform } from "../state.ts";
 import type { Certificate } from "../verify/certificate.ts";
-import { MAX_CRL_FILE, readCrls } from "../verify/pem.ts";
 import type { CertId } from "./request.ts";
 import type { CertStatus } from "./response.ts";
 import { issuingDelegate, rootDelegate, type SignerSource } from "./signer.ts";
@@ -71,9 +70,7 @@ function rootIssuer(
     certificate: ca.root,
     signer: rootDelegate(platform, authority, settings, ca),
     statusOf(serial) {
-      const [crl] = readCrls(platform.files.read(crlPath, MAX_CRL_FILE), crlPath);
-      if (crl !== undefined) requireSignedBy(crl, crl.issuer, ca.root, crlPath);
-      const revoked = crl?.revoked.get(serial);
+      const revoked = readRootCrl(platform.files, crlPath, ca.root)?.revoked.get(serial);
       if (revoked !== undefined) return { status: "revoked", ...revoked };
       const issued = authority.trusted.some(({ id, issuing }) => id === ca.id && issuing.serial === serial);
       return { status: issued ? "good" : "unknown" };

@@ -91,6 +91,29 @@ describe("a responder", () => {
     expect((await ask(id)).basic?.responses).toMatchObject([{ status: "good" }]);
   });
 
+  test.each(["root-crl.pem", "issuing-crl.pem"])(
+    "answers nothing by a %s that is another CA's, or missing",
+    async (name) => {
+      const { authority, serial, ask, faults } = await setting();
+      const { root, issuing } = authority.current;
+      const id = name === "root-crl.pem" ? encodeCertId(root, issuing.serial) : encodeCertId(issuing, serial);
+      expect((await ask(id)).basic?.responses).toMatchObject([{ status: "good" }]);
+      const path = join(authority.layout.authorities, "1", name);
+      const whole = readFileSync(path, "utf8");
+      const other = await setting();
+      writeFileSync(path, readFileSync(join(other.authority.layout.authorities, "1", name), "utf8"));
+      expect(await ask(id)).toMatchObject({ status: TRY_LATER });
+      rmSync(path);
+      expect(await ask(id)).toMatchObject({ status: TRY_LATER });
+      expect(faults).toEqual([
+        expect.stringContaining("no CRL of the CA beside it"),
+        expect.stringContaining("which every CA has"),
+      ]);
+      writeFileSync(path, whole);
+      expect((await ask(id)).basic?.responses).toMatchObject([{ status: "good" }]);
+    },
+  );
+
   test("leaves an unspecified reason out", async () => {
     const { platform, authority, serial, ask } = await setting();
     await revoke(platform, authority, testSettings, { target: serial, reason: "unspecified" });
