@@ -71,6 +71,20 @@ export const gos: readonly Member[] = [
       [["other-alpn"], mistaken(VERIFY, "h2-unchosen")],
     "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients that offer TLS 1.2 and 1.3":
       [["other-hello"], mistaken(VERIFY, "both-versions")],
+    "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients that offer P-256 alone": [
+      ["other-hello"],
+      mistaken(VERIFY, "p256-alone"),
+      "alone",
+    ],
+    "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients without a word of tickets": [
+      ["other-hello"],
+      mistaken(VERIFY, "no-tickets"),
+    ],
+    "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for clients that offer ChaCha20 first": [
+      ["other-hello"],
+      mistaken(VERIFY, "chacha-first"),
+      "alone",
+    ],
     "`VerifyClientCertIfGiven`": [["no-cert"], go("VerifyClientCertIfGiven")],
     "`RequireAndVerifyClientCert` before CVE-2025-68121 was mended, beside a listener that trusts another CA too, tickets' keys in common":
       [["resume-cross-host"], besideWider(buildBeforeCve202568121)],

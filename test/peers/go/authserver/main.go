@@ -22,7 +22,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
-	mistake := flag.String("mistake", "", "name-alone, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen or both-versions: one that is often made")
+	mistake := flag.String("mistake", "", "name-alone, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets or chacha-first: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -91,44 +91,59 @@ func mistaken(config *tls.Config, mistake string) {
 		}
 	case "no-alpn":
 		config.NextProtos = []string{"h2", "http/1.1"}
-		demandsUnless(config, func(offered []string) bool { return len(offered) == 0 })
+		demandsUnless(config, byALPN(func(offered []string) bool { return len(offered) == 0 }))
 	case "both-names":
 		config.NextProtos = []string{"h2", "http/1.1"}
-		demandsUnless(config, func(offered []string) bool {
+		demandsUnless(config, byALPN(func(offered []string) bool {
 			return slices.Contains(offered, "h2") && slices.Contains(offered, "http/1.1")
-		})
+		}))
 	case "http11-first":
 		config.NextProtos = []string{"h2", "http/1.1"}
-		demandsUnless(config, func(offered []string) bool {
+		demandsUnless(config, byALPN(func(offered []string) bool {
 			return len(offered) > 1 && offered[0] == "http/1.1"
-		})
+		}))
 	case "acme":
 		// as with autocert: whoever validates the name has no certificate of a client's
 		config.NextProtos = []string{"h2", "http/1.1", "acme-tls/1"}
-		demandsUnless(config, func(offered []string) bool { return slices.Contains(offered, "acme-tls/1") })
+		demandsUnless(config, byALPN(func(offered []string) bool { return slices.Contains(offered, "acme-tls/1") }))
 	case "h2-unchosen":
-		demandsUnless(config, func(offered []string) bool { return slices.Contains(offered, "h2") })
+		demandsUnless(config, byALPN(func(offered []string) bool { return slices.Contains(offered, "h2") }))
 	case "both-versions":
-		strict, lax := config.Clone(), config.Clone()
-		lax.ClientAuth = tls.NoClientCert
-		config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if slices.Contains(hello.SupportedVersions, tls.VersionTLS12) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
-				return lax, nil
-			}
-			return strict, nil
-		}
+		demandsUnless(config, func(hello *tls.ClientHelloInfo) bool {
+			return slices.Contains(hello.SupportedVersions, tls.VersionTLS12) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
+		})
+	case "p256-alone":
+		demandsUnless(config, func(hello *tls.ClientHelloInfo) bool {
+			return len(hello.SupportedCurves) == 1 && hello.SupportedCurves[0] == tls.CurveP256
+		})
+	case "no-tickets":
+		demandsUnless(config, func(hello *tls.ClientHelloInfo) bool {
+			return !slices.Contains(hello.Extensions, sessionTicket)
+		})
+	case "chacha-first":
+		demandsUnless(config, func(hello *tls.ClientHelloInfo) bool {
+			first := hello.CipherSuites[0]
+			return first == tls.TLS_CHACHA20_POLY1305_SHA256 || first == tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+		})
 	default:
 		log.Fatalf("no mistake %q", mistake)
 	}
 }
 
-// Forgets to ask for a certificate, by what the ClientHello offers by ALPN.
-func demandsUnless(config *tls.Config, isLax func(offered []string) bool) {
+// RFC 5077, section 3.2.
+const sessionTicket = 35
+
+func byALPN(isLax func(offered []string) bool) func(*tls.ClientHelloInfo) bool {
+	return func(hello *tls.ClientHelloInfo) bool { return isLax(hello.SupportedProtos) }
+}
+
+// Forgets to ask for a certificate, by what the ClientHello offers.
+func demandsUnless(config *tls.Config, isLax func(*tls.ClientHelloInfo) bool) {
 	strict := config.Clone()
 	lax := config.Clone()
 	lax.ClientAuth = tls.NoClientCert
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if isLax(hello.SupportedProtos) {
+		if isLax(hello) {
 			return lax, nil
 		}
 		return strict, nil
