@@ -1,6 +1,7 @@
 import type { Channel, Trace } from "./exchange.ts";
 import { converseH2cUpgrade } from "./protocols/h2c-upgrade.ts";
 import { converseHttp1 } from "./protocols/https.ts";
+import { converseKeptAliveHttp2 } from "./protocols/kept-alive-h2.ts";
 import { converseKeptAlive } from "./protocols/kept-alive.ts";
 import { converseHttp2, H2 } from "./protocols/h2.ts";
 import { converseMqtt } from "./protocols/mqtts.ts";
@@ -23,6 +24,8 @@ export function converse(
       return converseHttp1(speech.request, channel, wait);
     case "http1-kept-alive":
       return converseKeptAlive(speech.requests, channel, wait);
+    case "http2-kept-alive":
+      return converseKeptAliveHttp2(speech.requests, channel, wait);
     case "http2":
       return converseHttp2(speech, channel, wait);
     case "h2c-upgrade":

@@ -8,6 +8,10 @@ export type Speech =
   | { readonly in: "http1-kept-alive"; readonly requests: readonly HttpRequest[] }
   /** One request over HTTP/2. */
   | { readonly in: "http2"; readonly fields: readonly Field[]; readonly body: Uint8Array | undefined }
+  | {
+      readonly in: "http2-kept-alive";
+      readonly requests: readonly Pick<Extract<Speech, { in: "http2" }>, "fields" | "body">[];
+    }
   /** HTTP/2 where the server has chosen it by ALPN, HTTP/1.1 otherwise. */
   | { readonly in: "http-by-alpn"; readonly http1: Speech; readonly http2: Speech }
   /** Whatever the server has chosen by ALPN. */

@@ -1,5 +1,6 @@
 import { type Attack, asking } from "../attack.ts";
 import { keptAlive } from "../protocols/kept-alive.ts";
+import { keptAliveHttp2 } from "../protocols/kept-alive-h2.ts";
 import { everyRequest } from "./fixes.ts";
 
 /**
@@ -9,18 +10,20 @@ import { everyRequest } from "./fixes.ts";
 export const secondRequest: Attack = {
   id: "second-request",
   title: "no certificate, later on one connection",
-  reference: "RFC 9112 section 9.3, CWE-613",
+  reference: "RFC 9112 section 9.3, RFC 9113 section 5.1, CWE-613",
   meaning: "certificates are demanded of the first request of a connection, and not of later ones",
   fix: everyRequest,
   weight: "required",
   takesIdentity: false,
   versions: ["1.3", "1.2"],
-  async plan({ protocol }) {
+  async plan({ protocol, target }) {
     if (protocol.http === undefined)
       return { outcome: "not-applicable", reason: "the service speaks no HTTP" };
-    if (!protocol.alpn.includes("http/1.1")) {
-      return { outcome: "not-applicable", reason: "the target is asked over HTTP/2" };
-    }
-    return { attempts: [asking(keptAlive(protocol.http.request), "")] };
+    const { request } = protocol.http;
+    if (target.scheme === "grpcs")
+      return { outcome: "not-applicable", reason: "the service has no other paths" };
+    return {
+      attempts: [asking(protocol.speech.in === "http2" ? keptAliveHttp2(request) : keptAlive(request), "")],
+    };
   },
 };

@@ -4,7 +4,7 @@ import type { Protocol } from "../protocol.ts";
 import type { Speech } from "../speech.ts";
 import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
 import { parseResponse } from "./http1.ts";
-import { requestFrames, settingsAck } from "./http2/frames.ts";
+import { requestFrames, settingsAck, STREAM } from "./http2/frames.ts";
 import type { Field } from "./http2/hpack.ts";
 import { type Http2Response, responseReader } from "./http2/response.ts";
 
@@ -28,7 +28,7 @@ export function plainAnswer({ status, fields, body }: Http2Response): Answer | u
   return status === undefined ? undefined : httpAnswer(status, fields, body);
 }
 
-function fieldsOf({ method, authority, path, fields }: HttpRequest): Field[] {
+export function fieldsOf({ method, authority, path, fields }: HttpRequest): Field[] {
   return [[":method", method], [":scheme", "https"], [":authority", authority], [":path", path], ...fields];
 }
 
@@ -43,12 +43,22 @@ export async function converseHttp2(
   await readHttp2(channel, wait, 0);
 }
 
-/** Reads a response until it is whole or takes too long. @param from where HTTP/2 begins in what is received */
-export async function readHttp2(channel: Channel, wait: number, from: number): Promise<void> {
-  const reading = responseReader();
+/**
+ * Reads a response until it is whole or takes too long.
+ * @param from where HTTP/2 begins in what is received
+ * @param known of the peer's settings, how many were acknowledged before
+ */
+export async function readHttp2(
+  channel: Channel,
+  wait: number,
+  from: number,
+  stream = STREAM,
+  known = 0,
+): Promise<Http2Response> {
+  const reading = responseReader(stream);
   const { response } = reading;
   let read = from;
-  let acknowledged = 0;
+  let acknowledged = known;
   const progress = (decisive: (response: Http2Response) => boolean) => () => {
     const received = channel.received();
     reading.push(received.subarray(read));
@@ -64,6 +74,7 @@ export async function readHttp2(channel: Channel, wait: number, from: number): P
     progress(() => false),
     BODY_WAIT,
   );
+  return response;
 }
 
 /**
@@ -73,12 +84,13 @@ export async function readHttp2(channel: Channel, wait: number, from: number): P
 export function http2Answer(
   { received, alpn, end }: Pick<Trace, "received" | "alpn" | "end">,
   read: (response: Http2Response) => Answer | undefined,
+  stream = STREAM,
 ): Answer | undefined {
   if (alpn !== undefined && alpn !== H2) {
     const label = `HTTP/2 was not chosen by ALPN (${alpn === false ? "nothing was" : alpn})`;
     return { label, meaning: "overloaded", content: new Uint8Array() };
   }
-  const { response } = readAll(received);
+  const { response } = readAll(received, stream);
   if (response.malformed && response.status === undefined) return http1Answer(received, end);
   const answer = read(response);
   if (answer !== undefined || response.ended === undefined) return answer;
@@ -120,8 +132,8 @@ export function saysNothingYet(received: Uint8Array): boolean {
   );
 }
 
-function readAll(received: Uint8Array) {
-  const reading = responseReader();
+function readAll(received: Uint8Array, stream = STREAM) {
+  const reading = responseReader(stream);
   reading.push(received);
   return reading;
 }

@@ -19,19 +19,25 @@ export function keptAlive(request: HttpRequest): Protocol {
       const over = end === "closed" || end === "reset";
       const [first, ...later] = responsesTo(requests, received, over);
       const answers = later.map(({ status, fields, body }) => httpAnswer(status, fields, body));
-      const granted = answers.find(({ meaning }) => meaning === "granted");
-      return granted ?? answers.at(-1) ?? (first?.complete === true && over ? NOT_KEPT : undefined);
+      return bestOf(answers) ?? (first?.complete === true && over ? NOT_KEPT : undefined);
     },
   };
 }
 
+/** For whom asks: what was granted, otherwise the last word. */
+export function bestOf(answers: readonly (Answer | undefined)[]): Answer | undefined {
+  const given = answers.filter((answer) => answer !== undefined);
+  return given.find(({ meaning }) => meaning === "granted") ?? given.at(-1);
+}
+
 /** To where rules about certificates are most often left out, then to the target. */
-function sequenceTo(request: HttpRequest): HttpRequest[] {
+export function sequenceTo(request: HttpRequest): HttpRequest[] {
   const other = { ...request, method: "GET", body: undefined, path: request.path === "/" ? "/health" : "/" };
   return [other, request, request];
 }
 
-const NOT_KEPT: Answer = {
+/** That a connection ends after one request is a refusal of further ones. */
+export const NOT_KEPT: Answer = {
   label: "closed after the first request",
   meaning: "ended",
   content: new Uint8Array(),

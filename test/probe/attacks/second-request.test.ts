@@ -1,8 +1,9 @@
 import type { RequestListener } from "node:http";
+import { createSecureServer } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
-import { http2Server, httpsServer } from "../support/servers.ts";
+import { http2Server, httpsServer, listening } from "../support/servers.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -96,11 +97,54 @@ test("responses in chunks and without a body are followed", async () => {
   expect(endpoint.attacks.find(({ id }) => id === "second-request")?.evidence).toMatch(/^HTTP 403/);
 });
 
-test("HTTP/2 is not asked in this way", async () => {
-  const port = await http2Server({ ...options(), rejectUnauthorized: true }, (_request, response) => {
-    response.end("hello");
+describe("over HTTP/2, on one stream after the other", () => {
+  const probing2 = async (admits: (session: object, path: string) => boolean) => {
+    const port = await http2Server(options(), (request, response) => {
+      const { session } = request.stream;
+      const isKnown = (request.socket as TLSSocket).authorized;
+      const admitted = isKnown || (session !== undefined && admits(session, request.url));
+      response.writeHead(admitted ? 200 : 403);
+      response.end(admitted ? `page ${request.url}` : "no");
+    });
+    return probed(world, `h2://localhost:${port}/secret`, { attacks });
+  };
+
+  test("a check of each request refuses it", async () => {
+    const endpoint = await probing2(() => false);
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "second-request"));
+    expect(endpoint.attacks.find(({ id }) => id === "second-request")?.evidence).toMatch(/^HTTP 403/);
   });
-  const endpoint = await probed(world, `h2://localhost:${port}/`, { attacks });
-  expect(endpoint.verdict).toBe("enforced");
-  expect(withOutcome(endpoint, "not-applicable")).toEqual(onBoth("second-request"));
+
+  test("a session that is let in for a public page, and to the target with it, is found", async () => {
+    const known = new WeakSet<object>();
+    const endpoint = await probing2((session, path) => {
+      if (path === "/") known.add(session);
+      return known.has(session);
+    });
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
+  });
+
+  test("one that was turned away once and is not looked at again is found", async () => {
+    const turnedAway = new WeakSet<object>();
+    const endpoint = await probing2((session, path) => {
+      const again = turnedAway.has(session);
+      if (path === "/secret") turnedAway.add(session);
+      return again;
+    });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
+  });
+
+  test("a server that goes away after the first request has let nobody ask again", async () => {
+    const server = createSecureServer(options(), (request, response) => {
+      const isKnown = (request.socket as TLSSocket).authorized;
+      response.writeHead(isKnown ? 200 : 403);
+      response.end(isKnown ? "the page" : "no");
+      if (!isKnown) request.stream.on("close", () => request.stream.session?.destroy());
+    });
+    server.on("sessionError", () => {});
+    const endpoint = await probed(world, `h2://localhost:${await listening(server)}/secret`, { attacks });
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
 });

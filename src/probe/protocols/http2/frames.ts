@@ -29,7 +29,7 @@ export const HEADER_LENGTH = 9;
 /** What a peer may send without having been asked (RFC 9113, section 4.2). */
 export const MAX_PAYLOAD = 16_384;
 
-/** The only stream that a probe opens. */
+/** The first stream that a client opens, and most often the only one. */
 export const STREAM = 1;
 
 export function frame(
@@ -61,8 +61,17 @@ export const OPENING: Uint8Array = Buffer.concat([
   frame(FrameType.settings, 0, 0, SETTINGS_PAYLOAD),
 ]);
 
-/** Everything that a client sends for one request, in one piece. */
+/** Everything that a client sends for its first request, in one piece. */
 export function requestFrames(fields: readonly Field[], body: Uint8Array | undefined): Uint8Array {
+  return Buffer.concat([OPENING, requestOn(STREAM, fields, body)]);
+}
+
+/** A request on a stream of its own. */
+export function requestOn(
+  stream: number,
+  fields: readonly Field[],
+  body: Uint8Array | undefined,
+): Uint8Array {
   const block = encodeFields(fields);
   const pieces: Uint8Array[] = [];
   for (let at = 0; at === 0 || at < block.length; at += MAX_PAYLOAD)
@@ -71,14 +80,13 @@ export function requestFrames(fields: readonly Field[], body: Uint8Array | undef
     frame(
       i === 0 ? FrameType.headers : FrameType.continuation,
       (i === 0 && body === undefined ? Flag.endStream : 0) + (i === pieces.length - 1 ? Flag.endHeaders : 0),
-      STREAM,
+      stream,
       piece,
     ),
   );
   return Buffer.concat([
-    OPENING,
     ...headers,
-    ...(body === undefined ? [] : [frame(FrameType.data, Flag.endStream, STREAM, body)]),
+    ...(body === undefined ? [] : [frame(FrameType.data, Flag.endStream, stream, body)]),
   ]);
 }
 

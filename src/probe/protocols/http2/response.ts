@@ -44,7 +44,8 @@ interface State extends Mutable<Omit<Http2Response, "body">> {
   block: { readonly parts: Uint8Array[]; readonly stream: number; readonly ends: boolean } | undefined;
 }
 
-export function responseReader(): ResponseReader {
+/** @param stream whose response is read; what comes on others is passed over */
+export function responseReader(stream = STREAM): ResponseReader {
   const queue = byteQueue();
   const decoder = fieldDecoder();
   const state: State = {
@@ -82,10 +83,10 @@ export function responseReader(): ResponseReader {
       case FrameType.pushPromise:
         throw new DecodeError("a push that was not allowed");
       case FrameType.data:
-        if (frame.stream === STREAM) onData(state, frame);
+        if (frame.stream === stream) onData(state, frame);
         break;
       case FrameType.resetStream:
-        if (frame.stream === STREAM) endWith(state, "RST_STREAM", reader(frame.payload).uint(4));
+        if (frame.stream === stream) endWith(state, "RST_STREAM", reader(frame.payload).uint(4));
         break;
       case FrameType.goAway:
         endWith(state, "GOAWAY", reader(frame.payload.subarray(4)).uint(4));
@@ -93,20 +94,24 @@ export function responseReader(): ResponseReader {
     }
   };
   const addToBlock = (frame: Frame, part: Uint8Array) => {
-    const { parts, stream, ends } = state.block ?? {
+    const {
+      parts,
+      stream: owner,
+      ends,
+    } = state.block ?? {
       parts: [],
       stream: frame.stream,
       ends: (frame.flags & Flag.endStream) !== 0,
     };
-    if (stream !== frame.stream) throw new DecodeError("field block interrupted");
+    if (owner !== frame.stream) throw new DecodeError("field block interrupted");
     parts.push(part);
     if (parts.reduce((sum, { length }) => sum + length, 0) > MAX_BLOCK)
       throw new DecodeError("field block too long");
-    state.block = { parts, stream, ends };
+    state.block = { parts, stream: owner, ends };
     if ((frame.flags & Flag.endHeaders) === 0) return;
     state.block = undefined;
     const fields = decoder.decode(Buffer.concat(parts));
-    if (stream === STREAM) onFields(state, fields, ends);
+    if (owner === stream) onFields(state, fields, ends);
   };
   return {
     response: state,
