@@ -122,6 +122,7 @@ function channelOf(session: Session, events: Watch, beforeWrite: () => void): Ch
       return session.alpn;
     },
     received: () => session.received,
+    sayNoMore: session.sayNoMore,
     over: () => session.over,
     until: (condition, ms) => events.until(() => session.over || condition(), ms),
     write(bytes) {

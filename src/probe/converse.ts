@@ -9,16 +9,29 @@ import { converseRaw } from "./protocols/tls.ts";
 import type { Speech } from "./speech.ts";
 
 /**
- * Does what a client does until its acceptance or refusal is decided.
+ * Does what a client does until its acceptance or refusal is decided. Without TLS, the end of what it says
+ * tells a server that takes it for the beginning of a TLS record, and waits for more, from one that is silent.
  * @param wait milliseconds to wait for something decisive
  * @param like the control's trace, to behave in the same way; undefined while there is none
  */
-export function converse(
+export async function converse(
   speech: Speech,
   channel: Channel,
   wait: number,
   like: Trace | undefined,
 ): Promise<void> {
+  await speak(speech, channel, wait, like);
+  const isSilent = channel.received().length === 0 && !channel.over();
+  // of a service of which nothing is known, silence may be all that there is to see
+  if (!isSilent || channel.sayNoMore === undefined || speech.in === "raw") return;
+  channel.sayNoMore();
+  await channel.until(() => channel.received().length > 0, LAST_WAIT);
+}
+
+/** Milliseconds. */
+const LAST_WAIT = 1000;
+
+function speak(speech: Speech, channel: Channel, wait: number, like: Trace | undefined): Promise<void> {
   switch (speech.in) {
     case "http1":
       return converseHttp1(speech.request, channel, wait);
@@ -31,9 +44,9 @@ export function converse(
     case "h2c-upgrade":
       return converseH2cUpgrade(speech.request, channel, wait);
     case "http-by-alpn":
-      return converse(channel.alpn === H2 ? speech.http2 : speech.http1, channel, wait, like);
+      return speak(channel.alpn === H2 ? speech.http2 : speech.http1, channel, wait, like);
     case "any-alpn":
-      return converse(speech.speech, { ...channel, alpn: undefined }, wait, like);
+      return speak(speech.speech, { ...channel, alpn: undefined }, wait, like);
     case "mqtt":
       return converseMqtt(channel, wait);
     case "raw":

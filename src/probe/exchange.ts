@@ -89,6 +89,8 @@ export interface Channel {
   /** Closed by the server, or failed. */
   over(): boolean;
   write(bytes: Uint8Array): void;
+  /** Nothing more will be written. Only without TLS. */
+  readonly sayNoMore: (() => void) | undefined;
   /** Waits until the condition holds, the connection is over, or `ms` milliseconds are past. */
   until(condition: () => boolean, ms: number): Promise<void>;
 }

@@ -18,6 +18,8 @@ export interface Session {
   readonly flight?: FlightFacts;
   readonly sessions: readonly Resumable[];
   write(bytes: Uint8Array): void;
+  /** Nothing more will be written. Only without TLS. */
+  readonly sayNoMore?: () => void;
 }
 
 /** The parts of a session that both kinds keep in the same way. */
@@ -59,5 +61,8 @@ export function plainSession(wire: Tap, changed: () => void): Session {
     session.over = true;
     changed();
   });
-  return Object.assign(session, { write: (bytes: Uint8Array) => void wire.stream.write(bytes) });
+  return Object.assign(session, {
+    write: (bytes: Uint8Array) => void wire.stream.write(bytes),
+    sayNoMore: () => void wire.stream.end(),
+  });
 }

@@ -483,6 +483,33 @@ describe("starttls", () => {
   });
 });
 
+describe("without TLS", () => {
+  const attacks = selected("h2c-upgrade", "plaintext");
+
+  test("a server that waits for the rest of a TLS record is silent until the end, and has refused", async () => {
+    const heard: string[] = [];
+    const port = await sniffingServer(
+      strict(),
+      always,
+      (_socket, first) => void heard.push(first.toString()),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/`, attacks);
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(evidenceOf(endpoint, "plaintext")).toBe("closed without an answer");
+    expect(heard.join()).toContain("GET / HTTP/1.1");
+  });
+
+  test("one that answers at the end of what is said serves all the same", async () => {
+    const port = await sniffingServer(strict(), always, (socket) =>
+      socket.on("end", () =>
+        socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${SECRET.length}\r\n\r\n${SECRET}`),
+      ),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/`, attacks);
+    expect(withOutcome(endpoint, "accepted")).toContain("plaintext");
+  });
+});
+
 describe("upgrade-tls", () => {
   test.each(["OPTIONS", "GET"])("finds TLS without certificates after %s", async (method) => {
     const port = await sniffingServer(strict(), always, (socket, first) => {
