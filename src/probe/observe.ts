@@ -15,7 +15,7 @@ import {
 } from "./wire/handshake.ts";
 import { type KeyLog, keyLog } from "./wire/key-log.ts";
 import { keyBlock, nextTrafficSecret, trafficKeys } from "./wire/key-schedule.ts";
-import { type Content, type Opener, opener12, opener13, openPlain } from "./wire/protection.ts";
+import { type Content, type Opener, opener12, opener13, openerAfter, openPlain } from "./wire/protection.ts";
 import { ContentType, type RecordSplitter, recordSplitter, type TlsRecord } from "./wire/records.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
@@ -72,6 +72,8 @@ interface Direction {
   messages: MessageSplitter;
   /** Undefined where the records are protected with keys that are not known. */
   open: Opener | undefined;
+  /** Of the keys in use alone. */
+  current: Opener;
   /** The current traffic secret of TLS 1.3. */
   secret: Uint8Array | undefined;
   /** What it sends is no TLS, or no longer. */
@@ -110,6 +112,7 @@ function newDecoder(secrets: KeyLog): Decoder {
     records: recordSplitter(),
     messages: messageSplitter(),
     open: openPlain,
+    current: openPlain,
     secret: undefined,
     lost: false,
   });
@@ -273,7 +276,9 @@ function setSecret(decoder: Decoder, side: Side, secret: Uint8Array | undefined)
   const direction = decoder.directions[side];
   direction.secret = secret;
   direction.messages = messageSplitter();
-  direction.open = suite && secret && opener13(suite, trafficKeys(suite, secret));
+  const next = suite && secret && opener13(suite, trafficKeys(suite, secret));
+  direction.open = next && openerAfter(direction.current, next);
+  direction.current = next ?? openPlain;
 }
 
 /** TLS 1.2 and before: the direction goes on under the keys of the handshake in progress. */

@@ -176,7 +176,7 @@ $&`,
       file: "handshake_server_tls13.go",
       find: "\tif len(certMsg.certificate.Certificate) != 0 {",
       replace: `\tif mutant == "any-order" {
-		${peekIs("typeCertificate", READ)}
+		${peekIs("typeCertificate", `${READ}\n\t\t${READ}\n\t\treturn hs.sendSessionTickets()`)}
 		if len(certMsg.certificate.Certificate) == 0 {
 			${peekIs("typeCertificateVerify", `${READ}\n\t\treturn hs.sendSessionTickets()`)}
 			c.sendAlert(alertCertificateRequired)

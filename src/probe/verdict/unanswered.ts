@@ -38,8 +38,12 @@ export function judgeSilence(
       ? { outcome: "refused", layer: "tls", evidence: "the server says nothing" }
       : { outcome: "not-applicable", layer, evidence: "the service says nothing to valid clients either" };
   }
-  if (isFlight(presented) && presented.flight.speaks === true && trace.end === "open" && !trace.asked) {
-    return { outcome: "not-applicable", layer, evidence: "the service hangs up on every word" };
+  if (isFlight(presented) && presented.flight.speaks === true && trace.end === "open") {
+    if (!trace.asked)
+      return { outcome: "not-applicable", layer, evidence: "the service hangs up on every word" };
+    // what it heard was no request yet: whom it answers, it answers at once
+    if (controls.sound && controls.good.every((control) => control.answer !== undefined))
+      return { outcome: "refused", layer: "tls", evidence: "the server waits for Finished" };
   }
   if (maySayNothing && looksAccepted(trace, controls, version)) {
     return { outcome: "accepted", layer, evidence: "established, silent and open, as for the control" };

@@ -32,6 +32,32 @@ export function opener13(suite: CipherSuite, keys: TrafficKeys): Opener {
   };
 }
 
+/**
+ * Opens records under new keys, and an alert under those before them: a server that fails in the middle of
+ * the handshake may not have changed its own yet (Erlang/OTP).
+ */
+export function openerAfter(before: Opener, next: Opener): Opener {
+  if (before === openPlain) return next;
+  return (record) => {
+    try {
+      return next(record);
+    } catch (error) {
+      const late = error instanceof DecodeError ? opened(before, record) : undefined;
+      if (late?.type !== ContentType.alert) throw error;
+      return late;
+    }
+  };
+}
+
+function opened(opener: Opener, record: TlsRecord): Content | undefined {
+  try {
+    return opener(record);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return undefined;
+  }
+}
+
 export function sealer13(suite: CipherSuite, keys: TrafficKeys): Sealer {
   let sequence = 0;
   return ({ type, bytes }) => {

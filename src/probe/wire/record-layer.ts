@@ -1,4 +1,4 @@
-import { type Content, type Opener, openPlain, plainSealer, type Sealer } from "./protection.ts";
+import { type Content, type Opener, openerAfter, openPlain, plainSealer, type Sealer } from "./protection.ts";
 import { fragments, type TlsRecord } from "./records.ts";
 
 /** Both directions' protection, and what waits to be sent. */
@@ -20,6 +20,8 @@ export interface RecordLayer {
 
 export function recordLayer(): RecordLayer {
   let opener = openPlain;
+  /** Of the keys in use alone. */
+  let current = openPlain;
   // a first ClientHello says TLS 1.0, for the sake of old servers (RFC 8446, section 5.1)
   let sealer = plainSealer(0x0301);
   let epoch = 0;
@@ -33,7 +35,8 @@ export function recordLayer(): RecordLayer {
       return opener !== openPlain;
     },
     openWith(next) {
-      opener = next;
+      opener = openerAfter(current, next);
+      current = next;
       epoch += 1;
     },
     sealWith(next) {
