@@ -21,6 +21,10 @@ async function storeOf(batches: readonly ModelBatch[]): Promise<string> {
 }
 
 describe("docs/check-chain.sh", () => {
+  test("has twenty lines", () => {
+    expect(readFileSync(script, "utf8").trimEnd().split("\n")).toHaveLength(20);
+  });
+
   // 257: more than one bundle
   test.each([1, 5, 257])(
     "accepts %i batches, and prints the digest to publish",
