@@ -254,7 +254,28 @@ ${edit}`,
     expect(result.stderr).toContain(message);
     expect(() => readFileSync(join(directory, "store/checkpoint"))).toThrow("ENOENT");
     // and the key itself signs on from there
-    expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+    const ended = await run(`${sign} --key old/audit.key`);
+    expect(ended).toMatchObject({ code: 0 });
+    expect(ended.stdout).toContain(
+      "ended   batch 0, which an earlier run had begun\nsigned  nothing else new to sign\n",
+    );
+    const again = await run(`${sign} --key old/audit.key`);
+    expect(again.stdout).not.toContain("ended");
+    expect(again.stdout).toContain("signed  nothing new to sign\n");
+  });
+
+  test("what it left unsigned is said in JSON too, beside what came since", async () => {
+    const { directory, run } = await project("p256");
+    const command = await scriptIn(directory, "process.exitCode = 3");
+    expect(await run(`${sign} ${command}`, { exec: systemExec(process.env) })).toMatchObject({ code: 3 });
+    appendFileSync(join(directory, "a.log"), "more\n");
+    const { code, stdout } = await run(`${sign} --key old/audit.key --json`);
+    const document = JSON.parse(stdout) as unknown;
+    expect(schemaErrors(document)).toEqual([]);
+    expect({ code, document }).toMatchObject({
+      code: 0,
+      document: { ended: 0, size: 2, signed: { batches: 1, records: 1 } },
+    });
   });
 
   test.each(["--signer-cmd true", "--signer-pub old/audit.pub", "--signer-cmd", ""])(

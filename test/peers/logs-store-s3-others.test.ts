@@ -22,11 +22,8 @@ async function logIn(store: string, env: Readonly<Record<string, string>>) {
     const { code, stdout } = await runCli([...argv, "--json"], { cwd, userState, env });
     return { exit: code, ...(JSON.parse(stdout) as { findings?: { code: string; path?: string }[] }) };
   };
-  const sign = async () =>
-    run(
-      ...["logs", "sign", "--in", "a.log", "--key", "audit.key", "--max-records", "2"],
-      ...["--retain", "30d", "--store", store],
-    );
+  const signing = "logs sign --in a.log --key audit.key --max-records 2 --retain 30d --store".split(" ");
+  const sign = async () => run(...signing, store);
   expect(await run("logs", "keygen", "--origin", ORIGIN, "--out", ".")).toMatchObject({ exit: 0 });
   writeFileSync(join(cwd, "a.log"), "a\nb\nc\nd\ne\n");
   expect(await sign()).toMatchObject({ exit: 0, size: 3 });
@@ -133,9 +130,10 @@ describeWithEngines(
 
     test("detect compares them, and believes neither once it is altered", async () => {
       const bucket = await newBucket();
-      const { directory, run } = testProject();
+      const project = testProject();
+      const { directory } = project;
       const ok = async (argv: string) =>
-        expect({ argv, ...(await run(argv.split(" "), { env: env() })) }).toMatchObject({ code: 0 });
+        expect({ argv, ...(await project.run(argv.split(" "), { env: env() })) }).toMatchObject({ code: 0 });
       await ok("ca init --insecure-dev-key");
       await ok("cert issue a --role tms-connector");
       for (const name of ["issuance", "audit"])
@@ -161,7 +159,7 @@ describeWithEngines(
         const issuance = `--transparency s3://${bucket}/issuance --transparency-trust keys/issuance.pub`;
         const seen = `--store s3://${bucket}/audit --trust keys/audit.pub`;
         const argv = `detect ${seen} ${issuance} --state state --json`.split(" ");
-        const { code, stdout } = await run(argv, { env: env() });
+        const { code, stdout } = await project.run(argv, { env: env() });
         return { exit: code, ...(JSON.parse(stdout) as object) };
       };
       write("CN=a,O=acme", serialNumber);

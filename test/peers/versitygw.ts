@@ -13,11 +13,11 @@ interface S3Server {
 /** A server that runs while the tests of a `describe` do. */
 export interface S3OfTests {
   /** What a client's environment holds to reach it. */
-  env(): Readonly<Record<string, string>>;
+  readonly env: () => Readonly<Record<string, string>>;
   /** Sends a request as the buckets' owner. */
   readonly owner: ReturnType<typeof ownerOf>;
   /** A bucket of its own, with Object Lock unless told. */
-  newBucket(locked?: boolean): Promise<string>;
+  readonly newBucket: (locked?: boolean) => Promise<string>;
 }
 
 export function s3OfTests(program: string): S3OfTests {

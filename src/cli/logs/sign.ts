@@ -88,15 +88,16 @@ function countFlag(text: string): number {
   });
 }
 
-function textOf({ origin, size, signed }: SignResult, root: string): string {
+function textOf({ origin, size, signed, ended }: SignResult, root: string): string {
   const added =
     signed.batches === 0
-      ? "nothing new to sign"
+      ? `nothing ${ended === undefined ? "" : "else "}new to sign`
       : `${count(signed.records, "record", "records")} (${signed.bytes} bytes) in ${count(signed.batches, "batch", "batches")}`;
   return [
     `origin  ${escapeText(origin)}`,
     `size    ${count(size, "batch", "batches")}`,
     `root    ${root}`,
+    ...(ended === undefined ? [] : [`ended   batch ${ended}, which an earlier run had begun`]),
     `signed  ${added}`,
   ].join("\n");
 }

@@ -23,8 +23,10 @@ import { emptyTail, type LogTail, readCheckpoint, readTail } from "./tail.ts";
 export interface Resumed {
   readonly tail: LogTail;
   readonly inputs: readonly InputPosition[];
-  /** The batch that another signer had begun, and that this one has signed. */
-  readonly takenOver?: number;
+  /** The batch that an earlier run had not brought to its end, and that is published now. */
+  readonly ended?: number;
+  /** Whether another signer had begun with it. */
+  readonly takenOver?: boolean;
 }
 
 /**
@@ -47,31 +49,29 @@ export async function resume(log: SignedLog, anew: boolean, now: number): Promis
   const tail = await readTail(store, checkpoint);
   files.removeTemporaries(dirname(statePath));
   for (const path of [CHECKPOINT, checkpointPath(checkpoint.size)]) await store.cleaning?.sweep(path);
-  if (state !== undefined && committed?.size !== published?.size) await publishCheckpoint(log, state);
+  const isBehind = state !== undefined && committed?.size !== published?.size;
+  if (isBehind) await publishCheckpoint(log, state);
   await removePartials(store, checkpoint.size);
   await removeUnsigned(store, checkpoint.size);
-  const resumed = { tail, inputs: state?.inputs ?? [] };
+  const ended = isBehind ? { ended: checkpoint.size - 1 } : {};
+  const resumed = { tail, inputs: state?.inputs ?? [], ...ended };
   return store.cleaning === undefined ? endBegun(log, resumed, anew, now) : resumed;
 }
 
 /** Signs the batch that was begun, where one was: our own, or with `anew` another signer's. */
-async function endBegun(
-  log: SignedLog,
-  { tail, inputs }: Resumed,
-  anew: boolean,
-  now: number,
-): Promise<Resumed> {
+async function endBegun(log: SignedLog, resumed: Resumed, anew: boolean, now: number): Promise<Resumed> {
+  const { tail, inputs } = resumed;
   const { size } = tail.checkpoint;
   const pending = readPending(log.files, pendingPath(log));
   if (pending !== undefined && pending.seq === size) {
-    const ended = await publishBatch(log, tail, pending.batch, pending.inputs);
-    return { tail: ended, inputs: pending.inputs };
+    const published = await publishBatch(log, tail, pending.batch, pending.inputs);
+    return { tail: published, inputs: pending.inputs, ended: size };
   }
   // it is signed
   log.files.remove(pendingPath(log));
   const begun = anew ? await begunBatch(log.store, tail, now) : undefined;
-  if (begun === undefined) return { tail, inputs };
-  return { tail: await publishBatch(log, tail, begun, inputs), inputs, takenOver: size };
+  if (begun === undefined) return resumed;
+  return { tail: await publishBatch(log, tail, begun, inputs), inputs, ended: size, takenOver: true };
 }
 
 /** What another signer left of the next batch; its leaf says when that was, where it got so far. */

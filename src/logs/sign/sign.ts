@@ -51,6 +51,8 @@ export interface SignResult {
   readonly root: Uint8Array;
   /** What this run added. */
   readonly signed: SignedAmount;
+  /** The batch that an earlier run had begun, and that this one has brought to its end. */
+  readonly ended?: number;
   /** Names in a directory that are no log files. */
   readonly skipped: readonly string[];
   /** Inputs of which an earlier run had signed a last line that has gone on since. */
@@ -123,9 +125,9 @@ async function signPaths(
 ): Promise<Omit<SignResult, "skipped">> {
   const now = parts.clock.now();
   await requireEveryKey(log);
-  const { tail, inputs: known, takenOver } = await resume(log, request.newInput, now);
-  if (takenOver !== undefined) {
-    parts.onWarning?.(`another signer had begun batch ${takenOver}: it is signed as it stands in the store`);
+  const { tail, inputs: known, ended, takenOver } = await resume(log, request.newInput, now);
+  if (takenOver === true) {
+    parts.onWarning?.(`another signer had begun batch ${ended}: it is signed as it stands in the store`);
   }
   await requireInUse(log, tail);
   const start = { log, tail, known };
@@ -133,7 +135,7 @@ async function signPaths(
     ? await followPaths(request, parts, start, paths)
     : await signToEnd(request, parts, start, paths);
   const { tail: newest, signed, splitLines } = await run.end();
-  return { ...newest.checkpoint, signed, splitLines };
+  return { ...newest.checkpoint, signed, splitLines, ...(ended === undefined ? {} : { ended }) };
 }
 
 interface RunStart {
