@@ -20,7 +20,7 @@ test("every signature has one form, which holds", () => {
     expect(Buffer.compare(low, signature) === 0).toBe(hasLowS(signature));
     expect(verify("sha256", text, publicKey, low)).toBe(true);
   }
-  expect([...before].toSorted()).toEqual([false, true]);
+  expect(before).toEqual(new Set([false, true]));
 });
 
 test("short integers keep their form: s = 1 and n - 1, r = 1", () => {

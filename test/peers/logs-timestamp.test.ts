@@ -4,8 +4,10 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseNote } from "../../src/logs/note.ts";
+import { keptResponse, readToken } from "../../src/logs/timestamp/response.ts";
 import { verifyToken } from "../../src/logs/timestamp/verify-token.ts";
 import { formatVerifierKey } from "../../src/logs/verifier-key.ts";
+import { integer, sequence, utf8String } from "../../src/pki/der/write.ts";
 import { readCertificates } from "../../src/pki/verify/pem.ts";
 import { modelSigner, modelStore, type StoreFiles, writeStore } from "../logs/store-model.ts";
 import { batchesOf } from "../logs/verify/verifying.ts";
@@ -31,13 +33,16 @@ describeWithEngines(["openssl"], "RFC 3161 time-stamps of `openssl ts`", ({ open
     text = Buffer.from(parseNote(model.get("checkpoint") ?? Buffer.of()).text);
   }, 180_000);
 
-  /** A copy of the model, with tokens. */
-  function workplace(tokens: Readonly<Record<number, Uint8Array>> = {}) {
+  /** A copy of the model, with tokens as they are kept, or with files as they are. */
+  function workplace(
+    tokens: Readonly<Record<number, Uint8Array>> = {},
+    kept: (token: Uint8Array) => Uint8Array = keptResponse,
+  ) {
     const cwd = scratch();
     writeStore(join(cwd, "log"), model);
     for (const [size, token] of Object.entries(tokens)) {
       mkdirSync(join(cwd, "log/fleetsec/tsr"), { recursive: true });
-      writeFileSync(join(cwd, `log/fleetsec/tsr/${size}.tsr`), token);
+      writeFileSync(join(cwd, `log/fleetsec/tsr/${size}.tsr`), kept(token));
     }
     writeFileSync(join(cwd, "log.pub"), `${formatVerifierKey(modelSigner().key)}\n`);
     const run = async (...argv: string[]) => {
@@ -144,6 +149,34 @@ describeWithEngines(["openssl"], "RFC 3161 time-stamps of `openssl ts`", ({ open
       });
     });
 
+    test.each<[string, (token: Uint8Array) => Uint8Array]>([
+      ["by nothing", (token) => token],
+      ["by another status", (token) => sequence(sequence(integer(1)), token)],
+      ["by words", (token) => sequence(sequence(integer(0), sequence(utf8String("so be it"))), token)],
+      ["by more after its end", (token) => Buffer.concat([keptResponse(token), Buffer.of(0)])],
+    ])("TSR_INVALID: it is surrounded %s", async (_what, kept) => {
+      const token = authority.token(text);
+      expect(await workplace({ [SIZE]: token }, kept).verify(...trusted())).toMatchObject({
+        exit: 1,
+        findings: [{ code: "TSR_INVALID", path: `fleetsec/tsr/${SIZE}.tsr` }],
+      });
+      expect(await workplace({ [SIZE]: token }).verify(...trusted())).toMatchObject({ exit: 0 });
+    });
+
+    test("in another form than a store's is kept in that form", async () => {
+      const { url } = await serveHttp((request, response) => {
+        const chunks: Buffer[] = [];
+        request.on("data", (chunk: Buffer) => chunks.push(chunk));
+        request.on("end", () => {
+          const token = readToken(authority.reply(Buffer.concat(chunks)));
+          response.end(sequence(sequence(integer(1), sequence(utf8String("Operation Okay"))), token));
+        });
+      });
+      const { anchor, verify } = workplace();
+      expect(await anchor(url)).toMatchObject({ exit: 0, places: [{ outcome: "published" }] });
+      expect(await verify(...trusted())).toMatchObject({ exit: 0, findings: [] });
+    });
+
     test.each([0, SIZE + 1])("TSR_INVALID: there is no checkpoint of its size (%i)", async (size) => {
       expect(await workplace({ [size]: authority.token(text) }).verify(...trusted())).toMatchObject({
         exit: 1,
@@ -176,7 +209,10 @@ describeWithEngines(["openssl"], "RFC 3161 time-stamps of `openssl ts`", ({ open
       const future = await modelStore(batches);
       const cwd = scratch();
       const over = Buffer.from(parseNote(future.get("checkpoint") ?? Buffer.of()).text);
-      writeStore(join(cwd, "log"), future.set("fleetsec/tsr/1.tsr", authority.token(over)));
+      writeStore(
+        join(cwd, "log"),
+        future.set("fleetsec/tsr/1.tsr", Buffer.from(keptResponse(authority.token(over)))),
+      );
       writeFileSync(join(cwd, "log.pub"), `${formatVerifierKey(modelSigner().key)}\n`);
       const argv = ["verify-logs", "log", "--trust", "log.pub", "--json", ...trusted()];
       const { code, stdout } = await runCli(argv, { cwd, userState: join(cwd, "user") });

@@ -4,7 +4,7 @@ import type { SendHttp } from "../../platform/patient-http.ts";
 import { boolean, integer, nullValue, octetString, oid, sequence } from "../../pki/der/write.ts";
 import { oids } from "../../pki/oids.ts";
 import type { Certificate } from "../../pki/verify/certificate.ts";
-import { MAX_RESPONSE } from "./response.ts";
+import { keptResponse, MAX_RESPONSE, readToken } from "./response.ts";
 import { type TimeStamp, verifyToken } from "./verify-token.ts";
 
 export interface StampParts {
@@ -16,7 +16,8 @@ export interface StampParts {
 const TIMEOUT = 30_000;
 
 /**
- * Has a time-stamping authority stamp data (RFC 3161 over HTTP, section 3.4).
+ * Has a time-stamping authority stamp data (RFC 3161 over HTTP, section 3.4). The response is in the form
+ * in which a store keeps it.
  * @param anchors the certificates of authorities that are trusted: what does not verify is not used
  * @throws FleetsecError `unreachable` where no token comes that holds
  */
@@ -44,7 +45,7 @@ export async function requestToken(
   if (stamp.nonce === undefined || Buffer.compare(stamp.nonce, nonce) !== 0) {
     throw unusable(url, "it answers another request than ours");
   }
-  return { response: answer.body, stamp };
+  return { response: Buffer.from(keptResponse(readToken(answer.body))), stamp };
 }
 
 /** TimeStampReq, which asks for the certificates too. */

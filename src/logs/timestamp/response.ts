@@ -1,11 +1,20 @@
 import { FleetsecError } from "../../errors.ts";
 import { derReader, readSingle, tags } from "../../pki/der/read.ts";
 import { smallIntegerOf } from "../../pki/der/values.ts";
+import { integer, sequence } from "../../pki/der/write.ts";
 
 /** Bytes of a response: a token with a chain of certificates has some thousand. */
 export const MAX_RESPONSE = 64 << 10;
 
 const WHAT = "time-stamp response";
+
+/**
+ * A token as a store keeps it: in a response that says `granted` and nothing more. Nothing signs what an
+ * authority says beside its token, so it has one form there.
+ */
+export function keptResponse(token: Uint8Array): Uint8Array {
+  return sequence(sequence(integer(0)), token);
+}
 
 /**
  * The token in a TimeStampResp (RFC 3161 section 2.4.2), or the token itself where that is what it is.

@@ -160,6 +160,10 @@ function judgeCosigned(
     findings.add({ code: "ORIGIN_MISMATCH", path: COSIGNED, detail });
     return;
   }
+  if (parseNote(Buffer.from(cosigned.note)).signatures.every(({ name }) => name === origin)) {
+    const detail = "nobody but the log itself signed it: it is no cosigned checkpoint";
+    findings.add({ code: "UNEXPECTED_FILE", path: COSIGNED, detail });
+  }
   // first: of two of one size, the copy that is never changed counts
   const { size, root, keys } = cosigned;
   stored.unshift({ size, root, keys, path: COSIGNED });

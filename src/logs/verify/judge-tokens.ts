@@ -47,6 +47,7 @@ export async function judgeTokens(source: TokenSource): Promise<JudgedTokens> {
     return { anchors: [], unestablished: [`${count} not checked: --tsa-ca names no authority to trust`] };
   }
   const { verifyToken } = await import("../timestamp/verify-token.ts");
+  const { keptResponse, readToken } = await import("../timestamp/response.ts");
   const { current, stored } = history;
   const roots = new Map(
     [...(current === undefined ? [] : [current]), ...stored].map((one) => [one.size, one.root]),
@@ -69,7 +70,10 @@ export async function judgeTokens(source: TokenSource): Promise<JudgedTokens> {
     const text = Buffer.from(formatCheckpoint({ origin: history.origin, size, root }));
     const verdict = verifyToken(bytes, text, authorities);
     if (!verdict.ok) report(verdict, path, findings, unestablished);
-    else if ((await agrees(source, size, verdict.stamp, path)) && established === true) {
+    else if (Buffer.compare(keptResponse(readToken(bytes)), bytes) !== 0) {
+      const detail = "what is around its token is not what a store has there: a response that says `granted`";
+      findings.add({ code: "TSR_INVALID", path, detail });
+    } else if ((await agrees(source, size, verdict.stamp, path)) && established === true) {
       newest = { kind: "time-stamp", size, source: described(verdict.stamp) };
     }
   }

@@ -136,7 +136,9 @@ describe("whatever is done to a store", () => {
     [
       "an older checkpoint as the one cosigned last",
       (store) => {
-        store.set("fleetsec/cosigned", store.get("fleetsec/checkpoint/2") as Buffer);
+        const line = `\u2014 witness.example ${Buffer.alloc(76, 3).toString("base64")}\n`;
+        const note = store.get("fleetsec/checkpoint/2") as Buffer;
+        store.set("fleetsec/cosigned", Buffer.concat([note, Buffer.from(line)]));
       },
     ],
     [

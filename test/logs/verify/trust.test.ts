@@ -172,6 +172,19 @@ describe("31, 32: witnesses", () => {
     }
   });
 
+  test("UNEXPECTED_FILE: a cosigned checkpoint that nobody cosigned", async () => {
+    const store = await modelStore(batchesOf(2, 3));
+    const add = async (note: Buffer) =>
+      verifyFiles(withFile(store, "fleetsec/cosigned", note), { trust: policy(`log ${log}`, "quorum none") });
+    const unsigned = store.get("fleetsec/checkpoint/1") ?? Buffer.of();
+    expect((await add(unsigned)).findings).toMatchObject([
+      { code: "UNEXPECTED_FILE", path: "fleetsec/cosigned" },
+    ]);
+    // by a witness that the policy does not name, as C2SP asks
+    const line = `\u2014 witness.example ${Buffer.alloc(76, 3).toString("base64")}\n`;
+    expect((await add(Buffer.concat([unsigned, Buffer.from(line)]))).findings).toEqual([]);
+  });
+
   test("31: the quorum is not met", async () => {
     const { findings } = await verifyFiles(await cosigned(["a", NOW]), { trust: trust() });
     expect(findings).toMatchObject([{ code: "QUORUM_UNMET" }]);
