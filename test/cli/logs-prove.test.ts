@@ -94,6 +94,11 @@ describe("logs prove and verify-proof", () => {
     const other = await verify(cwd, "grown", "--old", "log/fleetsec/checkpoint/2");
     expect(other.code).toBe(1);
     expect(other.stdout).toContain("NOT_CONSISTENT");
+    expect(other.stdout).toContain("older      the log at 2 batches");
+    expect(other.stdout).not.toContain("extends  ");
+    expect((await verify(cwd, "grown", "--old", "log/fleetsec/checkpoint/1")).stdout).toContain(
+      "extends    the log at 1 batch\n",
+    );
     expect((await verify(cwd, "grown")).code).toBe(2);
   });
 

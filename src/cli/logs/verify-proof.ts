@@ -39,10 +39,12 @@ function documentOf({ log, record, old, ...rest }: ProofVerdict) {
 
 function textOf({ ok, log, record, old, witnesses, findings }: ProofVerdict): string {
   const time = (seconds: number) => new Date(seconds * 1000).toISOString();
+  const batches = (size: number) => `${size} ${size === 1 ? "batch" : "batches"}`;
   const lines = [
-    ...(log === undefined ? [] : [`log        ${escapeText(log.origin)}, ${log.size} batches`]),
+    ...(log === undefined ? [] : [`log        ${escapeText(log.origin)}, ${batches(log.size)}`]),
     ...(witnesses.length === 0 ? [] : [`witnesses  ${escapeText(witnesses.join(", "))}`]),
-    ...(old === undefined ? [] : [`extends    the log at ${old.size} batches`]),
+    // what did not hold is not said to
+    ...(old === undefined ? [] : [`${ok ? "extends  " : "older    "}  the log at ${batches(old.size)}`]),
     ...(record === undefined
       ? []
       : [
