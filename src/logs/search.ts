@@ -45,6 +45,7 @@ export async function* recordsWith(
     if (skipping) held = 0;
   }
   const last = buffer.subarray(0, held);
-  if (!skipping && last.includes(needle)) yield { line: line + 1, bytes: Buffer.from(last) };
+  // after the last newline there is no record, not an empty one
+  if (!skipping && held > 0 && last.includes(needle)) yield { line: line + 1, bytes: Buffer.from(last) };
   return { tooLong };
 }

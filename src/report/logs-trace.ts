@@ -1,5 +1,6 @@
 import type { Event } from "../logs/lint/event.ts";
 import type { TraceResult } from "../logs/trace/trace.ts";
+import type { Verification } from "../logs/verify/verification.ts";
 import type { TracedEvent } from "../logs/trace/verified-events.ts";
 import { escapeText } from "./escape.ts";
 import { table } from "./table.ts";
@@ -7,7 +8,7 @@ import { table } from "./table.ts";
 /** The chain of events as JSON. */
 export function traceDocument(
   query: object,
-  { verification, events, truncated, excluded }: TraceResult,
+  { verification, events, truncated, unread, excluded }: TraceResult,
 ): object {
   const { verdict, log } = verification;
   return {
@@ -17,31 +18,49 @@ export function traceDocument(
     ...(log === undefined ? {} : { log: { ...log, root: Buffer.from(log.root).toString("base64") } }),
     events: events.map(({ seq, line, event }) => ({ seq, line, event })),
     truncated,
+    unread,
     excluded: { batches: excluded.length, first: excluded.slice(0, 100) },
   };
 }
 
 /** The same for a person, as wide as the terminal. */
 export function traceText(result: TraceResult, columns: number): string {
-  const { verification, events, truncated, excluded } = result;
+  const { verification, events, truncated, unread, excluded } = result;
   const rows = events.map(rowOf);
   const shown = rows.length === 0 ? ["no event of a verified batch is about that"] : [table(rows, columns)];
   return [
+    ...headlineOf(verification),
     ...shown,
     ...(truncated ? ["… and more: only the first are listed"] : []),
     "",
     verification.log === undefined
       ? "log      not established"
-      : `log      ${escapeText(verification.log.origin)}, ${verification.log.size} batches: ${verification.verdict}`,
+      : `log      ${escapeText(verification.log.origin)}, ${count(verification.log.size, "batch", "batches")}: ${verification.verdict}`,
     ...(excluded.length === 0
       ? []
       : [
-          `left out ${excluded.length} ${excluded.length === 1 ? "batch that is" : "batches that are"} not verified: ${rangesOf(excluded)}`,
+          `left out ${count(excluded.length, "batch that is", "batches that are")} not verified: ${rangesOf(excluded)}`,
+        ]),
+    ...(unread === 0
+      ? []
+      : [
+          `unread   ${count(unread, "record that may be about it is no event", "records that may be about it are no events")}`,
         ]),
     ...(verification.verdict === "altered"
       ? ["run fleetsec verify-logs to see what is wrong with the log"]
       : []),
   ].join("\n");
+}
+
+/** What stands in a log that is not whole may be forged, though a trusted key signed it. */
+function headlineOf({ verdict }: Verification): string[] {
+  if (verdict === "altered")
+    return ["ALTERED: the log does not stand as a whole; what it shows may be forged", ""];
+  return verdict === "not-established" ? ["NOT ESTABLISHED: not all of the log could be checked", ""] : [];
+}
+
+function count(n: number, one: string, many: string): string {
+  return `${n} ${n === 1 ? one : many}`;
 }
 
 function rowOf({ seq, line, event }: TracedEvent): string[] {

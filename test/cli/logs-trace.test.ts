@@ -51,12 +51,12 @@ const events = [
 ];
 
 /** A log with a batch for each event. */
-async function project() {
+async function project(logged: readonly (object | string)[] = events) {
   const directory = scratch();
   const run = async (argv: string) => runCli(argv.split(" "), { cwd: directory });
-  const lines = events.map((event) => JSON.stringify(event));
+  const lines = logged.map((event) => (typeof event === "string" ? event : JSON.stringify(event)));
   // the same value, with an escape in it
-  lines[2] = lines[2]!.replace('"r1"', String.raw`"\u00721"`);
+  if (logged === events) lines[2] = lines[2]!.replace('"r1"', String.raw`"\u00721"`);
   writeFileSync(join(directory, "a.log"), `${lines.join("\n")}\n`);
   expect(await run("logs keygen --origin fleet.internal/audit")).toMatchObject({ code: 0 });
   expect(await run("logs sign --in a.log --store store --key audit.key --max-records 1")).toMatchObject({
@@ -94,6 +94,68 @@ describe("logs trace", () => {
       expect(await services(`--identity ${name}`)).toEqual({ code: 0, seqs: [1, 2, 0], excluded: none });
     }
     expect(await services("--identity tm")).toMatchObject({ seqs: [] });
+  });
+
+  test.each([
+    ["0A", ["0a", "0A", "a", "00:0a", "0x0A"]],
+    ["00:0a", ["0a", "0A", "a", "00:0A"]],
+    ["0x0a", ["0a", "a"]],
+  ])("finds the serial %s in every way of writing it", async (written, asked) => {
+    const { services } = await project([
+      { request_id: "r1", service: "a", identity: { subject: "CN=x", serial: written } },
+      { request_id: "r2", service: "b", identity: { subject: "CN=x", serial: "0B" } },
+    ]);
+    for (const name of asked) expect(await services(`--identity ${name}`)).toMatchObject({ seqs: [0] });
+    expect(await services("--identity 0b")).toMatchObject({ seqs: [1] });
+  });
+
+  test("finds events without a request beside those of one request", async () => {
+    const who = { identity: { subject: "CN=x", serial: "0A" } };
+    const { services } = await project([
+      { ...who, service: "a", request_id: "r1" },
+      { service: "b", request_id: "r1" },
+      { ...who, service: "c" },
+      { service: "d", vehicle: "truck-7", request_id: "r9" },
+      { service: "e", vehicle: "truck-7" },
+      { service: "f", request_id: "r2" },
+    ]);
+    for (const name of ["x", "CN=x", "0a"]) {
+      expect(await services(`--identity ${name}`)).toMatchObject({ seqs: [0, 1, 2] });
+    }
+    expect(await services("--vehicle truck-7")).toMatchObject({ seqs: [3, 4] });
+  });
+
+  test("counts records that may be about it and are no events", async () => {
+    const { trace, services } = await project([
+      { service: "a", request_id: "r1", vehicle: "truck-9" },
+      '{"service":"b","request_id":"r1","request_id":"r1"}',
+      '{"service":"c","request_id":"r2","request_id":"r3"}',
+      "no JSON",
+    ]);
+    const unread = async (flags: string) =>
+      JSON.parse((await trace(`${flags} --json`)).stdout).unread as number;
+    expect(await unread("--request-id r1")).toBe(1);
+    expect(await unread("--request-id r9")).toBe(0);
+    expect(await unread("--vehicle truck-9")).toBe(1);
+    expect(await unread("--identity 0a")).toBe(3);
+    expect(await services("--request-id r1")).toMatchObject({ code: 0, seqs: [0] });
+    const { stdout } = await trace("--identity 0a");
+    expect(stdout).toContain("unread   3 records that may be about it are no events");
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test("says in the first line that the log is no whole, and names one batch as one", async () => {
+    const { directory, trace } = await project([{ service: "a", request_id: "r1" }]);
+    const { stdout } = await trace("--request-id r1");
+    expect(stdout).toContain("fleet.internal/audit, 1 batch: unanchored");
+    expect(stdout).not.toContain("ALTERED");
+    writeFileSync(join(directory, "store/stray"), "x");
+    expect(await trace("--request-id r1")).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(
+        /^ALTERED: the log does not stand as a whole; what it shows may be forged\n/,
+      ),
+    });
   });
 
   test("follows a vehicle by commands and by paths", async () => {

@@ -32,8 +32,10 @@ test("finds what a plain search finds, however the file is read", async () => {
       async (lines, ended, most) => {
         const text = lines.join("\n") + (ended && lines.length > 0 ? "\n" : "");
         const records = text === "" ? [] : text.replace(/\n$/, "").split("\n");
-        const expected = records.flatMap((record, i) => (record.includes("ab") ? [[i + 1, record]] : []));
-        expect((await search(Buffer.from(text), "ab", 1000, most)).found).toEqual(expected);
+        for (const needle of ["ab", ""]) {
+          const expected = records.flatMap((record, i) => (record.includes(needle) ? [[i + 1, record]] : []));
+          expect((await search(Buffer.from(text), needle, 1000, most)).found).toEqual(expected);
+        }
       },
     ),
   );

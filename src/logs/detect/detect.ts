@@ -69,7 +69,7 @@ async function watchEvents(
     const log = await openVerified(source.store, parts);
     let shown = 0;
     await log.each(
-      "",
+      [],
       () => true,
       ({ event, seq, line }) => {
         shown += 1;

@@ -1,4 +1,4 @@
-import { plainSerial } from "../trace/query.ts";
+import { isSerial, plainSerial } from "../trace/query.ts";
 import { type Event, objectIn } from "../lint/event.ts";
 
 /** Where an event stands: in a signed batch, or on a line of a file. */
@@ -91,8 +91,8 @@ function saysSerial(event: Event): boolean {
 
 function certificateIn(event: Event): Pick<SeenCertificate, "serial" | "sha256" | "subject"> | undefined {
   for (const told of toldIn(event)) {
-    const serial = plainSerial(textIn(told, "serial").replace(/^0x/i, ""));
-    if (!/^[0-9a-f]{1,64}$/.test(serial)) continue;
+    const serial = plainSerial(textIn(told, "serial"));
+    if (!isSerial(serial)) continue;
     const sha256 = textIn(told, "sha256").toLowerCase();
     return {
       serial,

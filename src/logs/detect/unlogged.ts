@@ -28,7 +28,7 @@ export async function unloggedCertificates(
   const serials = new Set(seen.map(({ serial }) => serial));
   const issues = new Map<string, Event[]>();
   await issuance.each(
-    '"op":"issue"',
+    ['"issue"'],
     (event) => event["op"] === "issue" && serials.has(serialOf(event)),
     ({ event }) => {
       const serial = serialOf(event);

@@ -26,10 +26,9 @@ export async function loggedCertificates(
   parts: VerifyParts,
 ): Promise<LoggedCertificates> {
   const log = await openVerified(request, parts);
-  const [only = ""] = fingerprints;
   const left = new Set<unknown>(fingerprints);
-  const events = await log.find(
-    fingerprints.length === 1 ? only : "",
+  const { events } = await log.find(
+    fingerprints,
     (event) => event["op"] === "issue" && left.has(event["sha256"]),
     MAX_FOUND,
   );

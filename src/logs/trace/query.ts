@@ -6,10 +6,14 @@ export type TraceQuery =
   | { readonly identity: string }
   | { readonly vehicle: string };
 
-/** Text that a matching record contains, unless the record has escapes. */
-export function needleOf(query: TraceQuery): string {
-  if ("requestId" in query) return query.requestId;
-  return "identity" in query ? query.identity : query.vehicle;
+/**
+ * Texts of which a matching record contains one, unless the record has escapes; none where it may be
+ * written in other ways.
+ */
+export function needlesOf(query: TraceQuery): readonly string[] {
+  if ("requestId" in query) return [query.requestId];
+  if ("vehicle" in query) return [query.vehicle];
+  return isSerial(query.identity) ? [] : [query.identity];
 }
 
 /** Whether an event is about what is asked for. */
@@ -24,12 +28,18 @@ function isAbout(event: Event, name: string): boolean {
   const { subject, serial } = objectIn(event["identity"]);
   if (subject === name || event["requested_by"] === name) return true;
   if (typeof subject === "string" && subject.split(",").includes(`CN=${name}`)) return true;
-  return typeof serial === "string" && serial !== "" && plainSerial(serial) === plainSerial(name);
+  if (serial === name) return true;
+  return typeof serial === "string" && isSerial(name) && plainSerial(serial) === plainSerial(name);
 }
 
-/** Serials are written in many ways: with colons, leading zeros, either case. */
+/** Serials are written in many ways: with colons, leading zeros or 0x, in either case. */
 export function plainSerial(serial: string): string {
-  return serial.replaceAll(":", "").replace(/^0+/, "").toLowerCase();
+  return serial.replace(/^0x/i, "").replaceAll(":", "").replace(/^0+/, "").toLowerCase();
+}
+
+/** Whether a text can be a serial number in one of these ways. */
+export function isSerial(text: string): boolean {
+  return /^[0-9a-f]{1,64}$/.test(plainSerial(text));
 }
 
 /** A command to the vehicle, an event that names it, or a request to a path below it. */

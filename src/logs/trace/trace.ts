@@ -1,7 +1,7 @@
 import type { Event } from "../lint/event.ts";
 import type { Verification, VerifyRequest } from "../verify/verification.ts";
 import type { VerifyParts } from "../verify/verify.ts";
-import { matches, needleOf, type TraceQuery } from "./query.ts";
+import { matches, needlesOf, type TraceQuery } from "./query.ts";
 import type { TracedEvent } from "./verified-events.ts";
 import { openVerified } from "./verified-log.ts";
 
@@ -11,6 +11,8 @@ export interface TraceResult {
   readonly events: readonly TracedEvent[];
   /** Whether there are more than are listed. */
   readonly truncated: boolean;
+  /** Records of verified batches that may be about it and cannot be read as events. */
+  readonly unread: number;
   /** Batches that are not verified, whose events are left out. */
   readonly excluded: readonly number[];
 }
@@ -30,20 +32,23 @@ export async function traceEvents(
   parts: VerifyParts,
 ): Promise<TraceResult> {
   const log = await openVerified(request, parts);
-  const collect = async (needles: readonly string[], wanted: (event: Event) => boolean) =>
-    // one needle can be looked for in the bytes; for several, every record is read
-    log.find(needles.length === 1 ? (needles[0] ?? "") : "", wanted, MAX_EVENTS + 1);
-
-  const own = await collect([needleOf(query)], (event) => matches(query, event));
-  const ids = new Set(own.flatMap(({ event }) => requestOf(event) ?? []));
+  const needles = needlesOf(query);
+  const own = await log.find(needles, (event) => matches(query, event), MAX_EVENTS + 1);
+  const ids = new Set(own.events.flatMap(({ event }) => requestOf(event) ?? []));
   const isChain = !("requestId" in query) && ids.size > 0 && ids.size <= MAX_REQUESTS;
-  const related = isChain
-    ? await collect([...ids], (event) => ids.has(requestOf(event) ?? "") || matches(query, event))
+  const { events: related, unread } = isChain
+    ? await log.find(
+        // an event of its own without a request is still one
+        needles.length === 0 ? [] : [...needles, ...ids],
+        (event) => ids.has(requestOf(event) ?? "") || matches(query, event),
+        MAX_EVENTS + 1,
+      )
     : own;
   return {
     verification: log.verification,
     events: related.slice(0, MAX_EVENTS).sort(byTime),
     truncated: related.length > MAX_EVENTS || (!("requestId" in query) && ids.size > MAX_REQUESTS),
+    unread,
     excluded: [...log.excluded].sort((a, b) => a - b),
   };
 }

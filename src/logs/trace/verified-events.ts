@@ -16,34 +16,51 @@ export interface TracedEvent {
   readonly event: Event;
 }
 
+/** What a batch has of what is looked for. */
+export interface BatchEvents {
+  readonly events: readonly TracedEvent[];
+  /** Records that may be wanted and cannot be read as events. */
+  readonly unread: number;
+}
+
 const ALL = Buffer.alloc(0);
+/** Of more needles than this, every record is read: that is quicker. */
+const MAX_NEEDLES = 8;
 const BACKSLASH = 0x5c;
 
 /**
  * The events of a batch that are wanted. The batch is hashed as it is read: what it became since it
  * was verified is not believed.
- * @param needle that wanted records contain as it is, or with escapes
+ * @param needles of which wanted records contain one as it is, or with escapes; none: any record may be wanted
  * @returns undefined where the batch is not the signed one any more
  */
 export async function eventsIn(
   reader: StoreReader,
   leaf: BatchLeaf,
-  needle: Buffer,
+  needles: readonly string[],
   wanted: (event: Event) => boolean,
   pace: Pace,
-): Promise<TracedEvent[] | undefined> {
+): Promise<BatchEvents | undefined> {
+  const sought = needles.length > MAX_NEEDLES ? [] : needles.map((needle) => Buffer.from(needle));
+  const mayBeWanted = (bytes: Buffer) =>
+    sought.length === 0 || bytes.includes(BACKSLASH) || sought.some((needle) => bytes.includes(needle));
   return reader.withFile(batchPath(leaf.seq), async (file) => {
     const hash = createHash("sha256");
     const events: TracedEvent[] = [];
-    let seen = 0;
-    for await (const { line, bytes } of recordsWith(hashed(file, leaf.bytes, hash), ALL, MAX_RECORD)) {
+    let [seen, unread] = [0, 0];
+    const records = recordsWith(hashed(file, leaf.bytes, hash), ALL, MAX_RECORD);
+    let next = await records.next();
+    for (; next.done !== true; next = await records.next()) {
+      const { line, bytes } = next.value;
       seen += 1;
       if (seen % 10_000 === 0) await pace();
-      if (!bytes.includes(needle) && !bytes.includes(BACKSLASH)) continue;
+      if (!mayBeWanted(bytes)) continue;
       const { event } = lintRecord(bytes);
-      if (event !== undefined && wanted(event)) events.push({ seq: leaf.seq, line, event });
+      if (event === undefined) unread += 1;
+      else if (wanted(event)) events.push({ seq: leaf.seq, line, event });
     }
-    return hash.digest("hex") === leaf.sha256 ? events : undefined;
+    unread += next.value.tooLong;
+    return hash.digest("hex") === leaf.sha256 ? { events, unread } : undefined;
   });
 }
 

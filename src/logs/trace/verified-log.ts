@@ -4,7 +4,7 @@ import { paceOf } from "../verify/pace.ts";
 import { directoryReader } from "../verify/store.ts";
 import type { Verification, VerifyRequest } from "../verify/verification.ts";
 import { verifyLog, type VerifyParts } from "../verify/verify.ts";
-import { eventsIn, type TracedEvent } from "./verified-events.ts";
+import { type BatchEvents, eventsIn, type TracedEvent } from "./verified-events.ts";
 
 /** A log that was verified, and whose verified batches can be searched. */
 export interface VerifiedLog {
@@ -13,15 +13,16 @@ export interface VerifiedLog {
   readonly excluded: ReadonlySet<number>;
   /**
    * Shows the events that are wanted, in the order of the log, until `visit` says that it has enough.
-   * @param needle that their records contain as it is, or with escapes
+   * @param needles of which their records contain one as it is, or with escapes; none: any record may be wanted
+   * @returns how many records, as far as it went, may be wanted and cannot be read as events
    */
   each(
-    needle: string,
+    needles: readonly string[],
     wanted: (event: Event) => boolean,
     visit: (found: TracedEvent) => boolean,
-  ): Promise<void>;
+  ): Promise<number>;
   /** The first `limit` of them. */
-  find(needle: string, wanted: (event: Event) => boolean, limit: number): Promise<TracedEvent[]>;
+  find(needles: readonly string[], wanted: (event: Event) => boolean, limit: number): Promise<BatchEvents>;
 }
 
 /** @throws FleetsecError where the store cannot be read at all */
@@ -35,22 +36,25 @@ export async function openVerified(request: VerifyRequest, parts: VerifyParts): 
   const { store } = request;
   const reader = typeof store === "string" ? directoryReader(parts.files, store) : store;
   const pace = paceOf(parts.clock, parts.signal);
-  const each: VerifiedLog["each"] = async (needle, wanted, visit) => {
+  const each: VerifiedLog["each"] = async (needles, wanted, visit) => {
+    let unread = 0;
     for (const leaf of leaves) {
       await pace();
-      const events = await eventsIn(reader, leaf, Buffer.from(needle), wanted, pace);
-      if (events === undefined) excluded.add(leaf.seq);
-      else if (!events.every(visit)) return;
+      const found = await eventsIn(reader, leaf, needles, wanted, pace);
+      unread += found?.unread ?? 0;
+      if (found === undefined) excluded.add(leaf.seq);
+      else if (!found.events.every(visit)) break;
     }
+    return unread;
   };
   return {
     verification,
     excluded,
     each,
-    async find(needle, wanted, limit) {
-      const found: TracedEvent[] = [];
-      await each(needle, wanted, (event) => found.push(event) < limit);
-      return found;
+    async find(needles, wanted, limit) {
+      const events: TracedEvent[] = [];
+      const unread = await each(needles, wanted, (event) => events.push(event) < limit);
+      return { events, unread };
     },
   };
 }
