@@ -161,11 +161,12 @@ export async function comparePartialBundles(
   leaves: readonly (Buffer | undefined)[],
   signed: Buffer,
 ): Promise<void> {
-  const known = leaves.includes(undefined) ? undefined : encodeBundle(leaves as Buffer[]);
-  const ends = known === undefined ? [] : endsOf(leaves as Buffer[]);
   const widths = (inventory.bundles.partial.get(index) ?? []).filter(
     (width) => width !== judged && width <= tileWidth(0, index, size),
   );
+  if (widths.length === 0) return;
+  const known = leaves.includes(undefined) ? undefined : encodeBundle(leaves as Buffer[]);
+  const ends = known === undefined ? [] : endsOf(leaves as Buffer[]);
   const abreast = Math.min(reader.abreast, BUNDLES_ABREAST);
   const read = inOrder(widths, abreast, (width) => reader.read(bundlePath(index, width), MAX_BUNDLE));
   for await (const [width, bytes] of read) {

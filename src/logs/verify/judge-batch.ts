@@ -51,13 +51,14 @@ function judgeRecords(
   { seq, records, root }: BatchLeaf,
   found: NonNullable<BatchDigest["records"]>,
 ): void {
-  if (found.count === records && Buffer.compare(found.root, root) === 0) return;
+  const expected = Buffer.from(root).toString("hex");
+  if (found.count === records && found.root === expected) return;
   findings.add({
     code: "LEAF_MALFORMED",
     seq,
     detail: "the signed leaf does not fit the signed records: their number or the root over them is wrong",
-    expected: Buffer.from(root).toString("hex"),
-    found: Buffer.from(found.root).toString("hex"),
+    expected,
+    found: found.root,
   });
 }
 
