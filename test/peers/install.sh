@@ -60,6 +60,7 @@ core    unshare     path   unshare        --version -
 core    caddy       apt    caddy          version   caddy
 core    apache2     apt    apache2        -v        apache2
 core    stunnel     apt    stunnel4       -version  stunnel4
+core    erl         apt    erl            +V        erlang-base erlang-ssl
 extra   sslyze      pip    sslyze         --help    sslyze==6.3.1
 core    step-ca     go     step-ca        version   github.com/smallstep/certificates/cmd/step-ca@v0.30.2
 extra   step        go     step           version   github.com/smallstep/cli/cmd/step@v0.21.0

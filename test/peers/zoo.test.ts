@@ -9,6 +9,7 @@ import { describeWithEngines } from "./engines.ts";
 import { apaches } from "./zoo/apache.ts";
 import { caddies } from "./zoo/caddy.ts";
 import { envoys } from "./zoo/envoy.ts";
+import { erlangs } from "./zoo/erlang.ts";
 import { gnutlses } from "./zoo/gnutls.ts";
 import { gos } from "./zoo/go.ts";
 import { haproxies } from "./zoo/haproxy.ts";
@@ -34,6 +35,7 @@ const zoo = {
   node: nodes,
   go: gos,
   java: javas,
+  erl: erlangs,
 } satisfies Record<string, readonly Member[]>;
 
 const LOOPBACK = [{ address: "127.0.0.1", family: 4 as const }];
