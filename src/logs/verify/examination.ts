@@ -1,4 +1,6 @@
 import type { Finding, FindingCode } from "./finding.ts";
+import type { History } from "./history.ts";
+import type { Kept } from "./kept.ts";
 import type { Timeline } from "./timeline.ts";
 import type { AnchorUsed, BatchRange, VerifyRequest } from "./verification.ts";
 
@@ -70,4 +72,13 @@ export interface Unread {
 /** Whether only some of the batches were asked for. */
 export function isWindow({ since, until, range }: Pick<VerifyRequest, "since" | "until" | "range">): boolean {
   return since !== undefined || until !== undefined || range !== undefined;
+}
+
+/** What was found, and what conclusions are drawn with. */
+export interface Examined {
+  readonly examination: Examination;
+  /** The checkpoints that were verified on the way. */
+  readonly history: Pick<History, "current" | "cosigned">;
+  /** What the auditor kept of an earlier verification, which the store was held to. */
+  readonly kept: Kept | undefined;
 }

@@ -1,13 +1,14 @@
-import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Clock } from "../../platform/platform.ts";
 import type { Threads } from "../../platform/threads.ts";
 import type { BatchLeaf } from "../leaf.ts";
 import type { Anchor } from "./anchors.ts";
+import { anchorOf, anchorsOf, soleOrigin } from "./asked-log.ts";
 import { type ChosenTree, chooseTree } from "./choose-tree.ts";
-import type { Examination, HeldAnchor, Unread, WholeFacts } from "./examination.ts";
+import { examineNothing, isEmpty } from "./empty-store.ts";
+import type { Examination, Examined, HeldAnchor, Unread } from "./examination.ts";
 import { collectFindings, type Findings } from "./finding.ts";
-import { hashesFromBundles, hashesFromTiles } from "./hash-sources.ts";
+import { hashesFromBundles } from "./hash-sources.ts";
 import { emptyHashTree, type HashTree } from "./hash-tree.ts";
 import { type History, readHistory } from "./history.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
@@ -21,7 +22,7 @@ import { type Kept, keptLeavesOf, readKept } from "./kept.ts";
 import { type Crew, crewFor, digesting, opening } from "./on-threads.ts";
 import { type Pace, paceOf } from "./pace.ts";
 import { type Part, rangeOf } from "./part.ts";
-import { type Proof, proveHashes } from "./prove.ts";
+import { proveRoot } from "./prove-root.ts";
 import { directoryReader, type StoreReader } from "./store.ts";
 import type { BatchRange, VerifyRequest } from "./verification.ts";
 import { watchedReader } from "./watched-reader.ts";
@@ -35,15 +36,6 @@ export interface ExamineParts {
   readonly progress: (done: number, total: number) => void;
   /** Told of each batch that is verified: its bytes up to a signed root. */
   readonly onIntact?: (leaf: BatchLeaf) => void;
-}
-
-/** What was found, and what conclusions are drawn with. */
-export interface Examined {
-  readonly examination: Examination;
-  /** The checkpoints that were verified on the way. */
-  readonly history: Pick<History, "current" | "cosigned">;
-  /** What the auditor kept of an earlier verification, which the store was held to. */
-  readonly kept: Kept | undefined;
 }
 
 /**
@@ -145,7 +137,7 @@ async function look(context: Context): Promise<Examination> {
   const unread = !ours && inventory.checkpoint && history.current === undefined;
   if (size === 0 && !unread) findings.add({ code: "LOG_EMPTY", detail: "the log has no batch" });
   const bundles = await hashesFromBundles(reader, inventory, size, range, pace);
-  const { proof, root } = await prove(context, bundles.tree);
+  const { proof, root } = await proveRoot(context, bundles.tree);
   const established = proof?.established;
   const reference = proof?.established === true ? proof.proved : bundles.tree;
   const proved = proof?.proved ?? emptyHashTree();
@@ -237,99 +229,6 @@ async function readBatches(context: Context, settings: BatchSettings): Promise<B
   } finally {
     close();
   }
-}
-
-function isEmpty({
-  checkpoint,
-  checkpoints,
-  tiles,
-  bundles,
-  batches,
-  sidecars,
-  irregular,
-}: Inventory): boolean {
-  const numbers = checkpoints.length + tiles.size + bundles.full.size + bundles.partial.size;
-  return !checkpoint && numbers + batches.length + sidecars.length + irregular.size === 0;
-}
-
-/** A store without a file of the format. An empty log is never intact. */
-function examineNothing(request: VerifyRequest, { files }: ExamineParts, findings: Findings): Examined {
-  findings.add({ code: "LOG_EMPTY", detail: "the store holds nothing of a log" });
-  const origin = soleOrigin(request);
-  const kept = origin === undefined ? undefined : readKept(files, request.state, origin, request.trust);
-  const anchored = [...(kept === undefined ? [] : [kept.checkpoint]), ...anchorsOf(request, origin)];
-  const to = anchored.reduce((most, { size }) => Math.max(most, size), 0);
-  if (to > 0) {
-    findings.add({
-      code: "TAIL_TRUNCATED",
-      seq: 0,
-      from: 0,
-      to,
-      detail: `leaves 0 to ${to - 1} are gone; the log signed them`,
-    });
-  }
-  const whole: WholeFacts = {
-    log: undefined,
-    origin,
-    size: 0,
-    established: undefined,
-    deep: true,
-    newest: undefined,
-    anchors: [],
-    tokens: [],
-    unestablished: [],
-    timeline: { spans: [], pauses: [] },
-    findings: findings.list(),
-    counts: findings.counts(),
-  };
-  const examination: Examination = {
-    range: { from: 0, to: 0 },
-    whole,
-    batches: { batches: 0, records: 0, bytes: 0, skipped: 0, findings: [], counts: {} },
-    leaves: undefined,
-    unread: { files: [], more: 0 },
-  };
-  return { examination, history: { current: undefined, cosigned: undefined }, kept };
-}
-
-/** The log that the trust file names, where it names one only. */
-function soleOrigin({ trust }: VerifyRequest): string | undefined {
-  const names = new Set(trust.logs.map(({ name }) => name));
-  return names.size === 1 ? [...names][0] : undefined;
-}
-
-function anchorOf({ checkpoint, path }: Kept): Anchor {
-  const { origin, size, root, note } = checkpoint;
-  return { kind: "kept", source: path, origin, size, root, note: () => note };
-}
-
-function anchorsOf({ anchors }: VerifyRequest, origin: string | undefined): readonly Anchor[] {
-  const own = anchors.filter((anchor) => anchor.origin === origin);
-  if (own.length > 0 || anchors.length === 0) return own;
-  throw new FleetsecError("input", "none of the anchors is a checkpoint of this log", {
-    hint: "name a checkpoint of the log that is verified",
-  });
-}
-
-/** The hashes that a signed root proves. Tiles are asked only where the bundles do not make the root. */
-async function prove(
-  { reader, inventory, chosen, pace }: Context,
-  bundles: HashTree,
-): Promise<{ readonly proof?: Proof; readonly root?: Uint8Array }> {
-  const { size, roots } = chosen;
-  for (const root of roots) {
-    const proof = proveHashes(root, size, [bundles]);
-    if (proof.established) return { proof, root };
-  }
-  const [root] = roots;
-  if (root === undefined) return {};
-  const tiles = await hashesFromTiles(reader, inventory, size, false, pace);
-  const older = await hashesFromTiles(reader, inventory, size, true, pace);
-  for (const other of roots) {
-    const proof = proveHashes(other, size, [bundles, tiles, older]);
-    if (proof.established) return { proof, root: other };
-  }
-  return { proof: { established: false, proved: emptyHashTree() }, root };
 }
 
 /** The largest of the anchors that hold, of each kind. */
