@@ -134,7 +134,11 @@ describe("--shard, --partial and --merge", () => {
     const text = readFileSync(join(cwd, "1.json"), "utf8");
     const dated = (hours: number) => {
       const time = new Date(Date.now() + hours * 3_600_000).toISOString();
-      writeFileSync(join(cwd, "1.json"), text.replace(/"time":"[^"]*"/, `"time":"${time}"`));
+      const read = ["time", "ended"].reduce(
+        (was, field) => was.replace(new RegExp(`"${field}":"[^"]*"`), `"${field}":"${time}"`),
+        text,
+      );
+      writeFileSync(join(cwd, "1.json"), read);
       return time;
     };
     const young = dated(-23);

@@ -2,10 +2,10 @@ import { formatDuration } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
 import { rootOf } from "../merkle.ts";
 import { conclude, type ConcludeParts } from "./conclude.ts";
-import type { Examination, Unread } from "./examination.ts";
+import type { Examination, HeldAnchor, Unread } from "./examination.ts";
 import { joinFindings } from "./finding.ts";
 import { absentKeys } from "./judge-keys.ts";
-import { readKept } from "./kept.ts";
+import { MAX_KEPT_LEAVES, readKept } from "./kept.ts";
 import { type PartResult, trustDigest } from "./part-result.ts";
 import { openCheckpoint, type SignedCheckpoint } from "./signed-checkpoint.ts";
 import type { Trust } from "./trust.ts";
@@ -44,6 +44,7 @@ export async function mergeParts(
   for (const part of ordered) {
     checkAsked(part, request);
     checkConsistent(part);
+    checkHeld(part);
     checkSame(part, first);
   }
   refuseOverlaps(ordered);
@@ -57,7 +58,7 @@ export async function mergeParts(
   checkKeys(first, history.current, request);
   const gaps = [...request.absent, ...holesIn(ordered, whole.size)];
   const examination = joined(ordered.map(({ result }) => result.examination));
-  if (gaps.length === 0) checkLeaves(examination);
+  if (gaps.length === 0) checkLeaves(first.result, examination);
   const kept = keptBefore(first, request, outside);
   const { since, until, maxAge } = asked;
   const concluding = { ...request, leaves: "batches" as const, since, until, maxAge };
@@ -116,8 +117,10 @@ function checkAsked({ name, result }: NamedPart, { version, trust, allKeys = fal
 
 /** What no examination gives: a file that was edited is not to be relied on. */
 function checkConsistent({ name, result }: NamedPart): void {
-  const { range, whole, batches, leaves, unread } = result.examination;
+  const { asked, time, ended, examination } = result;
+  const { range, whole, batches, leaves, unread } = examination;
   const { from, to } = range;
+  if (ended < time) throw contradiction(name, "it ended before it began");
   if (from > to || to > whole.size) throw contradiction(name, `it has no batches ${from} to ${to - 1}`);
   if (leaves !== undefined && leaves.length !== 32 * (to - from)) {
     throw contradiction(name, "its leaf hashes are not those of its batches");
@@ -138,6 +141,36 @@ function checkConsistent({ name, result }: NamedPart): void {
   const isClean = whole.findings.length + batches.findings.length + unread.files.length + unread.more === 0;
   if (isClean && batches.batches + batches.skipped !== to - from) {
     throw contradiction(name, "it did not read all of its batches, and does not say why");
+  }
+  if (batches.skipped > 0 && asked.since === undefined && asked.until === undefined) {
+    throw contradiction(name, "it passed batches over, though it was asked for all of them");
+  }
+  if (isClean && leaves === undefined && whole.size <= MAX_KEPT_LEAVES) {
+    throw contradiction(name, "the hashes of its leaves are not there, and it does not say why");
+  }
+}
+
+/** Only what a part was held to can anchor the log, and no further than the log goes. */
+function checkHeld({ name, result }: NamedPart): void {
+  const { asked, kept, examination } = result;
+  const { whole } = examination;
+  const wasAsked = (anchor: HeldAnchor) =>
+    anchor.kind === "kept"
+      ? anchor.size === kept?.size
+      : asked.anchors.some(
+          ({ source, size, origin }) =>
+            source === anchor.source && size === anchor.size && origin === whole.origin,
+        );
+  if (!whole.anchors.every(wasAsked)) throw contradiction(name, "an anchor holds that it was not held to");
+  const stamps = whole.tokens.length > 0;
+  if (stamps && (asked.authorities ?? []).length === 0) {
+    throw contradiction(name, "a time-stamp holds, and no authority was named");
+  }
+  if (whole.tokens.some(({ kind }) => kind !== "time-stamp")) {
+    throw contradiction(name, "something holds as a time-stamp that is none");
+  }
+  if ([...whole.anchors, ...whole.tokens].some(({ size }) => size > whole.size)) {
+    throw contradiction(name, "an anchor holds beyond the end of the log");
   }
 }
 
@@ -274,11 +307,24 @@ function joinedUnread(lists: readonly Unread[]): Unread {
   return { files: [...files.values()], more: lists.reduce((all, list) => all + list.more, 0) };
 }
 
-/** The leaves of all parts must make the root: whatever the parts say, that was signed. */
-function checkLeaves({ leaves, whole: { established, log } }: Examination): void {
+/** The leaves of all parts must make the root, whatever the parts say: that was signed. And those of the anchors. */
+function checkLeaves({ asked, kept }: PartResult, { leaves, whole }: Examination): void {
+  const { established, log, anchors } = whole;
   if (leaves === undefined || established !== true || log === undefined) return;
-  if (rootOf(leaves).equals(log.root)) return;
-  throw new FleetsecError("input", "the leaves of the parts do not make the root that was signed", {
+  const rootAt = ({ kind, size, ...held }: HeldAnchor) =>
+    kind === "kept"
+      ? kept?.root
+      : asked.anchors.find((one) => "source" in held && one.source === held.source && one.size === size)
+          ?.root;
+  const roots = [
+    { size: log.size, root: log.root },
+    ...anchors.map((one) => ({ ...one, root: rootAt(one) })),
+  ];
+  const differs = roots.find(({ size, root }) => root === undefined || !rootOf(leaves, 0, size).equals(root));
+  if (differs === undefined) return;
+  const what =
+    differs.size === log.size ? "the root that was signed" : `an anchor's root at size ${differs.size}`;
+  throw new FleetsecError("input", `the leaves of the parts do not make ${what}`, {
     hint: "take the files as verify-logs --partial wrote them",
   });
 }

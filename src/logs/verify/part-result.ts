@@ -61,7 +61,8 @@ export async function examinePart(
   return {
     version,
     time,
-    ended: parts.clock.now(),
+    // a clock that was put back meanwhile makes no part end before it began
+    ended: Math.max(time, parts.clock.now()),
     store,
     shard: "count" in part ? part : undefined,
     asked: {

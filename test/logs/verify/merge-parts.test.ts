@@ -339,6 +339,60 @@ describe("what does not belong together is refused", () => {
     await expect(merge([edited, await partOf(store, HALVES[1]!)])).rejects.toMatchObject({ code: "input" });
   });
 
+  const ofWhole = (edit: (was: PartResult["examination"]["whole"]) => object) =>
+    examination((was) => ({ whole: { ...was.whole, ...edit(was.whole) } }));
+  const file = { kind: "file" as const, source: "anchor.txt" };
+  const stamp = { kind: "time-stamp" as const, size: 6, source: "CN=tsa" };
+  test.each<[string, Edit]>([
+    [
+      "passed over batches unasked",
+      examination(({ batches }) => ({ batches: { ...batches, batches: 0, skipped: 3 } })),
+    ],
+    ["left out the hashes of their leaves", examination(() => ({ leaves: undefined }))],
+    ["ended before they began", (result) => ({ ...result, ended: result.time - 1 })],
+    ["an anchor that nobody asked for", ofWhole(() => ({ anchors: [{ ...file, source: "x", size: 6 }] }))],
+    ["an anchor of another size", ofWhole(() => ({ anchors: [{ ...file, size: 5 }] }))],
+    ["what was not kept", ofWhole(() => ({ anchors: [{ kind: "kept", size: 6 }] }))],
+    ["a time-stamp of nobody", ofWhole(() => ({ tokens: [stamp] }))],
+    [
+      "a time-stamp that is none",
+      (result) => ({
+        ...ofWhole(() => ({ tokens: [{ ...stamp, kind: "age" }] }))(result),
+        asked: { ...result.asked, authorities: ["00".repeat(32)] },
+      }),
+    ],
+    [
+      "a time-stamp beyond the log",
+      (result) => ({
+        ...ofWhole(() => ({ tokens: [{ ...stamp, size: 7 }] }))(result),
+        asked: { ...result.asked, authorities: ["00".repeat(32)] },
+      }),
+    ],
+    [
+      "an anchor beyond the log",
+      (result) => ({
+        ...ofWhole(() => ({ anchors: [{ ...file, size: 7 }] }))(result),
+        asked: { ...result.asked, anchors: result.asked.anchors.map((one) => ({ ...one, size: 7 })) },
+      }),
+    ],
+    [
+      "an anchor that the leaves do not make",
+      (result) => ({
+        ...result,
+        asked: {
+          ...result.asked,
+          anchors: result.asked.anchors.map((one) => ({ ...one, root: Buffer.alloc(32, 1) })),
+        },
+      }),
+    ],
+  ])("parts that agree, and contradict themselves: %s", async (_, edit) => {
+    const asked = { anchors: [anchorIn(store)] };
+    const parts = [await partOf(store, HALVES[0]!, asked), await partOf(store, HALVES[1]!, asked)];
+    expect(await merge(parts, asked)).toMatchObject({ verdict: "intact", anchors: [{ ...file, size: 6 }] });
+    const edited = parts.map((part) => ({ ...part, result: edit(part.result) }));
+    await expect(merge(edited, asked)).rejects.toMatchObject({ code: "input" });
+  });
+
   test("parts that agree on a log that nobody signed", async () => {
     const forged = { origin: "fleet.internal/audit", size: 6, root: Buffer.alloc(32, 1) };
     const edits: Edit[] = [
