@@ -6,7 +6,7 @@ import type { Finding, FindingCode, Findings } from "./finding.ts";
 import type { Pace } from "./pace.ts";
 import { readRecords, type Records } from "./read-records.ts";
 import type { StoredFile } from "./store.ts";
-import { type KeyOrders, keyOrders, type Rewriting, rewritingOf } from "./same-json.ts";
+import { keyOrders, type Rewriting, rewritingOf } from "./same-json.ts";
 
 /** Batches of more records are not aligned: it would take more memory than a verifier should. */
 export const MAX_LOCATED = 1_000_000;
@@ -14,6 +14,8 @@ export const MAX_LOCATED = 1_000_000;
 const MAX_SINGLE = 1000;
 /** Altered lines of a batch that are searched for a mere rewriting. */
 const MAX_REWRITINGS = 100;
+/** Bytes of lines that are read and parsed for that, of one batch; a line that is begun with is finished. */
+const MAX_REWRITING_BYTES = 8 << 20;
 /** Longest line that is read back. */
 const MAX_LINE = 1 << 20;
 /** Intact lines around an altered one from which the order of keys is learnt. */
@@ -224,19 +226,21 @@ type RewritingFinder = (at: number, from: number) => Promise<Rewriting | undefin
 
 function rewritings(context: Context, edits: readonly Edit[]): RewritingFinder {
   const touched = new Set(edits.map(({ at }) => at));
-  let left = MAX_REWRITINGS;
+  let [left, bytes] = [MAX_REWRITINGS, MAX_REWRITING_BYTES];
   return async (at, from) => {
     left -= 1;
-    const line = left < 0 ? undefined : await lineAt(context, at);
+    const line = left < 0 || bytes < 0 ? undefined : await lineAt(context, at);
     if (line === undefined) return undefined;
     const signed = context.signed.subarray(from * HASH_SIZE, (from + 1) * HASH_SIZE);
-    const orders = await ordersAround(context, at, touched);
+    const examples = await linesAround(context, at, touched);
+    bytes -= examples.reduce((sum, { length }) => sum + length, line.length);
+    const orders = keyOrders(examples);
     return rewritingOf(line, (form) => leafHash(form).equals(signed), orders);
   };
 }
 
-/** The key orders of the nearest lines that are intact. */
-async function ordersAround(context: Context, at: number, touched: ReadonlySet<number>): Promise<KeyOrders> {
+/** The nearest lines that are intact. */
+async function linesAround(context: Context, at: number, touched: ReadonlySet<number>): Promise<Buffer[]> {
   const lines: Buffer[] = [];
   const count = context.found.offsets.length;
   for (let distance = 1; distance <= 4 * EXAMPLES && lines.length < EXAMPLES; distance++) {
@@ -246,7 +250,7 @@ async function ordersAround(context: Context, at: number, touched: ReadonlySet<n
       if (line !== undefined) lines.push(line);
     }
   }
-  return keyOrders(lines);
+  return lines;
 }
 
 async function lineAt({ file, found }: Context, at: number): Promise<Buffer | undefined> {

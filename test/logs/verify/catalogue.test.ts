@@ -171,6 +171,22 @@ describe("1-8: records", () => {
       expect(finding).toMatchObject({ code: "RECORD_ALTERED", equalJson: true });
   });
 
+  test("6: of long lines every one is found, and the first are searched for a mere rewriting", async () => {
+    const lines = Array.from(
+      { length: 16 },
+      (_, n) => `${JSON.stringify({ n, text: "x".repeat(1_000_000) })}\n`,
+    );
+    const long = await modelStore([{ data: Buffer.from(lines.join("")), from: 1, to: 1 }]);
+    const spaced = (all: string[]) => all.map((line) => line.replace(",", ", "));
+    const { findings } = await verifyFiles(editLines(long, batchPath(0), spaced));
+    expect(findings.map(({ code, line }) => [code, line])).toEqual(
+      lines.map((_, n) => ["RECORD_ALTERED", n + 1]),
+    );
+    const equal = findings.filter(({ equalJson }) => equalJson === true);
+    expect(equal).toEqual(findings.slice(0, equal.length));
+    expect([equal.length > 0, equal.length < findings.length]).toEqual([true, true]);
+  });
+
   test("6: what changes the meaning is not called equal", async () => {
     const tampered = editLines(store, BATCH, (lines) =>
       lines.with(6, (lines[6] ?? "").replace("req-", "req_")),
