@@ -7,6 +7,8 @@ export interface ExpandedInputs {
   readonly paths: readonly string[];
   /** Names in a directory that are passed over: not regular files, hidden, or compressed. */
   readonly skipped: readonly string[];
+  /** Other names of files that are among the paths already: links. */
+  readonly repeated: readonly { readonly path: string; readonly as: string }[];
 }
 
 const COMPRESSED = /\.(gz|bz2|xz|zst|lz4|zip)$/;
@@ -35,7 +37,36 @@ export function expandInputs(files: Files, inputs: readonly string[]): ExpandedI
       hint: "give a file, a directory with log files that are not compressed, or - for standard input",
     });
   }
-  return { paths: [...new Set(paths)], skipped };
+  return { ...eachFileOnce(files, paths), skipped };
+}
+
+/** A file that has several names is one: its lines would be signed twice. */
+function eachFileOnce(files: Files, named: readonly string[]): Pick<ExpandedInputs, "paths" | "repeated"> {
+  const byId = new Map<string, string>();
+  const repeated: { path: string; as: string }[] = [];
+  const paths = [...new Set(named)].filter((path) => {
+    const id = path === "-" ? undefined : idOf(files, path);
+    const as = id === undefined ? undefined : byId.get(id);
+    if (as !== undefined) repeated.push({ path, as });
+    else if (id !== undefined) byId.set(id, path);
+    return as === undefined;
+  });
+  return { paths, repeated };
+}
+
+/** Device and inode; undefined where there is nothing, which is told where it is opened. */
+function idOf(files: Files, path: string): string | undefined {
+  try {
+    return files.stat(path).id;
+  } catch (error) {
+    if (error instanceof FleetsecError) return undefined;
+    throw error;
+  }
+}
+
+/** What the user is told of such a file. */
+export function repeatedText({ path, as }: ExpandedInputs["repeated"][number]): string {
+  return `${path} is ${as} under another name: its lines are taken once`;
 }
 
 /** Whether a name in a directory of logs is one of them. */

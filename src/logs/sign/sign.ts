@@ -2,7 +2,7 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files, OpenFile } from "../../platform/files.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { holdsPrivateKey } from "../key-file.ts";
-import { expandInputs } from "./expand.ts";
+import { expandInputs, repeatedText } from "./expand.ts";
 import { holdLog, type RemoteStore } from "./hold.ts";
 import { beginning, lineInput, positionAt } from "./lines.ts";
 import { startFollowing } from "./follow/follow.ts";
@@ -40,7 +40,7 @@ export type SignParts = Pick<Platform, "files" | "locks" | "clock" | "stdin" | "
   readonly signers: SignedLog["signers"];
   /** Called after each batch that is published, with what this run has signed so far. */
   readonly onBatch?: (signed: SignedAmount) => void;
-  /** Told of lines that may be lost, while following, and of what another signer had begun. */
+  /** Told of lines that may be lost, while following, of what another signer had begun, and of files with two names. */
   readonly onWarning?: (text: string) => void;
 };
 
@@ -69,9 +69,10 @@ const STREAM = "-";
  */
 export async function signLogs(request: SignRequest, parts: SignParts): Promise<SignResult> {
   const { files, signers } = parts;
-  const { paths, skipped } = request.follow
-    ? { paths: request.inputs, skipped: [] }
+  const { paths, skipped, repeated } = request.follow
+    ? { paths: request.inputs, skipped: [], repeated: [] }
     : expandInputs(files, request.inputs);
+  for (const one of repeated) parts.onWarning?.(repeatedText(one));
   const open = logOpener(files, request.keyFiles);
   // what is followed may come later, and is refused when it is opened
   for (const path of request.follow ? [] : paths) if (path !== STREAM) open(path).close();

@@ -1,4 +1,12 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -228,6 +236,26 @@ describe("a signing run", () => {
     await signIn(directory, ["a.log", "b.log"]);
     expect(summaryOf(readStore(join(directory, "store")))).toEqual(
       summaryOf(await modelStore(at("a", "b\n"))),
+    );
+  });
+
+  test("reads a file once that has several names, and says so", async () => {
+    const directory = scratch();
+    mkdirSync(join(directory, "logs"));
+    const path = (name: string) => join(directory, "logs", name);
+    writeFileSync(path("a.log"), "a\n");
+    linkSync(path("a.log"), path("hard.log"));
+    symlinkSync("logs/a.log", join(directory, "link"));
+    writeFileSync(path("same.log"), "a\n");
+    const warnings: string[] = [];
+    const onWarning = (text: string) => void warnings.push(text);
+    await signIn(directory, ["logs/a.log", "logs", "link"], { onWarning });
+    // a file with the same lines is another one
+    expect(recordsIn(directory)).toEqual(["a", "a"]);
+    expect(warnings).toEqual(
+      [path("hard.log"), join(directory, "link")].map(
+        (name) => `${name} is ${path("a.log")} under another name: its lines are taken once`,
+      ),
     );
   });
 

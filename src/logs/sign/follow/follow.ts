@@ -1,7 +1,7 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { FleetsecError } from "../../../errors.ts";
 import type { Platform } from "../../../platform/platform.ts";
-import { isDirectory, isLogFile } from "../expand.ts";
+import { isDirectory, isLogFile, repeatedText } from "../expand.ts";
 import { beginning, lineInput } from "../lines.ts";
 import { placeStream } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
@@ -59,19 +59,29 @@ export function startFollowing(
       }),
     );
   };
+  /** Another log whose file a path leads to. What rotation made of it is named on purpose, where it is. */
+  const sameAs = (path: string): FollowedLog | undefined => {
+    const id = identify(files, path)?.id;
+    return id === undefined ? undefined : logs.find((log) => log.has(id) && !isRotatedOf(log.path, path));
+  };
   for (const input of new Set(request.inputs)) {
     if (input === STREAM) continue;
-    const inDirectory = directories.includes(input);
-    for (const path of inDirectory ? logsIn(parts, input) : [input]) add(path, inDirectory);
+    for (const path of directories.includes(input) ? logsIn(parts, input) : [input]) {
+      if (logs.some((log) => log.path === path)) continue;
+      const as = sameAs(path)?.path;
+      if (as === undefined) add(path, directories.includes(dirname(path)));
+      else parts.warn(repeatedText({ path, as }));
+    }
   }
   const stream = request.inputs.includes(STREAM) ? followStream(parts, request, known) : undefined;
   const waiting = waiter(parts);
   if (stream !== undefined) stream.source.onReady = waiting.wake;
 
-  /** Files that have come into a directory since. */
+  /** Files that have come into a directory since, or in the place of another name of a file. */
   const addNew = (): boolean => {
     const before = logs.length;
-    for (const path of directories.flatMap((directory) => logsIn(parts, directory))) {
+    const named = request.inputs.filter((input) => input !== STREAM && !directories.includes(input));
+    for (const path of [...named, ...directories.flatMap((directory) => logsIn(parts, directory))]) {
       const id = logs.some((log) => log.path === path) ? undefined : identify(files, path)?.id;
       if (id !== undefined && !logs.some((log) => log.has(id))) add(path, false);
     }
@@ -112,6 +122,10 @@ export function startFollowing(
       for (const log of logs) log.close();
     },
   };
+}
+
+function isRotatedOf(log: string, path: string): boolean {
+  return dirname(log) === dirname(path) && rotationOf(basename(log), basename(path)) !== undefined;
 }
 
 /** Once more where a file was rotated while its place was looked for. */

@@ -103,6 +103,40 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1", "2", "half"]);
   });
 
+  test.each([[["logs/a.log", "logs"]], [["logs", "logs/a.log"]], [["logs/a.log", "logs/hard.log"]]])(
+    "signs the lines of a file once that is named as %j",
+    async (inputs) => {
+      const { world, follow, records, warnings } = scene();
+      world.write("a.log", "1\n");
+      world.link("a.log", "hard.log");
+      const rotate = () => {
+        world.rename("a.log", "a.log.1");
+        world.write("a.log", "3\n");
+      };
+      // what comes under that name later is another file
+      const replace = () => {
+        world.remove("hard.log");
+        world.write("hard.log", "4\n");
+      };
+      const add = lines(world, "a.log", "2\n");
+      await follow(inputs, [nothing, add, nothing, rotate, nothing, nothing, replace, nothing, nothing]);
+      expect(records()).toEqual(["1", "2", "3", "4"]);
+      expect(warnings).toEqual([
+        "/d/logs/hard.log is /d/logs/a.log under another name: its lines are taken once",
+      ]);
+      await follow(inputs, [nothing, nothing]);
+      expect(records()).toEqual(["1", "2", "3", "4"]);
+    },
+  );
+
+  test("a directory brings the rotated files of a log that is named beside it", async () => {
+    const { world, follow, records } = scene();
+    world.write("a.log.1", "1\n");
+    world.write("a.log", "2\n");
+    await follow(["logs/a.log", "logs"], [nothing, nothing]);
+    expect(records()).toEqual(["1", "2"]);
+  });
+
   test("keeps the order where a file is rotated away before its turn has come", async () => {
     const { world, follow, records } = scene();
     const rotate = () => {

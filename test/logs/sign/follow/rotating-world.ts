@@ -17,6 +17,8 @@ export interface RotatingWorld {
   write(name: string, text: string): void;
   rename(from: string, to: string): void;
   remove(name: string): void;
+  /** Another name for a file. */
+  link(from: string, to: string): void;
   /** Writes what is in a file, or the first part of it, to another one: a new one where `to` is new. */
   copy(from: string, to: string, part: number): void;
   truncate(name: string): void;
@@ -92,6 +94,7 @@ export function rotatingWorld(tree: MemoryTree, directory: string, hook: () => v
       names.delete(from);
     },
     remove: (name) => names.delete(name),
+    link: (from, to) => void names.set(to, inodeOf(from)),
     copy(from, to, part) {
       const { data } = inodeOf(from);
       const copy = names.get(to) ?? create(to);
