@@ -10,7 +10,7 @@ import type { Examination, Examined, HeldAnchor, Unread } from "./examination.ts
 import { collectFindings, type Findings } from "./finding.ts";
 import { hashesFromBundles } from "./hash-sources.ts";
 import { emptyHashTree, type HashTree } from "./hash-tree.ts";
-import { type History, readHistory } from "./history.ts";
+import { type History, readHistory, reportMissing } from "./history.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
 import { type BatchTotals, judgeBatches, judgeRecords } from "./judge-batches.ts";
 import { judgeHistory } from "./judge-history.ts";
@@ -77,6 +77,11 @@ async function examineWith(
   const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
   const anchors = [...(kept === undefined ? [] : [anchorOf(kept)]), ...anchorsOf(request, origin)];
   const chosen = chooseTree(inventory, history, anchors, findings);
+  if (request.leaves === "batches") {
+    const signed = chosen.roots.length > 0 ? chosen.size : 0;
+    const own = Math.max(history.current?.size ?? 0, history.stored.at(-1)?.size ?? 0);
+    reportMissing(inventory, Math.max(own, signed), findings);
+  }
   const range = rangeOf(part, chosen.size);
   const context = {
     request,

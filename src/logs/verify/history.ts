@@ -111,7 +111,6 @@ export async function readHistory(
   origin ??= cosigned?.origin;
   if (cosigned !== undefined) judgeCosigned(cosigned, origin, current, stored, findings);
   stored.sort((a, b) => a.size - b.size);
-  if (ours) reportMissing(inventory, Math.max(current?.size ?? 0, stored.at(-1)?.size ?? 0), findings);
   return { origin, current, cosigned: cosigned?.origin === origin ? cosigned : undefined, stored };
 }
 
@@ -221,8 +220,11 @@ export function reportEquivocation(
   });
 }
 
-/** There is a checkpoint after every leaf. */
-function reportMissing(inventory: Inventory, size: number, findings: Findings): void {
+/**
+ * There is a checkpoint after every leaf.
+ * @param size that the log signed, by whatever tells
+ */
+export function reportMissing(inventory: Inventory, size: number, findings: Findings): void {
   const sizes = inventory.checkpoints.filter((at) => at > 0).map((at) => at - 1);
   reportGaps(gapsIn(sizes, size), (from, to) => {
     const path = checkpointPath(from + 1);

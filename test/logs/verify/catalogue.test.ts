@@ -517,6 +517,16 @@ describe("21-24: the checkpoint", () => {
     expect(places(await findingsOf(signed))).toEqual([{ code: "ORIGIN_MISMATCH", path: "checkpoint" }]);
   });
 
+  test("all checkpoints are missing, and an anchor says how many there were", async () => {
+    const none = new Map([...store].filter(([path]) => !path.includes("checkpoint")));
+    const { findings } = await verifyFiles(none, { anchors: [anchorIn(store)] });
+    const sizes = Array.from({ length: anchorIn(store).size }, (_, i) => i + 1);
+    expect(places(findings)).toEqual(
+      ["checkpoint", ...sizes.map(checkpointPath)].map((path) => ({ code: "CHECKPOINT_MISSING", path })),
+    );
+    expect((await verifyFiles(store, { anchors: [anchorIn(store)] })).findings).toEqual([]);
+  });
+
   test("a checkpoint of the past is missing, altered, or another's", async () => {
     expect(places(await findingsOf(without(store, "checkpoint")))).toEqual([
       { code: "CHECKPOINT_MISSING", path: "checkpoint" },
