@@ -10,6 +10,7 @@ export const define: Define = (command, bind) => {
     )
     .argument("[store]", "the log's store: a directory, or s3://BUCKET/PREFIX (default: logs.store)")
     .option("--trust <file>", "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file")
+    .option("--origin <origin>", "the log that is wanted, where the trust file has keys of several")
     .option("--all-keys", "every key of the log in the trust file must have signed, not just one")
     .option(
       "--anchor <source>",

@@ -66,6 +66,39 @@ test("the schema names every code, in their order", () => {
   expect(schema.$defs.code.enum).toEqual([...FINDING_CODES]);
 });
 
+test("--origin says which of several logs is wanted", async () => {
+  const { cwd, run } = workplace();
+  const other = modelSigner("fleet.internal/other");
+  const keys = [modelSigner(), other].map(({ key }) => `${formatVerifierKey(key)}\n`);
+  writeFileSync(join(cwd, "log.pub"), keys.join(""));
+  writeStore(join(cwd, "other"), await modelStore(batchesOf(2, 3), [other]));
+  const asked = ["--trust", "log.pub", "--allow-unanchored", "--json"];
+  const verify = async (store: string, ...flags: string[]) => {
+    const { code, stdout } = await run(store, ...asked, ...flags);
+    return { code, document: documentIn(stdout) };
+  };
+  // each key is trusted: without the flag, one log is as good as the other
+  expect(await verify("other")).toMatchObject({
+    code: 0,
+    document: { log: { origin: "fleet.internal/other" } },
+  });
+  expect(await verify("log", "--origin", "fleet.internal/audit")).toMatchObject({ code: 0 });
+  expect(await verify("other", "--origin", "fleet.internal/audit")).toMatchObject({
+    code: 1,
+    document: { findings: expect.arrayContaining([expect.objectContaining({ code: "ORIGIN_MISMATCH" })]) },
+  });
+  const none = await run("log", ...asked, "--origin", "fleet.internal/none");
+  expect([none.code, none.stdout]).toEqual([
+    2,
+    expect.stringContaining("names no key of the log fleet.internal/none"),
+  ]);
+  // parts and their merge are asked the same
+  const part = ["--origin", "fleet.internal/audit", "--trust", "log.pub"];
+  expect(await run("log", ...part, "--range", "0..", "--partial", "p.json")).toMatchObject({ code: 0 });
+  expect(await run("--merge", "p.json", ...part, "--allow-unanchored")).toMatchObject({ code: 0 });
+  expect(await run("--merge", "p.json", "--trust", "log.pub", "--json")).toMatchObject({ code: 2 });
+});
+
 describe("verdicts and exit codes", () => {
   test("3 at first, then 0: the checkpoint of the first run anchors the next", async () => {
     const { run, cwd } = workplace();

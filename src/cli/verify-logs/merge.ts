@@ -13,6 +13,7 @@ import { partReader } from "./part-document.ts";
 
 interface MergeFlags extends ReportFlags, Pick<PartFlags, "merge"> {
   readonly trust?: string;
+  readonly origin?: string;
   readonly allKeys?: true;
   readonly maxPartAge?: string;
   readonly allowUnanchored?: true;
@@ -30,13 +31,13 @@ export async function mergeFiles(cli: Cli, flags: MergeFlags, state: string): Pr
   refuseFlags(
     "--merge",
     flags,
-    ["merge", "trust", "allKeys", "maxPartAge", "state", "allowUnanchored", "report"],
+    ["merge", "trust", "origin", "allKeys", "maxPartAge", "state", "allowUnanchored", "report"],
     "that belongs to the parts, which were verified with it or without",
   );
   const maxPartAge =
     flags.maxPartAge === undefined ? MAX_PART_AGE : durationFlag(flags.maxPartAge, "--max-part-age");
   const reports = wantedReports(cli, flags);
-  const trust = await trustFlag(cli, flags.trust);
+  const trust = await trustFlag(cli, flags.trust, flags.origin);
   const read = partReader(platform.files);
   const parts: NamedPart[] = [];
   const absent: string[] = [];

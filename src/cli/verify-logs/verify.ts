@@ -17,6 +17,7 @@ import { refuseOutputsWithin } from "./within-store.ts";
 
 export interface VerifyFlags extends ReportFlags, PartFlags {
   readonly trust?: string;
+  readonly origin?: string;
   readonly allKeys?: true;
   readonly anchor?: readonly string[];
   readonly since?: string;
@@ -77,6 +78,7 @@ const PART_FLAGS = [
   "shard",
   "partial",
   "trust",
+  "origin",
   "allKeys",
   "anchor",
   "tsaCa",
@@ -141,7 +143,7 @@ async function requestOf(
   flags: VerifyFlags,
 ): Promise<Omit<VerifyRequest, "store" | "anchors" | "anchorFindings">> {
   const { files, clock } = cli.platform;
-  const trust = await trustFlag(cli, flags.trust);
+  const trust = await trustFlag(cli, flags.trust, flags.origin);
   const now = clock.now();
   const since = timeFlag(flags.since, "--since", now);
   const until = timeFlag(flags.until, "--until", now);
