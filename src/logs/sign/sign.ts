@@ -5,6 +5,7 @@ import { holdsPrivateKey } from "../key-file.ts";
 import { expandInputs, repeatedText } from "./expand.ts";
 import { holdLog, type RemoteStore } from "./hold.ts";
 import { beginning, lineInput, positionAt } from "./lines.ts";
+import { begunLogs } from "./follow/begun.ts";
 import { startFollowing } from "./follow/follow.ts";
 import { type Placed, placeFiles, placeStream } from "./positions.ts";
 import type { SignedLog } from "./publish.ts";
@@ -154,7 +155,8 @@ async function followPaths(
   const run = signingRun(request, parts, log, tail, known);
   const warn = parts.onWarning ?? (() => {});
   const { newInput } = request;
-  const following = startFollowing({ inputs, newInput }, { ...parts, run, warn }, known);
+  const followed = { ...parts, run, warn, begun: begunLogs(log) };
+  const following = startFollowing({ inputs, newInput }, followed, known);
   try {
     await following.run();
   } finally {

@@ -7,6 +7,7 @@ import { placeStream } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import { type StreamSource, streamSource } from "../sources.ts";
 import type { InputPosition } from "../state.ts";
+import type { BegunLogs } from "./begun.ts";
 import { type FollowedLog, followLog, type FollowParts, type Lines } from "./followed-log.ts";
 import { placeLog } from "./place.ts";
 import { identify, rotationOf } from "./rotated.ts";
@@ -19,7 +20,10 @@ export interface FollowRequest {
 }
 
 export type FollowingParts = Pick<Platform, "stdin" | "signal"> &
-  Pick<FollowParts, "files" | "clock" | "open" | "warn"> & { readonly run: SigningRun };
+  Pick<FollowParts, "files" | "clock" | "open" | "warn"> & {
+    readonly run: SigningRun;
+    readonly begun: BegunLogs;
+  };
 
 /** Milliseconds between two looks at a file at whose end we are. */
 const POLL = 250;
@@ -47,13 +51,17 @@ export function startFollowing(
   parts: FollowingParts,
   known: readonly InputPosition[],
 ): Following {
-  const { files, signal, run } = parts;
+  const { files, signal, run, begun } = parts;
   const directories = request.inputs.filter((input) => input !== STREAM && isDirectory(files, input));
   const logs: FollowedLog[] = [];
+  /** Paths of logs of which nothing is signed, and no line taken yet. */
+  const fresh = new Set<string>();
   const add = (path: string, withRotated: boolean): void => {
     logs.push(
       unlessMoved(() => {
-        const placed = placeLog(files, path, known, { withRotated, acceptNew: request.newInput });
+        const options = { withRotated, acceptNew: request.newInput, begun: begun.of(path) };
+        const placed = placeLog(files, path, known, options);
+        if (placed.family.length === 0) fresh.add(path);
         for (const name of placed.family) run.record(name, undefined);
         return followLog(path, parts, placed);
       }),
@@ -99,6 +107,9 @@ export function startFollowing(
       });
       if (lines === undefined) continue;
       any = true;
+      if ("path" in input && lines.file !== undefined && fresh.delete(input.path)) {
+        await begun.note(input.path, lines.file);
+      }
       await run.take(lines.input, lines.lines);
       await run.publishDue();
     }

@@ -24,6 +24,8 @@ export interface FollowParts {
 export interface Lines {
   readonly input: SignedInput;
   readonly lines: Buffer;
+  /** Device and inode of the file that they are from; undefined for a stream. */
+  readonly file?: string;
 }
 
 /** A log under one path, whatever file stands there: rotation is seen, and its files read to their end. */
@@ -182,7 +184,7 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
       const lines = await generation.input.peek(0);
       if (lines !== undefined && lines.length > 0) {
         generation.idleSince = undefined;
-        return { input: generation.signed, lines };
+        return linesOf(generation, lines);
       }
       generation.idleSince ??= clock.monotonic();
       if (lines !== undefined) {
@@ -204,7 +206,7 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
     const isFirst = !current.tail.begun;
     const lines = await current.input.peek(0);
     if (lines === undefined) return lookForRotation(current) ? poll() : undefined;
-    return isFirst && adoptUnseen() ? poll() : { input: current.signed, lines };
+    return isFirst && adoptUnseen() ? poll() : linesOf(current, lines);
   };
 
   /** At the end of what is there. Whether there may be more now. */
@@ -247,6 +249,10 @@ function generationOf(name: string, file: OpenFile, start = beginning(), ends = 
     },
   };
   return generation;
+}
+
+function linesOf({ signed, tail }: Generation, lines: Buffer): Lines {
+  return { input: signed, lines, file: tail.id };
 }
 
 function positionOf({ name, tail, input }: Generation): InputPosition | undefined {

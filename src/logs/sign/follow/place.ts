@@ -31,25 +31,34 @@ export function rotatedName(path: string, id: string): string {
   return `${path}\0${id}`;
 }
 
+export interface PlaceOptions {
+  /** Where nothing of the log is signed yet: whether rotated files belong to it too. */
+  readonly withRotated: boolean;
+  /** Takes the log for new where nothing continues what was signed of it. */
+  readonly acceptNew: boolean;
+  /** Where nothing of it is signed yet: the file that an earlier run began with. */
+  readonly begun: string | undefined;
+}
+
 /**
  * Finds a log's files again by what was signed of them, whatever rotation has called them since. What
  * was rotated after the newest of those was never seen, and is signed from its beginning.
- * @param withRotated where nothing of the log is signed yet: whether rotated files belong to it too
- * @param acceptNew takes the log for new where nothing continues what was signed of it
  * @throws FleetsecError `input` in that case otherwise; `not-found` where its files are rotated meanwhile
  */
 export function placeLog(
   files: Files,
   path: string,
   known: readonly InputPosition[],
-  { withRotated, acceptNew }: { readonly withRotated: boolean; readonly acceptNew: boolean },
+  { withRotated, acceptNew, begun }: PlaceOptions,
 ): PlacedLog {
   const positions = known.filter(({ name }) => isOf(path, name));
   const family = positions.map(({ name }) => name);
   const { rotated, current } = look(files, path);
   if (positions.length === 0) {
     const begin = (file: RotatedFile): PlacedFile => ({ ...file, start: beginning(), ends: NO_ENDS });
-    return { rotated: withRotated ? rotated.map(begin) : [], current: current && begin(current), family };
+    const first = rotated.findIndex(({ id }) => id === begun);
+    const own = withRotated ? rotated : first < 0 ? [] : rotated.slice(first);
+    return { rotated: own.map(begin), current: current && begin(current), family };
   }
   const all = current === undefined ? rotated : [...rotated, current];
   const { placed } = placeFiles(

@@ -137,6 +137,35 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1", "2"]);
   });
 
+  test("a log is known from the first line that was read of it, though nothing was signed before the kill", async () => {
+    const killed = async (world: RotatingWorld, follow: ReturnType<typeof scene>["follow"]) => {
+      const write: typeof world.files.write = (path, ...rest) => {
+        if (path.startsWith("/d/store/")) throw new Error("killed");
+        world.files.write(path, ...rest);
+      };
+      const files = { ...world.files, write };
+      await expect(follow(["logs/a.log"], [nothing, nothing], { files })).rejects.toThrow("killed");
+    };
+    for (const isKilled of [true, false]) {
+      const { world, follow, records } = scene();
+      const rotate = () => {
+        for (const n of [2, 1]) if (world.has(`a.log.${n}`)) world.rename(`a.log.${n}`, `a.log.${n + 1}`);
+        world.rename("a.log", "a.log.1");
+      };
+      // what was there before the first run is none of it
+      world.write("a.log.1", "0\n");
+      world.write("a.log", "1\n2\n");
+      if (isKilled) await killed(world, follow);
+      rotate();
+      world.write("a.log", "3\n");
+      if (isKilled) await killed(world, follow);
+      rotate();
+      world.write("a.log", "4\n");
+      for (const _ of [1, 2]) await follow(["logs/a.log"], [nothing, nothing]);
+      expect(records()).toEqual(isKilled ? ["1", "2", "3", "4"] : ["4"]);
+    }
+  });
+
   test("keeps the order where a file is rotated away before its turn has come", async () => {
     const { world, follow, records } = scene();
     const rotate = () => {
