@@ -1,11 +1,13 @@
 import { FleetsecError } from "../errors.ts";
-import type { Exec } from "../platform/exec.ts";
+import type { Platform } from "../platform/platform.ts";
 import { parseBase64 } from "./base64.ts";
 import type { LogSigner } from "./signer.ts";
 import { type VerifierKey, verifySignature } from "./verifier-key.ts";
 
 /** Milliseconds for one signature: a person may have to touch a token. */
 const TIMEOUT = 60_000;
+/** And for the last one, when fleetsec is to end. */
+const LINGER = 5000;
 /** An ECDSA P-256 signature in DER has up to 72 bytes; base64 and some white space fit too. */
 const MAX_OUTPUT = 4096;
 
@@ -17,13 +19,19 @@ const MAX_OUTPUT = 4096;
 export function commandSigner(
   key: VerifierKey,
   [program, ...args]: readonly [string, ...string[]],
-  exec: Exec,
+  { exec, signal }: Pick<Platform, "exec" | "signal">,
 ): LogSigner {
   return {
     key,
     async sign(text) {
-      const options = { input: text, timeout: TIMEOUT, maxOutput: MAX_OUTPUT, encoding: "latin1" } as const;
-      const { exitCode, stdout, stderr, timedOut } = await exec.run(program, args, options);
+      const { exitCode, stdout, stderr, timedOut } = await exec.run(program, args, {
+        input: text,
+        timeout: TIMEOUT,
+        linger: LINGER,
+        maxOutput: MAX_OUTPUT,
+        encoding: "latin1",
+        signal,
+      });
       if (timedOut) throw failed(program, `did not answer in ${TIMEOUT / 1000} s`);
       if (exitCode !== 0) throw failed(program, `ended with ${exitCode ?? "a signal"}: ${lastLine(stderr)}`);
       const signature = [Buffer.from(stdout, "latin1"), parseBase64(stdout.trim())].find(

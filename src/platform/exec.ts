@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { FleetsecError } from "../errors.ts";
+import { runChild } from "./child.ts";
 
 export interface ExecOptions {
   readonly cwd?: string;
@@ -11,13 +12,16 @@ export interface ExecOptions {
   readonly input?: string | Uint8Array;
   /** Milliseconds; 60,000 unless told. */
   readonly timeout?: number;
-  /** Bytes kept of each stream; 1 MiB unless told. */
+  /** Bytes kept of each stream; 1 MiB unless told. A program that writes more is ended. */
   readonly maxOutput?: number;
+  /** Ends it, and its reason is thrown. */
   readonly signal?: AbortSignal;
+  /** Milliseconds that it may go on for after that; none unless told. */
+  readonly linger?: number;
 }
 
 export interface ExecResult {
-  /** `null` when the process was ended by a signal or a timeout. */
+  /** `null` when the process was ended by a signal, a timeout or for its output. */
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -29,7 +33,8 @@ export interface Exec {
   find(program: string): string | undefined;
   /**
    * Runs a program with an argument array, never through a shell.
-   * A non-zero exit is a result, not an error.
+   * A non-zero exit is a result, not an error. It has ended when its process has, whatever that leaves
+   * running. Where time is up or the signal came, all of its process group is ended.
    * @throws FleetsecError `engine` when the program cannot be started
    */
   run(program: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
@@ -55,33 +60,30 @@ export function systemExec(environment: NodeJS.ProcessEnv): Exec {
   return {
     find,
     async run(program, args, options = {}) {
-      const { execa } = await import("execa");
-      const result = await execa(program, args, {
-        reject: false,
-        stripFinalNewline: false,
-        timeout: options.timeout ?? 60_000,
-        maxBuffer: options.maxOutput ?? 1 << 20,
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-        // execa's own clean-up would raise a signal sent to us again, and end us before a command has stopped in order
-        cleanup: false,
-        extendEnv: false,
+      const { signal, linger = 0, encoding = "utf8" } = options;
+      if (linger === 0) signal?.throwIfAborted();
+      const result = await runChild({
+        program,
+        args,
+        cwd: options.cwd,
         env: { ...inherited, ...options.env },
-        encoding: options.encoding ?? "utf8",
-        ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
-        ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-      });
-      if (result.isCanceled) throw options.signal?.reason;
-      if (result.code === "ENOENT" || result.code === "EACCES") {
+        input: options.input,
+        timeout: options.timeout ?? 60_000,
+        maxOutput: options.maxOutput ?? 1 << 20,
+        signal,
+        linger,
+      }).catch((cause: unknown) => {
         throw new FleetsecError("engine", `cannot run ${program}`, {
           hint: `install ${program}, or put it on PATH`,
-          cause: result,
+          cause,
         });
-      }
+      });
+      if (result.cut === "signal") throw signal?.reason;
       return {
-        exitCode: result.exitCode ?? null,
-        stdout: result.stdout,
-        stderr: result.stderr,
-        timedOut: result.timedOut,
+        exitCode: result.cut === undefined ? result.exitCode : null,
+        stdout: result.stdout.toString(encoding),
+        stderr: result.stderr.toString(encoding),
+        timedOut: result.cut === "timeout",
       };
     },
     signal(pid, signal) {

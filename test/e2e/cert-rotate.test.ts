@@ -86,3 +86,66 @@ test("a hook that runs when SIGTERM comes is waited for", { timeout: 180_000 }, 
   expect(existsSync(join(rotation, "intent.json"))).toBe(false);
   expect(readdirSync(join(rotation, "lock"))).toEqual([]);
 });
+
+/** Two certificates that live for seconds, and a hook for them. */
+async function watchWithHook(ttl: string, script: string) {
+  const project = testProject();
+  await project.run(["ca", "init", "--insecure-dev-key"]);
+  for (const name of ["a", "b"]) {
+    const issue = ["cert", "issue", name, "--role", "fleet-edge", "--ttl", ttl];
+    expect((await project.run(issue)).code).toBe(0);
+  }
+  const watching = start(project.directory, [bin, "cert", "rotate", "--watch", "--exec", "sh", "-c", script]);
+  const children = () => {
+    const file = join(project.directory, "children");
+    return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1).map(Number) : [];
+  };
+  onTestFinished(() => {
+    watching.child.kill("SIGKILL");
+    for (const pid of children().filter(isRunning)) process.kill(pid, "SIGKILL");
+  });
+  return { project, watching, children };
+}
+
+const isRunning = (pid: number) => {
+  const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
+  return stat !== "" && !/\) Z /.test(stat);
+};
+
+test(
+  "a hook that leaves a process with its output behind holds up nothing, and that process lives",
+  { timeout: 180_000 },
+  async () => {
+    const { watching, children } = await watchWithHook("4s", "sleep 100000 & echo $! >> children; exit 0");
+    const done = (name: string) =>
+      eventsOf(watching).filter(({ action, certificate }) => action === "hook-done" && certificate === name);
+    await until(watching, () => done("a").length >= 2 && done("b").length >= 2);
+    watching.child.kill("SIGTERM");
+    expect(await watching.ended).toMatchObject({ code: 143 });
+    expect(children().length).toBeGreaterThanOrEqual(4);
+    expect(children().filter(isRunning)).toEqual(children());
+  },
+);
+
+test(
+  "a hook that does not end is ended after SIGTERM with all that it started, and its service is told later",
+  { timeout: 180_000 },
+  async () => {
+    const { project, watching, children } = await watchWithHook(
+      "4s",
+      "sleep 100000 & echo $! >> children; wait",
+    );
+    await until(watching, () => children().length > 0);
+    expect(children().filter(isRunning)).toEqual(children());
+    watching.child.kill("SIGTERM");
+    const { code, stderr } = await watching.ended;
+    expect({ code, stderr }).toMatchObject({ code: 143 });
+    expect(stderr).not.toContain('"action":"hook-');
+    expect(stderr).toContain('"action":"rotation-stopped"');
+    expect(children().filter(isRunning)).toEqual([]);
+    const rotation = (name: string) => join(project.directory, ".fleetsec/rotation", name);
+    const untold = ["a", "b"].filter((name) => existsSync(join(rotation(name), "intent.json")));
+    expect(untold.length).toBe(children().length);
+    for (const name of untold) expect(readdirSync(join(rotation(name), "lock"))).toEqual([]);
+  },
+);

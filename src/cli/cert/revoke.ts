@@ -94,6 +94,7 @@ async function reload(
   try {
     return await runProgram(platform, command, platform.cwd, { CRL_FILE: issuer.layout.crl }, issuer);
   } catch (error) {
+    platform.signal.throwIfAborted();
     if (error instanceof FleetsecError) return error.message;
     throw error;
   }

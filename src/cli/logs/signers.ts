@@ -120,5 +120,5 @@ async function commandSigners({ platform }: Cli, flags: SignerFlags): Promise<Lo
     throw new FleetsecError("input", `${path} does not hold one verifier key of a log`);
   }
   const { commandSigner } = await import("../../logs/command-signer.ts");
-  return [commandSigner(key, execWords(signerCmd), platform.exec)];
+  return [commandSigner(key, execWords(signerCmd), platform)];
 }

@@ -4,10 +4,12 @@ import { credentialVariables, type Issuer } from "../issuers/issuer.ts";
 import type { CurrentCertificate } from "../renew.ts";
 import type { Hook } from "./target.ts";
 
-type Outside = Pick<Platform, "exec" | "files">;
+type Outside = Pick<Platform, "exec" | "files" | "signal">;
 
 /** Milliseconds that a program may take. */
 const TIMEOUT = 60_000;
+/** Milliseconds that it may go on for when fleetsec is to end: a service that is being reloaded is let be. */
+const LINGER = 5000;
 /** Bytes of its output that are kept, and characters of it that are told. */
 const MAX_OUTPUT = 64 << 10;
 const MAX_TOLD = 500;
@@ -15,6 +17,7 @@ const MAX_TOLD = 500;
 /**
  * Tells a service that its certificate has changed.
  * @returns why that failed, or undefined where it did not. The text holds what the program said, unescaped.
+ * @throws the reason of `outside.signal` where that ended it
  */
 export async function runHook(
   outside: Outside,
@@ -29,6 +32,7 @@ export async function runHook(
       (hook.process && signalProcess(outside, hook.process))
     );
   } catch (error) {
+    outside.signal.throwIfAborted();
     if (error instanceof FleetsecError) return error.message;
     throw error;
   }
@@ -38,10 +42,10 @@ export async function runHook(
  * Runs a program without what the issuer is logged in to with: it may do what the hook is for, and
  * need not be able to issue.
  * @returns why it failed, or undefined where it did not
- * @throws FleetsecError `engine` where it cannot be run
+ * @throws FleetsecError `engine` where it cannot be run; the reason of `signal` where that ended it
  */
 export async function runProgram(
-  { exec }: Pick<Outside, "exec">,
+  { exec, signal }: Pick<Outside, "exec" | "signal">,
   [program, ...args]: readonly [string, ...string[]],
   cwd: string,
   added: Readonly<Record<string, string>>,
@@ -49,7 +53,14 @@ export async function runProgram(
 ): Promise<string | undefined> {
   const withheld = Object.fromEntries(credentialVariables[kind].map((variable) => [variable, undefined]));
   const env = { ...withheld, ...added };
-  const result = await exec.run(program, args, { cwd, env, timeout: TIMEOUT, maxOutput: MAX_OUTPUT });
+  const result = await exec.run(program, args, {
+    cwd,
+    env,
+    timeout: TIMEOUT,
+    maxOutput: MAX_OUTPUT,
+    signal,
+    linger: LINGER,
+  });
   if (result.exitCode === 0) return undefined;
   const how = result.timedOut ? `did not end within ${TIMEOUT / 1000} s` : endOf(result.exitCode);
   const said = `${result.stdout}${result.stderr}`.trim().slice(-MAX_TOLD);

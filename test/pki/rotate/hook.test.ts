@@ -3,6 +3,8 @@ import { runProgram } from "../../../src/pki/rotate/hook.ts";
 import { systemExec } from "../../../src/platform/exec.ts";
 import { scratch } from "../../support/scratch.ts";
 
+const { signal } = new AbortController();
+
 const secrets = {
   FLEETSEC_PASSPHRASE: "s1",
   FLEETSEC_VAULT_SECRET_ID: "s2",
@@ -16,7 +18,7 @@ const secrets = {
 async function seenBy(kind: "local" | "vault" | "step-ca"): Promise<string[]> {
   const exec = systemExec({ ...process.env, ...secrets });
   const told = await runProgram(
-    { exec },
+    { exec, signal },
     ["sh", "-c", "env | grep -E '^(FLEETSEC_|VAULT_|BAO_|AWS_|ADDED)' >&2; exit 7"],
     scratch(),
     { ADDED: "yes" },
@@ -41,7 +43,7 @@ test("and what is not ours stays: with another issuer it may be what the hook ne
 test("a hook that fails is told with the end of what it said", async () => {
   const exec = systemExec(process.env);
   const script = "seq 1000; echo 'no such process' >&2; exit 7";
-  const told = await runProgram({ exec }, ["sh", "-c", script], scratch(), {}, { kind: "local" });
+  const told = await runProgram({ exec, signal }, ["sh", "-c", script], scratch(), {}, { kind: "local" });
   expect(told).toMatch(/^sh ended with 7: .*no such process$/s);
   expect(told?.length).toBeLessThan(600);
 });
