@@ -2,13 +2,15 @@ import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import type { Tokens } from "../platform/pkcs11/tokens.ts";
-import { type CrlPlace, openWitnessed, type Witnessed } from "./crl-evidence.ts";
+import { type CrlPlace, openWitnessed, requireRootCrl, type Witnessed } from "./crl-evidence.ts";
 import type { Registry } from "./issuers/issuer.ts";
 import type { KeyType, Signer } from "./keys.ts";
 import { decodeSinglePem } from "./pem.ts";
 import type { IssuerIdentity } from "./profiles.ts";
 import { displayName } from "./verify/name.ts";
 import { type Certificate, parseCertificate } from "./verify/certificate.ts";
+import { fingerprintOf } from "./verify/describe.ts";
+import { MAX_CERTIFICATE_FILE, readCertificates } from "./verify/pem.ts";
 import { openKey } from "./token-key.ts";
 import { MAX_PEM_BYTES, readSecret, type StateLayout, stateLayout } from "./state.ts";
 
@@ -147,6 +149,27 @@ export function issuingCertificates(files: Files, { authorities }: StateLayout):
   );
 }
 
+/**
+ * The trust bundle that a CA publishes may be a file that somebody put there: what is trusted by default
+ * is held to the CA beside it. A root that is not published yet may be missing in it.
+ * @throws FleetsecError `state` where it has another root
+ */
+export function requireOwnRoots(files: Files, { authorities, trustBundle }: StateLayout): void {
+  const own = new Set(
+    generationsIn(files, authorities).map((number) =>
+      fingerprintOf(readCertificateFile(files, join(authorities, String(number), caFiles.rootCertificate))),
+    ),
+  );
+  const bundle = readCertificates(files.read(trustBundle, MAX_CERTIFICATE_FILE), trustBundle);
+  const foreign = bundle.find((certificate) => !own.has(fingerprintOf(certificate)));
+  if (foreign === undefined) return;
+  throw new FleetsecError(
+    "state",
+    `${trustBundle} has ${displayName(foreign.subject)}, SHA-256 ${fingerprintOf(foreign).slice(0, 16)}…, which is no root of the CA beside it`,
+    { hint: "find out who put it there; fleetsec ca crl publishes the CA's own again" },
+  );
+}
+
 /** The numbers of the CA generations on disk, ascending. */
 export function generationsIn(files: Files, authorities: string): number[] {
   return files
@@ -169,6 +192,7 @@ function readGeneration(files: Files, layout: StateLayout, number: number): CaGe
   ) as [string, string];
   const root = readCertificateFile(files, rootPath);
   const issuing = readCertificateFile(files, issuingPath);
+  requireRootCrl(files, join(directory, caFiles.rootCrl));
   return caGeneration(number, root, issuing);
 }
 

@@ -83,11 +83,16 @@ const RESTORE_ROOT =
  * @throws FleetsecError `state` where it is missing or another CA's, `input` where it is damaged
  */
 export function readRootCrl(files: Files, path: string, root: Certificate): Crl | undefined {
-  if (files.kind(path) === undefined)
-    throw new FleetsecError("state", `there is no ${path}, which every CA has`, { hint: RESTORE_ROOT });
+  requireRootCrl(files, path);
   const [crl] = readCrls(files.read(path, MAX_CRL_FILE), path);
   if (crl !== undefined) requireSignedBy(crl, crl.issuer, root, path, RESTORE_ROOT);
   return crl;
+}
+
+/** @throws FleetsecError `state` where it is missing */
+export function requireRootCrl(files: Files, path: string): void {
+  if (files.kind(path) !== undefined) return;
+  throw new FleetsecError("state", `there is no ${path}, which every CA has`, { hint: RESTORE_ROOT });
 }
 
 /** Passes over the entries in one step. */
@@ -135,6 +140,11 @@ export interface Witnessed extends Inventory {
    * @throws FleetsecError `state`
    */
   requireEntries(authority: number): void;
+  /**
+   * Whether the CRL on disk is older than the newest that is on record: its writer was killed, or failed,
+   * between the two, and what it was to revoke is on no CRL.
+   */
+  isAheadOfCrl(authority: number): boolean;
 }
 
 /**
@@ -169,6 +179,10 @@ export function openWitnessed(
       const latest = numbersNow();
       inventory.refresh();
       requireNumbers(inventory, path, latest);
+    },
+    isAheadOfCrl(authority) {
+      const onDisk = numbersNow().find((place) => place.authority === authority)?.number ?? 0;
+      return onDisk < (inventory.newestCrl(authority)?.number ?? 0);
     },
     requireEntries(authority) {
       for (const place of crls.filter((candidate) => candidate.authority === authority)) {

@@ -57,10 +57,15 @@ export function isPublished(files: Files, authorities: string): boolean {
   return unpublished(files, authorities).length === 0;
 }
 
-function unpublished(files: Files, authorities: string): { path: string; text: string }[] {
+type PublishedName = keyof typeof publishedFiles;
+
+function unpublished(
+  files: Files,
+  authorities: string,
+): { name: PublishedName; path: string; text: string }[] {
   const wanted = publishable(files, authorities);
   return (["bundle", "crl"] as const)
-    .map((name) => ({ path: join(authorities, publishedFiles[name]), text: wanted[name] }))
+    .map((name) => ({ name, path: join(authorities, publishedFiles[name]), text: wanted[name] }))
     .filter(({ path, text }) => files.kind(path) !== "file" || files.readText(path, MAX_CRL_BYTES) !== text);
 }
 
@@ -113,16 +118,77 @@ async function keepCrlFresh(
   authority: Authority,
   settings: PkiSettings,
 ): Promise<void> {
-  const { current, inventory, trusted } = authority;
+  const half = platform.clock.now() - settings.crlTtl * 500;
+  const isOld = (ca: CaGeneration) => {
+    const newest = authority.inventory.newestCrl(ca.number);
+    return newest === undefined || Date.parse(newest.at) <= half;
+  };
+  await publishCrls(platform, authority, settings, (ca) => (isOld(ca) ? [] : undefined));
+}
+
+/**
+ * Adds records, makes a CRL of each issuing CA that has some, and publishes what is not published yet:
+ * what a process recorded that was killed, or failed, before its CRL was there is on the CRL from here
+ * on. To be called under the state's lock, after a refresh of the inventory.
+ * @param recordsOf undefined where nothing asks for a new CRL of that CA
+ * @returns whether anything was published
+ */
+export async function publishCrls(
+  platform: PkiPlatform,
+  authority: Authority,
+  settings: PkiSettings,
+  recordsOf: (ca: CaGeneration) => readonly InventoryRecord[] | undefined,
+): Promise<boolean> {
+  const { files } = platform;
+  const { current, inventory, layout, trusted } = authority;
+  let isDone = false;
   for (const ca of trusted) {
-    const newest = inventory.newestCrl(ca.number);
-    const isFresh =
-      newest !== undefined && platform.clock.now() < Date.parse(newest.at) + settings.crlTtl * 500;
+    const records = recordsOf(ca);
+    if (records === undefined && !inventory.isAheadOfCrl(ca.number)) continue;
     // a CA that is being replaced must not keep the other from issuing, for instance by a lost passphrase
-    if (!isFresh && (ca === current || (await canSign(authority, ca)))) {
-      await publishCrl(platform, authority, ca, settings);
-    }
+    const isNeeded = ca === current || (records ?? []).length > 0;
+    if (!isNeeded && !(await canSign(authority, ca))) continue;
+    await writeCrl(platform, authority, ca, settings, records);
+    publish(files, layout.authorities);
+    isDone = true;
   }
+  if (isDone || isPublished(files, layout.authorities)) return isDone;
+  requireRootCrls(files, authority);
+  publish(files, layout.authorities);
+  return true;
+}
+
+/**
+ * Which of the files that gateways read are not what the CA generations ask for, or, of the CRL, not what
+ * is on record.
+ */
+export function staleFiles(
+  files: Files,
+  { inventory, layout, trusted }: Authority,
+): Readonly<Record<PublishedName, boolean>> {
+  const names = unpublished(files, layout.authorities).map(({ name }) => name);
+  const isBehind = trusted.some(({ number }) => inventory.isAheadOfCrl(number));
+  return { bundle: names.includes("bundle"), crl: isBehind || names.includes("crl") };
+}
+
+/**
+ * Publishes what an earlier process left unpublished, for a command that may have nothing else to write.
+ * @throws FleetsecError as unlocking and writing do
+ */
+export async function publishMissing(
+  platform: PkiPlatform,
+  issuer: Issuer,
+  settings: PkiSettings,
+): Promise<void> {
+  if (issuer.kind !== "local") return;
+  const { bundle, crl } = staleFiles(platform.files, issuer);
+  if (!bundle && !crl) return;
+  // before the lock: this may ask a person for a passphrase
+  await issuer.signer();
+  await platform.locks.hold(issuer.layout.lock, async () => {
+    issuer.inventory.refresh();
+    await keepCrlFresh(platform, issuer, settings);
+  });
 }
 
 async function canSign(authority: Authority, ca: CaGeneration): Promise<boolean> {
@@ -135,19 +201,10 @@ async function canSign(authority: Authority, ca: CaGeneration): Promise<boolean>
   }
 }
 
-/**
- * Adds records and publishes a CRL of an issuing CA that takes them into account. To be called under
- * the state's lock, after a refresh of the inventory.
- */
-export async function publishCrl(
-  platform: PkiPlatform,
-  authority: Authority,
-  ca: CaGeneration,
-  settings: PkiSettings,
-  records: readonly InventoryRecord[] = [],
-): Promise<void> {
-  await writeCrl(platform, authority, ca, settings, records);
-  publish(platform.files, authority.layout.authorities);
+/** They are published beside the others: only the roots' own. */
+function requireRootCrls(files: Files, { layout, trusted }: Authority): void {
+  for (const { number, root } of trusted)
+    readRootCrl(files, join(layout.authorities, String(number), caFiles.rootCrl), root);
 }
 
 async function writeCrl(
@@ -157,10 +214,9 @@ async function writeCrl(
   settings: PkiSettings,
   records: readonly InventoryRecord[] = [],
 ): Promise<void> {
-  const { inventory, layout, trusted } = authority;
-  // published beside it: before anything is written
-  for (const { number, root } of trusted)
-    readRootCrl(files, join(layout.authorities, String(number), caFiles.rootCrl), root);
+  const { inventory, layout } = authority;
+  // before anything is written
+  requireRootCrls(files, authority);
   inventory.requireEntries(ca.number);
   const signer = await authority.signer(ca);
   const now = clock.now();

@@ -15,6 +15,7 @@ import { certify, type Subject } from "./issuers/certify.ts";
 import { currentCa, type Issuer, type Registry } from "./issuers/issuer.ts";
 import { type IssuePlan, type IssueRequest, planIssue } from "./plan.ts";
 import { BACKDATE } from "./profiles.ts";
+import { publishMissing } from "./publish.ts";
 import { parseSan, type Role } from "./roles.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "./state.ts";
 import { openKey } from "./token-key.ts";
@@ -58,6 +59,7 @@ export async function renew(
   request: RenewRequest,
 ): Promise<RenewResult> {
   const { files, clock, locks } = platform;
+  await publishMissing(platform, issuer, settings);
   const entry = await locks.hold(issuer.layout.lock, async () => {
     issuer.inventory.refresh();
     return rollForward(files, issuer, newestStored(issuer, request.name));

@@ -4,7 +4,7 @@ import type { InventoryEntry } from "./inventory.ts";
 import type { Issuer, Registry, Service } from "./issuers/issuer.ts";
 import type { IssueRecord, RevocationReason, RevokeRecord } from "./inventory-line.ts";
 import { refreshServiceCrl } from "./issuers/crl.ts";
-import { publishCrl } from "./publish.ts";
+import { publishCrls } from "./publish.ts";
 import type { PkiPlatform } from "./state.ts";
 import type { Crl } from "./verify/crl.ts";
 import { isoTime } from "./verify/time.ts";
@@ -20,14 +20,16 @@ export interface RevokeResult {
   readonly revoked: readonly InventoryEntry[];
   /** Revoked before, which is left as it was. */
   readonly already: readonly InventoryEntry[];
+  /** Whether a CRL was published now: also for what an earlier process revoked and did not publish. */
+  readonly published: boolean;
   /** Whether the CRL gives the reasons. The inventory has them in any case; Vault takes none. */
   readonly reasonPublished: boolean;
 }
 
 /**
  * Revokes certificates and publishes the CRL that says so. With the project's own CA the inventory
- * knows first: a kill in between leaves a revocation that the next CRL carries. With a service, the
- * service knows first, and to revoke again is no error.
+ * knows first: a kill in between leaves a revocation that this command, or another that writes, publishes
+ * when it is run again. With a service, the service knows first, and to revoke again is no error.
  * @throws FleetsecError `not-found`, `refused` where all certificates of the name have ended
  */
 export async function revoke(
@@ -39,13 +41,13 @@ export async function revoke(
   const { inventory } = issuer;
   const find = () => findTarget(issuer, target, platform.clock.now());
   const already = find().filter(({ revoked }) => revoked !== undefined);
-  const { open, crls } =
+  const { open, published, crls } =
     issuer.kind === "local"
-      ? { open: await revokeHere(platform, issuer, settings, find, reason), crls: undefined }
+      ? { ...(await revokeHere(platform, issuer, settings, find, reason)), crls: undefined }
       : await revokeAtService(platform, issuer, find, reason);
   const revoked = open.flatMap(({ issued }) => inventory.bySerial(issued.serial) ?? []);
   const reasonPublished = crls === undefined || [...revoked, ...already].every((entry) => isOn(crls, entry));
-  return { revoked, already, reasonPublished };
+  return { revoked, already, published, reasonPublished };
 }
 
 /** Whether the CRLs give the reason that is on record. */
@@ -59,7 +61,7 @@ async function revokeHere(
   settings: PkiSettings,
   find: () => readonly InventoryEntry[],
   reason: RevocationReason,
-): Promise<readonly InventoryEntry[]> {
+): Promise<{ open: readonly InventoryEntry[]; published: boolean }> {
   const { inventory, layout } = authority;
   // before the lock: this may ask a person for a passphrase
   for (const ca of authoritiesOf(authority, find())) await authority.signer(ca);
@@ -67,13 +69,14 @@ async function revokeHere(
     inventory.refresh();
     const open = find().filter(({ revoked }) => revoked === undefined);
     const at = isoTime(platform.clock.now());
-    for (const ca of authoritiesOf(authority, open)) {
-      const records = open
-        .filter(({ issued }) => issued.authority === ca.number)
-        .map(({ issued: { serial } }): RevokeRecord => ({ op: "revoke", at, serial, reason }));
-      await publishCrl(platform, authority, ca, settings, records);
-    }
-    return open;
+    const issuers = authoritiesOf(authority, open);
+    const recordsOf = (ca: CaGeneration) =>
+      issuers.includes(ca)
+        ? open
+            .filter(({ issued }) => issued.authority === ca.number)
+            .map(({ issued: { serial } }): RevokeRecord => ({ op: "revoke", at, serial, reason }))
+        : undefined;
+    return { open, published: await publishCrls(platform, authority, settings, recordsOf) };
   });
 }
 
@@ -83,7 +86,7 @@ async function revokeAtService(
   service: Service,
   find: () => readonly InventoryEntry[],
   reason: RevocationReason,
-): Promise<{ open: readonly InventoryEntry[]; crls: readonly Crl[] }> {
+): Promise<{ open: readonly InventoryEntry[]; published: boolean; crls: readonly Crl[] }> {
   const { inventory, layout, kind } = service;
   inventory.refresh();
   const open = find().filter(({ revoked }) => revoked === undefined);
@@ -97,7 +100,8 @@ async function revokeAtService(
       inventory.append([{ op: "revoke", at: isoTime(platform.clock.now()), serial, reason }]);
     });
   }
-  return { open, crls: await refreshServiceCrl(platform, service) };
+  const crls = await refreshServiceCrl(platform, service);
+  return { open, published: crls.length > 0, crls };
 }
 
 function issuedElsewhere({ serial, issuer }: IssueRecord, kind: Issuer["kind"]): FleetsecError {

@@ -11,6 +11,8 @@ const KEYS: Readonly<Record<CaDescription["keys"], string>> = {
   token: "in a token, which they never leave",
 };
 
+const STALE = " (STALE: run fleetsec ca crl)";
+
 /** A CA as a JSON document. */
 export function caDocument(schema: string, { layout }: Authority, description: CaDescription): object {
   return { schema, ...description, files: { bundle: layout.trustBundle, crl: layout.crl } };
@@ -27,12 +29,9 @@ export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, passp
     ["", `until ${issuing.notAfter}, SHA-256 ${issuing.fingerprint.slice(0, 16)}…`],
     ["keys", KEYS[ca.keys]],
     ...(passphraseFile === undefined ? [] : [["passphrase", escapeText(passphraseFile)] as const]),
-    [
-      "CRL",
-      `number ${crl.number}, ${crl.revoked} revoked, until ${crl.nextUpdate}${crl.stale ? " (STALE: run fleetsec ca crl)" : ""}`,
-    ],
+    ["CRL", `number ${crl.number}, ${crl.revoked} revoked, until ${crl.nextUpdate}${crl.stale ? STALE : ""}`],
     ["issued", counts.map(([status, count]) => `${count} ${status}`).join(", ") || "nothing yet"],
-    ["trust bundle", shown(cli, layout.trustBundle)],
+    ["trust bundle", `${shown(cli, layout.trustBundle)}${ca.bundleStale ? STALE : ""}`],
     ["CRL file", shown(cli, layout.crl)],
   ]);
 }

@@ -9,6 +9,9 @@ interface Flags {
   readonly status?: readonly CertificateStatus[];
 }
 
+const CRL_BEHIND =
+  "what gateways read lacks what is on record: run fleetsec ca crl, and reload what reads it";
+
 const STATUSES: readonly CertificateStatus[] = ["valid", "expired", "revoked", "superseded"];
 
 export const define: Define = (command, bind) => {
@@ -19,6 +22,10 @@ export const define: Define = (command, bind) => {
         const issuer = await openIssuer(cli, requirePki(cli));
         const { listCertificates } = await import("../../pki/list.ts");
         const { files, clock } = cli.platform;
+        if (issuer.kind === "local") {
+          const { staleFiles } = await import("../../pki/publish.ts");
+          if (staleFiles(files, issuer).crl) cli.output.warn(CRL_BEHIND);
+        }
         const certificates = listCertificates(files, issuer, clock.now())
           .filter(({ status }) => wanted.length === 0 || wanted.includes(status))
           .map(({ issued, status }) => ({

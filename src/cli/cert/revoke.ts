@@ -25,7 +25,7 @@ export const define: Define = (command, bind) => {
         const { revoke } = await import("../../pki/revoke.ts");
         const request = { target, reason: reasonFlag(flags.reason, revocationReasons) };
         const issuer = await openIssuer(cli, project, flags);
-        const { revoked, already, reasonPublished } = await revoke(
+        const { revoked, already, published, reasonPublished } = await revoke(
           cli.platform,
           issuer,
           project.settings,
@@ -62,6 +62,7 @@ export const define: Define = (command, bind) => {
             revoked: listed,
             changed: revoked.length > 0,
             crl,
+            published,
             reasonPublished,
             ...reloaded,
           },
@@ -72,7 +73,7 @@ export const define: Define = (command, bind) => {
                 ({ issued, revoked: record }) =>
                   `was revoked at ${record?.at}: ${issued.name} ${issued.serial} (${record?.reason})`,
               ),
-              revoked.length > 0 ? crlText(shown(cli, crl), flags.exec) : "nothing was changed",
+              ...lastLines(revoked.length > 0, published && issuer.kind === "local", shown(cli, crl), flags),
             ].join("\n"),
         );
         return fault === undefined ? 0 : 3;
@@ -80,8 +81,11 @@ export const define: Define = (command, bind) => {
     );
 };
 
-function crlText(path: string, exec: string | undefined): string {
-  return exec === undefined ? `CRL: ${path}; reload what reads it` : `CRL: ${path}`;
+/** @param isPublished whether a CRL of the project's own CA was published now */
+function lastLines(isRevoked: boolean, isPublished: boolean, path: string, { exec }: Flags): string[] {
+  if (!isRevoked && !isPublished) return ["nothing was changed"];
+  const lines = isRevoked ? [] : ["the CRL did not say so yet, and does from now on"];
+  return [...lines, exec === undefined ? `CRL: ${path}; reload what reads it` : `CRL: ${path}`];
 }
 
 /** Runs it whether or not anything was changed: the reload of an earlier run may have failed. */

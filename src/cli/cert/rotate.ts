@@ -80,6 +80,8 @@ async function loadRotation(cli: Cli, names: readonly string[], flags: Flags): P
   const loaded = requireProject(cli);
   const project = pkiProject(loaded.config, loaded.directory);
   const issuer = await openIssuer(cli, project, flags);
+  const { publishMissing } = await import("../../pki/publish.ts");
+  await publishMissing(cli.platform, issuer, project.settings);
   const { namesInUse } = await import("../../pki/rotate/names.ts");
   const { currentCertificate } = await import("../../pki/renew.ts");
   const choose = targetsOf(cli, loaded, names, flags);

@@ -7,7 +7,7 @@ import type { Cli, Define } from "../command.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "../reports.ts";
 import { version } from "../package-files.ts";
 import { demandLogged, type TransparencyFlags } from "./transparency.ts";
-import { projectTrust } from "./trust.ts";
+import { projectTrust, type ProjectTrust } from "./trust.ts";
 
 interface Flags extends ReportFlags, TransparencyFlags {
   readonly purpose?: string;
@@ -39,11 +39,12 @@ export const define: Define = (command, bind) => {
         const { certVerifyDocument, certVerifyText } = await import("../../report/cert-verify.ts");
         const { styleFor } = await import("../../report/style.ts");
         const reports = wantedReports(cli, flags);
-        const request = await requestOf(cli, paths, flags);
+        const own = flags.ca === undefined ? await projectTrust(cli) : undefined;
+        const request = await requestOf(cli, paths, flags, own);
         const { isoTime } = await import("../../pki/verify/time.ts");
         // what the user wrote names the file better than where it lies
         const judged = verifyFiles(request, cli.platform.files).map((verdict, i) => ({
-          ...verdict,
+          ...(own?.heed(verdict) ?? verdict),
           file: paths[i] ?? verdict.file,
         }));
         const verdicts = await demandLogged(cli, judged, flags);
@@ -62,10 +63,14 @@ export const define: Define = (command, bind) => {
     );
 };
 
-async function requestOf(cli: Cli, paths: readonly string[], flags: Flags): Promise<FilesRequest> {
+async function requestOf(
+  cli: Cli,
+  paths: readonly string[],
+  flags: Flags,
+  own: ProjectTrust | undefined,
+): Promise<FilesRequest> {
   const { parsePeerName } = await import("../../pki/verify/peer-name.ts");
   const absolute = (list: readonly string[]) => list.map((path) => resolve(cli.platform.cwd, path));
-  const own = flags.ca === undefined ? await projectTrust(cli) : undefined;
   return {
     files: absolute(paths),
     anchors: own?.anchors ?? absolute(flags.ca ?? []),

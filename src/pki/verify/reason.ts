@@ -21,6 +21,8 @@ export type ReasonCode =
   | "stale-crl"
   /** There is one, but it is not signed by the issuer, or asks for what is not processed here. */
   | "unusable-crl"
+  /** The inventory of the project's CA, which knows of a revocation first, cannot be read. */
+  | "no-inventory"
   | "name-chaining"
   | "name-constraints"
   | "empty-name"
@@ -56,6 +58,7 @@ export function isFinding(code: ReasonCode): boolean {
     case "no-crl":
     case "stale-crl":
     case "unusable-crl":
+    case "no-inventory":
     case "log-not-verified":
       return false;
     default:
