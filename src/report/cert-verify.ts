@@ -60,7 +60,8 @@ const HINTS: Partial<Record<ReasonCode, string>> = {
   "no-trust-anchor": "name a root with --ca; only self-signed certificates in that file are trusted",
   "no-path": "name missing intermediates with --untrusted, or another root with --ca",
   "no-crl": "name a CRL by the certificate's issuer with --crl",
-  "no-inventory": "fleetsec ca show says what is wrong with it; name the trust with --ca to judge by files alone",
+  "no-inventory":
+    "fleetsec ca show says what is wrong with it; name the trust with --ca to judge by files alone",
   "stale-crl": "get a new CRL; fleetsec ca crl makes one",
   "not-logged": "the CA did not record it, or not yet: sign its inventory; else treat the CA's key as stolen",
   "log-altered": "run fleetsec verify-logs on the log of issuance",

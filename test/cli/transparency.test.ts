@@ -78,13 +78,7 @@ test("nothing counts that stands in an altered log, though its batch is intact",
   const altered = path(batches[0] ?? 0);
   const before = readFileSync(altered);
   writeFileSync(altered, before.toString().replace('"name":"b"', '"name":"c"'));
-  expect(await verify(a, b)).toEqual({
-    code: 1,
-    reasons: [
-      ["no-inventory", "log-altered"],
-      ["no-inventory", "log-altered"],
-    ],
-  });
+  expect(await verify(a, b)).toEqual({ code: 1, reasons: [["log-altered"], ["log-altered"]] });
   writeFileSync(altered, before);
   expect(await verify(a, b)).toEqual({ code: 0, reasons: [[], []] });
 });
@@ -103,7 +97,13 @@ test("a certificate in a fork of the log that was verified before is not valid",
   for (const store of ["issuance", "issuance.signer"]) rmSync(join(directory, store), { recursive: true });
   writeFileSync(path, `${forked.join("\n")}\n`);
   await sign();
-  expect(await verify(a, b)).toEqual({ code: 1, reasons: [["log-altered"], ["log-altered"]] });
+  expect(await verify(a, b)).toEqual({
+    code: 1,
+    reasons: [
+      ["no-inventory", "log-altered"],
+      ["no-inventory", "log-altered"],
+    ],
+  });
   expect(inventory).not.toContain('"name":"b"');
 });
 
