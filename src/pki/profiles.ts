@@ -170,7 +170,7 @@ export function ocspSignerProfile(profile: OcspSignerProfile): CertificateSpec {
 const PURPOSES: Readonly<Record<Usage, string>> = { client: oids.clientAuth, server: oids.serverAuth };
 
 /** Only RSA can be used for key transport, and only to a server (RFC 5280 section 4.2.1.12). */
-function leafKeyUsage(keyType: AnyKeyType, usages: readonly Usage[]): KeyUsage[] {
+export function leafKeyUsage(keyType: AnyKeyType, usages: readonly Usage[]): KeyUsage[] {
   const transport = keyType.startsWith("rsa") && usages.includes("server");
   return transport ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"];
 }

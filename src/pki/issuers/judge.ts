@@ -1,8 +1,10 @@
 import { formatDuration } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
 import { formatIp } from "../general-name.ts";
+import { shortAttributeName } from "../name.ts";
 import { oids } from "../oids.ts";
 import type { IssuePlan } from "../plan.ts";
+import { leafKeyUsage } from "../profiles.ts";
 import { formatSan } from "../roles.ts";
 import type { Certificate } from "../verify/certificate.ts";
 import type { GeneralName as ReadName } from "../verify/general-name.ts";
@@ -37,14 +39,14 @@ const MAX_CHAIN = 10;
 const MAX_SKEW = 60_000;
 
 /**
- * Takes a service's answer only where it is what was asked for: the key, the names, the roles, the
- * usages and the lifetime, by a valid path to the project's own trust anchor.
+ * Takes a service's answer only where it is what was asked for: no CA, the key, the names, the roles,
+ * the usages and the lifetime, by a valid path to the project's own trust anchor.
  * @param pem the certificate, then others
  * @throws FleetsecError `issuer` for what is no certificate, `refused` for another than was asked for
  */
 export function judgeAnswer(pem: string, asked: Asked): Judged {
   const [leaf, ...others] = read(pem, asked);
-  for (const fault of [keyFault, nameFault, roleFault, usageFault, lifetimeFault]) {
+  for (const fault of [keyFault, ...PLANNED, lifetimeFault]) {
     const found = fault(leaf, asked);
     if (found !== undefined) throw refusedFor(found, leaf, asked);
   }
@@ -82,11 +84,30 @@ function keyFault({ spki }: Certificate, asked: Asked): Fault | undefined {
 /** Whether a certificate has the names, roles and usages of a plan. */
 export function isAsPlanned(certificate: Certificate, plan: IssuePlan): boolean {
   const asked = { plan, service: "step-ca" } as const;
-  return [nameFault, roleFault, usageFault].every((fault) => fault(certificate, asked) === undefined);
+  return PLANNED.every((fault) => fault(certificate, asked) === undefined);
 }
 
 /** The part of a request that says what is wanted, and of whom. */
 type Wanted = Pick<Asked, "plan" | "service">;
+
+/** What a subject may hold: the names and roles, which are judged, and where an organization is. */
+const SUBJECT_TYPES: ReadonlySet<string> = new Set([
+  oids.commonName,
+  oids.organizationalUnitName,
+  oids.organizationName,
+  oids.countryName,
+  oids.stateOrProvinceName,
+  oids.localityName,
+  oids.streetAddress,
+]);
+
+/** Other attributes are names too, of a mailbox or a user, and others may read what is not read here. */
+function subjectFault({ subject }: Certificate): Fault | undefined {
+  const odd = subject.rdns.flat().find(({ oid, text }) => !SUBJECT_TYPES.has(oid) || text === undefined);
+  if (odd === undefined) return undefined;
+  const hint = "make the service's role or template put nothing else into the subject";
+  return [`whose subject has a ${shortAttributeName(odd.oid)} that was not asked for`, hint];
+}
 
 function nameFault({ subject, subjectAltName = [] }: Certificate, { plan }: Wanted): Fault | undefined {
   const hint = "make the service's role or template take the names of the request";
@@ -127,6 +148,25 @@ function usageFault({ extendedKeyUsage = [] }: Certificate, { plan, service }: W
     `fleetsec scaffold ${service} writes a role that is right`,
   ];
 }
+
+/** A key for more than was asked is a right that nobody granted. Extensions that are left out limit nothing. */
+function keyUsageFault(
+  { basicConstraints, keyUsage = [] }: Certificate,
+  { plan, service }: Wanted,
+): Fault | undefined {
+  const hint = `fleetsec scaffold ${service} writes a role that is right`;
+  if (basicConstraints?.ca !== false) {
+    return [basicConstraints === undefined ? "that does not say that it is no CA" : "that is a CA", hint];
+  }
+  const allowed = leafKeyUsage(plan.keyType, plan.role.usages);
+  if (keyUsage.includes("digitalSignature") && keyUsage.every((usage) => allowed.includes(usage))) {
+    return undefined;
+  }
+  return [`with other key usages (${keyUsage.join(" ") || "none"}) than ${allowed.join(" ")}`, hint];
+}
+
+/** What a plan says of a certificate. */
+const PLANNED = [subjectFault, nameFault, roleFault, usageFault, keyUsageFault] as const;
 
 /** A service may backdate the beginning. It must neither cut the end in silence nor go beyond it. */
 function lifetimeFault(

@@ -7,10 +7,21 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { buildCertificate, type CertificateSpec } from "../../../src/pki/certificate.ts";
 import { readCsr } from "../../../src/pki/csr.ts";
-import { keyIdentifier } from "../../../src/pki/extensions.ts";
+import { derReader, readSingle, tags } from "../../../src/pki/der/read.ts";
+import { oidOf } from "../../../src/pki/der/values.ts";
+import { element, oid, sequence, setOf } from "../../../src/pki/der/write.ts";
+import {
+  basicConstraints,
+  extendedKeyUsage,
+  extension,
+  type ExtensionDer,
+  keyIdentifier,
+  keyUsage,
+} from "../../../src/pki/extensions.ts";
 import { openInventory } from "../../../src/pki/inventory.ts";
 import type { IssueRecord } from "../../../src/pki/inventory-line.ts";
 import { generateKey, spkiOf } from "../../../src/pki/keys.ts";
+import { oids } from "../../../src/pki/oids.ts";
 import { encodePem } from "../../../src/pki/pem.ts";
 import { leafProfile, type LeafProfile } from "../../../src/pki/profiles.ts";
 import { parseSan } from "../../../src/pki/roles.ts";
@@ -101,6 +112,37 @@ function forging({ profile, spec, by, warnings = [] }: Forgery): RequestListener
   };
 }
 
+const NULL = Uint8Array.of(5, 0);
+
+/** What an extension begins with; two of a kind begin alike. */
+const kindOf = (der: ExtensionDer) => {
+  const fields = derReader(readSingle(der, tags.sequence, "extension").contents, "extension");
+  return oidOf(fields.next(tags.oid), "extension");
+};
+
+/** Other extensions in place of those of their kinds, or beside the usual. */
+function extensions(...others: readonly ExtensionDer[]): Forgery {
+  return without(others.map(kindOf), others);
+}
+
+function without(kinds: readonly string[], others: readonly ExtensionDer[] = []): Forgery {
+  return {
+    spec: (asked) => ({
+      extensions: [...asked.extensions.filter((der) => !kinds.includes(kindOf(der))), ...others],
+    }),
+  };
+}
+
+/** One attribute more in the subject. */
+function alsoNamed(type: string, tag: number): Forgery {
+  const rdn = setOf(sequence(oid(type), element(tag, Buffer.from("admin"))));
+  return {
+    spec: ({ subject }) => ({
+      subject: sequence(readSingle(subject, tags.sequence, "name").contents, rdn),
+    }),
+  };
+}
+
 const NAMES = ["dns:truck-17.fleet.internal", "uri:spiffe://fleet.internal/fleet-edge/truck-17"];
 
 describe("a service", () => {
@@ -151,6 +193,14 @@ describe("a service's certificate", () => {
     expect(await issueFrom(forging({}))).toMatchObject({ exit: 0, changed: true });
   });
 
+  test("is taken with an organization and a place in its subject, and with another extension", async () => {
+    const more = [
+      alsoNamed(oids.localityName, tags.utf8String),
+      extensions(extension("1.2.3.4", false, NULL)),
+    ];
+    for (const forgery of more) expect(await issueFrom(forging(forgery))).toMatchObject({ exit: 0 });
+  });
+
   const names = (...more: string[]) => ({ profile: { names: [...NAMES, ...more].map(parseSan) } });
   const forgeries: readonly (readonly [title: string, forgery: () => Promise<Forgery> | Forgery])[] = [
     ["for another key", async () => ({ profile: { spki: spkiOf((await generateKey("p256")).publicKey) } })],
@@ -168,6 +218,27 @@ describe("a service's certificate", () => {
       () => ({ profile: { applicationRoles: ["vehicle_agent", "carrier_dispatch"] } }),
     ],
     ["without its role", () => ({ profile: { applicationRoles: [] } })],
+    ["that is a CA", () => extensions(basicConstraints({ ca: true }), keyUsage(["keyCertSign"]))],
+    [
+      "that is a CA and a client",
+      () => extensions(basicConstraints({ ca: true }), keyUsage(["digitalSignature", "keyCertSign"])),
+    ],
+    ["that is a CA by one extension", () => extensions(basicConstraints({ ca: true }))],
+    ["that may sign certificates", () => extensions(keyUsage(["digitalSignature", "keyCertSign"]))],
+    ["that may sign CRLs", () => extensions(keyUsage(["digitalSignature", "cRLSign"]))],
+    ["for key agreement too", () => extensions(keyUsage(["digitalSignature", "keyAgreement"]))],
+    ["that may not sign", () => extensions(keyUsage(["keyAgreement"]))],
+    ["without key usages", () => without([oids.keyUsage])],
+    ["without basic constraints", () => without([oids.basicConstraints])],
+    ["without either", () => without([oids.keyUsage, oids.basicConstraints])],
+    ["for every purpose", () => extensions(extendedKeyUsage([oids.clientAuth, oids.anyExtendedKeyUsage]))],
+    ["without a purpose", () => without([oids.extKeyUsage])],
+    ["with an unknown critical extension", () => extensions(extension("1.2.3.4", true, NULL))],
+    ["with a mailbox in its subject", () => alsoNamed(oids.emailAddress, tags.ia5String)],
+    ["with a user's name in its subject", () => alsoNamed(oids.userId, tags.utf8String)],
+    ["with a role more", () => alsoNamed(oids.organizationalUnitName, tags.utf8String)],
+    ["with a role in a string type of old", () => alsoNamed(oids.organizationalUnitName, tags.teletexString)],
+    ["with a role in a string type that is no text", () => alsoNamed(oids.organizationalUnitName, 0x1b)],
     ["for servers too", () => ({ profile: { usages: ["client", "server"] } })],
     ["that ends an hour early", () => ({ profile: { ttl: DAY - 3600 } })],
     ["that ends an hour late", () => ({ profile: { ttl: DAY + 3600 } })],
