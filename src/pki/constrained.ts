@@ -28,10 +28,13 @@ export function refuseConstrained(
   const { applicationRoles } = plan.role;
   const subjectDer = () => leafSubject({ organization, applicationRoles, commonName: plan.name });
   const names = {
-    // a subject of ours holds no mail address: only constraints on whole names can concern it
-    subject: [...permitted, ...excluded].some(({ type }) => type === "dn")
-      ? readName(readSingle(subjectDer(), tags.sequence, "subject"), "subject")
-      : EMPTY_NAME,
+    // a subject of ours holds no mail address: only constraints on whole names can concern it, and on
+    // hosts where it may be taken for one
+    subject:
+      [...permitted, ...excluded].some(({ type }) => type === "dn") ||
+      !plan.names.some(({ type }) => type === "dns")
+        ? readName(readSingle(subjectDer(), tags.sequence, "subject"), "subject")
+        : EMPTY_NAME,
     subjectAltName: plan.names.map((name) =>
       readGeneralName(derReader(encodeGeneralName(name), "name").next(), "name"),
     ),

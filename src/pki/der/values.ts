@@ -116,6 +116,8 @@ export function stringOf(element: Element, what: string): string {
       return utf8Of(bytes, what);
     case tags.printableString:
     case tags.ia5String:
+    case tags.visibleString:
+    case tags.numericString:
       if (bytes.some((byte) => byte > 0x7f)) throw malformed(what, "a string that is not ASCII");
       return Buffer.from(bytes).toString("latin1");
     case tags.teletexString:
@@ -123,6 +125,8 @@ export function stringOf(element: Element, what: string): string {
     case tags.bmpString:
       if (bytes.length % 2 !== 0) throw malformed(what, "a BMPString of odd length");
       return Buffer.from(bytes).swap16().toString("utf16le");
+    case tags.universalString:
+      return utf32Of(bytes, what);
     default:
       throw malformed(what, "a string of an unknown type");
   }
@@ -135,6 +139,18 @@ function utf8Of(bytes: Uint8Array, what: string): string {
   } catch {
     throw malformed(what, "a string that is not valid UTF-8");
   }
+}
+
+function utf32Of(bytes: Uint8Array, what: string): string {
+  if (bytes.length % 4 !== 0) throw malformed(what, "a UniversalString of broken characters");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4) {
+    const point = view.getUint32(at);
+    if (point > 0x10ffff) throw malformed(what, "a UniversalString with a character that does not exist");
+    text += String.fromCodePoint(point);
+  }
+  return text;
 }
 
 function trailingZeros(byte: number): number {

@@ -62,14 +62,19 @@ export function isDnsName(name: string): boolean {
 
 const URI = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?#\s<>"{}|\\^`]*))?[^\s<>"{}|\\^`]*$/i;
 
-/** An absolute URI; `host` is its authority without user and port, undefined where there is none. */
+/** RFC 3986 section 3.2, with a host that is a name: not encoded, and no address in brackets. */
+const AUTHORITY = /^(?:[\w.~!$&'()*+,;=:%-]*@)?((?:[a-z0-9_-]+\.)*[a-z0-9_-]+)\.?(?::\d*)?$/i;
+/** Last labels that make an IPv4 address of a host. */
+const NUMERIC = /(?:^|\.)(?:\d+|0x[\da-f]*)$/i;
+
+/** An absolute URI; `host` is the name of a host in it, without a last dot, undefined where there is none. */
 export function parseUri(
   text: string,
 ): { readonly scheme: string; readonly host: string | undefined } | undefined {
   const [, scheme, authority] = URI.exec(text) ?? [];
   if (scheme === undefined) return undefined;
-  const host = authority?.slice(authority.lastIndexOf("@") + 1).replace(/:\d*$/, "");
-  return { scheme: scheme.toLowerCase(), host: host === "" ? undefined : host };
+  const [, host] = AUTHORITY.exec(authority ?? "") ?? [];
+  return { scheme: scheme.toLowerCase(), host: host !== undefined && NUMERIC.test(host) ? undefined : host };
 }
 
 /** `local@domain`, or undefined where the text is no such mailbox. */

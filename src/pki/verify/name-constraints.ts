@@ -1,13 +1,15 @@
 import type { Certificate } from "./certificate.ts";
 import { oids } from "../oids.ts";
 import { displayGeneralName, type GeneralName, parseMailbox, parseUri } from "./general-name.ts";
-import { isEmptyName, isWithin, textsOf } from "./name.ts";
+import { displayBytes, isEmptyName, isWithin, mayBeWithin, textsOf } from "./name.ts";
 import type { NameConstraints } from "./subtrees.ts";
 
 /** What comparing names with constraints may still cost; shared by one whole verification. */
 export interface Comparisons {
   left: number;
 }
+
+type Names = Pick<Certificate, "subject" | "subjectAltName">;
 
 /** A name that breaks a constraint, and how; `undefined` when the comparisons ran out. */
 export type Violation = { readonly message: string } | { readonly exhausted: true };
@@ -16,14 +18,16 @@ export type Violation = { readonly message: string } | { readonly exhausted: tru
  * Checks a certificate's names against the constraints of the certificates above it (RFC 5280
  * section 6.1.3 (b) and (c)). All of them apply at once: that is the intersection of what is
  * permitted and the union of what is excluded.
+ * @param isEnd whether it ends the path
  */
 export function constraintViolation(
-  certificate: Pick<Certificate, "subject" | "subjectAltName">,
+  certificate: Names,
   constraints: readonly NameConstraints[],
   comparisons: Comparisons,
+  isEnd = true,
 ): Violation | undefined {
   if (constraints.length === 0) return undefined;
-  const names = namesOf(certificate);
+  const names = [...namesOf(certificate), ...(isEnd ? hostsOf(certificate) : [])];
   for (const { permitted, excluded } of constraints) {
     comparisons.left -= names.length * (permitted.length + excluded.length);
     if (comparisons.left < 0) return { exhausted: true };
@@ -36,16 +40,35 @@ export function constraintViolation(
 }
 
 /** The subject, its mail addresses, and the subject alternative names. */
-function namesOf({
-  subject,
-  subjectAltName = [],
-}: Pick<Certificate, "subject" | "subjectAltName">): GeneralName[] {
-  const emails = textsOf(subject, oids.emailAddress);
+function namesOf({ subject, subjectAltName = [] }: Names): GeneralName[] {
+  const emails = subject.rdns.flat().filter(({ oid }) => oid === oids.emailAddress);
   return [
     ...(isEmptyName(subject) ? [] : [{ type: "dn", value: subject } as const]),
-    ...emails.map((value) => ({ type: "email", value }) as const),
+    // one that is no text is no mailbox, and refused where mailboxes are constrained
+    ...emails.map(({ text, der }) => ({ type: "email", value: text ?? displayBytes(der) }) as const),
     ...subjectAltName,
+    ...subjectAltName.filter(isUtf8Mailbox).map(() => ({ type: "email", value: "SmtpUTF8Mailbox" }) as const),
   ];
+}
+
+/**
+ * Common names that look like a host's, where there is no DNS name: some still take them for one. As
+ * OpenSSL has it, which is more than RFC 5280 asks for.
+ */
+function hostsOf({ subject, subjectAltName = [] }: Names): GeneralName[] {
+  if (subjectAltName.some(({ type }) => type === "dns")) return [];
+  const hosts = textsOf(subject, oids.commonName).filter((text) => HOST.test(text));
+  return hosts.map((value) => ({ type: "dns", value }));
+}
+
+/** Two labels or more. */
+const HOST = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+$/i;
+
+/** id-on-SmtpUTF8Mailbox (RFC 9598), which constraints on mailboxes hold for and nothing here can judge. */
+const UTF8_MAILBOX = Buffer.from("06082b06010505070809", "hex");
+
+function isUtf8Mailbox(name: GeneralName): boolean {
+  return name.type === "other" && Buffer.from(name.value).indexOf(UTF8_MAILBOX) === 0;
 }
 
 function brokenBy(
@@ -72,17 +95,14 @@ function isComparable(name: GeneralName): boolean {
     case "dn":
       return true;
     case "email":
-      return parseMailbox(name.value) !== undefined;
+      // a quoted local part is another spelling of a plain one
+      return parseMailbox(name.value) !== undefined && !name.value.includes('"');
     case "uri":
-      return isFullyQualified(parseUri(name.value)?.host);
+      // "If the URI does not include an authority with a host name, the certificate MUST be rejected."
+      return parseUri(name.value)?.host !== undefined;
     default:
       return false;
   }
-}
-
-/** "If the URI does not include an authority with a host name, the certificate MUST be rejected." */
-function isFullyQualified(host: string | undefined): boolean {
-  return host !== undefined && !host.startsWith("[") && !/^[\d.]+$/.test(host);
 }
 
 type Side = "permitted" | "excluded";
@@ -98,7 +118,8 @@ function isCovered(name: GeneralName, base: GeneralName, side: Side): boolean {
     case "ip":
       return name.type === "ip" && isAddressCovered(name.value, base.value);
     case "dn":
-      return name.type === "dn" && isWithin(name.value, base.value);
+      if (name.type !== "dn") return false;
+      return side === "excluded" ? mayBeWithin(name.value, base.value) : isWithin(name.value, base.value);
     default:
       return false;
   }

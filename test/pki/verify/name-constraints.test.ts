@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { constructed, element, integer, primitive, sequence } from "../../../src/pki/der/write.ts";
+import { tags } from "../../../src/pki/der/read.ts";
+import {
+  constructed,
+  element,
+  integer,
+  oid,
+  primitive,
+  sequence,
+  setOf,
+} from "../../../src/pki/der/write.ts";
 import { extension, nameConstraints, subjectAltName } from "../../../src/pki/extensions.ts";
 import { type ConstraintBase, encodeGeneralName, type GeneralName } from "../../../src/pki/general-name.ts";
 import { encodeName } from "../../../src/pki/name.ts";
@@ -80,6 +89,9 @@ const COVERED: [GeneralName, ConstraintBase, boolean][] = [
     true,
   ],
   [{ type: "uri", value: "spiffe://fleet.internal/truck" }, { type: "uri", value: ".fleet.internal" }, false],
+  [{ type: "uri", value: "https://fleet.internal./" }, { type: "uri", value: "fleet.internal" }, true],
+  [{ type: "uri", value: "https://a.fleet.internal.:8443" }, { type: "uri", value: ".fleet.internal" }, true],
+  [{ type: "uri", value: "spiffe://a_b.fleet.internal/" }, { type: "uri", value: ".fleet.internal" }, true],
   [dn("acme", "trucks"), dn("ACME"), true],
   [dn("acme"), dn("acme", "trucks"), false],
   [dn("other", "acme"), dn("acme"), false],
@@ -156,8 +168,89 @@ describe("constraints", () => {
     expect(await allows(names, [{ type: "email", value: "example.org" }], [], { subject })).toBe(false);
   });
 
+  /** A subject of one attribute of any string type. */
+  const subjectOf = (type: string, tag: number, text: string) => {
+    const wide = tag === tags.universalString ? 4 : tag === tags.bmpString ? 2 : 1;
+    const bytes = Array.from(Buffer.from(text), (byte) => [...Array<number>(wide - 1).fill(0), byte]).flat();
+    return sequence(setOf(sequence(oid(type), element(tag, Uint8Array.from(bytes)))));
+  };
+  const STRINGS = Object.entries(tags).flatMap(([name, tag]) =>
+    name.endsWith("String") && !/^(bit|octet)/.test(name) && typeof tag === "number"
+      ? [[name, tag] as const]
+      : [],
+  );
+
+  test.each(STRINGS)("on mailboxes are not escaped by a mailbox in the subject as %s", async (_, tag) => {
+    const names: GeneralName[] = [{ type: "dns", value: "a.org" }];
+    const mail = (host: string) => [{ type: "email", value: host }] as const;
+    const subject = subjectOf(oids.emailAddress, tag, "boss@evil.test");
+    expect(await allows(names, [], mail("evil.test"), { subject })).toBe(false);
+    expect(await allows(names, mail("good.test"), [], { subject })).toBe(false);
+    expect(await allows(names, mail("evil.test"), [], { subject })).toBe(true);
+    expect(await allows(names, [], mail("good.test"), { subject })).toBe(true);
+  });
+
+  test.each(STRINGS)("on directory names are not escaped by a subject as %s", async (_, tag) => {
+    const names: GeneralName[] = [{ type: "dns", value: "a.org" }];
+    const subject = subjectOf(oids.organizationName, tag, "Evil");
+    expect(await allows(names, [], [dn("evil")], { subject })).toBe(false);
+    expect(await allows(names, [dn("good")], [], { subject })).toBe(false);
+    expect(await allows(names, [dn("evil")], [], { subject })).toBe(tag !== tags.numericString);
+    expect(await allows(names, [], [{ type: "email", value: "evil.test" }], { subject })).toBe(true);
+  });
+
+  test("on hosts apply to a common name that looks like one, where there is no DNS name", async () => {
+    const uri: GeneralName = { type: "uri", value: "spiffe://fleet.internal/truck" };
+    const host: GeneralName = { type: "dns", value: "a.ok.test" };
+    const subject = (value: string) => ({ subject: encodeName([{ type: "CN", value }]) });
+    const ok: Bases = [{ type: "dns", value: "ok.test" }];
+    const evil: Bases = [{ type: "dns", value: "evil.test" }];
+    expect(await allows([uri], ok, [], subject("evil.test"))).toBe(false);
+    expect(await allows([uri], [], evil, subject("a.EVIL.test"))).toBe(false);
+    expect(await allows([uri], ok, [], subject("a.ok.test"))).toBe(true);
+    for (const other of ["truck-17", "evil.test.", "evil test.", "-.test", "x@evil.test"]) {
+      expect(await allows([uri], ok, [], subject(other))).toBe(true);
+    }
+    expect(await allows([host], ok, [], subject("evil.test"))).toBe(true);
+    const { certificate } = await forge({ ...subject("evil.test"), ca: true });
+    const { nameConstraints: limits } = (
+      await forge({ ca: true, extra: [nameConstraints({ permitted: ok })] })
+    ).certificate;
+    const within = (isEnd: boolean) =>
+      limits && constraintViolation(certificate, [limits], { left: 1000 }, isEnd) === undefined;
+    expect([within(false), within(true)]).toEqual([true, false]);
+  });
+
+  test("refuse what is no text where it is limited, and nowhere else", async () => {
+    const names: GeneralName[] = [{ type: "dns", value: "a.org" }];
+    const mailbox = subjectOf(oids.emailAddress, 0x1b, "boss@good.test");
+    const good: Bases = [{ type: "email", value: "good.test" }];
+    expect(await allows(names, [], [{ type: "email", value: "evil.test" }], { subject: mailbox })).toBe(
+      false,
+    );
+    expect(await allows(names, good, [], { subject: mailbox })).toBe(false);
+    expect(await allows(names, [{ type: "dns", value: "a.org" }], [], { subject: mailbox })).toBe(true);
+    const subject = subjectOf(oids.organizationName, 0x1b, "Good");
+    expect(await allows(names, [], [dn("evil")], { subject })).toBe(false);
+    expect(await allows(names, [dn("good")], [], { subject })).toBe(false);
+    expect(await allows(names, [{ type: "dns", value: "a.org" }], [], { subject })).toBe(true);
+  });
+
+  test("refuse a mailbox that has another spelling", async () => {
+    const names: GeneralName[] = [{ type: "email", value: '"boss"@evil.test' }];
+    expect(await allows(names, [], [{ type: "email", value: "boss@evil.test" }])).toBe(false);
+    expect(await allows(names, [], [{ type: "dns", value: "evil.test" }])).toBe(true);
+  });
+
   test.each([
     ["without an authority", "urn:uuid:1"],
+    ["with two ports", "https://evil.test:443:443/"],
+    ["with two users", "https://a@b:80@evil.test/"],
+    ["with an encoded host", "https://evil%2etest/"],
+    ["with an encoded end of its host", "https://evil.test%00.good/"],
+    ["with an empty label", "https://evil..test/"],
+    ["with an IPv4 address in one number", "https://0x7f000001/"],
+    ["with an empty authority", "https:///evil.test"],
     ["with an IPv4 address", "https://192.0.2.1/"],
     ["with an IPv6 address", "https://[2001:db8::1]/"],
   ])("on URIs refuse one %s", async (_, value) => {
@@ -177,9 +270,21 @@ describe("constraints", () => {
       const limits = ca.certificate.nameConstraints;
       return constraintViolation(certificate, limits ? [limits] : [], { left: 1000 }) === undefined;
     };
+    const mailbox = constructed(
+      0,
+      Buffer.from("06082b06010505070809a0100c0e626f7373406576696c2e74657374", "hex"),
+    );
     expect(ca.certificate.defects).toEqual([]);
     expect(await within(encodeGeneralName({ type: "dns", value: "a.org" }))).toBe(true);
     expect(await within(other)).toBe(false);
+    const mail = await forge({
+      ca: true,
+      extra: [nameConstraints({ excluded: [{ type: "email", value: "evil.test" }] })],
+    });
+    const replace = { subjectAltName: extension(oids.subjectAltName, false, sequence(mailbox)) };
+    const { certificate } = await forge({ replace });
+    const limits = mail.certificate.nameConstraints;
+    expect(limits && constraintViolation(certificate, [limits], { left: 1000 })).toBeDefined();
   });
 });
 

@@ -4,16 +4,32 @@ import { readSingle, tags } from "../../../src/pki/der/read.ts";
 import { element, oid, sequence, setOf } from "../../../src/pki/der/write.ts";
 import { encodeName } from "../../../src/pki/name.ts";
 import { oids } from "../../../src/pki/oids.ts";
-import { displayName, isWithin, readName } from "../../../src/pki/verify/name.ts";
+import { displayName, isWithin, mayBeWithin, readName } from "../../../src/pki/verify/name.ts";
 import { unlessRefused } from "../../support/refusal.ts";
 
 const read = (der: Uint8Array) => readName(readSingle(der, tags.sequence, "name"), "name");
 
 /** A name of one attribute, in the string type of that tag. */
 function nameOf(text: string, tag: number = tags.utf8String, type: string = oids.commonName): Uint8Array {
-  const bytes = tag === tags.bmpString ? Buffer.from(text, "utf16le").swap16() : Buffer.from(text, "utf8");
-  return sequence(setOf(sequence(oid(type), element(tag, bytes))));
+  return sequence(setOf(sequence(oid(type), element(tag, encoded(text, tag)))));
 }
+
+function encoded(text: string, tag: number): Uint8Array {
+  if (tag === tags.bmpString) return Buffer.from(text, "utf16le").swap16();
+  if (tag === tags.universalString) {
+    return Buffer.from(Array.from(text, (character) => [0, ...bigEndian(character)]).flat());
+  }
+  return Buffer.from(text, tag === tags.utf8String ? "utf8" : "latin1");
+}
+
+/** Three octets. */
+function bigEndian(character: string): number[] {
+  const point = character.codePointAt(0) ?? 0;
+  return [point >> 16, (point >> 8) & 0xff, point & 0xff];
+}
+
+const typed = (tag: number, bytes: number[]) =>
+  sequence(setOf(sequence(oid(oids.commonName), element(tag, Uint8Array.from(bytes)))));
 
 const match = (a: Uint8Array, b: Uint8Array) => read(a).key === read(b).key;
 
@@ -22,6 +38,10 @@ describe("names match by RFC 5280 section 7.1", () => {
     ["another case", nameOf("Fleet CA"), nameOf("FLEET ca")],
     ["more spaces", nameOf("  Fleet   CA "), nameOf("Fleet CA")],
     ["another string type", nameOf("Fleet CA"), nameOf("Fleet CA", tags.printableString)],
+    ["TeletexString", nameOf("Fleet CA"), nameOf("fleet ca", tags.teletexString)],
+    ["BMPString", nameOf("Z\u00fcrich"), nameOf("z\u00fcrich", tags.bmpString)],
+    ["UniversalString", nameOf("Fleet \u{1d538}"), nameOf("fleet \u{1d538}", tags.universalString)],
+    ["VisibleString", nameOf("Fleet"), nameOf("fleet", tags.visibleString)],
     ["the same characters composed otherwise", nameOf("Zu\u0308rich"), nameOf("Z\u00fcrich")],
     ["ligatures and full-width letters", nameOf("\ufb01eet"), nameOf("\uff46ieet")],
     [
@@ -41,8 +61,10 @@ describe("names match by RFC 5280 section 7.1", () => {
     ["an invisible character", nameOf("Fleet"), nameOf("Fl\u200beet")],
     ["a byte order mark", nameOf("Fleet"), nameOf("\ufeffFleet")],
     ["a control character", nameOf("Fleet"), nameOf("Fleet\u0000")],
-    ["a string type that is compared as it is", nameOf("Fleet"), nameOf("Fleet", tags.teletexString)],
-    ["two more of those", nameOf("Fleet", tags.bmpString), nameOf("fleet", tags.bmpString)],
+    ["NumericString, which OpenSSL holds for another value", nameOf("7"), nameOf("7", tags.numericString)],
+    ["T.61, or is it Latin-1", nameOf("Z\u00fcrich"), nameOf("Z\u00fcrich", tags.teletexString)],
+    ["a BMPString with surrogates", nameOf("\u{1d538}"), nameOf("\u{1d538}", tags.bmpString)],
+    ["a string type that is not read", nameOf("Fleet"), nameOf("Fleet", 0x1b)],
     [
       "a second part",
       nameOf("a"),
@@ -96,6 +118,31 @@ describe("names match by RFC 5280 section 7.1", () => {
   });
 });
 
+describe("what an exclusion covers", () => {
+  const base = nameOf("Fleet");
+  test.each([
+    ["the same", base],
+    ["NumericString", nameOf("7", tags.numericString), nameOf("7")],
+    ["T.61 beyond ASCII", nameOf("Fl\u00e9et", tags.teletexString)],
+    ["a string type that is not read", nameOf("Fleet", 0x1b)],
+    ["a value that is no string", nameOf("\u0001", tags.integer)],
+    ["an invisible character", nameOf("Fle\u200bet")],
+    ["a control character", nameOf("Fleet\u0000")],
+    ["an exclusion that cannot be compared itself", nameOf("Fleet"), nameOf("Truck", 0x1b)],
+  ])("with %s", (_, name, excluded = base) => {
+    expect(mayBeWithin(read(name), read(excluded))).toBe(true);
+  });
+
+  test.each([
+    ["other text", nameOf("Truck")],
+    ["other text in another string type", nameOf("Truck", tags.universalString)],
+    ["another type of attribute that is not read", nameOf("Fleet", 0x1b, oids.organizationName)],
+    ["no part", encodeName([])],
+  ])("but not with %s", (_, name) => {
+    expect(mayBeWithin(read(name), read(base))).toBe(false);
+  });
+});
+
 describe("names are shown", () => {
   test.each([
     [
@@ -137,6 +184,9 @@ describe("names are refused", () => {
       "with invalid UTF-8",
       sequence(setOf(sequence(oid(oids.commonName), element(0x0c, Uint8Array.of(0xff))))),
     ],
+    ["with a UniversalString of broken characters", typed(tags.universalString, [0, 0, 0])],
+    ["with a character that does not exist", typed(tags.universalString, [0, 0x11, 0, 0])],
+    ["with a VisibleString that is not ASCII", typed(tags.visibleString, [0xe9])],
     [
       "with 200 parts",
       sequence(

@@ -15,7 +15,7 @@ export function* checkNameChaining({ certificate, issuer }: Step): Iterable<Faul
 /** Self-issued certificates are free of constraints, unless they end the path. */
 export function* checkNameConstraints({ certificate, isEnd, state, work }: Step): Iterable<Fault> {
   if (isSelfIssued(certificate) && !isEnd) return;
-  const violation = constraintViolation(certificate, state.constraints, work.comparisons);
+  const violation = constraintViolation(certificate, state.constraints, work.comparisons, isEnd);
   if (violation === undefined) return;
   if ("message" in violation) {
     yield { code: "name-constraints", message: violation.message };
