@@ -35,7 +35,7 @@ export type ErrorCode =
   | "thread"
   /** SIGINT, or Ctrl-C at a prompt. */
   | "interrupted"
-  /** SIGTERM. */
+  /** SIGTERM, or a SIGHUP that means nothing else. */
   | "terminated";
 
 /** The process exit codes of the command-line contract. */

@@ -4,6 +4,7 @@ import { type ExitCode, FleetsecError } from "../errors.ts";
 import { escapeText } from "../report/escape.ts";
 import { FORMATS, type Format, renderReport } from "../report/formats.ts";
 import type { Report } from "../report/report.ts";
+import type { FileKind, Files } from "../platform/files.ts";
 import type { Cli } from "./command.ts";
 
 export interface ReportFlags {
@@ -68,8 +69,9 @@ export function wantedAmong<F extends string>(
 export function checkWritable({ files, random }: Cli["platform"], path: string, what: string): void {
   const trial = join(dirname(path), `.fleetsec-${Buffer.from(random(8)).toString("hex")}`);
   try {
-    const kind = files.kind(path);
-    if (kind === "directory" || kind === "other") {
+    const kind = kindBehind(files, path);
+    // a rename there would replace a device, or the link to one, for the whole machine
+    if (kind === "directory" || kind === "other" || dirname(path) === "/dev") {
       throw new FleetsecError("exists", `${path} is there and is no file`, {
         hint: "name a file that can be written",
       });
@@ -87,6 +89,18 @@ export function checkWritable({ files, random }: Cli["platform"], path: string, 
       hint: "name a file in a directory that is there",
       cause: error,
     });
+  }
+}
+
+/** Through a link, which may lead nowhere yet. */
+function kindBehind(files: Files, path: string): FileKind | undefined {
+  const kind = files.kind(path);
+  if (kind !== "symlink") return kind;
+  try {
+    return files.stat(path).kind;
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "not-found") return undefined;
+    throw error;
   }
 }
 

@@ -116,6 +116,7 @@ export function openAuthority(
       files,
       layout.inventory,
       trusted.map((ca) => crlPlace(layout, ca)),
+      layout.crl,
       unusableCrls,
     ),
     signer(ca = current) {

@@ -46,16 +46,36 @@ export function readOwnCrl(files: Files, { path, ca }: Omit<CrlPlace, "authority
     throw new FleetsecError("state", `there is no ${path}, which every CA has`, { hint: RESTORE });
   try {
     const text = files.readText(path, MAX_CRL_FILE);
-    // its lines are passed over; what is no base64 makes no DER
-    const der = Buffer.from(text.slice(text.indexOf("\n"), text.lastIndexOf("-----END")), "base64");
-    const { body, ...signed } = readSigned(der, path);
-    const { issuer, crl } = contentsOf(body, path);
-    requireSignedBy(signed, issuer, ca, path, RESTORE);
-    return crl;
+    return readCrlOf(text.slice(text.indexOf("\n"), text.lastIndexOf("-----END")), path, ca);
   } catch (error) {
     if (!(error instanceof FleetsecError) || error.code !== "input") throw error;
     throw new FleetsecError("state", `${path} is damaged: ${error.message}`, { hint: RESTORE, cause: error });
   }
+}
+
+/** @param base64 its lines are passed over; what is no base64 makes no DER */
+function readCrlOf(base64: string, path: string, ca: Certificate): OwnCrl {
+  const { body, ...signed } = readSigned(Buffer.from(base64, "base64"), path);
+  const { issuer, crl } = contentsOf(body, path);
+  requireSignedBy(signed, issuer, ca, path, RESTORE);
+  return crl;
+}
+
+/** Those of a CA among the CRLs that gateways read, which are copies; others, and damaged ones, tell nothing. */
+function publishedCrls(files: Files, path: string, ca: Certificate): OwnCrl[] {
+  if (files.kind(path) !== "file") return [];
+  const blocks = files
+    .read(path, MAX_CRL_FILE)
+    .toString("latin1")
+    .matchAll(/-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g);
+  return [...blocks].flatMap(([, base64 = ""]) => {
+    try {
+      return [readCrlOf(base64, path, ca)];
+    } catch (error) {
+      if (error instanceof FleetsecError) return [];
+      throw error;
+    }
+  });
 }
 
 /**
@@ -150,24 +170,30 @@ export interface Witnessed extends Inventory {
 /**
  * The inventory of a CA, which is opened and refreshed only where no CRL on disk is ahead of it.
  * @param path of the inventory
- * @param unusable CRLs that are missing, damaged or foreign: they are refused, or tell nothing
+ * @param crlFile what gateways read: copies of the CRLs
+ * @param unusable CRLs that are missing, damaged or foreign: they are refused, or tell nothing, and then their
+ *   copies are heeded too
  * @throws FleetsecError `state` where it lacks what a CRL has, and as `readOwnCrl` and `openInventory`
  */
 export function openWitnessed(
   files: Files,
   path: string,
   crls: readonly CrlPlace[],
+  crlFile: string,
   unusable: "refused" | "ignored" = "refused",
 ): Witnessed {
-  const read = (place: CrlPlace): OwnCrl | undefined => {
+  const readAll = (place: CrlPlace): OwnCrl[] => {
+    if (unusable === "refused") return [readOwnCrl(files, place)];
+    const copies = publishedCrls(files, crlFile, place.ca);
     try {
-      return readOwnCrl(files, place);
+      return [readOwnCrl(files, place), ...copies];
     } catch (error) {
-      if (unusable === "ignored" && error instanceof FleetsecError && error.code === "state")
-        return undefined;
+      if (error instanceof FleetsecError && error.code === "state") return copies;
       throw error;
     }
   };
+  const read = (place: CrlPlace): OwnCrl | undefined =>
+    readAll(place).toSorted((one, other) => other.number - one.number)[0];
   const numbersNow = numberReader(files, crls, read);
   // before the inventory: who publishes meanwhile writes there first
   const published = numbersNow();

@@ -121,7 +121,8 @@ export function syncDirectory(path: string): void {
 /** rename(2) would put a file in the place of a device, or of the link to one, for the whole machine. */
 function requireReplaceable(path: string): void {
   const stat = fs.statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || stat.isFile() || stat.isDirectory()) return;
+  // /dev/stdout leads to a file where it is redirected to one
+  if (dirname(path) !== "/dev" && (stat === undefined || stat.isFile() || stat.isDirectory())) return;
   throw new FleetsecError("exists", `${path} is there and is no file`, {
     hint: "name a file, or - for standard output where the command takes it",
   });

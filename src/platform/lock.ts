@@ -106,7 +106,8 @@ function mayLive({ machine, boot, namespace, pid, start }: Contender): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+    // of another user's (EPERM) the start time can be read all the same
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
   // a process id is used again, a start time with it is not
   const now = startOf(pid);

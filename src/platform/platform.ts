@@ -55,10 +55,10 @@ export interface Platform {
   readonly stdin: TextSource;
   readonly stdout: TextSink;
   readonly stderr: TextSink;
-  /** Aborted on SIGINT or SIGTERM, with a FleetsecError as its reason. */
+  /** Aborted on SIGINT, SIGTERM, or a SIGHUP that nobody listens to, with a FleetsecError as its reason. */
   readonly signal: AbortSignal;
   /**
-   * Calls `listener` at each SIGHUP, which without any listener ends the process.
+   * Calls `listener` at each SIGHUP, which without any listener aborts `signal`, as SIGTERM does.
    * @returns what stops that
    */
   readonly onHangup: (listener: () => void) => () => void;

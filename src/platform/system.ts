@@ -76,7 +76,10 @@ export function systemPlatform(signal: AbortSignal, terminal: Terminal = systemT
   };
 }
 
-/** A signal that SIGINT and SIGTERM abort; a second one ends the process at once. */
+/**
+ * A signal that SIGINT and SIGTERM abort; a second one ends the process at once. So does SIGHUP, as when
+ * a terminal goes, unless a command listens to it: what holds locks and runs programs must not be cut off.
+ */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -85,6 +88,12 @@ export function interruption(): AbortSignal {
       controller.abort(new FleetsecError(code, code));
     });
   }
+  const hangUp = () => {
+    if (process.listenerCount("SIGHUP") > 1) return;
+    process.off("SIGHUP", hangUp);
+    controller.abort(new FleetsecError("terminated", "terminated"));
+  };
+  process.on("SIGHUP", hangUp);
   return controller.signal;
 }
 

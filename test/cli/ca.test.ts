@@ -139,7 +139,7 @@ describe("ca show, bundle and crl", () => {
     expect(numbers).toEqual([2, 3, 4]);
   });
 
-  test.each([["/dev/null"], ["none/x"], ["."]])(
+  test.each([["/dev/null"], ["/dev/stdout"], ["/dev/not-there"], ["none/x"], ["."]])(
     "crl that cannot be written to %s uses no number up",
     async (out) => {
       const project = testProject();

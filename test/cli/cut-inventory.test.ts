@@ -80,6 +80,26 @@ test.each([
   },
 );
 
+test("an inventory that is cut is held to the CRL that gateways read where the CA's own is missing", async () => {
+  const { project, path: inventory, whole } = await revokedProject();
+  const at = (name: string) => join(project.directory, ".fleetsec/ca", name);
+  rmSync(at("1/issuing-crl.pem"));
+  writeFileSync(inventory, `${lines(whole).slice(0, -2).join("\n")}\n`);
+  const renew = ["ca", "crl", "--from-inventory"];
+  const cut = await project.attempt(renew);
+  expect(cut).toMatchObject({ exit: 2, code: "state", changed: false });
+  expect(cut.text).toContain("the end of");
+  // one that is damaged, or another CA's, hides no other
+  const published = readFileSync(at("crl.pem"), "utf8");
+  const stranger = await revokedProject();
+  const foreign = readFileSync(join(stranger.project.directory, ".fleetsec/ca/crl.pem"), "utf8");
+  writeFileSync(at("crl.pem"), `${foreign}${foreign.replace(/MI/, "MJ")}${published}`);
+  expect(await project.attempt(renew)).toMatchObject({ exit: 2, code: "state", changed: false });
+  writeFileSync(inventory, whole);
+  const { code, document } = await project.json(renew);
+  expect([code, document.number, document.revoked]).toEqual([0, 4, 2]);
+});
+
 test.each([
   ["missing", "no.*root-crl.pem", (path: string) => rmSync(path)],
   ["another CA's", "no CRL of the CA beside it", (path: string, other: string) => cpSync(other, path)],

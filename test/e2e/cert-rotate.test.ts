@@ -149,3 +149,33 @@ test(
     for (const name of untold) expect(readdirSync(join(rotation(name), "lock"))).toEqual([]);
   },
 );
+
+test(
+  "cert rotate without --watch takes SIGHUP as SIGTERM, and leaves no hook behind",
+  { timeout: 180_000 },
+  async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    expect((await project.run(["cert", "issue", "a", "--role", "fleet-edge"])).code).toBe(0);
+    const hook = ["sh", "-c", "echo $$ > hook; sleep 100000; true"];
+    const rotating = start(project.directory, [bin, "cert", "rotate", "--force", "--exec", ...hook]);
+    const started = join(project.directory, "hook");
+    const pid = () => (existsSync(started) ? Number(readFileSync(started, "utf8")) : 0);
+    onTestFinished(() => {
+      rotating.child.kill("SIGKILL");
+      if (pid() > 0 && isRunning(pid())) process.kill(pid(), "SIGKILL");
+    });
+    await expect.poll(pid, { timeout: 60_000 }).toBeGreaterThan(0);
+    expect(isRunning(pid())).toBe(true);
+    rotating.child.kill("SIGHUP");
+    const { code, stderr } = await rotating.ended;
+    expect({ code, stderr }).toMatchObject({ code: 143 });
+    expect(isRunning(pid())).toBe(false);
+    const rotation = join(project.directory, ".fleetsec/rotation/a");
+    expect(readdirSync(join(rotation, "lock"))).toEqual([]);
+    // the next run tells the service
+    expect(existsSync(join(rotation, "intent.json"))).toBe(true);
+    expect((await project.run(["cert", "rotate", "--exec", "true"])).code).toBe(0);
+    expect(existsSync(join(rotation, "intent.json"))).toBe(false);
+  },
+);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { systemLocks } from "../../src/platform/lock.ts";
 import { scratch } from "../support/scratch.ts";
 
@@ -60,6 +60,25 @@ test("the lock of a dead process, of a process id used again and of a boot befor
     );
   }
   expect(readdirSync(directory)).toEqual([]);
+});
+
+test("of a process id that another user's process has now, the start time tells who held the lock", async () => {
+  const directory = join(scratch(), "lock");
+  const own = await locks.hold(directory, () => Promise.resolve(readdirSync(directory)[0] ?? ""));
+  const [machine, boot, namespace, pid, start] = own.split("-");
+  const kill = vi.spyOn(process, "kill").mockImplementation(() => {
+    throw Object.assign(new Error("kill EPERM"), { code: "EPERM" });
+  });
+  onTestFinished(() => kill.mockRestore());
+  const held = (at: string | undefined) => {
+    writeFileSync(join(directory, [machine, boot, namespace, pid, at, "0123456789abcdef"].join("-")), "");
+    return locks.hold(directory, () => Promise.resolve("taken"), { timeout: 100 });
+  };
+  await expect(held("1")).resolves.toBe("taken");
+  expect(readdirSync(directory)).toEqual([]);
+  // the control: one that lives is not robbed
+  await expect(held(start)).rejects.toMatchObject({ code: "busy" });
+  expect(kill).toHaveBeenCalled();
 });
 
 test.each([
