@@ -9,7 +9,7 @@ const FLAGS = ["--exec", "--signer-cmd"];
  * (`--exec nginx -s reload --confirm HOST:PORT`) for ours. They reach up to the next flag that the
  * command knows, or to the end; after `--exec --` all words are the hook's.
  * @returns argv, with one word `--exec=JSON` in place of them where there are any
- * @throws FleetsecError `usage` where there are none
+ * @throws FleetsecError `usage` where there are none, or the first is empty
  */
 export function joinExec(program: Command, argv: readonly string[]): string[] {
   const at = argv.findIndex((word) => FLAGS.includes(flagOf(word)));
@@ -23,7 +23,7 @@ export function joinExec(program: Command, argv: readonly string[]): string[] {
   const end = isLiteral ? -1 : words.findIndex((word) => flags.has(flagOf(word)));
   const own = words.slice(isLiteral ? 1 : 0, end < 0 ? undefined : end);
   const rest = end < 0 ? [] : words.slice(end);
-  if (own.length === 0) {
+  if (own[0] === undefined || own[0] === "") {
     throw new FleetsecError("usage", `${flag} is followed by no program`, {
       hint: `write ${flag} CMD ARG…, up to the next flag of this command`,
     });

@@ -149,6 +149,9 @@ describe("cert rotate", () => {
     expect([first.code, schemaErrors(first.document)]).toEqual([1, []]);
     expect(first.document).toMatchObject({ ok: false, certificates: [{ outcome: "incomplete" }] });
     expect(actions(first)).toEqual(["certificate-renewed", "hook-failed", "rotation-incomplete"]);
+    // what it said is the user's to see, and no signed log's
+    expect(first.document.certificates[0].reason).toBe("reload ended with 7: out\u001b[2J");
+    expect(first.stderr.match(/"reason":"[^"]*"/g)).toEqual(Array(2).fill('"reason":"reload ended with 7"'));
     const { serial } = first.document.certificates[0];
     const second = await project.json(argv, { exec });
     expect([second.code, second.document.certificates[0]]).toMatchObject([0, { outcome: "renewed", serial }]);
@@ -158,6 +161,26 @@ describe("cert rotate", () => {
     const text = await project.run([...argv, "--force"], { exec: fakeExec(() => 7).exec });
     expect(text.stdout).toContain("gateway: reload ended with 7: out\\u{1b}[2J");
     for (const line of text.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test("a hook without a program is refused before anything is changed", async () => {
+    const project = await withGateway();
+    for (const hook of [[""], ["--", ""]]) {
+      const argv = ["cert", "rotate", "gateway", "--force", "--exec", ...hook];
+      expect(await project.attempt(argv)).toMatchObject({ exit: 2, code: "usage", changed: false });
+      expect(await project.attempt(["cert", "revoke", "gateway", "--exec", ...hook])).toMatchObject({
+        exit: 2,
+        code: "usage",
+        changed: false,
+      });
+    }
+    const signing = ["logs", "sign", "--in", "-", "--store", "s", "--signer-pub", "p", "--signer-cmd", ""];
+    expect(await project.attempt(signing)).toMatchObject({ exit: 2, code: "usage", changed: false });
+    const control = ["cert", "rotate", "gateway", "--force", "--exec", "reload", ""];
+    expect(await project.attempt(control, { exec: fakeExec().exec })).toMatchObject({
+      exit: 0,
+      changed: true,
+    });
   });
 
   test("a run without a hook does not take a service for told that an earlier one did not reach", async () => {

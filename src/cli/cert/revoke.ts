@@ -94,9 +94,11 @@ async function reload(
   command: readonly [string, ...string[]],
   issuer: Issuer,
 ): Promise<string | undefined> {
-  const { runProgram } = await import("../../pki/rotate/hook.ts");
+  const { inFull, runProgram } = await import("../../pki/rotate/hook.ts");
   try {
-    return await runProgram(platform, command, platform.cwd, { CRL_FILE: issuer.layout.crl }, issuer);
+    const variables = { CRL_FILE: issuer.layout.crl };
+    const failure = await runProgram(platform, command, platform.cwd, variables, issuer);
+    return failure && inFull(failure);
   } catch (error) {
     platform.signal.throwIfAborted();
     if (error instanceof FleetsecError) return error.message;

@@ -14,9 +14,20 @@ const LINGER = 5000;
 const MAX_OUTPUT = 64 << 10;
 const MAX_TOLD = 500;
 
+/** Why a hook failed, and the end of what it said, unescaped: that may hold secrets, and is no audit event's. */
+export interface HookFailure {
+  readonly reason: string;
+  readonly said: string;
+}
+
+/** Both in one text, for the person who ran it. */
+export function inFull({ reason, said }: HookFailure): string {
+  return said === "" ? reason : `${reason}: ${said}`;
+}
+
 /**
  * Tells a service that its certificate has changed.
- * @returns why that failed, or undefined where it did not. The text holds what the program said, unescaped.
+ * @returns why that failed, or undefined where it did not
  * @throws the reason of `outside.signal` where that ended it
  */
 export async function runHook(
@@ -24,7 +35,7 @@ export async function runHook(
   hook: Hook,
   { name, serial, files }: CurrentCertificate,
   issuer: Pick<Issuer, "kind">,
-): Promise<string | undefined> {
+): Promise<HookFailure | undefined> {
   const env = { CERT_NAME: name, CERT_SERIAL: serial, CERT_FILE: files.cert, CERT_BUNDLE: files.bundle };
   try {
     return (
@@ -33,7 +44,7 @@ export async function runHook(
     );
   } catch (error) {
     outside.signal.throwIfAborted();
-    if (error instanceof FleetsecError) return error.message;
+    if (error instanceof FleetsecError) return { reason: error.message, said: "" };
     throw error;
   }
 }
@@ -50,7 +61,7 @@ export async function runProgram(
   cwd: string,
   added: Readonly<Record<string, string>>,
   { kind }: Pick<Issuer, "kind">,
-): Promise<string | undefined> {
+): Promise<HookFailure | undefined> {
   const withheld = Object.fromEntries(credentialVariables[kind].map((variable) => [variable, undefined]));
   const env = { ...withheld, ...added };
   const result = await exec.run(program, args, {
@@ -63,8 +74,7 @@ export async function runProgram(
   });
   if (result.exitCode === 0) return undefined;
   const how = result.timedOut ? `did not end within ${TIMEOUT / 1000} s` : endOf(result.exitCode);
-  const said = `${result.stdout}${result.stderr}`.trim().slice(-MAX_TOLD);
-  return `${program} ${how}${said === "" ? "" : `: ${said}`}`;
+  return { reason: `${program} ${how}`, said: `${result.stdout}${result.stderr}`.trim().slice(-MAX_TOLD) };
 }
 
 function endOf(exitCode: number | null): string {
@@ -75,10 +85,11 @@ function endOf(exitCode: number | null): string {
 function signalProcess(
   { exec, files }: Outside,
   { pidFile, signal }: NonNullable<Hook["process"]>,
-): string | undefined {
+): HookFailure | undefined {
   const text = files.readText(pidFile, 64).trim();
   // 0 and 1 are every process of the group, and init
   const pid = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
-  if (pid <= 1) return `${pidFile} does not hold a process id`;
-  return exec.signal(pid, signal) ? undefined : `there is no process ${pid}, which ${pidFile} names`;
+  if (pid <= 1) return { reason: `${pidFile} does not hold a process id`, said: "" };
+  if (exec.signal(pid, signal)) return undefined;
+  return { reason: `there is no process ${pid}, which ${pidFile} names`, said: "" };
 }

@@ -4,7 +4,7 @@ import { activeGeneration } from "../generations.ts";
 import { currentCertificate, type CurrentCertificate } from "../renew.ts";
 import { confirmServed } from "./confirm.ts";
 import type { Step } from "./event.ts";
-import { runHook } from "./hook.ts";
+import { type HookFailure, inFull, runHook } from "./hook.ts";
 import { type Intent, removeIntent } from "./intent.ts";
 import { rollBack } from "./roll-back.ts";
 import type { Attempting, Rotation } from "./rotation.ts";
@@ -33,18 +33,20 @@ export async function serve(
   const { platform, issuer } = parts;
   const { name } = target;
   if (intent === undefined) return { outcome: "renewed", name, certificate };
-  const reason = isTold(target)
+  const failure = isTold(target)
     ? ((await tellService(parts, target, certificate)) ?? (await confirm(parts, target, certificate)))
-    : UNTOLD;
-  if (reason === undefined) {
+    : { reason: UNTOLD, said: "" };
+  if (failure === undefined) {
     removeIntent(platform.files, issuer.layout, name);
     return { outcome: "renewed", name, certificate };
   }
+  const reason = inFull(failure);
   const restored = target.confirm && (await goBack(parts, target, certificate, intent));
   if (restored !== undefined) {
     return { outcome: "rolled-back", name, certificate: restored, rejected: certificate.serial, reason };
   }
-  parts.tell({ severity: "error", action: "rotation-incomplete", ...about(certificate), reason });
+  const { reason: event } = failure;
+  parts.tell({ severity: "error", action: "rotation-incomplete", ...about(certificate), reason: event });
   return { outcome: "incomplete", name, certificate, reason };
 }
 
@@ -52,25 +54,25 @@ async function tellService(
   { platform, issuer, tell }: Attempting,
   { hook }: RotationTarget,
   certificate: CurrentCertificate,
-): Promise<string | undefined> {
+): Promise<HookFailure | undefined> {
   if (hook === undefined) return undefined;
-  const reason = await runHook(platform, hook, certificate, issuer);
+  const failure = await runHook(platform, hook, certificate, issuer);
   const program = hook.command?.[0];
   tell({
-    severity: reason === undefined ? "info" : "error",
-    action: reason === undefined ? "hook-done" : "hook-failed",
+    severity: failure === undefined ? "info" : "error",
+    action: failure === undefined ? "hook-done" : "hook-failed",
     ...about(certificate),
     ...(program === undefined ? {} : { program }),
-    ...(reason === undefined ? {} : { reason }),
+    ...(failure === undefined ? {} : { reason: failure.reason }),
   });
-  return reason;
+  return failure;
 }
 
 async function confirm(
   { platform, tell }: Attempting,
   { confirm: where }: RotationTarget,
   certificate: CurrentCertificate,
-): Promise<string | undefined> {
+): Promise<HookFailure | undefined> {
   if (where === undefined) return undefined;
   const { der } = readCertificateFile(platform.files, certificate.files.cert);
   const reason = await confirmServed(where, der, platform);
@@ -81,7 +83,7 @@ async function confirm(
     endpoint: `${where.host}:${where.port}`,
     ...(reason === undefined ? {} : { reason }),
   });
-  return reason;
+  return reason === undefined ? undefined : { reason, said: "" };
 }
 
 /**
