@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import type { Tokens } from "../platform/pkcs11/tokens.ts";
-import { type CrlPlace, openWitnessed, requireRootCrl, type Witnessed } from "./crl-evidence.ts";
+import { type CrlPlace, openWitnessed, readRootCrl, type Witnessed } from "./crl-evidence.ts";
+import { requireGuarded, requireGuardedKeys } from "./guarded.ts";
 import type { Registry } from "./issuers/issuer.ts";
 import type { KeyType, Signer } from "./keys.ts";
 import { decodeSinglePem } from "./pem.ts";
@@ -54,7 +55,7 @@ export interface Authority extends Registry {
   readonly trusted: readonly CaGeneration[];
   /**
    * The issuing CA's key.
-   * @throws FleetsecError `passphrase`, `permission` for a key file that others can read, `not-found`
+   * @throws FleetsecError `passphrase`, `permission`, `not-found`
    */
   signer(ca?: CaGeneration): Promise<Signer>;
   /**
@@ -77,7 +78,8 @@ export const caFiles = {
 /**
  * Opens the CA in a state directory.
  * @param unusableCrls see `openWitnessed`
- * @throws FleetsecError `not-found` where there is none, `state` or `input` where it is damaged
+ * @throws FleetsecError `not-found` where there is none, `state` or `input` where it is damaged, `permission`
+ *   where others can read its keys or write in its directories
  */
 export function openAuthority(
   files: Files,
@@ -93,6 +95,7 @@ export function openAuthority(
       hint: "run fleetsec ca init",
     });
   }
+  requireGuarded(files, stateDirectory, layout);
   const trusted = generationsIn(files, layout.authorities).map((number) =>
     readGeneration(files, layout, number),
   );
@@ -188,12 +191,13 @@ export function readCertificateFile(files: Files, path: string): Certificate {
 
 function readGeneration(files: Files, layout: StateLayout, number: number): CaGeneration {
   const directory = join(layout.authorities, String(number));
+  requireGuardedKeys(files, directory, [caFiles.rootKey, caFiles.issuingKey]);
   const [rootPath, issuingPath] = [caFiles.rootCertificate, caFiles.issuingCertificate].map((name) =>
     join(directory, name),
   ) as [string, string];
   const root = readCertificateFile(files, rootPath);
   const issuing = readCertificateFile(files, issuingPath);
-  requireRootCrl(files, join(directory, caFiles.rootCrl));
+  readRootCrl(files, join(directory, caFiles.rootCrl), root);
   return caGeneration(number, root, issuing);
 }
 

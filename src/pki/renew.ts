@@ -8,6 +8,7 @@ import {
   currentFiles,
   generationPath,
 } from "./generations.ts";
+import { requireGuardedPair } from "./guarded.ts";
 import type { InventoryEntry } from "./inventory.ts";
 import type { IssueRecord } from "./inventory-line.ts";
 import { directoryOf, newKey, store, type StoredCertificate, subjectOf } from "./issue.ts";
@@ -50,7 +51,8 @@ export interface CurrentCertificate {
 /**
  * Renews the certificate of a name where it is due: the same names, role and lifetime, judged by the
  * rules of today, and the same key unless `rekey`.
- * @throws FleetsecError `not-found`, `refused` for a revoked one or one that ended too long ago
+ * @throws FleetsecError `not-found`, `refused` for a revoked one or one that ended too long ago, `permission`
+ *   where others can read its key
  */
 export async function renew(
   platform: PkiPlatform,
@@ -67,6 +69,7 @@ export async function renew(
   const { issued } = entry;
   const now = clock.now();
   const current = currentOf(issuer, issued, readInUse(files, issuer, issued));
+  requireGuardedPair(files, current.files);
   if (request.force !== true && now < dueAt(current)) return { renewed: false, current };
   refuseLate(current, settings, now);
   const plan = planIssue(planOf(request, issued), settings, currentCa(issuer), now);

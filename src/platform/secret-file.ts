@@ -12,10 +12,14 @@ export function readSecretFile(
 ): string {
   // first, since it says what a path that is no file is
   const text = files.readText(path, maxBytes);
-  if ((files.stat(path).mode & 0o077) !== 0) {
-    throw new FleetsecError("permission", `${path} can be read or written by others`, {
-      hint: `run chmod 600 ${path}, and replace the secret if others may have read it`,
-    });
-  }
+  requireSecret(files, path);
   return text;
+}
+
+/** @throws FleetsecError `permission` where others can read or write a file that holds a secret */
+export function requireSecret(files: Pick<Files, "stat">, path: string): void {
+  if ((files.stat(path).mode & 0o077) === 0) return;
+  throw new FleetsecError("permission", `${path} can be read or written by others`, {
+    hint: `run chmod 600 ${path}, and replace the secret if others may have read it`,
+  });
 }

@@ -171,15 +171,43 @@ describe("ca show, bundle and crl", () => {
     }
   });
 
-  test("a key file that others can read is refused, and nothing is signed with it", async () => {
-    const project = testProject();
-    await project.run(["ca", "init", "--insecure-dev-key"]);
-    chmodSync(join(project.directory, ".fleetsec/ca/1/issuing-key.pem"), 0o644);
-    const before = project.snapshot();
-    const { code, document } = await project.json(["ca", "crl"]);
-    expect([code, document.code]).toEqual([2, "permission"]);
-    expect(project.snapshot()).toEqual(before);
-  });
+  test.each([
+    ["ca/1/issuing-key.pem", 0o644, "chmod 600"],
+    ["ca/1/root-key.pem", 0o644, "chmod 600"],
+    ["ca/1/root-key.pem", 0o620, "chmod 600"],
+    ["ca/1", 0o720, "chmod go-w"],
+    ["ca", 0o777, "chmod go-w"],
+    ["certs", 0o777, "chmod go-w"],
+    ["", 0o777, "chmod go-w"],
+    ["inventory.jsonl", 0o602, "chmod go-w"],
+  ])(
+    "%s with mode %o, which others can read or write, is refused by every command",
+    async (name, mode, hint) => {
+      const project = testProject();
+      await project.run(["ca", "init", "--insecure-dev-key"]);
+      await project.run(["cert", "issue", "a", "--role", "fleet-edge"]);
+      const path = join(project.directory, ".fleetsec", name);
+      const own = statSync(path).mode & 0o777;
+      const commands = [
+        ["ca", "show"],
+        ["ca", "crl"],
+        ["ca", "rotate", "begin", "--insecure-dev-key"],
+        ["cert", "issue", "b", "--role", "fleet-edge"],
+        ["cert", "renew", "a", "--force"],
+        ["cert", "revoke", "a"],
+        ["cert", "list"],
+      ];
+      chmodSync(path, mode);
+      for (const command of commands)
+        expect([command, await project.attempt(command)]).toEqual([
+          command,
+          { exit: 2, code: "permission", changed: false, text: expect.stringContaining(hint) },
+        ]);
+      chmodSync(path, own);
+      for (const command of commands)
+        expect([command, (await project.run(command)).code]).toEqual([command, 0]);
+    },
+  );
 
   test.each([
     ["issuing-cert.pem", "", "input"],

@@ -313,6 +313,11 @@ describe("cert renew and needs-renewal", () => {
     chmodSync(files.key, 0o640);
     expect(await project.attempt(renew)).toMatchObject(refusal("permission"));
     chmodSync(files.key, 0o600);
+    chmodSync(files.bundle, 0o644);
+    for (const argv of [renew, [...renew, "--rekey"], renew.slice(0, 3)])
+      expect(await project.attempt(argv)).toMatchObject(refusal("permission"));
+    chmodSync(files.bundle, 0o600);
+    expect((await project.run(renew)).code).toBe(0);
     const { privateKey } = generateKeyPairSync("ed25519");
     writeFileSync(files.key, privateKey.export({ type: "pkcs8", format: "pem" }));
     expect(await project.attempt(renew)).toMatchObject(refusal("state"));

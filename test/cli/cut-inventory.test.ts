@@ -113,6 +113,8 @@ test.each([
   for (const command of [
     ["ca", "crl"],
     ["ca", "crl", "--from-inventory"],
+    ["ca", "rotate", "begin", "--insecure-dev-key"],
+    ["ca", "rotate", "intermediate"],
     ["cert", "revoke", "t3"],
   ]) {
     const ended = await project.attempt(command);

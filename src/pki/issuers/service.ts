@@ -1,4 +1,5 @@
 import { FleetsecError } from "../../errors.ts";
+import { requireGuarded } from "../guarded.ts";
 import { createInventory, openInventory } from "../inventory.ts";
 import { type PkiPlatform, serviceLayout } from "../state.ts";
 import { type Certificate, isSelfIssued } from "../verify/certificate.ts";
@@ -7,7 +8,7 @@ import type { Registry } from "./issuer.ts";
 
 /**
  * The state beside a service: made where there is none, since nothing else has to be set up.
- * @throws FleetsecError `state` where the inventory alone is missing, and as `openInventory`
+ * @throws FleetsecError `state` where the inventory alone is missing, `permission` where others can write there, and as `openInventory`
  */
 export async function openRegistry({ files, locks }: PkiPlatform, stateDirectory: string): Promise<Registry> {
   const layout = serviceLayout(stateDirectory);
@@ -17,6 +18,7 @@ export async function openRegistry({ files, locks }: PkiPlatform, stateDirectory
     files.makeDirectory(stateDirectory);
     await locks.hold(layout.lock, async () => createInventory(files, layout.inventory));
   }
+  requireGuarded(files, stateDirectory, layout);
   return { stateDirectory, layout, inventory: openInventory(files, layout.inventory) };
 }
 
