@@ -4,8 +4,8 @@ import { checkpointPath } from "../layout.ts";
 import { HASH_SIZE } from "../merkle.ts";
 import { MAX_NOTE_SIZE } from "../note.ts";
 import type { StoredCheckpoint } from "./history.ts";
-import { openCheckpoint } from "./signed-checkpoint.ts";
-import { directoryReader } from "./store.ts";
+import { parseSigned, verifyCheckpoint } from "./signed-checkpoint.ts";
+import { directoryReader, type StoreReader } from "./store.ts";
 import type { Trust } from "./trust.ts";
 import { unlessLost } from "./unless-lost.ts";
 
@@ -27,29 +27,54 @@ export interface OpenAnswer {
   readonly signers: readonly (readonly number[] | undefined)[];
 }
 
-/** Reads checkpoints and verifies their signatures. What is not as it should be is left to the caller. */
+/** So many bytes of notes are read before their signatures are verified, and the note that goes beyond them. */
+const READ_AHEAD = 1 << 18;
+
+/**
+ * Reads checkpoints and verifies their signatures. What is not as it should be is left to the caller.
+ * Many are read first: a signature's arithmetic fills the processor's caches, and a file that is read
+ * right after it takes three times as long.
+ */
 export function openTask(files: Files): (task: OpenTask) => Promise<OpenAnswer> {
   return async ({ store, trust, origin, sizes }) => {
     const reader = directoryReader(files, store);
     const roots = Buffer.alloc(sizes.length * HASH_SIZE);
     const signers: (readonly number[] | undefined)[] = [];
-    for (const [i, size] of sizes.entries()) {
-      const bytes = await reader.read(checkpointPath(size), MAX_NOTE_SIZE);
-      const opened = bytes === undefined ? undefined : openCheckpoint(bytes, trust);
-      const isSound =
-        opened !== undefined &&
-        !("code" in opened) &&
-        opened.outOfRange.length === 0 &&
-        opened.highS.length === 0 &&
-        opened.origin === origin &&
-        opened.size === size;
-      signers.push(
-        isSound ? opened.keys.map((key) => trust.logs.findIndex((log) => log === key)) : undefined,
-      );
-      if (isSound) roots.set(opened.root, i * HASH_SIZE);
+    while (signers.length < sizes.length) {
+      for (const parsed of await readSome(reader, sizes.slice(signers.length))) {
+        const at = signers.length;
+        const opened = parsed === undefined ? undefined : verifyCheckpoint(parsed, trust);
+        const isSound =
+          opened !== undefined &&
+          !("code" in opened) &&
+          opened.outOfRange.length === 0 &&
+          opened.highS.length === 0 &&
+          opened.origin === origin &&
+          opened.size === sizes[at];
+        signers.push(
+          isSound ? opened.keys.map((key) => trust.logs.findIndex((log) => log === key)) : undefined,
+        );
+        if (isSound) roots.set(opened.root, at * HASH_SIZE);
+      }
     }
     return { roots, signers };
   };
+}
+
+/** The first of those checkpoints, at least one; undefined for each that cannot be read. */
+async function readSome(
+  reader: StoreReader,
+  sizes: readonly number[],
+): Promise<readonly (ReturnType<typeof parseSigned> | undefined)[]> {
+  const notes: (Buffer | undefined)[] = [];
+  let length = 0;
+  for (const size of sizes) {
+    const bytes = await reader.read(checkpointPath(size), MAX_NOTE_SIZE);
+    notes.push(bytes);
+    length += bytes?.length ?? 0;
+    if (length > READ_AHEAD) break;
+  }
+  return notes.map((bytes) => (bytes === undefined ? undefined : parseSigned(bytes)));
 }
 
 /** Opens the checkpoints of those sizes; undefined for each that the caller must look at itself. */

@@ -29,17 +29,31 @@ export interface NoteFault {
   readonly detail: string;
 }
 
-/**
- * Verifies a checkpoint's signatures as C2SP signed-note says: one known key must have signed, and
- * a known key's signature that fails condemns the whole note. Signatures of other keys are ignored.
- */
+/** A note that has the form of a checkpoint. Nothing of it is verified. */
+export interface ParsedCheckpoint {
+  readonly bytes: Uint8Array;
+  readonly note: Note;
+  readonly checkpoint: Checkpoint;
+}
+
+/** A checkpoint whose signatures are verified, or why it is none to believe. */
 export function openCheckpoint(
   bytes: Uint8Array,
   trust: Pick<Trust, "logs" | "witnesses">,
 ): SignedCheckpoint | NoteFault {
-  const parsed = parse(bytes);
+  return verifyCheckpoint(parseSigned(bytes), trust);
+}
+
+/**
+ * Verifies a checkpoint's signatures as C2SP signed-note says: one known key must have signed, and
+ * a known key's signature that fails condemns the whole note. Signatures of other keys are ignored.
+ */
+export function verifyCheckpoint(
+  parsed: ParsedCheckpoint | NoteFault,
+  trust: Pick<Trust, "logs" | "witnesses">,
+): SignedCheckpoint | NoteFault {
   if ("code" in parsed) return parsed;
-  const { note, checkpoint } = parsed;
+  const { bytes, note, checkpoint } = parsed;
   const keys = trust.logs.filter(({ name }) => name === checkpoint.origin);
   if (keys.length === 0) {
     return {
@@ -88,10 +102,11 @@ export function outOfRangeText(size: number, keys: readonly LogKey[]): string {
   return texts.join("; ");
 }
 
-function parse(bytes: Uint8Array): { readonly note: Note; readonly checkpoint: Checkpoint } | NoteFault {
+/** The form of a signed checkpoint alone. */
+export function parseSigned(bytes: Uint8Array): ParsedCheckpoint | NoteFault {
   try {
     const note = parseNote(bytes);
-    return { note, checkpoint: parseCheckpoint(note.text) };
+    return { bytes, note, checkpoint: parseCheckpoint(note.text) };
   } catch (error) {
     if (!(error instanceof FleetsecError)) throw error;
     return { code: "NOTE_MALFORMED", detail: error.message };

@@ -81,6 +81,19 @@ describe("checkpoints that other threads open", () => {
     expect(JSON.stringify(there.result)).toContain(path(11));
   });
 
+  it("are all opened, and their order is kept, however long some of them are", async () => {
+    const files = new Map(model);
+    // more than is read ahead, several times, and one that is longer than a note may be
+    for (let size = 20; size < 60; size += 2) files.set(path(size), Buffer.alloc(100_000, "x"));
+    files.set(path(61), Buffer.alloc((1 << 20) + 1, "x"));
+    const there = await verify(files, 2);
+    expect(there.given).toBe(MANY);
+    const found = there.result.findings.map(({ code, path: at }) => `${code} ${at}`);
+    const sizes = [...Array.from({ length: 20 }, (_, i) => 20 + 2 * i), 61];
+    expect(found).toEqual(sizes.map((size) => `NOTE_MALFORMED ${path(size)}`));
+    expect(there.result).toEqual((await verify(files, 1)).result);
+  });
+
   it("are held to all keys, where that is asked, as here", async () => {
     const signers = [modelSigner(), modelSigner("fleet.internal/audit", "second")] as const;
     const twice = await modelStore(batchesOf(MANY, 1), signers);
