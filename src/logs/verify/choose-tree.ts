@@ -53,7 +53,7 @@ export function chooseTree(
 }
 
 /** Leaves that the store's bundles have room for, by their names. */
-function leavesIn({ bundles: { full, partial } }: Inventory): number {
+export function leavesIn({ bundles: { full, partial } }: Inventory): number {
   let leaves = 0;
   for (const index of full) leaves = Math.max(leaves, (index + 1) * TILE_WIDTH);
   for (const [index, widths] of partial) {

@@ -8,8 +8,8 @@ import { type ChosenTree, chooseTree } from "./choose-tree.ts";
 import { examineNothing, isEmpty } from "./empty-store.ts";
 import type { Examination, Examined, HeldAnchor, Unread } from "./examination.ts";
 import { collectFindings, type Findings } from "./finding.ts";
-import { hashesFromBundles } from "./hash-sources.ts";
 import { emptyHashTree, type HashTree } from "./hash-tree.ts";
+import { type HashesAhead, hashesAhead, readAhead } from "./hashes-ahead.ts";
 import { type History, readHistory, reportMissing } from "./history.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
 import { type BatchTotals, judgeBatches, judgeRecords } from "./judge-batches.ts";
@@ -71,7 +71,7 @@ async function examineWith(
   await listing.judge?.(findings, pace);
   if (isEmpty(inventory)) return examineNothing(request, parts, findings);
   const reader = watchedReader(listing, inventory);
-  const history = await historyIn(request, parts, { reader, inventory, findings, pace });
+  const { history, ahead } = await historyIn(request, parts, { reader, inventory, findings, pace }, part);
   if (request.allKeys === true) judgeKeys(history, request.trust, findings);
   const origin = history.origin ?? soleOrigin(request);
   const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
@@ -96,19 +96,24 @@ async function examineWith(
     anchors,
     chosen,
     range,
+    ahead,
   };
   return { examination: await look(context), history, kept };
 }
 
 async function historyIn(
   request: VerifyRequest,
-  { threads }: ExamineParts,
+  parts: ExamineParts,
   { reader, inventory, findings, pace }: Pick<Context, "reader" | "inventory" | "findings" | "pace">,
-): Promise<History> {
-  const { openMany, close } = opening(request, threads, inventory.checkpoints.length);
+  part: Part | undefined,
+): Promise<{ readonly history: History; readonly ahead: HashesAhead | undefined }> {
+  const { openMany, close } = opening(request, parts.threads, inventory.checkpoints.length);
   const ours = request.leaves === "batches";
   try {
-    return await readHistory(reader, inventory, request.trust, ours, findings, pace, openMany);
+    const opened = readHistory(reader, inventory, request.trust, ours, findings, pace, openMany);
+    const ahead =
+      openMany === undefined ? undefined : readAhead(readerOf(request, parts), inventory, part, pace);
+    return { history: await opened, ahead };
   } finally {
     await close();
   }
@@ -131,17 +136,17 @@ interface Context {
   readonly anchors: readonly Anchor[];
   readonly chosen: ChosenTree;
   readonly range: BatchRange;
+  readonly ahead: HashesAhead | undefined;
 }
 
 async function look(context: Context): Promise<Examination> {
-  const { request, parts, findings, reader, pace, inventory, history, kept, anchors, chosen, range } =
-    context;
-  const { size } = chosen;
+  const { request, parts, findings, reader, pace, inventory, history, kept, anchors, range, ahead } = context;
+  const { size } = context.chosen;
   const ours = request.leaves === "batches";
   // where a checkpoint is not to be believed, that is the finding
   const unread = !ours && inventory.checkpoint && history.current === undefined;
   if (size === 0 && !unread) findings.add({ code: "LOG_EMPTY", detail: "the log has no batch" });
-  const bundles = await hashesFromBundles(reader, inventory, size, range, pace);
+  const bundles = await hashesAhead(ahead, reader, inventory, size, range, pace);
   const { proof, root } = await proveRoot(context, bundles.tree);
   const established = proof?.established;
   const reference = proof?.established === true ? proof.proved : bundles.tree;

@@ -94,6 +94,23 @@ describe("checkpoints that other threads open", () => {
     expect(there.result).toEqual((await verify(files, 1)).result);
   });
 
+  it("are opened beside bundles that cannot be read, or that go beyond the tree, as here", async () => {
+    const unreadable = "tile/entries/000";
+    const there = await verify(model, 2, { unreadable });
+    expect(there.given).toBe(MANY);
+    expect(there.result.unestablished.join("\n")).toContain(unreadable);
+    expect(there.result).toEqual((await verify(model, 1, { unreadable })).result);
+    // an old checkpoint is put back, and those after it are taken away: the bundles are of a larger tree
+    const files = new Map(model);
+    files.set("checkpoint", bytesOf(model, 270));
+    for (let size = 271; size <= MANY; size += 1) files.delete(path(size));
+    const rolled = await verify(files, 2);
+    expect(rolled.given).toBe(270);
+    expect(rolled.result.findings.map(({ code }) => code)).toContain("UNEXPECTED_FILE");
+    expect(rolled.result.log?.size).toBe(270);
+    expect(rolled.result).toEqual((await verify(files, 1)).result);
+  });
+
   it("are held to all keys, where that is asked, as here", async () => {
     const signers = [modelSigner(), modelSigner("fleet.internal/audit", "second")] as const;
     const twice = await modelStore(batchesOf(MANY, 1), signers);
