@@ -31,6 +31,8 @@ import type { Target } from "./target.ts";
 export interface ProbeRequest extends Reach {
   /** At least one. */
   readonly targets: readonly Target[];
+  /** The targets of the other shards: they are not judged here, but their sessions and names are tried at these. */
+  readonly elsewhere: readonly Target[];
   /** What was to be probed, and cannot be; the result names it. */
   readonly leftOut: readonly LeftOut[];
   /** Those to run, of the battery; the others are listed as not run. */
@@ -53,7 +55,11 @@ export async function probe(
   outside: Outside & Pick<Platform, "threads">,
   onProgress: OnProgress,
 ): Promise<ProbeResult> {
-  const { connect, close } = connections(request.targets.length, request.delay, outside);
+  const { connect, close } = connections(
+    request.targets.length + request.elsewhere.length,
+    request.delay,
+    outside,
+  );
   try {
     return await probeWith(request, outside, connect, onProgress);
   } finally {
@@ -68,10 +74,18 @@ async function probeWith(
   onProgress: OnProgress,
 ): Promise<ProbeResult> {
   const serverAt = serversWith(limits(request));
-  const places = await Promise.all(
-    request.targets.map((target) => placesOf(target, request, outside, connect, serverAt, onProgress)),
-  );
-  const listeners = byListener(places.flat()).map((listener) => ({ listener, other: otherOf(listener) }));
+  const placesOfEach = async (targets: readonly Target[]) =>
+    Promise.all(targets.map((target) => placesOf(target, request, outside, connect, serverAt, onProgress)));
+  const [places, placesElsewhere] = await Promise.all([
+    placesOfEach(request.targets),
+    placesOfEach(request.elsewhere),
+  ]);
+  const own = new Set(places.flat());
+  // a listener with a place of its own here begins with that one
+  const listeners = byListener([...own, ...placesElsewhere.flat()]).map((listener) => ({
+    listener: listener.filter((place) => own.has(place)),
+    other: otherOf(listener),
+  }));
   const trial = { ...request, signal: outside.signal };
   const tried = await Promise.all(
     listeners.map(({ listener }, i) =>

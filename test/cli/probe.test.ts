@@ -1,9 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
+import type { ProbeResult } from "../../src/probe/result.ts";
 import { newWorld, type World } from "../probe/support/probing.ts";
 import { httpsServer, tcpServer } from "../probe/support/servers.ts";
 import { testCa, testLeaf } from "../probe/support/certificates.ts";
@@ -44,12 +46,15 @@ function flagsFor({ root, cert, key }: ReturnType<typeof files>): string[] {
   return ["--server-ca", root, "--client-cert", cert, "--client-key", key];
 }
 
-function server(rejectUnauthorized: boolean): Promise<number> {
+function server(rejectUnauthorized: boolean, ticketKeys: Buffer = randomBytes(48)): Promise<number> {
   const { pem, keyPem } = world.server;
   const options = { cert: pem, key: keyPem, ca: [world.root.pem], sigalgs: "ecdsa_secp256r1_sha256" };
-  return httpsServer({ ...options, requestCert: true, rejectUnauthorized }, (_request, response) => {
-    response.end("hello");
-  });
+  return httpsServer(
+    { ...options, ticketKeys, requestCert: true, rejectUnauthorized },
+    (_request, response) => {
+      response.end("hello");
+    },
+  );
 }
 
 describe("probe", () => {
@@ -337,6 +342,79 @@ probe:
     expect(merged.code).toBe(1);
     expect(document.endpoints.map(({ target }) => target)).toEqual(targets);
     for (const shard of ["0/2", "3/2", "4/4", "1", "1/0", "x"]) expect((await probe(shard)).code).toBe(2);
+  });
+
+  /** What a whole run says of a strict target beside a lax one that is in the other shard, and what the merge says. */
+  async function wholeAndMerged(strictKeys: Buffer, laxKeys: Buffer) {
+    const given = files();
+    const [strict, lax] = [await server(true, strictKeys), await server(false, laxKeys)];
+    const targets = [strict, lax].map((port) => `https://localhost:${port}/`);
+    const run = async (...args: string[]) => runCli(args, { cwd: given.directory });
+    const probe = async (...more: string[]) =>
+      run("probe", ...targets, ...flagsFor(given), "--attack", "no-cert", "resume-cross-host", ...more);
+    // what is known of the lax one is accepted; nothing of the strict one is
+    const accept = ["no-cert", "resume-cross-host"].map(
+      (attack) =>
+        `  - { attack: ${attack}, target: "${targets[1]}", expires: 2999-12-31, reason: "public by design" }\n`,
+    );
+    given.put("public.yaml", `version: 1\naccept:\n${accept.join("")}`);
+    const baseline = ["--baseline", "public.yaml", "--json"];
+    const whole = await probe(...baseline);
+    await probe("--shard", "1/2", "--report", "json=1.json");
+    await probe("--shard", "2/2", "--report", "json=2.json");
+    const merged = await run("report", "merge", "1.json", "2.json", ...baseline);
+    return [whole, merged].map(({ code, stdout }) => {
+      const { endpoints } = JSON.parse(stdout) as ProbeResult;
+      return {
+        code,
+        endpoints: endpoints.map(({ target, verdict, attacks }) => ({
+          target: targets.indexOf(target),
+          verdict,
+          attacks: attacks.map(({ id, tls, outcome }) => `${id} ${tls} ${outcome}`),
+        })),
+      };
+    });
+  }
+
+  test("shards that share tickets are found to, as in a whole run", async () => {
+    const keys = randomBytes(48);
+    const [whole, merged] = await wholeAndMerged(keys, keys);
+    expect(whole).toMatchObject({ code: 1, endpoints: [{ verdict: "bypassed" }, { verdict: "bypassed" }] });
+    expect(whole?.endpoints[0]?.attacks).toContain("resume-cross-host 1.3 accepted");
+    expect(merged).toEqual(whole);
+    const [apart, mergedApart] = await wholeAndMerged(randomBytes(48), randomBytes(48));
+    expect(apart).toMatchObject({ code: 0, endpoints: [{ verdict: "enforced" }, { verdict: "bypassed" }] });
+    expect(apart?.endpoints[0]?.attacks).toContain("resume-cross-host 1.3 refused");
+    expect(mergedApart).toEqual(apart);
+  });
+
+  test("a port that is a target of another shard is no sibling port", async () => {
+    const given = files();
+    const ports = [await server(true), await server(true)];
+    const targets = ports.map((port) => `https://localhost:${port}/`);
+    const flags = [
+      ...flagsFor(given),
+      "--attack",
+      "no-cert",
+      "--sibling-port",
+      `localhost:${ports[0]}:${ports[1]}`,
+    ];
+    const run = async (...args: string[]) => runCli(args, { cwd: given.directory });
+    for (const index of ["1", "2"]) {
+      const { code } = await run(
+        "probe",
+        ...targets,
+        ...flags,
+        "--shard",
+        `${index}/2`,
+        "--report",
+        `json=${index}.json`,
+      );
+      expect(code).toBe(0);
+    }
+    const merged = await run("report", "merge", "1.json", "2.json", "--json");
+    expect(merged.code).toBe(0);
+    expect((JSON.parse(merged.stdout) as ProbeResult).endpoints.map(({ target }) => target)).toEqual(targets);
   });
 
   test("--list names every attack", async () => {

@@ -40,9 +40,11 @@ export async function probeRequest(
   const timeout = flags.timeout === undefined ? settings?.timeout : secondsOf(flags.timeout);
   const concurrency = flags.concurrency === undefined ? settings?.concurrency : countOf(flags.concurrency);
   const shard = shardOf(flags.shard, placed.targets);
-  const part = shard === undefined ? placed.targets : partOf(placed.targets, shard);
+  // a port that is a target of another shard is no sibling either
+  const { targets, addresses } = withSiblings(placed, flags, project);
   const request = {
-    ...withSiblings({ ...placed, targets: part }, flags, project),
+    ...split(targets, shard),
+    addresses,
     leftOut,
     attacks,
     ...(await identitiesFor(cli, withConfigured(flags, project))),
@@ -69,6 +71,17 @@ function shardOf(text: string | undefined, targets: readonly Target[]): Shard | 
     });
   }
   return { index, count, targets: targets.map(({ url }) => url) };
+}
+
+/** What is judged, and what is of other shards; a sibling port is with its target. */
+function split(
+  targets: readonly Target[],
+  shard: Shard | undefined,
+): Pick<ProbeRequest, "targets" | "elsewhere"> {
+  if (shard === undefined) return { targets, elsewhere: [] };
+  const part = new Set(partOf(shard.targets, shard));
+  const isOurs = ({ url, siblingOf = url }: Target) => part.has(siblingOf);
+  return { targets: targets.filter(isOurs), elsewhere: targets.filter((one) => !isOurs(one)) };
 }
 
 /** `--attack ID… TARGET`: an option that takes several values takes the targets behind it too. */

@@ -80,6 +80,7 @@ export function materialOf({ ca, client }: World): ForgeryMaterial {
 export function requestFor(of: World, url: string, changes: Partial<ProbeRequest> = {}): ProbeRequest {
   return {
     targets: [parseTarget(url)],
+    elsewhere: [],
     leftOut: [],
     attacks,
     forgery: forgeryFor(of),
