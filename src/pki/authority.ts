@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import type { Tokens } from "../platform/pkcs11/tokens.ts";
-import { type CrlPlace, openWitnessed, readRootCrl, type Witnessed } from "./crl-evidence.ts";
+import { type CrlPlace, openWitnessed, requireRootCrl, type Witnessed } from "./crl-evidence.ts";
 import { requireGuarded, requireGuardedKeys } from "./guarded.ts";
 import type { Registry } from "./issuers/issuer.ts";
 import type { KeyType, Signer } from "./keys.ts";
@@ -197,7 +197,7 @@ function readGeneration(files: Files, layout: StateLayout, number: number): CaGe
   ) as [string, string];
   const root = readCertificateFile(files, rootPath);
   const issuing = readCertificateFile(files, issuingPath);
-  readRootCrl(files, join(directory, caFiles.rootCrl), root);
+  requireRootCrl(files, join(directory, caFiles.rootCrl));
   return caGeneration(number, root, issuing);
 }
 

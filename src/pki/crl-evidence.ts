@@ -103,11 +103,16 @@ const RESTORE_ROOT =
  * @throws FleetsecError `state` where it is missing or another CA's, `input` where it is damaged
  */
 export function readRootCrl(files: Files, path: string, root: Certificate): Crl | undefined {
-  if (files.kind(path) === undefined)
-    throw new FleetsecError("state", `there is no ${path}, which every CA has`, { hint: RESTORE_ROOT });
+  requireRootCrl(files, path);
   const [crl] = readCrls(files.read(path, MAX_CRL_FILE), path);
   if (crl !== undefined) requireSignedBy(crl, crl.issuer, root, path, RESTORE_ROOT);
   return crl;
+}
+
+/** @throws FleetsecError `state` where it is missing */
+export function requireRootCrl(files: Files, path: string): void {
+  if (files.kind(path) !== undefined) return;
+  throw new FleetsecError("state", `there is no ${path}, which every CA has`, { hint: RESTORE_ROOT });
 }
 
 /** Passes over the entries in one step. */

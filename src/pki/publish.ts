@@ -202,7 +202,7 @@ async function canSign(authority: Authority, ca: CaGeneration): Promise<boolean>
 }
 
 /** They are published beside the others: only the roots' own. */
-function requireRootCrls(files: Files, { layout, trusted }: Authority): void {
+export function requireRootCrls(files: Files, { layout, trusted }: Authority): void {
   for (const { number, root } of trusted)
     readRootCrl(files, join(layout.authorities, String(number), caFiles.rootCrl), root);
 }

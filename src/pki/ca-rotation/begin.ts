@@ -16,7 +16,7 @@ import { newKey } from "../issue.ts";
 import { encryptedKeyPem, readPrivateKey } from "../key-file.ts";
 import { encodePem } from "../pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames } from "../profiles.ts";
-import { publish } from "../publish.ts";
+import { publish, requireRootCrls } from "../publish.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "../state.ts";
 import { besideTokenKey, newTokenKey } from "../token-key.ts";
 import { parseCertificate } from "../verify/certificate.ts";
@@ -38,6 +38,7 @@ export async function beginRotation(
   request: CaRequest,
 ): Promise<boolean> {
   const { files } = platform;
+  requireRootCrls(files, reopen());
   const before = rotationStatus(files, reopen());
   const isResumed = before.phase === "both-trusted" && before.published === undefined;
   if (!isResumed) requireIdle(reopen(), platform);
@@ -96,7 +97,9 @@ export async function rotateIntermediate(
   request: IntermediateRequest,
 ): Promise<void> {
   const { files, locks } = platform;
-  const { layout } = reopen();
+  const opened = reopen();
+  const { layout } = opened;
+  requireRootCrls(files, opened);
   await locks.hold(layout.lock, async () => settle(files, layout));
   const first = reopen();
   requireIdle(first, platform);

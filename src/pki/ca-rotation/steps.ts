@@ -3,6 +3,7 @@ import { formatDuration } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
 import type { Authority, CaGeneration } from "../authority.ts";
 import type { IssueRecord } from "../inventory-line.ts";
+import { requireRootCrls } from "../publish.ts";
 import type { PkiPlatform } from "../state.ts";
 import { isoTime } from "../verify/time.ts";
 import { tokenKeysOfOnly } from "./places.ts";
@@ -160,7 +161,9 @@ async function step<T>(
   work: (authority: Authority, status: RotationStatus, now: number) => T,
 ): Promise<T> {
   const { files, clock, locks } = platform;
-  const { layout } = reopen();
+  const opened = reopen();
+  const { layout } = opened;
+  requireRootCrls(files, opened);
   return locks.hold(layout.lock, async () => {
     settle(files, layout);
     const authority = reopen();
