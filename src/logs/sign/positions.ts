@@ -97,7 +97,8 @@ export function placeFiles(
   return { placed, others: [...free].filter(({ name }) => !paths.includes(name)) };
 }
 
-function reading<T>(files: Files, path: string, read: (file: OpenFile) => T): T {
+/** Reads of a file, and closes it. */
+export function reading<T>(files: Files, path: string, read: (file: OpenFile) => T): T {
   const file = files.open(path, { follow: true });
   try {
     return read(file);

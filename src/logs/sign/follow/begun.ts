@@ -1,16 +1,29 @@
+import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { FleetsecError } from "../../../errors.ts";
+import type { OpenFile } from "../../../platform/files.ts";
+import { WINDOW } from "../positions.ts";
 import type { SignedLog } from "../publish.ts";
+
+/** The file that a log began with. */
+export interface BegunFile {
+  /** Device and inode. */
+  readonly file: string;
+  /** How many of its first bytes are known, and their SHA-256 in hex. */
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 /**
  * Which file a log began with of which nothing is signed yet. A run that is killed before its first batch
- * leaves no position; by this the next one knows that file again, whatever rotation has called it since.
+ * leaves no position; by this the next one knows that file again, or a copy of it, whatever rotation has
+ * called it since.
  */
 export interface BegunLogs {
-  /** Device and inode of the file that the log at that path began with; undefined where none was noted. */
-  of(path: string): string | undefined;
+  /** The file that the log at that path began with; undefined where none was noted. */
+  of(path: string): BegunFile | undefined;
   /** Durable before the first line of that file is taken. */
-  note(path: string, id: string): Promise<void>;
+  note(path: string, begun: BegunFile): Promise<void>;
 }
 
 const SCHEMA = "fleetsec.signer-begun/v1";
@@ -24,17 +37,32 @@ export function begunLogs({ files, write, statePath }: SignedLog): BegunLogs {
   const logs = new Map(files.kind(at) === undefined ? [] : parse(at, files.readText(at, MAX_SIZE)));
   return {
     of: (path) => logs.get(path),
-    async note(path, id) {
-      if (logs.get(path) === id) return;
+    async note(path, begun) {
       logs.delete(path);
-      logs.set(path, id);
+      logs.set(path, begun);
       const document = { schema: SCHEMA, logs: [...logs].slice(-MAX_LOGS) };
       await write(at, `${JSON.stringify(document, null, 1)}\n`, { mode: 0o600 });
     },
   };
 }
 
-function parse(at: string, json: string): readonly (readonly [string, string])[] {
+/** @param lines the first of the file, one or more */
+export function begunFile(file: string, lines: Buffer): BegunFile {
+  const head = lines.subarray(0, WINDOW);
+  return { file, bytes: head.length, sha256: sha256Of(head) };
+}
+
+/** Whether the file begins as that one did: it, or a copy of it. */
+export function beginsAs(file: OpenFile, { bytes, sha256 }: BegunFile): boolean {
+  const head = Buffer.allocUnsafe(bytes);
+  return file.read(head, 0) === bytes && sha256Of(head) === sha256;
+}
+
+function sha256Of(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function parse(at: string, json: string): readonly (readonly [string, BegunFile])[] {
   try {
     const { schema, logs } = JSON.parse(json) as Record<string, unknown>;
     if (schema === SCHEMA && Array.isArray(logs) && logs.every(isEntry)) return logs;
@@ -46,6 +74,9 @@ function parse(at: string, json: string): readonly (readonly [string, string])[]
   });
 }
 
-function isEntry(value: unknown): value is readonly [string, string] {
-  return Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "string");
+function isEntry(value: unknown): value is readonly [string, BegunFile] {
+  if (!Array.isArray(value) || value.length !== 2 || typeof value[0] !== "string") return false;
+  const { file, bytes, sha256 } = (value[1] ?? {}) as Record<keyof BegunFile, unknown>;
+  const isCount = Number.isInteger(bytes) && Number(bytes) > 0 && Number(bytes) <= WINDOW;
+  return typeof file === "string" && isCount && typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
 }

@@ -7,7 +7,7 @@ import { placeStream } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import { type StreamSource, streamSource } from "../sources.ts";
 import type { InputPosition } from "../state.ts";
-import type { BegunLogs } from "./begun.ts";
+import { begunFile, type BegunLogs } from "./begun.ts";
 import { type FollowedLog, followLog, type FollowParts, type Lines } from "./followed-log.ts";
 import { placeLog } from "./place.ts";
 import { identify, rotationOf } from "./rotated.ts";
@@ -108,7 +108,7 @@ export function startFollowing(
       if (lines === undefined) continue;
       any = true;
       if ("path" in input && lines.file !== undefined && fresh.delete(input.path)) {
-        await begun.note(input.path, lines.file);
+        await begun.note(input.path, begunFile(lines.file, lines.lines));
       }
       await run.take(lines.input, lines.lines);
       await run.publishDue();

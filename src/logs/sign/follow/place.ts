@@ -3,8 +3,9 @@ import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../../../errors.ts";
 import type { Files } from "../../../platform/files.ts";
 import { beginning, type Start } from "../lines.ts";
-import { type Ends, NO_ENDS, placeFiles } from "../positions.ts";
+import { type Ends, NO_ENDS, placeFiles, reading } from "../positions.ts";
 import type { InputPosition } from "../state.ts";
+import { type BegunFile, beginsAs } from "./begun.ts";
 import { identify, namesAndIds, type RotatedFile, rotatedFiles, rotationOf } from "./rotated.ts";
 
 /** Where a file of a log goes on. */
@@ -37,7 +38,7 @@ export interface PlaceOptions {
   /** Takes the log for new where nothing continues what was signed of it. */
   readonly acceptNew: boolean;
   /** Where nothing of it is signed yet: the file that an earlier run began with. */
-  readonly begun: string | undefined;
+  readonly begun: BegunFile | undefined;
 }
 
 /**
@@ -49,17 +50,13 @@ export function placeLog(
   files: Files,
   path: string,
   known: readonly InputPosition[],
-  { withRotated, acceptNew, begun }: PlaceOptions,
+  options: PlaceOptions,
 ): PlacedLog {
+  const { acceptNew } = options;
   const positions = known.filter(({ name }) => isOf(path, name));
   const family = positions.map(({ name }) => name);
+  if (positions.length === 0) return placeUnsigned(files, path, options);
   const { rotated, current } = look(files, path);
-  if (positions.length === 0) {
-    const begin = (file: RotatedFile): PlacedFile => ({ ...file, start: beginning(), ends: NO_ENDS });
-    const first = rotated.findIndex(({ id }) => id === begun);
-    const own = withRotated ? rotated : first < 0 ? [] : rotated.slice(first);
-    return { rotated: own.map(begin), current: current && begin(current), family };
-  }
   const all = current === undefined ? rotated : [...rotated, current];
   const { placed } = placeFiles(
     files,
@@ -73,7 +70,7 @@ export function placeLog(
   const goesOn = current !== undefined && continued(current);
   const newest = rotated.findLastIndex(continued);
   const isLost = positions.some(({ name }) => name === path) && !goesOn && newest < 0;
-  if (isLost && !acceptNew) throw lost(path);
+  if (isLost && !acceptNew) throw lost(path, "what is signed");
   // a log that goes on where it was signed has not been rotated since
   const isUnseen = (n: number) => !goesOn && newest >= 0 && n > newest;
   const place = (file: RotatedFile): PlacedFile => {
@@ -85,6 +82,33 @@ export function placeLog(
     current: current && place(current),
     family,
   };
+}
+
+/**
+ * The same where nothing of the log is signed. What an earlier run began with, and was ended before it had
+ * signed any of it, is found by its first bytes: the same file, or the copy of it that rotation made.
+ */
+function placeUnsigned(
+  files: Files,
+  path: string,
+  { withRotated, acceptNew, begun }: PlaceOptions,
+): PlacedLog {
+  const { rotated, current } = look(files, path);
+  const begin = (file: RotatedFile): PlacedFile => ({ ...file, start: beginning(), ends: NO_ENDS });
+  const place = (own: readonly RotatedFile[]): PlacedLog => ({
+    rotated: (withRotated ? rotated : own).map(begin),
+    current: current && begin(current),
+    family: [],
+  });
+  if (begun === undefined) return place([]);
+  const all = current === undefined ? rotated : [...rotated, current];
+  const alike = all.filter((file) => reading(files, file.path, (opened) => beginsAs(opened, begun)));
+  // names that moved while they were read tell nothing
+  if (!isDeepStrictEqual(idsOf(look(files, path)), idsOf({ rotated, current }))) throw movedAway(path);
+  // several can begin alike: it itself, otherwise the oldest, as no line may be left out
+  const first = alike.find(({ id }) => id === begun.file) ?? alike[0];
+  if (first === undefined && !acceptNew) throw lost(path, "what an earlier run began with");
+  return place(first === undefined || first === current ? [] : rotated.slice(rotated.indexOf(first)));
 }
 
 interface LogFiles {
@@ -111,8 +135,8 @@ function isOf(path: string, name: string): boolean {
   return dirname(name) === dirname(path) && rotationOf(basename(path), basename(name)) !== undefined;
 }
 
-function lost(path: string): FleetsecError {
-  return new FleetsecError("input", `neither ${path} nor a rotated file of it goes on from what is signed`, {
+function lost(path: string, what: string): FleetsecError {
+  return new FleetsecError("input", `neither ${path} nor a rotated file of it goes on from ${what}`, {
     hint: "bring the rotated file back, not compressed; or take the log for new with --new-input",
   });
 }

@@ -137,33 +137,97 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1", "2"]);
   });
 
-  test("a log is known from the first line that was read of it, though nothing was signed before the kill", async () => {
-    const killed = async (world: RotatingWorld, follow: ReturnType<typeof scene>["follow"]) => {
+  describe("killed before its first batch", () => {
+    /** Two rounds, of which nothing is signed. */
+    const killed = async ({ world, follow }: ReturnType<typeof scene>, inputs = ["logs/a.log"]) => {
       const write: typeof world.files.write = (path, ...rest) => {
         if (path.startsWith("/d/store/")) throw new Error("killed");
         world.files.write(path, ...rest);
       };
       const files = { ...world.files, write };
-      await expect(follow(["logs/a.log"], [nothing, nothing], { files })).rejects.toThrow("killed");
+      await expect(follow(inputs, [nothing, nothing], { files })).rejects.toThrow("killed");
     };
-    for (const isKilled of [true, false]) {
-      const { world, follow, records } = scene();
+
+    test("a log is known from the first line that was read of it", async () => {
+      for (const isKilled of [true, false]) {
+        const at = scene();
+        const { world, follow, records } = at;
+        const rotate = () => {
+          for (const n of [2, 1]) if (world.has(`a.log.${n}`)) world.rename(`a.log.${n}`, `a.log.${n + 1}`);
+          world.rename("a.log", "a.log.1");
+        };
+        // what was there before the first run is none of it
+        world.write("a.log.1", "0\n");
+        world.write("a.log", "1\n2\n");
+        if (isKilled) await killed(at);
+        rotate();
+        world.write("a.log", "3\n");
+        if (isKilled) await killed(at);
+        rotate();
+        world.write("a.log", "4\n");
+        for (const _ of [1, 2]) await follow(["logs/a.log"], [nothing, nothing]);
+        expect(records()).toEqual(isKilled ? ["1", "2", "3", "4"] : ["4"]);
+      }
+    });
+
+    test("goes on in the copy where the log was copied and truncated, once and again", async () => {
+      const at = scene();
+      const { world, follow, records, warnings } = at;
       const rotate = () => {
-        for (const n of [2, 1]) if (world.has(`a.log.${n}`)) world.rename(`a.log.${n}`, `a.log.${n + 1}`);
-        world.rename("a.log", "a.log.1");
+        if (world.has("a.log.1")) world.rename("a.log.1", "a.log.2");
+        world.copy("a.log", "a.log.1", 1);
+        world.truncate("a.log");
       };
-      // what was there before the first run is none of it
       world.write("a.log.1", "0\n");
       world.write("a.log", "1\n2\n");
-      if (isKilled) await killed(world, follow);
+      await killed(at);
       rotate();
       world.write("a.log", "3\n");
-      if (isKilled) await killed(world, follow);
-      rotate();
+      await killed(at);
       world.write("a.log", "4\n");
       for (const _ of [1, 2]) await follow(["logs/a.log"], [nothing, nothing]);
-      expect(records()).toEqual(isKilled ? ["1", "2", "3", "4"] : ["4"]);
-    }
+      expect(records()).toEqual(["1", "2", "3", "4"]);
+      expect(warnings).toEqual([]);
+    });
+
+    test("a copy beside a log that goes on is none of it", async () => {
+      const at = scene();
+      const { world, follow, records } = at;
+      world.write("a.log", "1\n2\n");
+      await killed(at);
+      world.copy("a.log", "a.log.1", 1);
+      world.write("a.log", "3\n");
+      for (const _ of [1, 2]) await follow(["logs/a.log"], [nothing, nothing]);
+      expect(records()).toEqual(["1", "2", "3"]);
+    });
+
+    test.each([
+      ["rotated away and removed", (world: RotatingWorld) => world.remove("a.log")],
+      ["truncated without a copy", (world: RotatingWorld) => world.truncate("a.log")],
+      [
+        "compressed",
+        (world: RotatingWorld) => {
+          world.rename("a.log", "a.log.1.gz");
+        },
+      ],
+    ])("is refused where what it began with is %s", async (_, lose) => {
+      for (const input of ["logs/a.log", "logs"]) {
+        const at = scene();
+        const { world, follow, records } = at;
+        world.write("a.log", "1\n2\n");
+        await killed(at, [input]);
+        lose(world);
+        world.write("a.log", "3\n");
+        await expect(follow([input], [nothing, nothing])).rejects.toMatchObject({
+          code: "input",
+          message: expect.stringContaining("goes on from what an earlier run began with") as string,
+          hint: expect.stringContaining("--new-input") as string,
+        });
+        expect(records()).toEqual([]);
+        await follow([input], [nothing, nothing], { newInput: true });
+        expect(records()).toEqual(["3"]);
+      }
+    });
   });
 
   test("keeps the order where a file is rotated away before its turn has come", async () => {
