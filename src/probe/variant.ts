@@ -1,6 +1,7 @@
 import { type Answer, sameAnswer, saysNothing } from "./answer.ts";
 import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
+import { leaks } from "./verdict/leak.ts";
 
 /** A client that asked otherwise than the control did, and the valid client that asked in the same way. */
 export interface Variant {
@@ -31,6 +32,8 @@ export const asSameRequest: Revise = (judgement, { encounter, own: [own], contro
     return isTheTargets(judgement, answer, controls) ? judgement : withoutService(judgement, encounter, own);
   }
   if (canary !== undefined || answer === undefined || answer.meaning === "overloaded") return judgement;
+  // a denial that hands the target's content out is none, whatever valid clients get
+  if (judgement.outcome === "accepted" && leaks(answer, answersOf(controls.good))) return judgement;
   const { layer } = judgement;
   const theirs = own.encounter.answer;
   if (answer.meaning === "granted") {

@@ -2,6 +2,7 @@ import { type Answer, holds, sameAnswer } from "../answer.ts";
 import { isFlight, type Presented } from "../evidence.ts";
 import type { Trace } from "../exchange.ts";
 import { type Controls, type Encounter, inconclusive, type Judgement, type Setting } from "./judgement.ts";
+import { leaks } from "./leak.ts";
 
 /** What an answer means, beside what the valid client was told. */
 export function judgeAnswer(
@@ -22,9 +23,10 @@ export function judgeAnswer(
     if (holds(answer, canary)) return accepted(`${label} with the canary`);
     return meaning === "overloaded" ? inconclusive(layer, label) : refused(`${label} without the canary`);
   }
+  if (leaks(answer, answers) && !answers.some((one) => one.label === label))
+    return accepted(`${label}, with the control's content`);
   if (meaning === "overloaded") return inconclusive(layer, label);
   if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);
-  if (leaks(answer, answers)) return accepted(`${label}, with the control's content`);
   // another virtual host may greet everybody in its own words
   if (meaning === "granted" && presented !== "other-hello")
     return accepted(control === undefined ? label : `${label}; the control: ${control}`);
@@ -57,20 +59,6 @@ function isShownOut({ end }: Trace, { good }: Controls, { maySayNothing }: Setti
   const hungUp = end === "closed" || end === "reset";
   return maySayNothing && hungUp && good.length > 0 && good.every(({ trace }) => trace.end === "open");
 }
-
-/** A denial in name only: it holds what every valid client was granted. */
-function leaks({ content }: Answer, controls: readonly Answer[]): boolean {
-  return (
-    content.length >= MIN_CONTENT &&
-    controls.length > 0 &&
-    controls.every(
-      (control) => control.meaning === "granted" && Buffer.compare(control.content, content) === 0,
-    )
-  );
-}
-
-/** Less than this, such as `{}`, says nothing. */
-const MIN_CONTENT = 8;
 
 /** A redirect to https, or 426 Upgrade Required, is how a server refuses to speak without TLS. */
 function sendsToTls({ label, content }: Answer): boolean {

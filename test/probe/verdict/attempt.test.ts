@@ -129,6 +129,60 @@ describe("a forged client, with good controls", () => {
     expect(judge("who are you?", { good: [denials, denials], sound: true })).toBe("refused");
   });
 
+  describe("a denial in which that stands leaks, whatever stands around it", () => {
+    const outcome = (denial: Encounter, ...granted: string[]) => {
+      const good = granted.map((content) => answered("HTTP 200", "granted", content));
+      return judgeAttempt(denial, forged, { good, sound: true }, httpSetting).outcome;
+    };
+    const denied = (content: string) => answered("HTTP 401", "challenged", content);
+    const SECRET = "positions of all trucks\n";
+    const fields = (changes: object) =>
+      JSON.stringify({ vehicle: "truck-7", load: { kind: "steel" }, ...changes });
+
+    test.each<[string, Encounter, string]>([
+      [
+        "a redirect with the page as its body",
+        answered("HTTP 302", "other", `/login\n${SECRET}`),
+        "accepted",
+      ],
+      ["a redirect", answered("HTTP 302", "other", "/login\nlog in to see them"), "refused"],
+      ["a page to log in with it", denied(`<h1>log in</h1> ${SECRET} <form>`), "accepted"],
+      ["the same without the line's end", denied(`<p>${SECRET.trim()}</p>`), "accepted"],
+      ["a page to log in", denied("<h1>log in</h1> for the positions of trucks <form>"), "refused"],
+      ["a fault with it", answered("HTTP 500", "overloaded", SECRET), "accepted"],
+      ["a fault", answered("HTTP 500", "overloaded", "out of trucks"), "inconclusive"],
+    ])("%s", (_what, denial, expected) => {
+      expect(outcome(denial, SECRET, SECRET)).toBe(expected);
+    });
+
+    test.each(["ok", "{}", "", "authenticated"])("%j in it says nothing", (content) => {
+      expect(outcome(denied(`you are not authenticated, ok? {}`), content, content)).toBe("refused");
+    });
+
+    test.each<[string, string, string]>([
+      ["with all fields, and what differs each time", fields({ error: "who are you?", now: 3 }), "accepted"],
+      ["with all fields within another", `{"error":"no","data":[${fields({ now: 3 })}]}`, "accepted"],
+      ["with another value", fields({ vehicle: "truck-8", now: 3 }), "refused"],
+      ["with a field less", fields({ error: "no" }), "refused"],
+      ["with none of them", '{"error":"who are you?","now":3}', "refused"],
+      [
+        "so deep that it is not looked at",
+        `{"vehicle":${"[".repeat(9000)}${"]".repeat(9000)},"now":3}`,
+        "refused",
+      ],
+      ["that is no JSON", "{", "refused"],
+    ])("JSON %s", (_what, content, expected) => {
+      expect(outcome(denied(content), fields({ now: 1 }), fields({ now: 2 }))).toBe(expected);
+    });
+
+    test("fields that every answer has, error or not, are none", () => {
+      const envelope = (more: object) => JSON.stringify({ jsonrpc: "2.0", id: "fleet-request-1", ...more });
+      const controls = [envelope({ result: { at: 1 } }), envelope({ result: { at: 2 } })];
+      expect(outcome(denied(envelope({ error: "no" })), ...controls)).toBe("refused");
+      expect(outcome(denied(envelope({ result: { at: 3 }, error: "no" })), ...controls)).toBe("accepted");
+    });
+  });
+
   test("a canary decides", () => {
     const setting = { ...httpSetting, canary: "garden" };
     const controls: Controls = {
