@@ -22,17 +22,58 @@ const BY_CHANCE = 2;
 
 /**
  * Whether an answer is one that the control got. Where the controls' own answers differ (a date, a
- * request id), what they have in common at the beginning decides, or at both ends together.
+ * request id), all that they have in common decides: both ends together, and the words between.
  */
 export function sameAnswer(answer: Answer, controls: readonly Answer[]): boolean {
   const same = controls.filter(({ label }) => label === answer.label);
   if (same.some((one) => equal(essence(one), essence(answer)))) return true;
   const [first, second] = same;
   if (first === undefined || second === undefined) return false;
-  const common = commonLength(essence(first), essence(second));
-  if (common >= MIN_COMMON && commonLength(essence(first), essence(answer)) >= common) return true;
-  const least = Math.max(MIN_COMMON, likeness(first, second) - BY_CHANCE);
-  return [first, second].every((one) => likeness(one, answer) >= least);
+  const common = commonParts(essence(first), essence(second));
+  if (common < MIN_COMMON) return false;
+  const least = Math.max(MIN_COMMON, common - BY_CHANCE);
+  if ([first, second].some((one) => likeness(one, answer) < least)) return false;
+  const [theirs, words] = [wordsOf(second), wordsOf(answer)];
+  return [...wordsOf(first)].every((word) => !theirs.has(word) || words.has(word));
+}
+
+/** Whether what a service says differs from time to time, with nothing in common to know it by. */
+export function areUnlike(controls: readonly Answer[]): boolean {
+  const [first, second] = controls;
+  if (first === undefined || second === undefined || equal(essence(first), essence(second))) return false;
+  return commonParts(essence(first), essence(second)) < MIN_COMMON;
+}
+
+/**
+ * How many bytes two contents have in common at the beginning and at the end, up to the last whole word: two
+ * numbers, or two random tokens, begin alike by chance.
+ */
+function commonParts(a: Uint8Array, b: Uint8Array): number {
+  let atBeginning = commonLength(a, b);
+  const [left, right] = [a.subarray(atBeginning), b.subarray(atBeginning)];
+  while (
+    atBeginning > 0 &&
+    isInWord(a[atBeginning - 1]) &&
+    (isInWord(a[atBeginning]) || isInWord(b[atBeginning]))
+  )
+    atBeginning -= 1;
+  let atEnd = commonLength(left.toReversed(), right.toReversed());
+  const inWord = (one: Uint8Array) => isInWord(one.at(-atEnd - 1));
+  while (atEnd > 0 && isInWord(left.at(-atEnd)) && (inWord(left) || inWord(right))) atEnd -= 1;
+  return atBeginning + atEnd;
+}
+
+/** A letter or a digit of ASCII. */
+function isInWord(byte: number | undefined): boolean {
+  return byte !== undefined && /[a-z0-9]/i.test(String.fromCharCode(byte));
+}
+
+/** Those of letters alone: numbers and random tokens may be the same twice, and not the third time. */
+function wordsOf(answer: Answer): Set<string> {
+  const words = Buffer.from(essence(answer))
+    .toString("latin1")
+    .split(/[^a-z0-9]+/i);
+  return new Set(words.filter((word) => /^[a-z]{3,}$/i.test(word)));
 }
 
 /** Whether it grants nothing and holds nothing: whoever gets the like may get it for another reason. */

@@ -1,4 +1,4 @@
-import { type Answer, sameAnswer, saysNothing } from "./answer.ts";
+import { type Answer, areUnlike, sameAnswer, saysNothing } from "./answer.ts";
 import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
 import { leaks } from "./verdict/leak.ts";
@@ -96,7 +96,19 @@ function notForValidClients({ layer }: Judgement, { judgement, encounter }: Own)
  * It asked for what may be something else, which may well be for everybody. It was let in where it got
  * what valid clients get from the target, or what they do not get in this way.
  */
-export const asOtherRequest: Revise = (judgement, { encounter, own: owns, controls, canary }) => {
+export const asOtherRequest: Revise = (judgement, variant) => revisedAs("host", judgement, variant);
+
+/**
+ * The same for another path of the same host, which may greet its own clients by name: what valid clients
+ * do not get there counts only where they get what the target gives.
+ */
+export const asOtherPath: Revise = (judgement, variant) => revisedAs("path", judgement, variant);
+
+function revisedAs(
+  other: "host" | "path",
+  judgement: Judgement,
+  { encounter, own: owns, controls, canary }: Variant,
+): Judgement {
   const { answer } = encounter;
   const [own] = owns;
   if (judgement.outcome === "inconclusive" && own !== undefined && failsAlike(encounter, own)) {
@@ -126,11 +138,18 @@ export const asOtherRequest: Revise = (judgement, { encounter, own: owns, contro
   if (theirs.length === 0 || theirs.some(({ meaning }) => meaning !== "granted")) {
     return { ...judgement, outcome: "inconclusive" };
   }
-  if (!sameAnswer(answer, theirs)) return { ...judgement, outcome: "accepted" };
+  if (!sameAnswer(answer, theirs)) {
+    if (other === "host" || theirs.some((one) => sameAnswer(one, answers)))
+      return { ...judgement, outcome: "accepted" };
+    if (areUnlike(answers)) {
+      const evidence = `${answer.label}; name what only a valid client sees with --canary`;
+      return { outcome: "inconclusive", layer, evidence };
+    }
+  }
   return controls.sound
     ? { outcome: "refused", layer, evidence: `${answer.label}, but something else than the target` }
     : { ...judgement, outcome: "inconclusive" };
-};
+}
 
 /** The same request, which TLS may have led to another virtual host: that may be for everybody. */
 export const asOtherHost: Revise = (judgement, variant) => {

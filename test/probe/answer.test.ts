@@ -21,6 +21,26 @@ describe("the control's answer", () => {
     ["with both ends", "/ui?n=3\n end", ["/ui?n=1\n end", "/ui?n=2\n end"], true],
     ["with one of both ends", "/no?n=3\n end", ["/ui?n=1\n end", "/ui?n=2\n end"], false],
     ["with common ends too short to mean anything", "ok 3 now", ["ok 1 now", "ok 2 now"], false],
+    [
+      "with the beginning that both have, and another end",
+      "a page, 3: log in",
+      ["a page, 1: hello", "a page, 2: hello"],
+      false,
+    ],
+    ["whose tokens begin alike by chance", "the page 9a73", ["the page 1b45", "the page 1b42"], true],
+    ["whose tokens end alike by chance", "9a73 is the page", ["1b45 is the page", "7c45 is the page"], true],
+    [
+      "without the words between",
+      "<html> 3 Please log in 3 </html>",
+      ["<html> 1 Logged in 1 </html>", "<html> 2 Logged in 2 </html>"],
+      false,
+    ],
+    [
+      "with the words between",
+      "<html> 3 Logged in 3 </html>",
+      ["<html> 1 Logged in 1 </html>", "<html> 2 Logged in 2 </html>"],
+      true,
+    ],
     ["without controls", "hello", [], false],
   ])("%s", (_name, content, controls, same) => {
     expect(

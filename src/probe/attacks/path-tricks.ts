@@ -1,6 +1,6 @@
 import { type Attack, asking, type Attempt } from "../attack.ts";
 import type { HttpRequest } from "../protocols/http.ts";
-import { asOtherRequest, asSameRequest } from "../variant.ts";
+import { asOtherPath, asSameRequest } from "../variant.ts";
 import { normalizePaths } from "./fixes.ts";
 
 /** Ways to write a path that one program takes for another path, and the next one does not. */
@@ -43,7 +43,7 @@ export const pathTricks: Attack = {
     }
     const { request, ask } = protocol.http;
     const spelt = spellings(request).map(([kind, path]) =>
-      revised(asking(ask({ ...request, path }), kind), asOtherRequest),
+      revised(asking(ask({ ...request, path }), kind), asOtherPath),
     );
     const methods = METHODS.filter((method) => method !== request.method && request.method === "GET").map(
       (method) => revised(asking(ask({ ...request, method }), method), asSameRequest),
@@ -56,7 +56,7 @@ export const pathTricks: Attack = {
     const others = [
       ...(request.path.includes("?") ? [] : [{ kind: "a query", changes: { path: `${request.path}?x` } }]),
       ...(request.method === "GET" ? [{ kind: "OPTIONS", changes: { method: "OPTIONS" } }] : []),
-    ].map(({ kind, changes }) => revised(asking(ask({ ...request, ...changes }), kind), asOtherRequest));
+    ].map(({ kind, changes }) => revised(asking(ask({ ...request, ...changes }), kind), asOtherPath));
     return { attempts: [...spelt, ...methods, ...older, ...others] };
   },
 };

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createSecureServer } from "node:http2";
 import { createServer } from "node:https";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
@@ -276,6 +277,34 @@ describe("path-tricks", () => {
     const endpoint = await probed(world, url, selected("path-tricks"));
     expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("no-cert")));
     expect(endpoint.verdict).toBe("bypassed");
+  });
+
+  test.each<[string, (request: IncomingMessage) => string]>([
+    [
+      "greet their own clients",
+      (request) => (isAuthorized(request) ? "Logged in as client" : "Please log in"),
+    ],
+    ["are the same for all", () => "public"],
+  ])("nor are public pages that differ each time and %s", async (_what, words) => {
+    const port = await httpsServer(open(), (request, response) =>
+      request.url === "/secret"
+        ? authorized(request, response)
+        : void response.end(`<html>nonce ${randomUUID()} ${words(request)}</html>`),
+    );
+    const url = `https://localhost:${port}/secret`;
+    const endpoint = await probed(world, url, selected("path-tricks"));
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
+
+  test("a stranger greeted in other words, where valid clients get the target's, is let in", async () => {
+    const port = await httpsServer(open(), (request, response) => {
+      if (request.url === "/secret") return authorized(request, response);
+      if (isAuthorized(request)) return serve(response);
+      response.end("the fleet's secret for guests");
+    });
+    const url = `https://localhost:${port}/secret`;
+    const endpoint = await probed(world, url, selected("path-tricks"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("path-tricks"));
   });
 
   test("public pages at other paths are no bypass", async () => {
