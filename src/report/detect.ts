@@ -89,16 +89,19 @@ function alteredText(result: DetectResult): string {
   return `the log of ${alteredLog(result)} is altered`;
 }
 
-function doubtOf({ seen, unread, truncated, unlogged, events, issuance }: DetectResult): string {
+function doubtOf({ unread, truncated, unlogged, events, issuance }: DetectResult): string {
   if (unlogged.some(({ letIn }) => letIn)) {
-    return "what is missing may stand where the log of issuance is not verified";
+    return `what is missing may stand where ${notVerified("issuance", issuance)}`;
   }
-  if (!isWhole(issuance)) return "the log of issuance is not verified";
+  if (!isWhole(issuance)) return notVerified("issuance", issuance);
+  if (events !== undefined && !isWhole(events)) return notVerified("events", events);
   if (truncated) return "there are too many certificates";
   if (unread > 0) return `${unread} records do not say which certificate was let in`;
-  return seen === 0 && events?.verdict !== "not-established"
-    ? "no event tells of a certificate"
-    : "the log of events is not verified";
+  return "no event tells of a certificate";
+}
+
+function notVerified(name: string, { unestablished: [why] }: Verification): string {
+  return `the log of ${name} is not verified${why === undefined ? "" : ` (${escapeText(why)})`}`;
 }
 
 function textOf(certificate: UnloggedCertificate, columns: number): string {
@@ -130,7 +133,7 @@ export function detectReport(result: DetectResult, context: Pick<Report, "versio
     headline: headlineOf(result),
     document: detectDocument(result),
     rules: [UNLOGGED, LOG],
-    checks: [...result.unlogged.map(checkOf), ...restOf(result)],
+    checks: [...result.unlogged.map((one) => checkOf(one, result)), ...restOf(result)],
   };
 }
 
@@ -150,12 +153,13 @@ const LOG: Rule = {
   fix: "fleetsec verify-logs says what is wrong with the log",
 };
 
-function checkOf(certificate: UnloggedCertificate): Check {
+function checkOf(certificate: UnloggedCertificate, { issuance }: DetectResult): Check {
   const { code, subject, letIn, events, place } = certificate;
   const serial = serialText(certificate);
   return {
     rule: UNLOGGED.id,
-    outcome: letIn ? "failed" : "noted",
+    // of a log that is not whole, what is missing may have been there
+    outcome: !letIn ? "noted" : isWhole(issuance) ? "failed" : "inconclusive",
     subject: `${serial} ${subject}`.trimEnd(),
     variant: "",
     evidence: `${WHY[code]}; ${events} events, first ${placeText(place)}`,

@@ -2,6 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { changingFile } from "../support/changing-file.ts";
+import type { CliOptions } from "../support/cli.ts";
 import { testProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
 
@@ -48,8 +50,8 @@ async function project() {
     writeFileSync(join(made.directory, "events.jsonl"), `${lines.join("\n")}\n`);
   };
   const issuance = "--transparency issuance --transparency-trust keys/issuance.pub --state state";
-  const detect = async (flags = "--in events.jsonl") => {
-    const { code, stdout } = await run(`detect ${flags} ${issuance} --json`);
+  const detect = async (flags = "--in events.jsonl", options: CliOptions = {}) => {
+    const { code, stdout } = await made.run(`detect ${flags} ${issuance} --json`.split(" "), options);
     const document = JSON.parse(stdout);
     expect(schemaErrors(document)).toEqual([]);
     return {
@@ -61,9 +63,45 @@ async function project() {
   return { ...made, run, ok, issue, sign, write, detect, issuance, a, b };
 }
 
+const nothing = () => {};
 const stranger: Told = { subject: "CN=a,O=acme", serial: "0BADC0DE" };
 
 describe("detect", () => {
+  test("accuses nobody where a log changes between its verification and the search", async () => {
+    const { directory, sign, write, detect, a } = await project();
+    write(a);
+    await sign("events.jsonl", "audit", "audit");
+    const flags = "--store audit --trust keys/audit.pub";
+    const holding = (store: string, text: string) => {
+      const batches = join(directory, store, "fleetsec/batch");
+      const name = readdirSync(batches).find((one) =>
+        readFileSync(join(batches, one), "utf8").includes(text),
+      );
+      return join(batches, String(name));
+    };
+    for (const [store, text, unlogged] of [
+      ["issuance", '"name":"a"', ["NOT_LOGGED"]],
+      ["audit", String(a.serial), []],
+    ] as const) {
+      const path = holding(store, text);
+      const before = readFileSync(path);
+      const changing = (change: () => void) => ({ files: changingFile(path, change) });
+      const { code, codes, document } = await detect(
+        flags,
+        changing(() => writeFileSync(path, "{}\n")),
+      );
+      expect({ store, code, codes, unread: document.unread }).toEqual({
+        store,
+        code: 3,
+        codes: unlogged,
+        unread: 0,
+      });
+      expect(document[store === "audit" ? "events" : store].verdict).toBe("not-established");
+      writeFileSync(path, before);
+      expect(await detect(flags, changing(nothing))).toMatchObject({ code: 0, codes: [] });
+    }
+  });
+
   test("names certificates that were let in and never logged", async () => {
     const { write, detect, run, issuance, a, b } = await project();
     write(a, b, a);

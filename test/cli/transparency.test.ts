@@ -1,7 +1,9 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { changingFile } from "../support/changing-file.ts";
+import type { CliOptions } from "../support/cli.ts";
 import { testProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
 
@@ -18,9 +20,9 @@ async function project() {
   };
   const sign = async () =>
     ok("logs sign --in .fleetsec/inventory.jsonl --store issuance --key keys/issuance.key --max-records 1");
-  const verify = async (...files: string[]) => {
+  const verifyWith = async (options: CliOptions, ...files: string[]) => {
     const argv = `cert verify ${files.join(" ")} --transparency issuance --trust keys/issuance.pub --state state --json`;
-    const { code, stdout } = await run(argv);
+    const { code, stdout } = await made.run(argv.split(" "), options);
     const document = JSON.parse(stdout) as { certificates: { reasons: { code: string }[] }[] };
     expect(schemaErrors(document)).toEqual([]);
     return {
@@ -28,7 +30,8 @@ async function project() {
       reasons: document.certificates.map(({ reasons }) => reasons.map((reason) => reason.code)),
     };
   };
-  return { ...made, run, issue, sign, verify };
+  const verify = async (...files: string[]) => verifyWith({}, ...files);
+  return { ...made, run, issue, sign, verify, verifyWith };
 }
 
 test("a certificate must be in the signed log of the inventory, whether issued, renewed or signed", async () => {
@@ -133,6 +136,30 @@ test("a certificate in a log that is not established is not known to be logged",
   expect(await verify(a)).toEqual({ code: 3, reasons: [["log-not-verified"]] });
   rmSync(token);
   expect(await verify(a)).toEqual({ code: 0, reasons: [[]] });
+});
+
+test("a certificate whose batch changes after it was verified is not said to be missing", async () => {
+  const { directory, issue, sign, verifyWith } = await project();
+  const a = await issue("a");
+  await sign();
+  const batches = join(directory, "issuance/fleetsec/batch");
+  const name = readdirSync(batches).find((one) =>
+    readFileSync(join(batches, one), "utf8").includes('"name":"a"'),
+  );
+  expect(name).toBeDefined();
+  const path = join(batches, String(name));
+  const before = readFileSync(path);
+  const changes = [
+    () => rmSync(path),
+    () => writeFileSync(path, before.toString().replace('"name":"a"', '"name":"b"')),
+  ];
+  for (const change of changes) {
+    const files = changingFile(String(name), change);
+    expect(await verifyWith({ files }, a)).toEqual({ code: 3, reasons: [["log-not-verified"]] });
+    writeFileSync(path, before);
+    const unchanged = changingFile(String(name), () => {});
+    expect(await verifyWith({ files: unchanged }, a)).toEqual({ code: 0, reasons: [[]] });
+  }
 });
 
 test("--transparency wants a store and a trust file", async () => {

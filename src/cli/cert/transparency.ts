@@ -39,12 +39,13 @@ export async function demandLogged(
 }
 
 /** What speaks against a certificate: the log as a whole comes before what is in it. */
-function faultOf({ verdict }: Verification, isLogged: boolean): Reason | undefined {
+function faultOf({ verdict, unestablished: [why] }: Verification, isLogged: boolean): Reason | undefined {
   if (verdict === "altered") {
     return { code: "log-altered", message: "the log of issuance is altered", certificate: 0 };
   }
   if (verdict === "not-established") {
-    return { code: "log-not-verified", message: "the log of issuance is not established", certificate: 0 };
+    const message = `the log of issuance is not established${why === undefined ? "" : `: ${why}`}`;
+    return { code: "log-not-verified", message, certificate: 0 };
   }
   return isLogged
     ? undefined

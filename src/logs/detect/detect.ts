@@ -77,7 +77,9 @@ async function watchEvents(
       },
     );
     const { verification } = log;
-    return { complete, events: verification, noEvents: complete ? verification.checked.records - shown : 0 };
+    // of a log that is not whole it is not known how many there should be
+    const isKnown = complete && isWhole(verification);
+    return { complete, events: verification, noEvents: isKnown ? verification.checked.records - shown : 0 };
   }
   for (const path of expandInputs(parts.files, source.inputs).paths) {
     await eachRecord(path, parts, (record, line) => {

@@ -8,6 +8,7 @@ import { type BatchEvents, eventsIn, type TracedEvent } from "./verified-events.
 
 /** A log that was verified, and whose verified batches can be searched. */
 export interface VerifiedLog {
+  /** Not established any more once a batch turns out to have changed since: what is not found may have been there. */
   readonly verification: Verification;
   /** Batches that are not verified, or have changed since: nothing of them is found. */
   readonly excluded: ReadonlySet<number>;
@@ -28,7 +29,7 @@ export interface VerifiedLog {
 /** @throws FleetsecError where the store cannot be read at all */
 export async function openVerified(request: VerifyRequest, parts: VerifyParts): Promise<VerifiedLog> {
   const leaves: BatchLeaf[] = [];
-  const verification = await verifyLog(request, { ...parts, onIntact: (leaf) => leaves.push(leaf) });
+  let verification = await verifyLog(request, { ...parts, onIntact: (leaf) => leaves.push(leaf) });
   const intact = new Set(leaves.map(({ seq }) => seq));
   const size = verification.log?.size ?? 0;
   const excluded = new Set<number>();
@@ -42,13 +43,17 @@ export async function openVerified(request: VerifyRequest, parts: VerifyParts): 
       await pace();
       const found = await eventsIn(reader, leaf, needles, wanted, pace);
       unread += found?.unread ?? 0;
-      if (found === undefined) excluded.add(leaf.seq);
-      else if (!found.events.every(visit)) break;
+      if (found === undefined) {
+        excluded.add(leaf.seq);
+        verification = changed(verification);
+      } else if (!found.events.every(visit)) break;
     }
     return unread;
   };
   return {
-    verification,
+    get verification() {
+      return verification;
+    },
     excluded,
     each,
     async find(needles, wanted, limit) {
@@ -56,5 +61,18 @@ export async function openVerified(request: VerifyRequest, parts: VerifyParts): 
       const unread = await each(needles, wanted, (event) => events.push(event) < limit);
       return { events, unread };
     },
+  };
+}
+
+const CHANGED = "the log changed while it was read";
+
+function changed(verification: Verification): Verification {
+  const { verdict, unestablished } = verification;
+  if (verdict === "altered" || unestablished.includes(CHANGED)) return verification;
+  return {
+    ...verification,
+    verdict: "not-established",
+    ok: false,
+    unestablished: [...unestablished, CHANGED],
   };
 }
