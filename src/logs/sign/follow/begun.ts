@@ -22,8 +22,8 @@ export interface BegunFile {
 export interface BegunLogs {
   /** The file that the log at that path began with; undefined where none was noted. */
   of(path: string): BegunFile | undefined;
-  /** Durable before the first line of that file is taken. */
-  note(path: string, begun: BegunFile): Promise<void>;
+  /** Those of several logs, by path, in one write: durable before the first line of these files is taken. */
+  note(begun: ReadonlyMap<string, BegunFile>): Promise<void>;
 }
 
 const SCHEMA = "fleetsec.signer-begun/v1";
@@ -37,9 +37,11 @@ export function begunLogs({ files, write, statePath }: SignedLog): BegunLogs {
   const logs = new Map(files.kind(at) === undefined ? [] : parse(at, files.readText(at, MAX_SIZE)));
   return {
     of: (path) => logs.get(path),
-    async note(path, begun) {
-      logs.delete(path);
-      logs.set(path, begun);
+    async note(begun) {
+      for (const [path, file] of begun) {
+        logs.delete(path);
+        logs.set(path, file);
+      }
       const document = { schema: SCHEMA, logs: [...logs].slice(-MAX_LOGS) };
       await write(at, `${JSON.stringify(document, null, 1)}\n`, { mode: 0o600 });
     },

@@ -51,7 +51,7 @@ export function startFollowing(
   parts: FollowingParts,
   known: readonly InputPosition[],
 ): Following {
-  const { files, signal, run, begun } = parts;
+  const { files, clock, signal, run, begun } = parts;
   const directories = request.inputs.filter((input) => input !== STREAM && isDirectory(files, input));
   const logs: FollowedLog[] = [];
   /** Paths of logs of which nothing is signed, and no line taken yet. */
@@ -96,6 +96,20 @@ export function startFollowing(
     return logs.length > before;
   };
 
+  /** First lines of logs that were polled, and wait to be taken until it is noted which files they are from. */
+  const first: (Lines & { readonly path: string; readonly file: string })[] = [];
+  let firstSince = 0;
+  const takeFirst = async (): Promise<void> => {
+    const held = first.splice(0);
+    if (held.length === 0) return;
+    await begun.note(new Map(held.map(({ path, file, lines }) => [path, begunFile(file, lines)])));
+    for (const one of held) await take(one);
+  };
+  const take = async ({ input, lines }: Lines): Promise<void> => {
+    await run.take(input, lines);
+    await run.publishDue();
+  };
+
   /** One look at every input. Whether there was anything. */
   const round = async (): Promise<boolean> => {
     let any = false;
@@ -105,14 +119,16 @@ export function startFollowing(
         await run.end();
         throw error;
       });
-      if (lines === undefined) continue;
-      any = true;
-      if ("path" in input && lines.file !== undefined && fresh.delete(input.path)) {
-        await begun.note(input.path, begunFile(lines.file, lines.lines));
-      }
-      await run.take(lines.input, lines.lines);
-      await run.publishDue();
+      any ||= lines !== undefined;
+      if (lines?.file !== undefined && "path" in input && fresh.delete(input.path)) {
+        if (first.length === 0) firstSince = clock.monotonic();
+        first.push({ ...lines, path: input.path, file: lines.file });
+      } else if (lines !== undefined) await take(lines);
+      // a round over many files takes its time, and each note is one of all logs
+      if (clock.monotonic() - firstSince >= POLL) await takeFirst();
+      if (clock.monotonic() >= run.deadline()) await run.publishDue();
     }
+    await takeFirst();
     return any;
   };
 

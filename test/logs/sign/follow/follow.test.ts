@@ -190,6 +190,42 @@ describe("logs sign --follow", () => {
       expect(warnings).toEqual([]);
     });
 
+    test("many logs are noted in one write, before any of their lines is signed", async () => {
+      const { world, follow, records } = scene();
+      const names = Array.from({ length: 50 }, (_, n) => `a${n}.log`);
+      for (const name of names) world.write(name, `${name}\n`);
+      const written: string[] = [];
+      const write: typeof world.files.write = (path, ...rest) => {
+        if (path.endsWith("/begun.json")) written.push(String(rest[0]));
+        if (path.startsWith("/d/store/")) expect(written).toHaveLength(1);
+        world.files.write(path, ...rest);
+      };
+      await follow(["logs"], [nothing, nothing], { files: { ...world.files, write } });
+      expect(records().toSorted()).toEqual(names.toSorted());
+      for (const name of names) expect(written[0]).toContain(`/d/logs/${name}"`);
+    });
+
+    test("a batch is closed after its interval though one look at all logs takes longer", async () => {
+      const { world, time, follow, batches } = scene();
+      const names = Array.from({ length: 50 }, (_, n) => `a${n}.log`);
+      for (const name of names) world.write(name, `${name}\n`);
+      // every file takes its time to be opened again
+      const open: typeof world.files.open = (path, ...rest) => {
+        const file = world.files.open(path, ...rest);
+        return {
+          ...file,
+          read(...args) {
+            if (path.startsWith("/d/logs/")) time(100)();
+            return file.read(...args);
+          },
+        };
+      };
+      await follow(["logs"], [nothing, nothing], { interval: 2, files: { ...world.files, open } });
+      const [one] = batches();
+      expect(one?.data.toString().split("\n").length).toBeLessThan(40);
+      expect(batches().length).toBeGreaterThan(1);
+    });
+
     test("a copy beside a log that goes on is none of it", async () => {
       const at = scene();
       const { world, follow, records } = at;
