@@ -10,6 +10,8 @@ export interface Answer {
   readonly meaning: "granted" | "denied" | "challenged" | "overloaded" | "ended" | "other";
   /** What answers of one kind are compared by: the body, a banner. */
   readonly content: Uint8Array;
+  /** What header fields tell of a content, be it sent or not: `etag: "1a"`. Of an empty one, nothing. */
+  readonly traits?: readonly string[];
   /** Compared in place of the content, where that differs from client to client. */
   readonly essence?: Uint8Array;
 }

@@ -151,6 +151,18 @@ function revisedAs(
     : { ...judgement, outcome: "inconclusive" };
 }
 
+/** A method that may be granted to everybody without a word of the target, as OPTIONS is (CORS): that is no acceptance. */
+export function unlessEmpty(revise: Revise): Revise {
+  return (judgement, variant) => {
+    const { answer } = variant.encounter;
+    if (answer?.meaning !== "granted" || answer.content.length > 0) return revise(judgement, variant);
+    const traits = answersOf(variant.controls.good).flatMap((one) => one.traits ?? []);
+    if (answer.traits?.some((one) => traits.includes(one)) === true) return revise(judgement, variant);
+    const evidence = `${answer.label} without content, or a length or tag of the target's`;
+    return { outcome: "not-applicable", layer: judgement.layer, evidence };
+  };
+}
+
 /** The same request, which TLS may have led to another virtual host: that may be for everybody. */
 export const asOtherHost: Revise = (judgement, variant) => {
   const granted = answersOf(variant.controls.good).some(({ meaning }) => meaning === "granted");

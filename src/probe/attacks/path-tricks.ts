@@ -1,6 +1,6 @@
 import { type Attack, asking, type Attempt } from "../attack.ts";
 import type { HttpRequest } from "../protocols/http.ts";
-import { asOtherPath, asSameRequest } from "../variant.ts";
+import { asOtherPath, asSameRequest, unlessEmpty } from "../variant.ts";
 import { normalizePaths } from "./fixes.ts";
 
 /** Ways to write a path that one program takes for another path, and the next one does not. */
@@ -46,7 +46,11 @@ export const pathTricks: Attack = {
       revised(asking(ask({ ...request, path }), kind), asOtherPath),
     );
     const methods = METHODS.filter((method) => method !== request.method && request.method === "GET").map(
-      (method) => revised(asking(ask({ ...request, method }), method), asSameRequest),
+      (method) =>
+        revised(
+          asking(ask({ ...request, method }), method),
+          method === "HEAD" ? unlessEmpty(asSameRequest) : asSameRequest,
+        ),
     );
     const older =
       protocol.speech.in === "http1"
@@ -54,9 +58,13 @@ export const pathTricks: Attack = {
         : [];
     // what answers OPTIONS may do so for everybody (CORS): only the target's own content is a bypass
     const others = [
-      ...(request.path.includes("?") ? [] : [{ kind: "a query", changes: { path: `${request.path}?x` } }]),
-      ...(request.method === "GET" ? [{ kind: "OPTIONS", changes: { method: "OPTIONS" } }] : []),
-    ].map(({ kind, changes }) => revised(asking(ask({ ...request, ...changes }), kind), asOtherPath));
+      ...(request.path.includes("?")
+        ? []
+        : [{ kind: "a query", changes: { path: `${request.path}?x` }, revise: asOtherPath }]),
+      ...(request.method === "GET"
+        ? [{ kind: "OPTIONS", changes: { method: "OPTIONS" }, revise: unlessEmpty(asOtherPath) }]
+        : []),
+    ].map(({ kind, changes, revise }) => revised(asking(ask({ ...request, ...changes }), kind), revise));
     return { attempts: [...spelt, ...methods, ...older, ...others] };
   },
 };

@@ -45,8 +45,15 @@ export function httpAnswer(status: number, fields: ReadonlyMap<string, string>, 
     label: `HTTP ${status}`,
     meaning: meaningOf(status),
     content: location === undefined ? body : Buffer.concat([Buffer.from(`${location}\n`), body]),
+    traits: TRAITS.flatMap((name) => {
+      const value = fields.get(name);
+      return value === undefined || value === "0" ? [] : [`${name}: ${value}`];
+    }),
   };
 }
+
+/** In an answer to HEAD too (RFC 9110, section 9.3.2). */
+const TRAITS = ["content-length", "etag", "last-modified"];
 
 function meaningOf(status: number): Answer["meaning"] {
   if ((status >= 200 && status < 300) || status === 101) return "granted";

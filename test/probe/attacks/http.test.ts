@@ -224,7 +224,9 @@ describe("path-tricks", () => {
 
   test("a rule for GET alone is found by HEAD", async () => {
     const port = await httpsServer(open(), (request, response) =>
-      request.method === "GET" && !isAuthorized(request) ? deny(response) : serve(response),
+      request.method === "GET" && !isAuthorized(request)
+        ? deny(response)
+        : void response.writeHead(200, { "content-length": SECRET.length }).end(SECRET),
     );
     const endpoint = await probed(world, `https://localhost:${port}/`, selected("path-tricks"));
     expect(evidenceOf(endpoint, "path-tricks")).toBe("HTTP 200, as for a valid client (HEAD)");
@@ -249,6 +251,32 @@ describe("path-tricks", () => {
     );
     const endpoint = await probed(world, `https://localhost:${port}/secret`, selected("path-tricks"));
     expect(endpoint.verdict).toBe("enforced");
+  });
+
+  test.each<[string, string, RequestListener]>([
+    ["OPTIONS", "204, as is the target's answer", (_request, response) => void response.writeHead(204).end()],
+    ["HEAD", "200 without a word of the target", (_request, response) => void response.writeHead(200).end()],
+  ])("nor is %s that everybody may ask: a %s", async (method, _what, greet) => {
+    const port = await httpsServer(open(), (request, response) => {
+      if (request.method === method) return greet(request, response);
+      if (!isAuthorized(request)) return deny(response);
+      return method === "OPTIONS" ? void response.writeHead(204).end() : serve(response);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/secret`, selected("path-tricks"));
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
+
+  test.each([
+    ["etag", '"the fleet"'],
+    ["last-modified", "Mon, 30 Nov 2026 03:00:00 GMT"],
+  ])("HEAD that tells strangers the target's %s is a bypass", async (name, value) => {
+    const port = await httpsServer(open(), (request, response) => {
+      if (request.method !== "HEAD" && !isAuthorized(request)) return deny(response);
+      response.writeHead(200, { [name]: value, "transfer-encoding": "chunked" }).end(SECRET);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/secret`, selected("path-tricks"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("path-tricks"));
+    expect(evidenceOf(endpoint, "path-tricks")).toContain("(HEAD)");
   });
 
   const without = (what: string): RequestListener => {
