@@ -36,7 +36,7 @@ function speak(speech: Speech, channel: Channel, wait: number, like: Trace | und
     case "http1":
       return converseHttp1(speech.request, channel, wait);
     case "http1-kept-alive":
-      return converseKeptAlive(speech.requests, channel, wait);
+      return converseKeptAlive(speech, channel, wait);
     case "http2-kept-alive":
       return converseKeptAliveHttp2(speech.requests, channel, wait);
     case "http2":

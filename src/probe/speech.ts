@@ -4,8 +4,12 @@ import type { Field } from "./protocols/http2/hpack.ts";
 /** What a client says once it is connected, as plain data: the connection may be another thread's. */
 export type Speech =
   | { readonly in: "http1" | "h2c-upgrade"; readonly request: HttpRequest }
-  /** One after the other, on one connection. */
-  | { readonly in: "http1-kept-alive"; readonly requests: readonly HttpRequest[] }
+  /** One after the other, on one connection; or all in one write. */
+  | {
+      readonly in: "http1-kept-alive";
+      readonly requests: readonly HttpRequest[];
+      readonly atOnce: boolean;
+    }
   /** One request over HTTP/2. */
   | { readonly in: "http2"; readonly fields: readonly Field[]; readonly body: Uint8Array | undefined }
   | {

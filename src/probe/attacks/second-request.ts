@@ -1,11 +1,13 @@
 import { type Attack, asking } from "../attack.ts";
 import { keptAlive } from "../protocols/kept-alive.ts";
 import { keptAliveHttp2 } from "../protocols/kept-alive-h2.ts";
+import { asOtherRequest } from "../variant.ts";
 import { everyRequest } from "./fixes.ts";
 
 /**
  * A check that belongs to each request, made for the first one of a connection: who is let through there, or
  * turned away, is not looked at again. The first request is for another path, which may be for everybody.
+ * A server that handles what it reads at once may look at the first request of each read alone.
  */
 export const secondRequest: Attack = {
   id: "second-request",
@@ -22,8 +24,9 @@ export const secondRequest: Attack = {
     const { request } = protocol.http;
     if (target.scheme === "grpcs")
       return { outcome: "not-applicable", reason: "the service has no other paths" };
-    return {
-      attempts: [asking(protocol.speech.in === "http2" ? keptAliveHttp2(request) : keptAlive(request), "")],
-    };
+    if (protocol.speech.in === "http2") return { attempts: [asking(keptAliveHttp2(request), "")] };
+    const atOnce = asking(keptAlive(request, true), "in one write");
+    // who leaves what comes too early unread does so to everybody
+    return { attempts: [asking(keptAlive(request), ""), { ...atOnce, revise: asOtherRequest }] };
   },
 };

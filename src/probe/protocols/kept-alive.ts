@@ -1,6 +1,7 @@
 import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
+import type { Speech } from "../speech.ts";
 import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
 import { type HttpResponse, parseResponse } from "./http1.ts";
 import { https, requestText } from "./https.ts";
@@ -8,18 +9,22 @@ import { https, requestText } from "./https.ts";
 /**
  * The same request twice on one HTTP/1.1 connection that is kept alive (RFC 9112, section 9.3), after one for
  * something else. The answer is the best that the later two were given.
+ * @param atOnce all in one write, which a server may read in one piece (RFC 9112, section 9.3.2)
  */
-export function keptAlive(request: HttpRequest): Protocol {
+export function keptAlive(request: HttpRequest, atOnce = false): Protocol {
   const requests = sequenceTo(request);
   return {
     ...https(request),
-    http: { request, ask: keptAlive },
-    speech: { in: "http1-kept-alive", requests },
+    http: { request, ask: (other) => keptAlive(other, atOnce) },
+    speech: { in: "http1-kept-alive", requests, atOnce },
     answer({ received, end }) {
       const over = end === "closed" || end === "reset";
       const [first, ...later] = responsesTo(requests, received, over);
       const answers = later.map(({ status, fields, body }) => httpAnswer(status, fields, body));
-      return bestOf(answers) ?? (first?.complete === true && over ? NOT_KEPT : undefined);
+      const best = bestOf(answers);
+      if (best !== undefined || first?.complete !== true) return best;
+      if (over) return NOT_KEPT;
+      return atOnce ? LEFT_UNREAD : undefined;
     },
   };
 }
@@ -43,15 +48,26 @@ export const NOT_KEPT: Answer = {
   content: new Uint8Array(),
 };
 
+/** What a valid client gets in this way will tell whether that is for everybody. */
+const LEFT_UNREAD: Answer = {
+  label: "an answer to the first request alone",
+  meaning: "overloaded",
+  content: new Uint8Array(),
+};
+
 export async function converseKeptAlive(
-  requests: readonly HttpRequest[],
+  { requests, atOnce }: Extract<Speech, { in: "http1-kept-alive" }>,
   channel: Channel,
   wait: number,
 ): Promise<void> {
   const tooMuch = () => channel.received().length >= MAX_KEPT;
-  for (const [i, request] of requests.entries()) {
+  const texts = requests.map((request, i) => {
     const kept = i < requests.length - 1 ? [["connection", "keep-alive"] as const] : [];
-    channel.write(requestText({ ...request, fields: [...request.fields, ...kept] }));
+    return requestText({ ...request, fields: [...request.fields, ...kept] });
+  });
+  if (atOnce) channel.write(Buffer.concat(texts));
+  for (const [i, text] of texts.entries()) {
+    if (!atOnce) channel.write(text);
     const response = () => responsesTo(requests, channel.received(), channel.over())[i];
     await channel.until(() => response() !== undefined || tooMuch(), wait);
     await channel.until(() => response()?.complete !== false || tooMuch(), BODY_WAIT);

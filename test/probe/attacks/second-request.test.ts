@@ -1,6 +1,6 @@
 import type { RequestListener } from "node:http";
 import { createSecureServer } from "node:http2";
-import type { TLSSocket } from "node:tls";
+import { createServer, type TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
 import { http2Server, httpsServer, listening } from "../support/servers.ts";
@@ -72,6 +72,46 @@ test("one that was turned away once and is not looked at again is found", async 
     }),
   );
   expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
+});
+
+describe("in one write", () => {
+  /** A server of its own making, which answers all the requests of one read. */
+  const reading = async (respond: (isKnown: boolean, place: number) => string) => {
+    const server = createServer(options(), (socket) => {
+      socket.on("error", () => {});
+      socket.on("data", (read) => {
+        const requests = read.toString("latin1").split("\r\n\r\n").slice(0, -1);
+        for (const place of requests.keys()) socket.write(respond(isVerified(socket), place));
+      });
+    });
+    return probed(world, `https://localhost:${await listening(server)}/secret`, { attacks });
+  };
+  // a resumed session counts as verified in TLS 1.3 without any certificate
+  const isVerified = (socket: TLSSocket) =>
+    socket.authorized && socket.getPeerX509Certificate() !== undefined;
+  const response = (isServed: boolean) =>
+    isServed
+      ? "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nthe page"
+      : "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
+
+  test("a check of each of them refuses it", async () => {
+    const endpoint = await reading((isKnown) => response(isKnown));
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "second-request"));
+  });
+
+  test("a check of the first one alone is found", async () => {
+    const endpoint = await reading((isKnown, place) => response(isKnown || place > 0));
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
+    const evidence = endpoint.attacks.find(({ id }) => id === "second-request")?.evidence;
+    expect(evidence).toBe("HTTP 200, as the control (in one write)");
+  });
+
+  test("a server that leaves all but the first unread has let nobody ask again", async () => {
+    const endpoint = await reading((isKnown, place) => (place === 0 ? response(isKnown) : ""));
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
 });
 
 test("a server that keeps no connection has let nobody ask again", async () => {
