@@ -1,4 +1,5 @@
 import { type Attack, asking, type Attempt } from "../attack.ts";
+import type { Protocol } from "../protocol.ts";
 import type { HttpRequest } from "../protocols/http.ts";
 import { asOtherPath, asSameRequest, unlessEmpty } from "../variant.ts";
 import { normalizePaths } from "./fixes.ts";
@@ -52,10 +53,7 @@ export const pathTricks: Attack = {
           method === "HEAD" ? unlessEmpty(asSameRequest) : asSameRequest,
         ),
     );
-    const older =
-      protocol.speech.in === "http1"
-        ? [revised(asking(ask({ ...request, version: "1.0" }), "HTTP/1.0"), asSameRequest)]
-        : [];
+    const older = protocol.speech.in === "http1" ? onlyInHttp1(request, ask) : [];
     // what answers OPTIONS may do so for everybody (CORS): only the target's own content is a bypass
     const others = [
       ...(request.path.includes("?")
@@ -65,9 +63,29 @@ export const pathTricks: Attack = {
         ? [{ kind: "OPTIONS", changes: { method: "OPTIONS" }, revise: unlessEmpty(asOtherPath) }]
         : []),
     ].map(({ kind, changes, revise }) => revised(asking(ask({ ...request, ...changes }), kind), revise));
-    return { attempts: [...spelt, ...methods, ...older, ...others] };
+    const named = revised(asking(ask(namedInFields(request)), "X-Original-URL"), asOtherPath);
+    return { attempts: [...spelt, ...methods, ...older, ...others, named] };
   },
 };
+
+/** What HTTP/2 has no words for. In Node, `Expect` is an event of its own, of which the handler of requests hears nothing. */
+function onlyInHttp1(request: HttpRequest, ask: (request: HttpRequest) => Protocol): Attempt[] {
+  const expecting = { ...request, fields: [...request.fields, ["expect", "100-continue"] as const] };
+  const absolute = { ...request, path: `https://${request.authority}${request.path}` };
+  return [
+    revised(asking(ask({ ...request, version: "1.0" }), "HTTP/1.0"), asSameRequest),
+    revised(asking(ask(expecting), "Expect"), asSameRequest),
+    // RFC 9112, section 3.2.2
+    revised(asking(ask(absolute), "a whole URL"), asOtherPath),
+  ];
+}
+
+/** To nowhere, and to the target in the fields by which frameworks are told what a proxy has rewritten. */
+function namedInFields(request: HttpRequest): HttpRequest {
+  const names = ["x-original-url", "x-rewrite-url"];
+  const fields = [...request.fields, ...names.map((name) => [name, request.path] as const)];
+  return { ...request, path: "/fleetsec-probe", fields };
+}
 
 function spellings({ path }: HttpRequest): [kind: string, path: string][] {
   const [, bare = "/", query = ""] = /^([^?]*)(.*)$/.exec(path) ?? [];

@@ -245,6 +245,44 @@ describe("path-tricks", () => {
     expect(evidenceOf(endpoint, "path-tricks")).toContain(`(${kind})`);
   });
 
+  test.each([
+    ["that asks for no certificate is found", false, "bypassed", "HTTP 200, as for a valid client (Expect)"],
+    ["that asks for one as well is strict", true, "enforced", "HTTP 403; the control: HTTP 200 (//, "],
+  ])("a checkContinue event %s", async (_what, isChecked, verdict, evidence) => {
+    const server = createServer(open(), authorized).on("checkContinue", (request, response) => {
+      if (isChecked && !isAuthorized(request)) return deny(response);
+      response.writeContinue();
+      serve(response);
+    });
+    const port = await listening(server);
+    const endpoint = await probed(world, `https://localhost:${port}/secret`, selected("path-tricks"));
+    expect(endpoint.verdict).toBe(verdict);
+    expect(evidenceOf(endpoint, "path-tricks")).toContain(evidence);
+  });
+
+  /** A gateway that looks at what stands in the request line, before a service that asks for the path elsewhere. */
+  test.each<[string, (request: IncomingMessage) => string]>([
+    ["a whole URL", ({ url = "" }) => url.replace(/^https:\/\/[^/]*/, "")],
+    ["X-Original-URL", ({ url, headers }) => String(headers["x-original-url"] ?? url)],
+    ["X-Original-URL", ({ url, headers }) => String(headers["x-rewrite-url"] ?? url)],
+  ])("%s that leads around a rule is found, but for a rule at the service", async (kind, read) => {
+    const checking =
+      (guarded: (request: IncomingMessage) => string): RequestListener =>
+      (request, response) => {
+        if (guarded(request) === "/secret" && !isAuthorized(request)) return deny(response);
+        return read(request) === "/secret" ? serve(response) : void response.writeHead(404).end("nothing");
+      };
+    const probing = async (onRequest: RequestListener) => {
+      const url = `https://localhost:${await httpsServer(open(), onRequest)}/secret`;
+      return probed(world, url, selected("path-tricks"));
+    };
+    const lax = await probing(checking(({ url = "" }) => url));
+    expect(withOutcome(lax, "accepted")).toEqual(onBoth("path-tricks"));
+    expect(evidenceOf(lax, "path-tricks")).toBe(`HTTP 200, as the control (${kind})`);
+    const enforced = await probing(checking(read));
+    expect([enforced.verdict, enforced.reasons]).toEqual(["enforced", []]);
+  });
+
   test("OPTIONS that everybody may ask is none", async () => {
     const port = await httpsServer(open(), (request, response) =>
       request.method === "OPTIONS" ? void response.writeHead(204).end() : authorized(request, response),
