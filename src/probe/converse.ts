@@ -1,4 +1,5 @@
 import type { Channel, Trace } from "./exchange.ts";
+import { converseConnect } from "./protocols/connect.ts";
 import { converseH2cUpgrade } from "./protocols/h2c-upgrade.ts";
 import { converseHttp1 } from "./protocols/https.ts";
 import { converseKeptAliveHttp2 } from "./protocols/kept-alive-h2.ts";
@@ -35,6 +36,8 @@ function speak(speech: Speech, channel: Channel, wait: number, like: Trace | und
   switch (speech.in) {
     case "http1":
       return converseHttp1(speech.request, channel, wait);
+    case "http1-connect":
+      return converseConnect(speech.request, channel, wait);
     case "http1-kept-alive":
       return converseKeptAlive(speech, channel, wait);
     case "http2-kept-alive":

@@ -3,7 +3,7 @@ import type { Field } from "./protocols/http2/hpack.ts";
 
 /** What a client says once it is connected, as plain data: the connection may be another thread's. */
 export type Speech =
-  | { readonly in: "http1" | "h2c-upgrade"; readonly request: HttpRequest }
+  | { readonly in: "http1" | "http1-connect" | "h2c-upgrade"; readonly request: HttpRequest }
   /** One after the other, on one connection; or all in one write. */
   | {
       readonly in: "http1-kept-alive";

@@ -1,19 +1,24 @@
 import { type Attack, asking, withoutIdentity } from "../attack.ts";
+import { connect, isTunnel } from "../protocols/connect.ts";
 import { h2 } from "../protocols/h2.ts";
 import { h2cUpgrade } from "../protocols/h2c-upgrade.ts";
 import { webSocket } from "../protocols/websocket.ts";
-import { asSameRequest } from "../variant.ts";
+import { asOtherRequest, asSameRequest, type Revise } from "../variant.ts";
 import { dropUpgrade } from "./fixes.ts";
+
+/** A tunnel is a grant by itself; a page in place of one is a page like others. */
+const asTunnel: Revise = (judgement, variant) =>
+  (isTunnel(variant.encounter.answer) ? asSameRequest : asOtherRequest)(judgement, variant);
 
 /**
  * HTTP/2 without TLS: at once, and by an upgrade; and the upgrade within TLS, which a gateway may pass
  * on, and then see nothing of what follows. An upgrade to a WebSocket may lead around the check as well: in
- * Node it is an event of its own, of which the handler of requests hears nothing.
+ * Node it is an event of its own, of which the handler of requests hears nothing. So is CONNECT, for a tunnel.
  */
 export const h2cUpgradeAttack: Attack = {
   id: "h2c-upgrade",
-  title: "no certificate, upgraded to h2c or WebSocket",
-  reference: "RFC 7540 section 3.2, RFC 6455 section 4.1, CWE-444",
+  title: "no certificate, upgraded to h2c or WebSocket, or tunnelled",
+  reference: "RFC 7540 section 3.2, RFC 6455 section 4.1, RFC 9110 section 9.3.6, CWE-444",
   meaning: "a connection that is upgraded to another protocol is served without a certificate",
   fix: dropUpgrade,
   weight: "required",
@@ -28,7 +33,8 @@ export const h2cUpgradeAttack: Attack = {
     const { request } = protocol.http;
     if (version !== null) {
       const within = [asking(h2cUpgrade(request), "h2c within TLS"), asking(webSocket(request), "WebSocket")];
-      return { attempts: within.map((attempt) => ({ ...attempt, revise: asSameRequest })) };
+      const tunnel = { ...asking(connect(request), "CONNECT"), revise: asTunnel };
+      return { attempts: [...within.map((attempt) => ({ ...attempt, revise: asSameRequest })), tunnel] };
     }
     const plain = withoutIdentity("no-tls");
     return {

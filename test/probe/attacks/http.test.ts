@@ -500,6 +500,47 @@ describe("h2c-upgrade", () => {
     expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
   });
 
+  /** CONNECT is an event of its own as well. */
+  const tunnelling = async (onConnect: (isKnown: boolean, socket: Duplex) => void) => {
+    const server = createServer(open(), authorized);
+    server.on("connect", (request, socket) => {
+      socket.on("error", () => {});
+      onConnect(isAuthorized(request), socket);
+    });
+    return probed(world, `https://localhost:${await listening(server)}/secret`, selected("h2c-upgrade"));
+  };
+  const OPENED = "HTTP/1.1 200 Connection Established\r\n\r\n";
+  const page = (text: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+
+  test.each<[string, string, (socket: Duplex) => void]>([
+    ["the service", "HTTP 200, as the control (CONNECT)", (socket) => void socket.end(page(SECRET))],
+    ["who knows what", "a tunnel, as for a valid client (CONNECT)", () => {}],
+  ])("finds an application that opens a tunnel to %s for whoever comes", async (_to, evidence, onData) => {
+    const endpoint = await tunnelling((_isKnown, socket) => {
+      socket.write(OPENED);
+      socket.once("data", () => onData(socket));
+    });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("h2c-upgrade"));
+    expect(evidenceOf(endpoint, "h2c-upgrade")).toBe(evidence);
+  });
+
+  test.each<[string, (isKnown: boolean, socket: Duplex) => void]>([
+    ["hangs up", (isKnown, socket) => void (isKnown ? socket.write(OPENED) : socket.destroy())],
+    [
+      "denies within the tunnel",
+      (isKnown, socket) => {
+        const denied = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
+        socket.write(OPENED);
+        socket.once("data", () => socket.end(isKnown ? page(SECRET) : denied));
+      },
+    ],
+    ["answers everybody with a page", (_isKnown, socket) => void socket.end(page("a public page"))],
+  ])("one that %s is strict", async (_how, onConnect) => {
+    const endpoint = await tunnelling(onConnect);
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+  });
+
   test("what becomes of an upgrade is not known where a valid client alone is served after it", async () => {
     const endpoint = await upgrading((request, socket) => {
       if (request.headers.upgrade !== "h2c") return void socket.destroy();
