@@ -246,7 +246,7 @@ describe("path-tricks", () => {
   });
 
   test.each([
-    ["that asks for no certificate is found", false, "bypassed", "HTTP 200, as for a valid client (Expect)"],
+    ["that asks for no certificate is found", false, "bypassed", "HTTP 200, as the control (Expect)"],
     ["that asks for one as well is strict", true, "enforced", "HTTP 403; the control: HTTP 200 (//, "],
   ])("a checkContinue event %s", async (_what, isChecked, verdict, evidence) => {
     const server = createServer(open(), authorized).on("checkContinue", (request, response) => {
