@@ -1,7 +1,6 @@
 import type { Readable } from "node:stream";
 import { once } from "node:events";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
-import { nodeChildProcess } from "./builtins.ts";
 
 export interface ChildRequest {
   readonly program: string;
@@ -40,15 +39,23 @@ const DRAIN = 100;
  * Runs a program until its process has ended. What it has started goes on, and may hold its stdout and
  * stderr: these are closed then, since waiting for their end is waiting for every heir of theirs.
  * It leads a process group and session of its own; where it has to be ended, the whole group is.
- * @throws the error of `spawn` where it cannot be started
+ * @throws the cause where it cannot be started
  */
 export async function runChild(request: ChildRequest): Promise<ChildResult> {
   const { program, args, cwd, env, input, timeout, maxOutput, signal, linger } = request;
-  const child = nodeChildProcess().spawn(program, args, {
-    cwd,
+  // loaded when a program is run, since few commands run any
+  const { execa } = await import("execa");
+  const child = execa(program, args, {
+    ...(cwd === undefined ? {} : { cwd }),
     env,
+    extendEnv: false,
     detached: true,
     stdio: "pipe",
+    // what is read, when it has ended and how it is ended is decided here
+    buffer: false,
+    reject: false,
+    // execa's own would raise a signal sent to us again, and end us before a command has stopped in order
+    cleanup: false,
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
@@ -63,7 +70,8 @@ export async function runChild(request: ChildRequest): Promise<ChildResult> {
   // what is written before it is known to have started must not be missed
   const stdout = collect(child.stdout, maxOutput, () => end("output"));
   const stderr = collect(child.stderr, maxOutput, () => end("output"));
-  await once(child, "spawn");
+  const refused = child.then((result) => (child.pid === undefined ? Promise.reject(result.cause) : result));
+  await Promise.race([once(child, "spawn"), refused]);
   // a program that does not read its input closes the pipe: what became of it, its exit code says
   child.stdin.on("error", () => {}).end(input);
   const timers = [setTimeout(end, timeout, "timeout")];

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { RotationEvent } from "../../src/pki/rotate/event.ts";
 import { testProject } from "../support/project.ts";
 import { start, type Started, until } from "./processes.ts";
@@ -135,7 +135,7 @@ test(
       "4s",
       "sleep 100000 & echo $! >> children; wait",
     );
-    await until(watching, () => children().length > 0);
+    await vi.waitUntil(() => children().length > 0, { timeout: 60_000 });
     expect(children().filter(isRunning)).toEqual(children());
     watching.child.kill("SIGTERM");
     const { code, stderr } = await watching.ended;
