@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemTokens, type Tokens } from "../../src/platform/pkcs11/tokens.ts";
+import { holdsPrivateKey } from "../support/private-key.ts";
 import { testProject, type TestProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
 import { leaksOf, spies, watched } from "../support/spying.ts";
@@ -64,7 +65,7 @@ describeWithEngines(
       expect(revoked.document.revoked).toHaveLength(3);
       // the keys are nowhere but in the token: not one of ours, and not one at all
       const control = await run([...edge("truck-2")]);
-      const holding = project.files().filter((path) => readFileSync(path, "latin1").includes("PRIVATE KEY"));
+      const holding = project.files().filter((path) => holdsPrivateKey(readFileSync(path)));
       const own = dirname(realpathSync(control.document.files.key));
       expect(holding.sort()).toEqual([join(own, "bundle.pem"), join(own, "key.pem")]);
     });
@@ -329,7 +330,7 @@ describeWithEngines(
         "fleetsec.verify-logs/v1",
       ]);
       expect(documents[0]?.keys).toBe("token");
-      const holding = project.files().filter((path) => readFileSync(path, "latin1").includes("PRIVATE KEY"));
+      const holding = project.files().filter((path) => holdsPrivateKey(readFileSync(path)));
       expect(holding).toEqual([]);
     }, 150_000);
   },

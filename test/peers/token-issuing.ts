@@ -12,6 +12,7 @@ import {
   spkiOf,
   withIssuer,
 } from "../pki/issuers/contract.ts";
+import { holdsPrivateKey } from "../support/private-key.ts";
 import { schemaErrors } from "../support/schema.ts";
 import type { TestProject } from "../support/project.ts";
 import { describeWithEngines } from "./engines.ts";
@@ -95,7 +96,7 @@ export function tokenKeyContract(party: () => ContractParty, renewsAlone?: () =>
       // the control: a key in a file is found, where it belongs and nowhere else
       const control = await run(...ISSUE.with(2, "truck-18"));
       const own = dirname(realpathSync(control.document.files.key));
-      const holding = project.files().filter((path) => readFileSync(path, "latin1").includes("PRIVATE KEY"));
+      const holding = project.files().filter((path) => holdsPrivateKey(readFileSync(path)));
       expect(holding.sort()).toEqual([join(own, "bundle.pem"), join(own, "key.pem")]);
     });
 
