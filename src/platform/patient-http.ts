@@ -18,21 +18,30 @@ const PASSING: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 
 /**
  * Sends requests again where the server is busy or cannot be reached, with pauses that grow. For
- * requests that may arrive twice.
+ * requests that may arrive twice. Once they took more than half the time that one is given, there is no other: a
+ * server that falls silent is not waited for again and again.
  * @throws FleetsecError `unreachable` where the last attempt fails as the first did
  */
-export function patient(network: Pick<Network, "request">, clock: Pick<Clock, "sleep">): SendHttp {
+export function patient(
+  network: Pick<Network, "request">,
+  clock: Pick<Clock, "sleep" | "monotonic">,
+): SendHttp {
   return async (request) => {
+    let spent = 0;
     for (let attempt = 1; ; attempt += 1) {
-      const last = attempt === ATTEMPTS;
+      const begun = clock.monotonic();
       let answer: HttpAnswer | undefined;
+      let failure: unknown;
       try {
         answer = await network.request(request);
       } catch (error) {
-        if (last || !(error instanceof FleetsecError) || error.code !== "unreachable") throw error;
+        if (!(error instanceof FleetsecError) || error.code !== "unreachable") throw error;
+        failure = error;
       }
       if (answer !== undefined && !PASSING.has(answer.status)) return answer;
-      if (last) {
+      spent += clock.monotonic() - begun;
+      if (attempt === ATTEMPTS || spent > request.timeout / 2) {
+        if (answer === undefined) throw failure;
         throw new FleetsecError(
           "unreachable",
           `${request.url.host} answers ${answer?.status} again and again`,

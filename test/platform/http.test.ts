@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
 import { type HttpAnswer, type HttpRequest, httpRequest } from "../../src/platform/http.ts";
 import { patient } from "../../src/platform/patient-http.ts";
+import { systemPlatform } from "../../src/platform/system.ts";
 import { serveHttp } from "../support/http-server.ts";
 
 function get(url: string, more: Partial<HttpRequest> = {}): Promise<HttpAnswer> {
@@ -123,28 +124,55 @@ describe("send", () => {
 });
 
 describe("patient", () => {
-  const attempt = async (...answers: (number | [number, string] | FleetsecError)[]) => {
+  /** Attempts that take so many milliseconds each, of 1000 that a request is given. */
+  const attemptOf = async (each: number, ...answers: (number | [number, string] | FleetsecError)[]) => {
+    let now = 0;
     const pauses: number[] = [];
     let sent = 0;
     const send = patient(
       {
         async request() {
           const next = answers[sent++] ?? 200;
+          now += each;
           if (next instanceof FleetsecError) throw next;
           const [status, after] = typeof next === "number" ? [next] : next;
           return { status, headers: { "retry-after": after }, body: Buffer.of() };
         },
       },
-      { sleep: async (ms) => void pauses.push(ms) },
+      { sleep: async (ms) => void pauses.push(ms), monotonic: () => now },
     );
-    const request: HttpRequest = { method: "GET", url: new URL("http://127.0.0.1/"), maxBody: 1, timeout: 1 };
+    const url = new URL("http://127.0.0.1/");
+    const request: HttpRequest = { method: "GET", url, maxBody: 1, timeout: 1000 };
     const end = await send(request).then(
       ({ status }) => status,
       (error: FleetsecError) => `${error.code}: ${error.message}`,
     );
     return { end, sent, pauses };
   };
+  const attempt = async (...answers: (number | [number, string] | FleetsecError)[]) =>
+    attemptOf(0, ...answers);
   const gone = new FleetsecError("unreachable", "gone");
+
+  test("does not ask again once half the time of one attempt is spent", async () => {
+    expect(await attemptOf(1000, gone)).toEqual({ end: "unreachable: gone", sent: 1, pauses: [] });
+    expect(await attemptOf(300, 503, 503)).toMatchObject({ end: expect.stringContaining("503"), sent: 2 });
+    expect(await attemptOf(249, gone, 503)).toMatchObject({ end: 200, sent: 3 });
+  });
+
+  test("a server that begins its answer and says no more is waited for once", async () => {
+    const { url, requests } = await serveHttp(
+      (_request, response) => void response.writeHead(200).write("x"),
+    );
+    const system = systemPlatform(new AbortController().signal);
+    const send = patient(system.network, system.clock);
+    const request: HttpRequest = { method: "GET", url: new URL(url), maxBody: 100, timeout: 200 };
+    await expect(send(request)).rejects.toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining("did not answer within 0.2 s"),
+      hint: expect.stringContaining("see whether the service is up"),
+    });
+    expect(requests).toEqual(["GET /"]);
+  });
 
   test("asks again while the server is busy or cannot be reached, with longer and longer pauses", async () => {
     expect(await attempt(200)).toEqual({ end: 200, sent: 1, pauses: [] });
