@@ -76,7 +76,9 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
       jobs.clear();
     };
     worker.on("error", (error: NodeJS.ErrnoException) => {
-      end(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? lost(task, "ran out of memory") : error);
+      // too few files may be open, or too little memory is left, for what a thread begins with
+      if (error.code === "ERR_WORKER_INIT_FAILED") isRefused = true;
+      end(LOST[error.code ?? ""]?.(task) ?? error);
     });
     worker.on("exit", (code) => end(lost(task, `ended with ${code}`)));
     worker.on("message", (answer: Answer) => {
@@ -128,6 +130,15 @@ function threadPool(script: URL, task: string, count: number): ThreadPool {
     },
   };
 }
+
+/** Faults that are the system's, by their code. */
+const LOST: Readonly<Record<string, (task: string) => FleetsecError>> = {
+  ERR_WORKER_OUT_OF_MEMORY: (task) => lost(task, "ran out of memory"),
+  ERR_WORKER_INIT_FAILED: (task) =>
+    new FleetsecError("thread", `the system lets no thread of ${task} begin`, {
+      hint: "allow more open files (ulimit -n), or ask for fewer threads",
+    }),
+};
 
 function lost(task: string, why: string): FleetsecError {
   return new FleetsecError("thread", `a thread of ${task} ${why} before its work was done`, {

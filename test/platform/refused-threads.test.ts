@@ -37,16 +37,31 @@ test("where the system allows fewer threads than are asked for, those do the wor
 
 test("a thread that runs out of memory is lost, one that fails by itself is a bug", async () => {
   const real = nodeWorkers();
-  const failing = (error: Error) => {
+  const failingThreads = (error: Error) => {
     const Worker = function () {
       const worker = new EventEmitter();
       return Object.assign(worker, { postMessage: () => worker.emit("error", error), terminate: () => {} });
     };
     vi.mocked(nodeWorkers).mockReturnValue({ ...real, Worker } as unknown as typeof real);
-    return threads.pool("double", 1).run(1);
+    return threads;
   };
+  const failing = (error: Error) => failingThreads(error).pool("double", 1).run(1);
   const outOfMemory = Object.assign(new Error("heap"), { code: "ERR_WORKER_OUT_OF_MEMORY" });
   await expect(failing(outOfMemory)).rejects.toMatchObject({ code: "thread" });
+  const refused = Object.assign(new Error("Worker initialization failure: EMFILE"), {
+    code: "ERR_WORKER_INIT_FAILED",
+  });
+  await expect(failing(refused)).rejects.toMatchObject({
+    code: "thread",
+    hint: expect.stringContaining("ulimit -n") as string,
+  });
+  // whoever signs hashes those lines itself
+  const lines = Buffer.from("a record\n".repeat(RANGE));
+  const [hashes, expected] = [Buffer.alloc(RANGE * HASH_SIZE), Buffer.alloc(RANGE * HASH_SIZE)];
+  const here = hashRange({ lines, hashes: expected });
+  const signing = signingThreads(systemFiles, failingThreads(refused), { count: 2, from: 0 });
+  expect(await signing.hash({ lines, hashes })).toEqual(here);
+  expect(hashes).toEqual(expected);
   await expect(failing(new Error("a bug"))).rejects.toThrow(/^a bug$/);
 });
 

@@ -1,6 +1,7 @@
 import type { Files } from "../../platform/files.ts";
 import type { Threads } from "../../platform/threads.ts";
 import type { WriteFile } from "../store.ts";
+import { unlessLost } from "../verify/unless-lost.ts";
 import { hashRange, type HashRange } from "./ranges.ts";
 
 /** How many threads hash what is signed, once it is more than `from` bytes: each takes 50 ms to start. */
@@ -44,7 +45,9 @@ export function signingThreads(files: Files, threads: Threads, { count, from }: 
     },
     hash(range) {
       bytes += range.lines.length;
-      return isLittle() || !hashing.canRun() ? hashRange(range) : (hashing.run(range) as Promise<Uint8Array>);
+      if (isLittle() || !hashing.canRun()) return hashRange(range);
+      // both sides see the same memory: what a thread did not do is done here
+      return unlessLost(hashing.run(range) as Promise<Uint8Array>, () => hashRange(range));
     },
     async write(path, data, options) {
       if (isLittle() || !writing.canRun()) files.write(path, data, options);

@@ -84,7 +84,7 @@ export function digesting(
       // what no thread takes is done here
       if (!pool.canRun()) return undefined;
       const task: DigestTask = { store, questions, ticket };
-      const digests = await unlessLost(pool.run(task) as Promise<Digests | undefined>, []);
+      const digests = await unlessLost(pool.run(task) as Promise<Digests | undefined>, () => []);
       // a thread that is ended with the verification leaves nothing to do
       if (digests === undefined || closed) return undefined;
       const whole: (BatchDigest | undefined)[] = [];

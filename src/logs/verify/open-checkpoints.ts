@@ -94,7 +94,7 @@ export function openOnThreads(
     if (!pool.canRun()) return sizes.map(() => undefined);
     const task: OpenTask = { store, trust: { logs, witnesses }, origin, sizes };
     const nothing: OpenAnswer = { roots: Buffer.of(), signers: [] };
-    const { roots: bytes, signers } = await unlessLost(pool.run(task) as Promise<OpenAnswer>, nothing);
+    const { roots: bytes, signers } = await unlessLost(pool.run(task) as Promise<OpenAnswer>, () => nothing);
     const roots = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     return sizes.map((size, i) => {
       const keys = signers[i]?.map((index) => logs[index]).filter((key) => key !== undefined);
