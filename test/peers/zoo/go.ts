@@ -50,6 +50,10 @@ export const gos: readonly Member[] = [
       ["self-signed", "wrong-ca", "twin-ca", "expired"],
       mistaken("RequireAnyClientCert", "name-alone"),
     ],
+    "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that verifies the last certificate alone": [
+      ["leaf-as-ca"],
+      mistaken("RequireAnyClientCert", "last-alone"),
+    ],
     "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for other server names": [
       ["no-sni", "unknown-sni"],
       mistaken(VERIFY, "other-names"),

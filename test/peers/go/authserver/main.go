@@ -22,7 +22,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
-	mistake := flag.String("mistake", "", "name-alone, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets or chacha-first: one that is often made")
+	mistake := flag.String("mistake", "", "name-alone, last-alone, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets or chacha-first: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -78,6 +78,16 @@ func mistaken(config *tls.Config, mistake string) {
 			if err == nil && len(leaf.DNSNames)+len(leaf.URIs)+len(leaf.Subject.CommonName) == 0 {
 				return errors.New("a client without a name")
 			}
+			return err
+		}
+	case "last-alone":
+		// of who brings another's certificate along, that is the last one
+		config.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+			last, err := x509.ParseCertificate(raw[len(raw)-1])
+			if err != nil {
+				return err
+			}
+			_, err = last.Verify(x509.VerifyOptions{Roots: config.ClientCAs, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 			return err
 		}
 	case "other-names":
