@@ -56,10 +56,10 @@ describeWithEngines(Object.keys(zoo) as (keyof typeof zoo)[], "the zoo", (engine
         const animal = await member.start(path, enclosureIn(scratch(), world));
         try {
           const url = `${scheme}://localhost:${animal.port}`;
-          const { beside = [], supplied = new Map<string, Identity>() } = animal;
+          const { beside = [], supplied = new Map<string, Identity>(), canary } = animal;
           const targets = [url, ...beside].map(parseTarget);
           const addresses = new Map(targets.map((one) => [hostPort(one), LOOPBACK]));
-          const request = requestFor(world, url, { targets, supplied, addresses });
+          const request = requestFor(world, url, { targets, supplied, addresses, canary });
           const { endpoints } = await probe(request, outside, () => {});
           const endpoint = endpoints.find(({ target }) => target === url);
           if (endpoint === undefined) throw new Error("no endpoint");

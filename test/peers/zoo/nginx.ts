@@ -161,6 +161,14 @@ const besideName = (directives: string, page = WELCOME): Member["start"] => {
     });
 };
 
+/** Whoever is denied is told so by 200: what a valid client sees must be named. */
+const deniedBy200: Member["start"] = async (program, enclosure) => ({
+  ...(await http(
+    `ssl_verify_client on; ${TLS} error_page 495 496 =200 /login; location = /login { return 200 "log in\\n"; }`,
+  )(program, enclosure)),
+  canary: "welcome to the fleet",
+});
+
 const UNLESS_ISSUER = `if ($ssl_client_i_dn !~ "CN=Fleet Issuing CA") { return 403; } ${WELCOME}`;
 const UNLESS_FIELD = `set $who $ssl_client_verify$http_ssl_client_verify;
       if ($who !~ SUCCESS) { return 403; } ${WELCOME}`;
@@ -174,6 +182,7 @@ export const nginxes: readonly Member[] = [
     "`optional`, and 404 unless it is": optional("404"),
     "`optional`, and a redirect to /login unless it is": optional("302 /login"),
     "`optional`, and 444 (a close without a word) unless it is": optional("444"),
+    "`ssl_verify_client on`, and `error_page 495 496 =200 /login`, probed with `--canary`": deniedBy200,
     "`ssl_verify_client on`, `ssl_early_data on`": http(`ssl_verify_client on; ssl_early_data on; ${TLS}`),
     "`optional`, `ssl_early_data on`, and 403 unless `$ssl_client_verify` is SUCCESS": http(
       `ssl_verify_client optional; ssl_early_data on; ${TLS}`,

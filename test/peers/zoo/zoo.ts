@@ -25,6 +25,8 @@ export interface Animal {
   readonly beside?: readonly string[];
   /** Identities by attack, as a user would supply them. */
   readonly supplied?: ReadonlyMap<string, Identity>;
+  /** Text that only a valid client sees, as a user would name it. */
+  readonly canary?: string;
   stop(): Promise<void>;
 }
 
