@@ -127,7 +127,11 @@ function withoutTry({ control }: Round): Judged {
 }
 
 /** One outcome for all of an attack's clients: one that is accepted decides, then one that is unclear. */
-export function combine({ plan, judged }: Pick<TriedAttack, "plan" | "judged">): Judged {
+export function combine({
+  plan,
+  judged,
+  cutShort,
+}: Pick<TriedAttack, "plan" | "judged" | "cutShort">): Judged {
   if (!("attempts" in plan)) return { outcome: plan.outcome, layer: "tls", evidence: plan.reason };
   for (const outcome of ["accepted", "inconclusive"] as const) {
     const found = judged.find(({ judgement }) => judgement.outcome === outcome);
@@ -146,8 +150,11 @@ export function combine({ plan, judged }: Pick<TriedAttack, "plan" | "judged">):
       evidence: "the server lists no kind of key that can be forged",
     };
   }
-  if (judged.length < plan.attempts.length)
-    return { outcome: "not-run", layer: "tls", evidence: "interrupted" };
+  if (judged.length < plan.attempts.length) {
+    return cutShort === undefined
+      ? { outcome: "not-run", layer: "tls", evidence: "interrupted" }
+      : { outcome: "inconclusive", layer: "tls", evidence: cutShort };
+  }
   const [first] = judged;
   const refused = judged.find(({ judgement }) => judgement.outcome === "refused") ?? first;
   if (refused === undefined) throw new RangeError("no attempt");

@@ -6,6 +6,7 @@ import { type Endpoint, serverNameOf } from "./endpoint.ts";
 import { agree, judgeControl } from "./verdict/control.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { familiesFor, type KeyFamily } from "./key-family.ts";
+import { pulseOf } from "./pulse.ts";
 import {
   attackAll,
   judgeAll,
@@ -54,7 +55,12 @@ export async function tlsRound(
   }
   const scene = sceneOf(setup, first, version);
   const before: Controls = { good: good ? [first] : [], sound: false };
-  const met = await attackAll(setup, attacks, {
+  const pulse = pulseOf(setup.meet, first, good, {
+    beside: async () => control(setup, version, scene.families, first),
+    alone: async () => control({ ...setup, meet: setup.alone }, version, scene.families, undefined),
+  });
+  const signal = AbortSignal.any([setup.signal, pulse.signal]);
+  const met = await attackAll({ ...setup, meet: pulse.meet, signal }, attacks, {
     scene,
     version,
     controls: before,
@@ -62,9 +68,10 @@ export async function tlsRound(
     setting,
     lead: lead?.tried,
   });
-  const second = await unlessInterrupted(setup.signal, () =>
-    lastControl(setup, scene.families, version, first),
-  );
+  const lost = pulse.lost();
+  const second =
+    lost?.control ??
+    (await unlessInterrupted(setup.signal, () => lastControl(setup, scene.families, version, first)));
   const judgements = [judgement, ...(second === undefined ? [] : [judge(second)])];
   const encounters = [first, ...(second === undefined ? [] : [second])];
   const sound = controlsOf(encounters, judgements, setting);
@@ -74,7 +81,7 @@ export async function tlsRound(
     first,
     control: judgements,
     controls,
-    tried: met.map((one) => judgeAll(one, controls, setting)),
+    tried: met.map((one) => judgeAll(one, controls, setting, lost?.reason)),
     complete: second !== undefined && !setup.signal.aborted,
   };
 }

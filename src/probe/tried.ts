@@ -32,6 +32,8 @@ export interface TriedAttack {
   readonly plan: Plan;
   /** As far as they were made, in the order of the plan. */
   readonly judged: readonly (Met & { readonly judgement: Judgement })[];
+  /** Why some were not made, where that was no interruption. */
+  readonly cutShort?: string | undefined;
 }
 
 /** One attempt's connection. */
@@ -102,6 +104,7 @@ export async function attackAll(
     }),
   );
   const meetAlone = async (attempt: Attempt) => meetAttempt(attempt, { ...setup, meet: setup.alone });
+  if (setup.signal.aborted) return all;
   await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAlone, isUnanswered));
   return all;
 }
@@ -246,10 +249,12 @@ export function judgeAll(
   { attack, plan, met }: MetAttack,
   controls: Controls,
   setting: Setting,
+  cutShort?: string,
 ): TriedAttack {
   return {
     attack,
     plan,
+    cutShort,
     judged: met.map((one) => ({ ...one, judgement: judgeMet(one, controls, setting) })),
   };
 }

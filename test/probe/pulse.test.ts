@@ -1,0 +1,81 @@
+import { createServer, type Server as HttpsServer } from "node:https";
+import type { TlsOptions } from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import { newWorld, probed, selected, withOutcome, type World } from "./support/probing.ts";
+import { tcpServer, tlsServer } from "./support/servers.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const options = (changes: TlsOptions = {}): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  rejectUnauthorized: true,
+  sigalgs: "ecdsa_secp256r1_sha256",
+  ...changes,
+});
+
+/** An HTTPS server that lets every connection after the first few wait for ever; how many came. */
+async function hangingAfter(most: number, changes: TlsOptions = {}) {
+  const server: HttpsServer = createServer(options(changes), (_request, response) => void response.end("hi"));
+  const came = { connections: 0 };
+  const port = await tcpServer((socket) => {
+    came.connections += 1;
+    if (came.connections <= most) server.emit("connection", socket);
+  });
+  return { url: `https://localhost:${port}/`, came };
+}
+
+const ON_13 = ["no-cert", "self-signed", "wrong-ca", "no-sni", "unknown-sni", "odd-sni", "path-tricks"];
+/** Milliseconds that a step may take, so that waiting in vain is short. */
+const timeout = 500;
+
+describe("a server that stops answering", () => {
+  test("is left after a few connections, and is inconclusive", async () => {
+    const { url, came } = await hangingAfter(2);
+    const { verdict, reasons } = await probed(world, url, { timeout });
+    expect(verdict).toBe("inconclusive");
+    expect(reasons.join("\n")).toMatch(/the server stopped answering, after \d+ connections/);
+    // two rounds of eight, their controls, and what older versions are asked: a whole battery has 300
+    expect(came.connections).toBeLessThan(60);
+  });
+
+  test("that answers no valid client from the beginning is left too", async () => {
+    let connections = 0;
+    const port = await tlsServer(options({ rejectUnauthorized: false }), (socket) => {
+      connections += 1;
+      socket.write("220 ready\r\n");
+      socket.on("data", (bytes) => socket.write(`250 ${String(bytes)}`));
+    });
+    const { verdict } = await probed(world, `https://localhost:${port}/`, { timeout });
+    expect(verdict).toBe("inconclusive");
+    expect(connections).toBeLessThan(60);
+  });
+
+  test("keeps what was found before", async () => {
+    const { url } = await hangingAfter(14, { rejectUnauthorized: false });
+    const endpoint = await probed(world, url, { timeout, concurrency: 1 });
+    expect(endpoint.verdict).toBe("bypassed");
+    expect(endpoint.doubts.join("\n")).toMatch(/the server stopped answering/);
+  });
+
+  test("is another than one that answers valid clients, and lets everybody else wait", async () => {
+    // of a client that it does not know, it hears nothing; at the end of the battery it opens
+    const port = await tlsServer(options({ rejectUnauthorized: false }), (socket) => {
+      socket.on("data", (bytes) => {
+        const isTricky = !String(bytes).startsWith("GET / HTTP/1.1");
+        if (socket.authorized || isTricky) socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+      });
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, {
+      timeout,
+      attacks: selected(...ON_13),
+    });
+    expect(withOutcome(endpoint, "accepted")).toContain("path-tricks@1.3");
+    expect(endpoint.reasons.concat(endpoint.doubts).join("\n")).not.toMatch(/stopped answering/);
+  });
+});
