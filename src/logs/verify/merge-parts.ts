@@ -8,6 +8,7 @@ import { absentKeys } from "./judge-keys.ts";
 import { MAX_KEPT_LEAVES, readKept } from "./kept.ts";
 import { type PartResult, trustDigest } from "./part-result.ts";
 import { openCheckpoint, type SignedCheckpoint } from "./signed-checkpoint.ts";
+import type { TimelineSpan } from "./timeline.ts";
 import type { Trust } from "./trust.ts";
 import type { BatchRange, Verification, VerifyRequest } from "./verification.ts";
 
@@ -142,11 +143,27 @@ function checkConsistent({ name, result }: NamedPart): void {
   if (isClean && batches.batches + batches.skipped !== to - from) {
     throw contradiction(name, "it did not read all of its batches, and does not say why");
   }
+  if (isClean) checkCounts(name, examination);
   if (batches.skipped > 0 && asked.since === undefined && asked.until === undefined) {
     throw contradiction(name, "it passed batches over, though it was asked for all of them");
   }
   if (isClean && leaves === undefined && whole.size <= MAX_KEPT_LEAVES) {
     throw contradiction(name, "the hashes of its leaves are not there, and it does not say why");
+  }
+}
+
+/** Where nothing is wrong, the records are those that the leaves tell of, and each has a byte or more. */
+function checkCounts(name: string, { range: { from, to }, whole, batches }: Examination): void {
+  const sum = (spans: readonly TimelineSpan[]) => spans.reduce((all, { records }) => all + records, 0);
+  const { spans } = whole.timeline;
+  // a span at an edge of the part has batches of other parts too
+  const most = from === to ? 0 : sum(spans.filter(({ first, last }) => first < to && last >= from));
+  const least = sum(spans.filter(({ first, last }) => first >= from && last < to));
+  // otherwise how many records a batch has is the leaf's word alone
+  const hasNoBytes = whole.deep && batches.bytes < batches.records;
+  const tooFew = batches.skipped === 0 && batches.records < least;
+  if (tooFew || batches.records > most || hasNoBytes) {
+    throw contradiction(name, "its records and bytes are not as many as its leaves tell of");
   }
 }
 

@@ -385,6 +385,12 @@ describe("what does not belong together is refused", () => {
         },
       }),
     ],
+    [
+      "more records than the leaves",
+      examination(({ batches }) => ({ batches: { ...batches, records: 1e9 } })),
+    ],
+    ["no records", examination(({ batches }) => ({ batches: { ...batches, records: 0 } }))],
+    ["no bytes", examination(({ batches }) => ({ batches: { ...batches, bytes: 0 } }))],
   ])("parts that agree, and contradict themselves: %s", async (_, edit) => {
     const asked = { anchors: [anchorIn(store)] };
     const parts = [await partOf(store, HALVES[0]!, asked), await partOf(store, HALVES[1]!, asked)];
