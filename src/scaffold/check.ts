@@ -25,7 +25,7 @@ export interface CheckPlace {
 
 type CheckPlatform = Pick<Platform, "exec" | "files" | "signal">;
 
-const MAX_OUTPUT = 64 << 10;
+const MAX_OUTPUT = 4 << 20;
 /** Milliseconds. */
 const TIMEOUT = 60_000;
 
