@@ -325,10 +325,16 @@ describeWithEngines(
         "fleetsec.cert-renew/v1",
         "fleetsec.cert-verify/v1",
         "fleetsec.cert-revoke/v1",
+        "fleetsec.cert-sign/v1",
         "fleetsec.logs-keygen/v1",
         "fleetsec.logs-sign/v1",
         "fleetsec.verify-logs/v1",
       ]);
+      // openssl's word for what the TPM has signed: the CSR's certificate, and a CRL that holds the revoked serial
+      expect(stdout).toContain("partner.pem: OK");
+      expect(stdout).toContain("verify OK");
+      const serial = /^serial=(\w+)$/m.exec(stdout)?.[1] ?? "no serial";
+      expect(stdout).toContain(`Serial Number: ${serial}`);
       expect(documents[0]?.keys).toBe("token");
       const holding = project.files().filter((path) => holdsPrivateKey(readFileSync(path)));
       expect(holding).toEqual([]);
@@ -367,6 +373,14 @@ fleetsec cert issue truck-1 --role fleet-edge --key "pkcs11:token=fleet;object=t
 fleetsec cert renew truck-1 --force
 fleetsec cert verify .fleetsec/certs/truck-1/current/cert.pem
 fleetsec cert revoke truck-1
+elsewhere=$(mktemp -d)
+trap 'kill "$broker" "$tpm"; rm -rf "$elsewhere"' EXIT
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=partner \\
+  -keyout "$elsewhere/key.pem" -out partner.csr 2>"$elsewhere/openssl.log"
+fleetsec cert sign partner.csr --role fleet-edge --out partner.pem
+openssl verify -x509_strict -CAfile .fleetsec/ca/bundle.pem -untrusted partner.pem partner.pem
+openssl crl -in .fleetsec/ca/1/issuing-crl.pem -CAfile .fleetsec/ca/1/issuing-cert.pem -noout -text 2>&1
+openssl x509 -in .fleetsec/certs/truck-1/current/cert.pem -noout -serial
 echo '{"event":1}' >a.log
 fleetsec logs keygen --type p256 --token "pkcs11:token=fleet"
 fleetsec logs sign --in a.log --store log --key audit.key
