@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { durationFlag } from "../../duration.ts";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
-import { mergeParts, type NamedPart } from "../../logs/verify/merge-parts.ts";
+import { mergeParts } from "../../logs/verify/merge-parts.ts";
+import type { NamedPart } from "../../logs/verify/sound-part.ts";
 import { number } from "../../report/verify-logs.ts";
 import type { Cli } from "../command.ts";
 import { type ReportFlags, wantedReports } from "../reports.ts";

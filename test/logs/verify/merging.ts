@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { partReader } from "../../../src/cli/verify-logs/part-document.ts";
-import { mergeParts, type NamedPart } from "../../../src/logs/verify/merge-parts.ts";
+import { mergeParts } from "../../../src/logs/verify/merge-parts.ts";
+import type { NamedPart } from "../../../src/logs/verify/sound-part.ts";
 import type { Part } from "../../../src/logs/verify/part.ts";
 import { examinePart } from "../../../src/logs/verify/part-result.ts";
 import type { Verification } from "../../../src/logs/verify/verification.ts";
