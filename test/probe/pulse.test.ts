@@ -1,7 +1,7 @@
 import { createServer, type Server as HttpsServer } from "node:https";
 import type { TlsOptions } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
-import { newWorld, probed, selected, withOutcome, type World } from "./support/probing.ts";
+import { newWorld, probed, selected, strictServer, withOutcome, type World } from "./support/probing.ts";
 import { tcpServer, tlsServer } from "./support/servers.ts";
 
 let world: World;
@@ -9,15 +9,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const options = (changes: TlsOptions = {}): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  rejectUnauthorized: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-  ...changes,
-});
+const options = (changes: TlsOptions = {}) => strictServer(world, changes);
 
 /** An HTTPS server that lets every connection after the first few wait for ever; how many came. */
 async function hangingAfter(most: number, changes: TlsOptions = {}) {

@@ -16,6 +16,7 @@ import {
   probed,
   requestFor,
   selected,
+  strictServer,
   withOutcome,
   type World,
   CHAINS,
@@ -34,16 +35,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-/** One key family is listed unless told otherwise: the others cost connections, and have tests of their own. */
-const strict = (changes: TlsOptions = {}): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  rejectUnauthorized: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-  ...changes,
-});
+const strict = (changes: TlsOptions = {}) => strictServer(world, changes);
 const EVERY_FAMILY = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:rsa_pss_rsae_sha256:RSA+SHA256";
 const lax = (changes: TlsOptions = {}) => strict({ rejectUnauthorized: false, ...changes });
 

@@ -10,7 +10,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { attackNamed } from "../../../src/probe/attacks.ts";
 import { Flag, frame, FrameType } from "../../../src/probe/protocols/http2/frames.ts";
 import { encodeFields } from "../../../src/probe/protocols/http2/hpack.ts";
-import { newWorld, onBoth, probed, withOutcome, type World } from "../support/probing.ts";
+import { newWorld, onBoth, probed, strictServer, withOutcome, type World } from "../support/probing.ts";
 import { httpsServer, listening } from "../support/servers.ts";
 import { relay, sniffingServer, upgradeToLaxTls } from "../support/sniffing.ts";
 
@@ -19,15 +19,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const strict = (changes: TlsOptions = {}): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  rejectUnauthorized: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-  ...changes,
-});
+const strict = (changes: TlsOptions = {}) => strictServer(world, changes);
 /** The application decides. */
 const open = () => strict({ rejectUnauthorized: false });
 

@@ -10,7 +10,15 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { attackNamed } from "../../../src/probe/attacks.ts";
 import { Flag, frame, FrameType } from "../../../src/probe/protocols/http2/frames.ts";
 import { encodeFields } from "../../../src/probe/protocols/http2/hpack.ts";
-import { FORGED, newWorld, onBoth, probed, withOutcome, type World } from "../support/probing.ts";
+import {
+  FORGED,
+  newWorld,
+  onBoth,
+  probed,
+  strictServer,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
 import { http2Server, httpsServer, tlsServer } from "../support/servers.ts";
 
 let world: World;
@@ -18,15 +26,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const strict = (changes: TlsOptions = {}): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  rejectUnauthorized: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-  ...changes,
-});
+const strict = (changes: TlsOptions = {}) => strictServer(world, changes);
 const lax = () => strict({ rejectUnauthorized: false });
 const hello = (_request: Http2ServerRequest, response: Http2ServerResponse) => response.end("hello");
 const ESSENTIAL = { attacks: ["no-cert", "self-signed", "wrong-ca"].map(attackNamed) };

@@ -4,7 +4,15 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { attackNamed } from "../../../src/probe/attacks.ts";
 import { mqtts } from "../../../src/probe/protocols/mqtts.ts";
 import { broker } from "../support/mqtt.ts";
-import { FORGED, newWorld, onBoth, probed, withOutcome, type World } from "../support/probing.ts";
+import {
+  FORGED,
+  newWorld,
+  onBoth,
+  probed,
+  strictServer,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
 import { tlsServer } from "../support/servers.ts";
 import { trace } from "../support/traces.ts";
 
@@ -13,15 +21,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const strict = (changes: TlsOptions = {}): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  rejectUnauthorized: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-  ...changes,
-});
+const strict = (changes: TlsOptions = {}) => strictServer(world, changes);
 const ESSENTIAL = { attacks: ["no-cert", "self-signed", "wrong-ca"].map(attackNamed) };
 const NO_CERT = { attacks: [attackNamed("no-cert")] };
 const all = onBoth("no-cert", "self-signed", "wrong-ca");

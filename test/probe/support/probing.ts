@@ -1,3 +1,4 @@
+import type { TlsOptions } from "node:tls";
 import { randomBytes } from "node:crypto";
 import type { Platform } from "../../../src/platform/platform.ts";
 import { systemPlatform } from "../../../src/platform/system.ts";
@@ -42,6 +43,20 @@ export async function newWorld(): Promise<World> {
     client: await testLeaf(ca, { commonName: "client", purpose: "client", chain: [ca] }),
   };
 }
+
+/**
+ * A server that demands certificates. One key family is listed unless told otherwise: the others cost
+ * connections, and have tests of their own.
+ */
+export const strictServer = (world: World, changes: TlsOptions = {}): TlsOptions => ({
+  cert: world.server.pem,
+  key: world.server.keyPem,
+  ca: [world.root.pem],
+  requestCert: true,
+  rejectUnauthorized: true,
+  sigalgs: "ecdsa_secp256r1_sha256",
+  ...changes,
+});
 
 export function signing(ca: TestCa, chain: readonly TestCa[] = [ca]): SigningCa {
   return {
