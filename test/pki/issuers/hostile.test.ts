@@ -261,6 +261,7 @@ describe("a service's certificate", () => {
       }),
     ],
     ["by another root", async () => ({ by: await testAuthority("another CA") })],
+    ["signed over SHA-1", () => ({ spec: () => ({ hash: "sha1" }) })],
     ["with a serial number of zero", () => ({ spec: () => ({ serial: Uint8Array.of(0) }) })],
     ["cut short, with a warning", () => ({ warnings: ['TTL "24h" is longer than permitted maxTTL "1h"'] })],
   ];
