@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { attackNamed } from "../../src/probe/attacks.ts";
@@ -7,6 +7,7 @@ import { FORGED, newWorld, onBoth, probed, withOutcome, type World } from "../pr
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
 import { freePorts, startProcess } from "./process.ts";
+import { enclosureIn } from "./zoo/zoo.ts";
 
 /** Protocols other than HTTP/1.1, spoken by real servers, strict and lax. */
 
@@ -18,20 +19,7 @@ beforeAll(async () => {
 const attacks = ["no-cert", "self-signed", "wrong-ca", "expired"].map(attackNamed);
 const LONG = { timeout: 180_000 };
 
-function serverFiles() {
-  const directory = scratch();
-  const put = (name: string, text: string) => {
-    writeFileSync(join(directory, name), text);
-    return join(directory, name);
-  };
-  return {
-    directory,
-    put,
-    cert: put("server.pem", world.server.pem),
-    key: put("server.key", world.server.keyPem),
-    ca: put("ca.pem", world.root.pem),
-  };
-}
+const serverFiles = () => enclosureIn(scratch(), world);
 
 describeWithEngines(["mosquitto"], "mosquitto", (engines) => {
   async function mosquitto(...lines: string[]): Promise<number> {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { attackNamed } from "../../src/probe/attacks.ts";
@@ -14,6 +14,7 @@ import {
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
 import { freePorts, startProcess } from "./process.ts";
+import { enclosureIn } from "./zoo/zoo.ts";
 
 /** Real servers, strict and lax: the verdict of each, and the attacks that must find it. */
 
@@ -27,20 +28,7 @@ const IMPLIED =
   /^(no-eku|weak-key|sha1-signature|renegotiation|fragmented-hello|resume-[a-z-]+|(no|odd|unknown)-sni|header-spoof|path-tricks|second-request|authority-switch|h2c-upgrade|other-alpn|other-hello|sni-host-mismatch)@/;
 
 /** The server's files, in a directory of the test's own. */
-function serverFiles() {
-  const directory = scratch();
-  const put = (name: string, text: string) => {
-    writeFileSync(join(directory, name), text);
-    return join(directory, name);
-  };
-  return {
-    directory,
-    put,
-    cert: put("server.pem", world.server.pem),
-    key: put("server.key", world.server.keyPem),
-    ca: put("ca.pem", world.root.pem),
-  };
-}
+const serverFiles = () => enclosureIn(scratch(), world);
 
 describeWithEngines(["nginx"], "nginx", (engines) => {
   /** One server with these directives; the port. */

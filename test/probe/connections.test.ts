@@ -5,11 +5,12 @@ import { systemThreads, type Threads } from "../../src/platform/threads.ts";
 import { probe } from "../../src/probe/run.ts";
 import { parseTarget } from "../../src/probe/target.ts";
 import {
+  UPGRADES,
   newWorld,
   outside,
   requestFor,
   selected,
-  UPGRADES,
+  strictServer,
   withOutcome,
   type World,
 } from "./support/probing.ts";
@@ -42,16 +43,8 @@ function onThreads() {
   return { pools, beside: { ...outside, threads, network: { ...outside.network, connect } } };
 }
 
-const options = (changes: TlsOptions): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-  ...changes,
-});
 const https = (changes: TlsOptions, serve = () => {}) =>
-  httpsServer(options(changes), (_, response) => {
+  httpsServer(strictServer(world, changes), (_, response) => {
     serve();
     response.end("hello");
   });
@@ -79,7 +72,7 @@ test("other threads find what this one finds", async () => {
     `https://localhost:${await https({ ticketKeys })}/`,
     `https://localhost:${await https({ ticketKeys, requestCert: false })}/`,
     `h2://localhost:${await https({})}/`,
-    `tls://localhost:${await tlsServer(options({}), (socket) => void socket.pipe(socket))}`,
+    `tls://localhost:${await tlsServer(strictServer(world), (socket) => void socket.pipe(socket))}`,
   ].map(parseTarget);
   const request = requestFor(world, targets[0]?.url ?? "", { targets, attacks: KINDS() });
   const here = await probe(request, outside, () => {});

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { attackNamed } from "../../src/probe/attacks.ts";
 import { probe } from "../../src/probe/run.ts";
 import { parseTarget } from "../../src/probe/target.ts";
-import { newWorld, outside, requestFor, type World } from "./support/probing.ts";
+import { newWorld, outside, requestFor, strictServer, type World } from "./support/probing.ts";
 import { httpsServer } from "./support/servers.ts";
 
 let world: World;
@@ -16,17 +16,7 @@ const ids = ["no-cert", "self-signed", "wrong-ca"];
 
 /** Probes the paths of a server; the connections of each, and what was found. */
 async function probePaths(options: TlsOptions, onRequest: RequestListener, ...paths: string[]) {
-  const port = await httpsServer(
-    {
-      cert: world.server.pem,
-      key: world.server.keyPem,
-      ca: [world.root.pem],
-      requestCert: true,
-      sigalgs: "ecdsa_secp256r1_sha256",
-      ...options,
-    },
-    onRequest,
-  );
+  const port = await httpsServer(strictServer(world, options), onRequest);
   const targets = paths.map((path) => parseTarget(`https://127.0.0.1:${port}${path}`));
   const connections = new Map<string, number>();
   const result = await probe(

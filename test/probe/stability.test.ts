@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import type { TlsOptions, TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { beforeAll, expect, test } from "vitest";
-import { newWorld, probed, selected, withOutcome, type World } from "./support/probing.ts";
+import { newWorld, probed, selected, strictServer, withOutcome, type World } from "./support/probing.ts";
 import { httpsServer, tcpServer } from "./support/servers.ts";
 
 /** `FLEETSEC_SOAK=1`: the whole battery, a hundred times, with the delays of a bad mobile network. */
@@ -51,13 +51,6 @@ async function badNetwork(
   return { port, beginRound: () => void (isFirst = true) };
 }
 
-const options = (): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-});
 const hello = (_: IncomingMessage, response: ServerResponse) => void response.end("hello");
 
 test(
@@ -67,9 +60,9 @@ test(
     const resumable = (request: IncomingMessage, response: ServerResponse) => {
       response.writeHead((request.socket as TLSSocket).authorized ? 200 : 403).end("hello");
     };
-    const lax = { ...options(), rejectUnauthorized: false };
+    const lax = strictServer(world, { rejectUnauthorized: false });
     const networks = {
-      strict: await badNetwork(await httpsServer({ ...options(), rejectUnauthorized: true }, hello)),
+      strict: await badNetwork(await httpsServer(strictServer(world), hello)),
       open: await badNetwork(await httpsServer(lax, hello)),
       resumable: await badNetwork(await httpsServer(lax, resumable)),
     };

@@ -8,20 +8,7 @@ import {
 } from "../../src/probe/result.ts";
 import { probeText } from "../../src/report/probe.ts";
 import { styleFor } from "../../src/report/style.ts";
-
-const attack = (changes: Partial<AttackResult>): AttackResult => ({
-  id: "no-cert",
-  title: "no certificate",
-  tls: "1.3",
-  outcome: "refused",
-  layer: "tls",
-  evidence: "alert certificate_required",
-  meaning: "anyone who can reach the port is served",
-  reference: "RFC 8446 section 4.4.2.4",
-  fix: "nginx: ssl_verify_client on;\nGo: tls.Config{ClientAuth: tls.RequireAndVerifyClientCert}",
-  reportedOnly: false,
-  ...changes,
-});
+import { attackResult as attack } from "./support/fixtures.ts";
 
 function resultOf(
   verdict: EndpointResult["verdict"],

@@ -2,7 +2,15 @@ import { createSecureServer } from "node:http2";
 import type { TlsOptions } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { byAlpn } from "../support/by-hello.ts";
-import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
+import {
+  newWorld,
+  onBoth,
+  probed,
+  selected,
+  strictServer,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
 import { grpcServer } from "../support/grpc.ts";
 import { broker } from "../support/mqtt.ts";
 import { http2Server, listening, tlsServer } from "../support/servers.ts";
@@ -12,14 +20,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const strict = (): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  rejectUnauthorized: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-});
+const strict = () => strictServer(world);
 /** Demands nothing. */
 const lax = (): TlsOptions => ({ cert: world.server.pem, key: world.server.keyPem });
 

@@ -9,6 +9,7 @@ import {
   onBoth,
   probed,
   selected,
+  strictServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -21,21 +22,10 @@ beforeAll(async () => {
 
 /** Serves whoever has a certificate, or agreed on what is let in. */
 const serving = (isLax: (socket: TLSSocket) => boolean, options: TlsOptions = {}) =>
-  httpsServer(
-    {
-      cert: world.server.pem,
-      key: world.server.keyPem,
-      ca: [world.root.pem],
-      requestCert: true,
-      rejectUnauthorized: false,
-      sigalgs: "ecdsa_secp256r1_sha256",
-      ...options,
-    },
-    (request, response) => {
-      const socket = request.socket as TLSSocket;
-      response.writeHead(socket.authorized || isLax(socket) ? 200 : 403).end("hello");
-    },
-  );
+  httpsServer(strictServer(world, { rejectUnauthorized: false, ...options }), (request, response) => {
+    const socket = request.socket as TLSSocket;
+    response.writeHead(socket.authorized || isLax(socket) ? 200 : 403).end("hello");
+  });
 /** The server takes the client's first suite. */
 const clientsChoice = { honorCipherOrder: false };
 const isChaCha = (socket: TLSSocket) => /CHACHA20/i.test(socket.getCipher().name);

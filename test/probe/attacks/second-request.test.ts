@@ -2,7 +2,15 @@ import type { RequestListener } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer, type TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
-import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
+import {
+  newWorld,
+  onBoth,
+  probed,
+  selected,
+  strictServer,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
 import { http2Server, httpsServer, listening } from "../support/servers.ts";
 
 let world: World;
@@ -10,14 +18,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const options = () => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  rejectUnauthorized: false,
-  sigalgs: "ecdsa_secp256r1_sha256",
-});
+const options = () => strictServer(world, { rejectUnauthorized: false });
 const attacks = selected("no-cert", "second-request");
 
 /** Serves those whom `admits` lets in, and asks it of each connection as often as it says. */

@@ -11,6 +11,7 @@ import {
   probed,
   requestFor,
   selected,
+  strictServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -26,14 +27,7 @@ const NAMES = ["no-sni", "unknown-sni", "odd-sni"];
 /** Demands a certificate of those whose ClientHello names one of `names`, or none of them. */
 const serving = (demands: (name: string | false) => boolean, certificate = world.server) =>
   httpsServer(
-    {
-      cert: certificate.pem,
-      key: certificate.keyPem,
-      ca: [world.root.pem],
-      requestCert: true,
-      rejectUnauthorized: false,
-      sigalgs: "ecdsa_secp256r1_sha256",
-    },
+    strictServer(world, { cert: certificate.pem, key: certificate.keyPem, rejectUnauthorized: false }),
     (request, response) => {
       const socket = request.socket as TLSSocket & { readonly servername: string | false };
       response.writeHead(socket.authorized || !demands(socket.servername) ? 200 : 403).end("hello");
@@ -67,25 +61,15 @@ describe("a client without a certificate, by the name it asks for", () => {
 
   /** One host for its name, another for everybody who comes by another one. */
   const withDefaultHost = (page: (isValid: boolean) => string, demandsByHost: boolean) =>
-    httpsServer(
-      {
-        cert: world.server.pem,
-        key: world.server.keyPem,
-        ca: [world.root.pem],
-        requestCert: true,
-        rejectUnauthorized: false,
-        sigalgs: "ecdsa_secp256r1_sha256",
-      },
-      (request, response) => {
-        const { servername, authorized } = request.socket as TLSSocket & {
-          readonly servername: string | false;
-        };
-        const isTarget = servername === "localhost" || request.headers.host?.startsWith("localhost:");
-        if (isTarget && (demandsByHost || servername === "localhost"))
-          response.writeHead(authorized ? 200 : 403).end(authorized ? "hello, fleet" : "no");
-        else response.end(page(authorized));
-      },
-    );
+    httpsServer(strictServer(world, { rejectUnauthorized: false }), (request, response) => {
+      const { servername, authorized } = request.socket as TLSSocket & {
+        readonly servername: string | false;
+      };
+      const isTarget = servername === "localhost" || request.headers.host?.startsWith("localhost:");
+      if (isTarget && (demandsByHost || servername === "localhost"))
+        response.writeHead(authorized ? 200 : 403).end(authorized ? "hello, fleet" : "no");
+      else response.end(page(authorized));
+    });
 
   test.each<[string, () => string]>([
     ["its own words", () => "welcome to the default host"],
@@ -187,14 +171,7 @@ describe("the other names of the server's own certificate", () => {
   test("the host is asked for under the other name too", async () => {
     const { pem, keyPem } = await withNames("gateway.fleet.internal");
     const port = await httpsServer(
-      {
-        cert: pem,
-        key: keyPem,
-        ca: [world.root.pem],
-        requestCert: true,
-        rejectUnauthorized: false,
-        sigalgs: "ecdsa_secp256r1_sha256",
-      },
+      strictServer(world, { cert: pem, key: keyPem, rejectUnauthorized: false }),
       (request, response) => {
         const { authorized } = request.socket as TLSSocket;
         const isLax = request.headers.host === `gateway.fleet.internal:${port}`;

@@ -11,6 +11,7 @@ import {
   probed,
   requestFor,
   selected,
+  strictServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -22,22 +23,13 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const options = (changes: TlsOptions = {}): TlsOptions => ({
-  cert: world.server.pem,
-  key: world.server.keyPem,
-  ca: [world.root.pem],
-  requestCert: true,
-  sigalgs: "ecdsa_secp256r1_sha256",
-  ...changes,
-});
-
 /** Serves whom `admits` says; 403 to others. */
 const serving = (admits: (socket: TLSSocket) => boolean, changes: TlsOptions = {}) =>
-  httpsServer(options({ rejectUnauthorized: false, ...changes }), (request, response) => {
+  httpsServer(strictServer(world, { rejectUnauthorized: false, ...changes }), (request, response) => {
     response.writeHead(admits(request.socket as TLSSocket) ? 200 : 403).end("hello");
   });
 const strict = (changes: TlsOptions = {}) =>
-  httpsServer(options({ rejectUnauthorized: true, ...changes }), (_request, response) => {
+  httpsServer(strictServer(world, changes), (_request, response) => {
     response.end("hello");
   });
 
@@ -91,7 +83,7 @@ describe("a session of another listener", () => {
     supplied: ReadonlyMap<string, Identity> = new Map<string, Identity>(),
   ) {
     const [lax, port] = [
-      await httpsServer(options(first), (_, to) => void to.end("hi")),
+      await httpsServer(strictServer(world, first), (_, to) => void to.end("hi")),
       await strict(other),
     ];
     const request = requestFor(world, url(port), { attacks: selected("no-cert", "resume-cross-host") });
