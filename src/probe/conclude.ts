@@ -1,4 +1,5 @@
 import type { Attack, Attempt } from "./attack.ts";
+import { leaveToOtherRound } from "./other-version.ts";
 import { type AttackResult, type ControlResult, type EndpointResult, NOT_SELECTED } from "./result.ts";
 import type { Round } from "./round.ts";
 import type { TriedAttack } from "./tried.ts";
@@ -81,7 +82,8 @@ function isUnusable(round: Round, rounds: readonly Round[]): boolean {
 function resultOf(attack: Attack, version: TlsVersion | null, rounds: readonly Round[]): AttackResult {
   const round = rounds.find((candidate) => candidate.version === version);
   if (round === undefined) return notRun(attack, version, "not reached");
-  const tried = round.tried.find((candidate) => candidate.attack === attack);
+  const met = round.tried.find((candidate) => candidate.attack === attack);
+  const tried = met && leaveToOtherRound(met, round, rounds);
   const judged = round.complete ? judgedIn(round, tried) : judgedSoFar(round, tried);
   if (judged.outcome === "accepted" || judged.outcome === "not-run") return toResult(attack, version, judged);
   const cannotBeUsed = isCurrent(version)

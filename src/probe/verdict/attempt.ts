@@ -25,10 +25,6 @@ export function judgeAttempt(
       const evidence = "an anonymous server asks for a certificate: no client goes on";
       return { ...unmade, outcome: "not-applicable", evidence };
     }
-    if (!isFlight(presented) && isOtherVersion(trace, setting)) {
-      const evidence = `the server chose TLS ${trace.seen.version}, where it is judged by that version's control`;
-      return { ...unmade, outcome: "not-applicable", evidence };
-    }
     if (isFlight(presented) && hasNoSuite(trace, controls)) {
       return { ...unmade, outcome: "not-applicable", evidence: "our own TLS client has none of its suites" };
     }
@@ -67,12 +63,6 @@ function refusesHello({ trace }: Encounter, presented: Presented, { sound }: Con
     : presented === "other-hello" || presented === "session";
   const ended = serverAlert(trace) !== undefined || trace.end === "closed" || trace.end === "reset";
   return own && trace.seen.version === undefined && trace.localFault === undefined && ended && sound;
-}
-
-/** Both versions were offered: the TLS library would not go on with one that was not. */
-function isOtherVersion({ end, localFault, seen }: Trace, { version }: Setting): boolean {
-  if (end === "unconnected") return false;
-  return localFault === undefined && seen.version !== undefined && seen.version !== version;
 }
 
 /** OpenSSL's way to demand one over anonymous suites too, where no client may answer (RFC 5246, section 7.4.4). */

@@ -65,6 +65,7 @@ test("one that lets ChaCha20 in is found", async () => {
 
 const [SUPPORTED_GROUPS, SESSION_TICKET, SUPPORTED_VERSIONS] = [10, 35, 43];
 const P256 = 0x0017;
+const offersBoth = ({ extensions }: Offered) => (extensions.get(SUPPORTED_VERSIONS)?.length ?? 0) > 3;
 const CHACHA20 = [0x1303, 0xcca8, 0xcca9];
 
 describe("a server that excuses a client for its ClientHello is found", () => {
@@ -91,10 +92,35 @@ describe("a server that excuses a client for its ClientHello is found", () => {
   });
 
   test("both versions", async () => {
-    const both = ({ extensions }: Offered) => (extensions.get(SUPPORTED_VERSIONS)?.length ?? 0) > 3;
-    const endpoint = await excusing(both);
+    const endpoint = await excusing(offersBoth);
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-hello"));
     expect(endpoint.reasons[0]).toContain("both versions");
+  });
+});
+
+/** As Apache has it where certificates are demanded for a path alone: over TLS 1.3 nobody is asked for one. */
+describe("a server that serves nobody over TLS 1.3", () => {
+  const probingWith = async (choosesNewer: (offered: Offered) => boolean) => {
+    const [newer, older] = [
+      await serving(() => false, { minVersion: "TLSv1.3", requestCert: false }),
+      await serving(() => false, { maxVersion: "TLSv1.2", rejectUnauthorized: true }),
+    ];
+    return probing(await byHello((offered) => (choosesNewer(offered) ? newer : older)));
+  };
+
+  test("is judged by TLS 1.2, and those for whom it chooses TLS 1.3 by that", async () => {
+    const endpoint = await probingWith(({ extensions }) => extensions.has(SUPPORTED_VERSIONS));
+    expect(endpoint.reasons).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "refused")).toEqual(["no-cert@1.2", "other-hello@1.2"]);
+  });
+
+  test("is not, where TLS 1.3 is chosen for nobody but them", async () => {
+    const endpoint = await probingWith(offersBoth);
+    expect(endpoint.verdict).toBe("inconclusive");
+    expect(endpoint.reasons).toEqual([
+      expect.stringMatching(/^other-hello on TLS 1.2: HTTP 403.*not asked for/),
+    ]);
   });
 });
 
