@@ -37,6 +37,8 @@ export interface Client {
   readonly session?: Resumable | undefined;
   /** The first control's trace, once there is one. */
   readonly like: Trace | undefined;
+  /** Milliseconds that another client's answer took, where the control's says too little. */
+  readonly slowest?: number | undefined;
   /** How it talks, where that is not the target's way. */
   readonly protocol?: Protocol | undefined;
   readonly opening?: Opening | undefined;
@@ -74,7 +76,7 @@ export function meeting(
     const protocol = client.protocol ?? endpoint.protocol;
     const tls = version === null ? undefined : tlsDial({ ...endpoint, protocol }, { ...client, version });
     const dial: Dial = { address, port, opening, tls };
-    const wait = waitFor(like, protocol, timeout);
+    const wait = waitFor(client, protocol, timeout);
     for (let tries = 1; ; tries += 1) {
       const met = await limited(() => connect({ dial, speech: protocol.speech, wait, like, deadlines }));
       const trace = withoutPreamble(met, protocol);
@@ -142,10 +144,10 @@ function wasShut(trace: Trace): boolean {
   return end === "closed" && !said && localFault === undefined;
 }
 
-/** Ten times what the control took, within bounds. A silent service decides nothing after the handshake. */
-function waitFor(like: Trace | undefined, protocol: Protocol, timeout: number): number {
+/** Ten times what the control took, or another one, within bounds. A silent service decides nothing after the handshake. */
+function waitFor({ like, slowest = 0 }: Client, protocol: Protocol, timeout: number): number {
   if (like === undefined) return Math.min(MAX_WAIT, timeout);
-  const took = protocol.maySayNothing ? like.ms.established : like.ms.total;
+  const took = Math.max(slowest, protocol.maySayNothing ? like.ms.established : like.ms.total);
   return Math.min(Math.max(10 * took, MIN_WAIT), MAX_WAIT, timeout);
 }
 

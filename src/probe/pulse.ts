@@ -4,8 +4,10 @@ import type { Encounter } from "./verdict/judgement.ts";
 
 /** What is known of whether a server still answers anybody, on one TLS version. */
 export interface Pulse {
-  /** Meets it while it does; rejects once it does not. */
+  /** Meets it while it does; rejects once it does not. Waits for those whom it denies late. */
   readonly meet: Meet;
+  /** The same, with nobody beside the client. */
+  readonly alone: Meet;
   /** Aborted once it does not. */
   readonly signal: AbortSignal;
   /** The valid client that waited in vain, and how it came to that; undefined while the server answers. */
@@ -21,12 +23,14 @@ const MOST_PATIENCE = 12;
 /**
  * A server that has stopped answering would let every attack wait in vain, for minutes: after a few in a
  * row the valid client asks, and where that waits in vain as well, once more with nobody beside it.
+ * A server may answer valid clients at once and deny others late, against guessing: the first of them that is
+ * told nothing asks again with all the time there is, and the others are given what that one took.
  * @param first the first control
  * @param wasServed whether that was accepted; what was silent from the beginning is asked once
  * @param ask how the valid client asks: beside others, and then alone and with all the time there is
  */
 export function pulseOf(
-  meet: Meet,
+  { meet, alone }: Pick<Pulse, "meet" | "alone">,
   first: Encounter,
   wasServed: boolean,
   ask: { readonly beside: () => Promise<Encounter>; readonly alone: () => Promise<Encounter> },
@@ -36,6 +40,8 @@ export function pulseOf(
   let [met, silences, patience] = [1, 0, PATIENCE];
   let check: Promise<void> | undefined;
   let found: ReturnType<Pulse["lost"]>;
+  // milliseconds; 0 where it was waited for in vain
+  let slowest: Promise<number> | undefined;
   const isSilent = (encounter: Encounter) => isUnanswered(encounter, wasServed ? first : undefined);
 
   async function look(): Promise<void> {
@@ -51,11 +57,27 @@ export function pulseOf(
     given.abort();
   }
 
+  async function meetAgain(client: Client, hasty: Encounter): Promise<Encounter> {
+    let patient: Encounter | undefined;
+    slowest ??= (async () => {
+      met += 1;
+      patient = await meet({ ...client, slowest: Number.POSITIVE_INFINITY });
+      return isSilent(patient) ? 0 : patient.trace.ms.total;
+    })();
+    const took = await slowest;
+    if (patient !== undefined || took === 0) return patient ?? hasty;
+    met += 1;
+    return meet({ ...client, slowest: took });
+  }
+
   const meetOne: Meet = async (client) => {
+    const known = await slowest;
     await check;
     given.signal.throwIfAborted();
     met += 1;
-    const encounter = await meet(client);
+    const hasty = await meet({ ...client, slowest: known });
+    const mayBeSlow = wasServed && known === undefined && hasty.trace.established && isSilent(hasty);
+    const encounter = mayBeSlow && mayExpectAWord(client, hasty) ? await meetAgain(client, hasty) : hasty;
     if (!isSilent(encounter)) silences = 0;
     else if (mayExpectAWord(client, encounter)) silences += 1;
     if (silences >= patience && found === undefined) {
@@ -64,7 +86,12 @@ export function pulseOf(
     }
     return encounter;
   };
-  return { meet: async (client) => turn(() => meetOne(client)), signal: given.signal, lost: () => found };
+  return {
+    meet: async (client) => turn(() => meetOne(client)),
+    alone: async (client) => alone({ ...client, slowest: await slowest }),
+    signal: given.signal,
+    lost: () => found,
+  };
 }
 
 /** @param served a control that was: where it was told nothing itself, only the handshake can be missed */

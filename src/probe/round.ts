@@ -55,12 +55,12 @@ export async function tlsRound(
   }
   const scene = sceneOf(setup, first, version);
   const before: Controls = { good: good ? [first] : [], sound: false };
-  const pulse = pulseOf(setup.meet, first, good, {
+  const pulse = pulseOf(setup, first, good, {
     beside: async () => control(setup, version, scene.families, first),
     alone: async () => control({ ...setup, meet: setup.alone }, version, scene.families, undefined),
   });
   const signal = AbortSignal.any([setup.signal, pulse.signal]);
-  const met = await attackAll({ ...setup, meet: pulse.meet, signal }, attacks, {
+  const met = await attackAll({ ...setup, meet: pulse.meet, alone: pulse.alone, signal }, attacks, {
     scene,
     version,
     controls: before,

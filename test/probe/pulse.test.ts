@@ -1,8 +1,12 @@
 import { createServer, type Server as HttpsServer } from "node:https";
-import type { TlsOptions } from "node:tls";
+import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Client } from "../../src/probe/endpoint.ts";
+import { pulseOf } from "../../src/probe/pulse.ts";
+import type { Encounter } from "../../src/probe/verdict/judgement.ts";
 import { newWorld, probed, selected, strictServer, withOutcome, type World } from "./support/probing.ts";
-import { tcpServer, tlsServer } from "./support/servers.ts";
+import { httpsServer, tcpServer, tlsServer } from "./support/servers.ts";
+import { answered, served, silent } from "./support/traces.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -69,5 +73,63 @@ describe("a server that stops answering", () => {
     });
     expect(withOutcome(endpoint, "accepted")).toContain("path-tricks@1.3");
     expect(endpoint.reasons.concat(endpoint.doubts).join("\n")).not.toMatch(/stopped answering/);
+  });
+});
+
+describe("a server that answers valid clients at once, and others late", () => {
+  /** Longer than a second, which is all that such clients are given at first. */
+  const LATE = 1500;
+  const lateTo = async (status: number) => {
+    const changes = { rejectUnauthorized: false, minVersion: "TLSv1.3" } as const;
+    const port = await httpsServer(options(changes), (request, response) => {
+      const { authorized } = request.socket as TLSSocket;
+      const answer = () => void response.writeHead(authorized ? 200 : status).end("hi");
+      if (authorized) answer();
+      else setTimeout(answer, LATE);
+    });
+    const attacks = selected("no-cert", "self-signed", "wrong-ca", "fragmented-hello");
+    return probed(world, `https://localhost:${port}/`, { attacks });
+  };
+
+  test("is enforced where it denies", async () => {
+    const { verdict, reasons } = await lateTo(403);
+    expect({ verdict, reasons }).toEqual({ verdict: "enforced", reasons: [] });
+  });
+
+  test("is bypassed where it serves", async () => {
+    const endpoint = await lateTo(200);
+    expect(withOutcome(endpoint, "accepted")).toEqual(
+      ["no-cert", "self-signed", "wrong-ca", "fragmented-hello"].map((id) => `${id}@1.3`),
+    );
+  });
+
+  /** How long each of three clients in a row may wait, where the first that is given all the time is told this. */
+  const patienceWith = async (late: Encounter) => {
+    const waits: (number | undefined)[] = [];
+    const meet = async ({ slowest }: Client) => {
+      waits.push(slowest);
+      return slowest === undefined || slowest === 0 ? silent : late;
+    };
+    const ask = async () => served;
+    const pulse = pulseOf({ meet, alone: meet }, served, true, { beside: ask, alone: ask });
+    const client: Client = { version: "1.3", identity: undefined, control: false, like: served.trace };
+    const met = [await pulse.meet(client), await pulse.meet(client), await pulse.alone(client)];
+    return { waits, met };
+  };
+  const ALL = Number.POSITIVE_INFINITY;
+
+  test("is given what the first denial took", async () => {
+    const late = answered("HTTP 403", "denied", "no", { ms: { established: 5, total: 2500 } });
+    expect(await patienceWith(late)).toEqual({
+      waits: [undefined, ALL, 2500, 2500],
+      met: [late, late, late],
+    });
+  });
+
+  test("is waited for once where it never answers", async () => {
+    expect(await patienceWith(silent)).toEqual({
+      waits: [undefined, ALL, 0, 0],
+      met: [silent, silent, silent],
+    });
   });
 });
