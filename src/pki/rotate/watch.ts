@@ -5,6 +5,7 @@ import { activeGeneration } from "../generations.ts";
 import { currentCertificate, dueAt } from "../renew.ts";
 import { directoryOf } from "../issue.ts";
 import type { PkiPlatform } from "../state.ts";
+import { type Attempts, newAttempts } from "./attempts.ts";
 import { type EventSink, newRequestId, rotationEvent, type Step } from "./event.ts";
 import { isOutstanding, readIntent } from "./intent.ts";
 import { rotate } from "./rotate.ts";
@@ -15,6 +16,9 @@ import { together } from "./together.ts";
 
 type WatchPlatform = PkiPlatform & Pick<Platform, "exec" | "network" | "signal" | "onHangup">;
 
+/** How long a round waits for one attempt, in milliseconds. A reload takes less, a hook that hangs a minute. */
+const PATIENCE = 5_000;
+
 /** A configuration as it was read, with the CA opened and unlocked. */
 export interface Watched extends Pick<Rotating, "issuer" | "settings" | "role"> {
   /** What is to be kept fresh now; certificates come and go. */
@@ -24,6 +28,7 @@ export interface Watched extends Pick<Rotating, "issuer" | "settings" | "role"> 
 /**
  * Keeps certificates fresh until `platform.signal` is aborted, and reads the configuration anew at
  * each SIGHUP. A configuration that cannot be read is reported, and the one before stays in force.
+ * What takes longer than `patience`, a hook that hangs for instance, goes on beside what others need.
  * @param load reads the configuration and opens the CA
  * @throws the reason of `platform.signal`, and what the first `load` throws, or `state` where the inventory
  *   is damaged then
@@ -32,38 +37,43 @@ export async function watch(
   platform: WatchPlatform,
   load: () => Promise<Watched>,
   emit: EventSink,
+  patience = PATIENCE,
 ): Promise<never> {
   const { clock, signal } = platform;
   const tell = (step: Step) => emit(rotationEvent(clock.now(), newRequestId(platform.random), step));
-  const hangup = hangups(platform);
+  const sleep = sleeper(platform);
+  const attempts = newAttempts(clock, patience, sleep.end);
   try {
     let watched = await load();
     watched.issuer.inventory.refresh();
     const whole = inventories(load, tell);
-    let seen: ReadonlyMap<string, Seen> = new Map();
+    const seen = new Map<string, Seen>();
     tell({ severity: "info", action: "rotation-started", certificates: watched.targets(clock.now()).length });
     for (;;) {
       signal.throwIfAborted();
-      const isAsked = hangup.taken();
+      const isAsked = sleep.hangupTaken();
       if (isAsked || isRotated(platform, watched)) {
         watched = await reload(load, watched, isAsked, tell);
       }
       const found = await whole(watched);
       signal.throwIfAborted();
       if (found === undefined) {
-        await hangup.orAfter(POLL);
+        await sleep.upTo(POLL);
         continue;
       }
       watched = found;
-      seen = await round({ ...watched, platform, emit }, watched.targets(clock.now()), seen);
-      const tasks = [...seen.values()].map(({ task }) => task);
-      await hangup.orAfter(pause(tasks, instantOf(platform)));
+      await round({ ...watched, platform, emit }, watched.targets(clock.now()), seen, attempts);
+      const tasks = [...seen.values()].map(({ task }) => task).filter(({ name }) => !attempts.has(name));
+      await sleep.upTo(pause(tasks, instantOf(platform)));
     }
   } catch (error) {
+    await attempts.ended().catch(() => {
+      // what ended the watch came first
+    });
     if (signal.aborted) tell({ severity: "info", action: "rotation-stopped" });
     throw error;
   } finally {
-    hangup.ignore();
+    sleep.ignoreHangups();
   }
 }
 
@@ -106,29 +116,34 @@ interface Seen {
   readonly mark: string;
 }
 
-/** Looks at every certificate, and rotates those that are due. */
+/** Looks at every certificate that nothing is done for, and rotates those that are due. */
 async function round(
   rotating: Rotating,
   targets: readonly RotationTarget[],
-  before: ReadonlyMap<string, Seen>,
-): Promise<ReadonlyMap<string, Seen>> {
+  seen: Map<string, Seen>,
+  attempts: Attempts,
+): Promise<void> {
   const { platform } = rotating;
-  const seen = new Map(targets.map(({ name }) => [name, observe(rotating, name, before.get(name))]));
-  const due = targets.filter(({ name }) => {
+  const idle = targets.filter(({ name }) => !attempts.has(name));
+  const names = new Set(targets.map(({ name }) => name));
+  for (const name of seen.keys()) if (!names.has(name)) seen.delete(name);
+  for (const { name } of idle) seen.set(name, observe(rotating, name, seen.get(name)));
+  const due = idle.filter(({ name }) => {
     const task = seen.get(name)?.task;
     return task !== undefined && isDue(task, instantOf(platform));
   });
-  await together(due, async (target) => {
-    const { outcome } = await rotate(rotating, target, false);
-    const { task } = observe(rotating, target.name, seen.get(target.name));
-    const at = instantOf(platform);
-    const isDone = outcome === "renewed" || outcome === "not-due";
-    const next = isDone ? succeeded(task, at) : failed(task, at, fraction(platform));
-    // looked at anew in the next round: others may have changed it meanwhile
-    seen.set(target.name, { task: next, mark: "" });
-    platform.signal.throwIfAborted();
-  });
-  return seen;
+  await together(due, (target) =>
+    attempts.begin(target.name, async () => {
+      const { outcome } = await rotate(rotating, target, false);
+      const { task } = observe(rotating, target.name, seen.get(target.name));
+      const at = instantOf(platform);
+      const isDone = outcome === "renewed" || outcome === "not-due";
+      const next = isDone ? succeeded(task, at) : failed(task, at, fraction(platform));
+      // looked at anew in the next round: others may have changed it meanwhile
+      seen.set(target.name, { task: next, mark: "" });
+      platform.signal.throwIfAborted();
+    }),
+  );
 }
 
 /** What is to be done for a certificate, and when. What was found out before holds as long as nothing changed. */
@@ -189,27 +204,32 @@ async function reload(
   }
 }
 
-/** SIGHUPs, each of which ends a sleep. */
-function hangups({ clock, signal, onHangup }: Pick<Platform, "clock" | "signal" | "onHangup">) {
+/** Sleeps, which a SIGHUP ends, and whoever calls `end`. */
+function sleeper({ clock, signal, onHangup }: Pick<Platform, "clock" | "signal" | "onHangup">) {
   let next = new AbortController();
-  const ignore = onHangup(() => next.abort());
+  let isHungUp = false;
+  const ignoreHangups = onHangup(() => {
+    isHungUp = true;
+    next.abort();
+  });
   return {
-    ignore,
-    /** Whether there was one since the last time. */
-    taken(): boolean {
-      const { aborted } = next.signal;
-      if (aborted) next = new AbortController();
-      return aborted;
+    ignoreHangups,
+    end: () => next.abort(),
+    /** Whether there was a SIGHUP since the last time. */
+    hangupTaken(): boolean {
+      const was = isHungUp;
+      isHungUp = false;
+      return was;
     },
-    /** Sleeps until there is one. */
-    async orAfter(ms: number): Promise<void> {
-      const { signal: came } = next;
-      if (came.aborted) return;
+    /** Sleeps until it is ended, or already was since the sleep before. */
+    async upTo(ms: number): Promise<void> {
+      const { signal: ended } = next;
       try {
-        await clock.sleep(ms, AbortSignal.any([signal, came]));
+        if (!ended.aborted) await clock.sleep(ms, AbortSignal.any([signal, ended]));
       } catch (error) {
-        if (!came.aborted || signal.aborted) throw error;
+        if (!ended.aborted || signal.aborted) throw error;
       }
+      if (ended.aborted) next = new AbortController();
     },
   };
 }

@@ -168,6 +168,31 @@ describe("cert rotate --watch", () => {
     expect(watching.hooks).toHaveLength(4);
   });
 
+  test("a hook that hangs holds up neither other certificates nor a SIGHUP, and is waited for at the end", async () => {
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const watching = await startWatching(names);
+    const end = watching.now() + 3 * LIFETIME;
+    const reloaded = () => watching.events.some(({ action }) => action === "configuration-reloaded");
+    const ended = await watching.run(() => watching.now() >= end, {
+      hook: true,
+      hangs: "a",
+      onSleep: () => {
+        if (watching.now() >= end - LIFETIME && !reloaded()) watching.hangup();
+      },
+    });
+    expect(ended).toEqual(TERMINATED);
+    expect(watching.hooks.filter(([, name]) => name === "a")).toHaveLength(1);
+    for (const name of names.slice(1)) {
+      expect(inUse(watching, name).notAfter).toBeGreaterThan(watching.now());
+      expect(watching.serials(name).length).toBeGreaterThanOrEqual(4);
+    }
+    expect(reloaded()).toBe(true);
+    expect(watching.events.at(-1)?.action).toBe("rotation-stopped");
+    // the service of the one that hung is told at the next start
+    await watching.run(() => true, { hook: true });
+    expect(watching.hooks.filter(([, name]) => name === "a")).toHaveLength(2);
+  });
+
   test("a service that was never told does not keep its certificate from being renewed when it is due", async () => {
     const watching = await startWatching(["a"]);
     watching.jump(45 * MINUTE);

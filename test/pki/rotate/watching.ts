@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { join } from "node:path";
 import { FleetsecError } from "../../../src/errors.ts";
 import { type Authority, openAuthority } from "../../../src/pki/authority.ts";
@@ -15,6 +16,8 @@ const system = systemPlatform(new AbortController().signal);
 
 /** Of its certificates, in milliseconds. */
 export const LIFETIME = 3_600_000;
+/** A sleep of no other length: nothing but a hook that hangs outlasts it. */
+const PATIENCE = 4_999.5;
 const role = { ...testRole, ttl: LIFETIME / 1000 };
 
 /**
@@ -45,6 +48,8 @@ export interface RunOptions {
   readonly confirm?: boolean;
   /** Exit code of the hook at its nth call, from 1. */
   readonly exitCode?: (call: number) => number;
+  /** Hooks of this NAME hang until the watch is asked to end. */
+  readonly hangs?: string;
   /** In place of the configuration that is read. */
   readonly load?: (read: () => Promise<Watched>) => Promise<Watched>;
   /** Called before each sleep. */
@@ -76,8 +81,16 @@ export async function startWatching(names: readonly string[]): Promise<Watching>
       return authority.inventory.byName(name).map(({ issued }) => issued.serial);
     },
     async run(until, options = {}) {
-      const ending = new AbortController();
+      const [ending, hanging] = [new AbortController(), new AbortController()];
+      const hang = (signal: AbortSignal) =>
+        new Promise<never>((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason as Error));
+        });
+      const waitForHanging = async (signal: AbortSignal) => {
+        if (!hanging.signal.aborted) await once(hanging.signal, "abort", { signal });
+      };
       const sleep = async (ms: number, signal: AbortSignal = ending.signal) => {
+        if (ms === PATIENCE) return waitForHanging(signal);
         await new Promise(setImmediate);
         sleeps.push(ms);
         await options.onSleep?.(sleeps.length);
@@ -90,6 +103,10 @@ export async function startWatching(names: readonly string[]): Promise<Watching>
         ...system.exec,
         run: async (program, args) => {
           hooks.push([program, ...args]);
+          if (options.hangs === args[0]) {
+            hanging.abort();
+            return hang(ending.signal);
+          }
           const exitCode = options.exitCode?.(hooks.length) ?? 0;
           return { exitCode, stdout: "", stderr: "", timedOut: false };
         },
@@ -117,7 +134,7 @@ export async function startWatching(names: readonly string[]): Promise<Watching>
         confirm: options.confirm === true ? { host: "127.0.0.1", port: 1, timeout: 1 } : undefined,
       });
       const load = () => (options.load === undefined ? read() : options.load(read));
-      return watch(platform, load, (event) => events.push(event)).catch((error: unknown) => error);
+      return watch(platform, load, (event) => events.push(event), PATIENCE).catch((error: unknown) => error);
     },
   };
 }
