@@ -1,4 +1,12 @@
-import { appendFileSync, chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseNote } from "../../src/logs/note.ts";
@@ -331,6 +339,99 @@ describe("logs rotate-key", () => {
     const late = await run(`${sign} --key old/audit.key`);
     expect(late).toMatchObject({ code: 2 });
     expect(late.stderr).toContain("not signed with the key");
+  });
+
+  test("a key that was retired signs no more, beside the new one or brought back as the next", async () => {
+    const { directory, run, keygen, log, pub } = await rotated();
+    await keygen("third");
+    const checkpoint = () => readFileSync(join(directory, "store/checkpoint"), "utf8");
+    const changed = checkpoint();
+    const both = `${sign} --key next/audit.key old/audit.key`;
+    const back = "logs rotate-key --store store --key next/audit.key --new-key old/audit.key";
+    const along =
+      "logs rotate-key --store store --key next/audit.key old/audit.key --new-key third/audit.key";
+    const refuse = async () => {
+      for (const argv of [both, back, along]) {
+        const { code, stderr } = await run(argv);
+        expect([argv, code, stderr]).toEqual([argv, 2, expect.stringContaining("was retired at size 2")]);
+        expect(stderr).toContain(pub("old"));
+      }
+    };
+    await refuse();
+    expect(checkpoint()).toBe(changed);
+    expect(await run(`${sign} --key next/audit.key third/audit.key`)).toMatchObject({ code: 0 });
+    log();
+    const later = checkpoint();
+    await run(both);
+    expect(checkpoint()).toBe(later);
+    expect(await run(`${sign} --key next/audit.key third/audit.key`)).toMatchObject({ code: 0 });
+    writeFileSync(join(directory, "store.signer/retired-keys.json"), "{}");
+    log();
+    const damaged = await run(`${sign} --key next/audit.key third/audit.key`);
+    expect(damaged).toMatchObject({ code: 2, stderr: expect.stringContaining("is damaged") });
+  });
+
+  describe("prints the range of a retired key", () => {
+    /** As `KEY first-last` of each key, by the key's name. */
+    const printed = (stdout: string) =>
+      stdout.split("\n").flatMap((line) => /^ {2}(.*)$/.exec(line)?.[1] ?? []);
+
+    test("from the change that brought it: with them no log passes that its thief made", async () => {
+      const { directory, run, keygen, log, pub, verify } = await rotated();
+      await keygen("third");
+      for (const _ of [3, 4]) {
+        expect(await run(`${sign} --key next/audit.key`)).toMatchObject({ code: 0 });
+        log();
+      }
+      const change = "logs rotate-key --store store --key next/audit.key --new-key third/audit.key";
+      const { stdout } = await run(change);
+      expect(printed(stdout)).toEqual([`${pub("next")} 2-5`, `${pub("third")} 5-`]);
+      const again = await run(`${change} --json`);
+      expect(schemaErrors(JSON.parse(again.stdout))).toEqual([]);
+      expect(JSON.parse(again.stdout)).toMatchObject({
+        already: true,
+        ranges: [
+          { key: pub("next"), first: 2, last: 5 },
+          { key: pub("third"), first: 5 },
+        ],
+      });
+      const trust = [`${pub("old")} 1-2`, ...printed(stdout)].join("\n");
+      expect(await verify(trust)).toEqual({ code: 0, codes: [] });
+      renameSync(join(directory, "store"), join(directory, "right"));
+      renameSync(join(directory, "store.signer"), join(directory, "right.signer"));
+      expect(await run(`${sign} --key next/audit.key`)).toMatchObject({ code: 0 });
+      expect((await verify(trust)).codes).toContain("KEY_OUT_OF_RANGE");
+    });
+
+    test.each([
+      ["that a change brought beside another, from there", true, 2],
+      ["that joined another without one, from 1", false, 1],
+    ])("%s", async (_, byChange, first) => {
+      const { run, log, pub, verify } = await project();
+      const both = "old/audit.key next/audit.key";
+      expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+      log();
+      if (byChange) await run(`logs rotate-key --store store --key old/audit.key --new-key ${both}`);
+      expect(await run(`${sign} --key ${both}`)).toMatchObject({ code: 0 });
+      const { stdout } = await run(`logs rotate-key --store store --key ${both} --new-key old/audit.key`);
+      const [line, ...more] = printed(stdout);
+      expect([line, more]).toEqual([`${pub("next")} ${first}-${byChange ? 4 : 3}`, []]);
+      log();
+      expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 0 });
+      expect(await verify(`${pub("old")}\n${line}\n`)).toEqual({ code: 0, codes: [] });
+    });
+
+    test("once the checkpoints tell again, where one was missing", async () => {
+      const { directory, run, pub } = await rotated();
+      const path = join(directory, "store/fleetsec/checkpoint/1");
+      renameSync(path, `${path}.away`);
+      expect(await run(rotate)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("checkpoint/1 is missing"),
+      });
+      renameSync(`${path}.away`, path);
+      expect((await run(rotate)).stdout).toContain(`${pub("old")} 1-2`);
+    });
   });
 
   test("is refused on an empty log, with a key of another log, and with a key that does not sign it", async () => {

@@ -31,14 +31,11 @@ export async function rotateKey(cli: Cli, flags: RotateKeyFlags): Promise<ExitCo
   return 0;
 }
 
-function textOf({ origin, size, previous, next, already }: RotateKeyResult): string {
-  const retired = previous.filter((key) => !next.includes(key));
-  const added = next.filter((key) => !previous.includes(key));
+function textOf({ origin, size, ranges, already }: RotateKeyResult): string {
   return [
     `${already ? "this log's keys were changed already" : "the log's keys are changed"}: ${escapeText(origin)} at size ${size}`,
     "in the auditors' trust file, sizes end and begin:",
-    ...retired.map((key) => `  ${escapeText(key)} 1-${size}`),
-    ...added.map((key) => `  ${escapeText(key)} ${size}-`),
+    ...ranges.map(({ key, first, last = "" }) => `  ${escapeText(key)} ${first}-${last}`),
     "sign with the new key from now on",
   ].join("\n");
 }

@@ -1,10 +1,11 @@
 import { FleetsecError } from "../../errors.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { parseCheckpoint } from "../checkpoint.ts";
-import { batchPath, CHECKPOINT } from "../layout.ts";
+import { CHECKPOINT } from "../layout.ts";
 import { hashRecords } from "../records.ts";
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
-import { formatRotation, leadsTo, MAX_ROTATION_BYTES, parseRotation, type Rotation } from "../rotation.ts";
+import { formatRotation, leadsTo, type Rotation } from "../rotation.ts";
+import type { LogSigner } from "../signer.ts";
 import type { LogStore } from "../store.ts";
 import {
   formatVerifierKey,
@@ -15,8 +16,11 @@ import {
 } from "../verifier-key.ts";
 import { keyName } from "../verify/signed-checkpoint.ts";
 import { holdLog, type RemoteStore } from "./hold.ts";
+import { type KeyRange, rangeUntil } from "./key-range.ts";
 import { publishBatch, type SignedLog } from "./publish.ts";
 import { resume } from "./resume.ts";
+import { noteRetired, requireUnretired } from "./retired-keys.ts";
+import { rotationAt } from "./rotation-at.ts";
 import type { LogTail } from "./tail.ts";
 
 export interface RotateKeyRequest {
@@ -33,6 +37,8 @@ export interface RotateKeyResult {
   readonly size: number;
   readonly previous: readonly string[];
   readonly next: readonly string[];
+  /** Of the keys that sign no more, and of those that begin to. */
+  readonly ranges: readonly KeyRange[];
   /** Whether an earlier run had done it already. */
   readonly already: boolean;
 }
@@ -40,38 +46,47 @@ export interface RotateKeyResult {
 /**
  * Changes a log's keys: adds a batch that names the keys before and after, under a checkpoint that
  * both sign. A run that was interrupted is completed by the next one.
- * @throws FleetsecError `refused` where the log is not signed with the keys before, or is empty
+ * @throws FleetsecError `refused` where the log is not signed with the keys before, is empty, or had one of
+ *   the keys retired before; `state` where the keys are changed, and since when they signed is not known
  */
 export async function rotateKey(
   { store, previous, next }: RotateKeyRequest,
   parts: Pick<Platform, "files" | "locks" | "clock">,
 ): Promise<RotateKeyResult> {
   const added = next.filter(({ key }) => !previous.some((other) => other.key.keyId === key.keyId));
+  const retired = previous.filter(({ key }) => !next.some((other) => other.key.keyId === key.keyId));
   return holdLog(store, parts, [...previous, ...added], async (log) => {
     const { tail, inputs } = await resume(log, false, parts.clock.now());
-    const { origin, size } = tail.checkpoint;
-    if (size === 0) {
+    const { origin, size: before } = tail.checkpoint;
+    if (before === 0) {
       throw new FleetsecError("refused", "this log has no checkpoint yet: there is no key to change from", {
         hint: "sign with the new key from the beginning",
       });
     }
     const keys = { previous: keysOf(previous), next: keysOf(next) };
-    if (await isDone(log.store, tail, next)) return { origin, size, ...keys, already: true };
-    const now = parts.clock.now();
-    const record = formatRotation({ origin, size: size + 1, ...keys }, now);
-    const time = Math.max(tail.closed, Math.floor(now / 1000));
-    await publishBatch(log, tail, { ...hashRecords(record), data: record, from: time, to: time }, inputs);
-    return { origin, size: size + 1, ...keys, already: false };
+    const already = await isDone(log.store, tail, next);
+    const size = already ? before : before + 1;
+    if (!already) {
+      await requireUnretired(log);
+      await noteRetired(log, keysOf(retired), size);
+      const now = parts.clock.now();
+      const record = formatRotation({ origin, size, ...keys }, now);
+      const time = Math.max(tail.closed, Math.floor(now / 1000));
+      await publishBatch(log, tail, { ...hashRecords(record), data: record, from: time, to: time }, inputs);
+    }
+    const ranges: KeyRange[] = keysOf(added).map((key) => ({ key, first: size }));
+    for (const { key } of retired.toReversed()) ranges.unshift(await rangeUntil(log.store, key, size));
+    return { origin, size, ...keys, ranges, already };
   });
 }
 
-function keysOf(signers: SignedLog["signers"]): string[] {
+function keysOf(signers: readonly LogSigner[]): string[] {
   return signers.map(({ key }) => formatVerifierKey(key));
 }
 
 /** Whether the newest batch leads to these keys, and they signed its checkpoint. */
 async function isDone(store: LogStore, tail: LogTail, next: SignedLog["signers"]): Promise<boolean> {
-  const rotation = await lastRotation(store, tail);
+  const rotation = await newestRotation(store, tail);
   const note = parseNote((await store.read(CHECKPOINT, MAX_NOTE_SIZE)) ?? Buffer.of());
   return (
     rotation?.next.length === next.length &&
@@ -85,7 +100,7 @@ async function isDone(store: LogStore, tail: LogTail, next: SignedLog["signers"]
  * @throws FleetsecError `refused`
  */
 export async function requireInUse({ store, signers }: SignedLog, tail: LogTail): Promise<void> {
-  const rotation = tail.checkpoint.size === 0 ? undefined : await lastRotation(store, tail);
+  const rotation = await newestRotation(store, tail);
   if (rotation === undefined) return;
   const replaced = signers.find(({ key }) => !leadsTo(rotation, key));
   const note = parseNote((await store.read(CHECKPOINT, MAX_NOTE_SIZE)) ?? Buffer.of());
@@ -113,7 +128,7 @@ export async function requireEveryKey({ store, signers }: SignedLog): Promise<vo
   if (bytes === undefined) return;
   const note = parseNote(bytes);
   const checkpoint = parseCheckpoint(note.text);
-  const rotation = checkpoint.size === 0 ? undefined : await lastRotation(store, { checkpoint });
+  const rotation = await newestRotation(store, { checkpoint });
   const next = rotation === undefined ? undefined : keysIn(rotation.next).map(({ keyId }) => keyId);
   const isOwn = (keyId: number) => signers.some(({ key }) => key.keyId === keyId);
   const isInUse = (keyId: number) => next === undefined || next.includes(keyId);
@@ -142,19 +157,9 @@ function keysIn(texts: readonly string[]): VerifierKey[] {
   });
 }
 
-async function lastRotation(
+async function newestRotation(
   store: LogStore,
-  { checkpoint }: Pick<LogTail, "checkpoint">,
+  { checkpoint: { origin, size } }: Pick<LogTail, "checkpoint">,
 ): Promise<Rotation | undefined> {
-  let batch: Buffer | undefined;
-  try {
-    batch = await store.read(batchPath(checkpoint.size - 1), MAX_ROTATION_BYTES);
-  } catch (error) {
-    // a batch that is larger is no rotation
-    if (error instanceof FleetsecError && error.code === "input") return undefined;
-    throw error;
-  }
-  const rotation = batch === undefined ? undefined : parseRotation(batch);
-  const { origin, size } = checkpoint;
-  return rotation?.origin === origin && rotation.size === size ? rotation : undefined;
+  return size === 0 ? undefined : rotationAt(store, origin, size);
 }

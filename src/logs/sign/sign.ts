@@ -10,6 +10,7 @@ import { startFollowing } from "./follow/follow.ts";
 import { type Placed, placeFiles, placeStream } from "./positions.ts";
 import type { SignedLog } from "./publish.ts";
 import { resume } from "./resume.ts";
+import { requireUnretired } from "./retired-keys.ts";
 import { requireEveryKey, requireInUse } from "./rotate-key.ts";
 import { type SignedAmount, type SigningRun, signingRun } from "./run.ts";
 import { fileSource, streamSource } from "./sources.ts";
@@ -132,6 +133,7 @@ async function signPaths(
     parts.onWarning?.(`another signer had begun batch ${ended}: it is signed as it stands in the store`);
   }
   await requireInUse(log, tail);
+  await requireUnretired(log);
   const start = { log, tail, known };
   const run = request.follow
     ? await followPaths(request, parts, start, paths)
