@@ -12,9 +12,11 @@ import { version } from "./package-files.ts";
 interface Flags extends ReportFlags {
   readonly store?: string;
   readonly trust?: string;
+  readonly origin?: string;
   readonly in?: readonly string[];
   readonly transparency: string;
   readonly transparencyTrust: string;
+  readonly transparencyOrigin?: string;
   readonly state?: string;
 }
 
@@ -28,9 +30,11 @@ export const define: Define = (command, bind) => {
     )
     .option("--store <place>", "the signed log of the gateways' events (default: logs.store)")
     .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
+    .option("--origin <origin>", "that log's name, where the trust file has keys of several")
     .option("--in <path...>", "instead, event files as they were written, or - for standard input")
     .requiredOption("--transparency <store>", "the signed log of the CA's inventory")
     .requiredOption("--transparency-trust <file>", "the .pub file of that log")
+    .option("--transparency-origin <origin>", "that log's name, where that file has keys of several")
     .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
     .action(
       bind(async (cli, flags: Flags) => {
@@ -38,9 +42,12 @@ export const define: Define = (command, bind) => {
         const { detectDocument, detectReport, detectText } = await import("../report/detect.ts");
         const { platform, output } = cli;
         const reports = wantedReports(cli, flags);
-        const { state } = flags;
-        const store = await namedStore(cli, flags.transparency);
-        const issuance = await readingRequest(cli, { store, trust: flags.transparencyTrust, state });
+        const issuance = await readingRequest(cli, {
+          store: await namedStore(cli, flags.transparency),
+          trust: flags.transparencyTrust,
+          origin: flags.transparencyOrigin,
+          state: flags.state,
+        });
         const events = await eventSource(cli, flags);
         refuseResultsOver(cli, reportPaths(flags.report), inputsOf(cli, flags, issuance, events));
         const result = shown(
@@ -57,11 +64,12 @@ export const define: Define = (command, bind) => {
     );
 };
 
-async function eventSource(cli: Cli, { in: inputs, store, trust, state }: Flags): Promise<EventSource> {
+async function eventSource(cli: Cli, flags: Flags): Promise<EventSource> {
+  const { in: inputs, store, trust, origin } = flags;
   if (inputs === undefined)
-    return { store: await readingRequest(cli, { store: await namedStore(cli, store), trust, state }) };
-  if (store !== undefined || trust !== undefined) {
-    throw new FleetsecError("usage", "--in excludes --store and --trust", {
+    return { store: await readingRequest(cli, { ...flags, store: await namedStore(cli, store) }) };
+  if ([store, trust, origin].some((flag) => flag !== undefined)) {
+    throw new FleetsecError("usage", "--in excludes --store, --trust and --origin", {
       hint: "files as they were written are signed by nobody",
     });
   }

@@ -94,6 +94,7 @@ export const define: Define = (command, bind) => {
       "where the signed log is kept: a directory, or s3://BUCKET/PREFIX (default: logs.store)",
     )
     .requiredOption("--trust <file>", "the log's .pub file, or a C2SP tlog-policy file")
+    .option("--origin <origin>", "the log that is wanted, where the trust file has keys of several")
     .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
     .option("--request-id <id>", "the events of one request, in every service")
     .option("--identity <name>", "every request of a subject, a common name or a serial number")

@@ -102,6 +102,27 @@ describe("detect", () => {
     }
   });
 
+  test("--origin and --transparency-origin say which logs are wanted", async () => {
+    const { directory, sign, write, detect, a } = await project();
+    write(a);
+    await sign("events.jsonl", "audit", "audit");
+    const pubs = ["issuance", "audit"].map((name) =>
+      readFileSync(join(directory, `keys/${name}.pub`), "utf8"),
+    );
+    for (const name of ["issuance", "audit"])
+      writeFileSync(join(directory, `keys/${name}.pub`), pubs.join(""));
+    const asked = async (events: string, issuance: string) => {
+      const origins = `--origin fleet.internal/${events} --transparency-origin fleet.internal/${issuance}`;
+      const { code, document } = await detect(`--store audit --trust keys/audit.pub ${origins}`);
+      return { code, events: document.events.verdict, issuance: document.issuance.verdict };
+    };
+    expect(await asked("audit", "issuance")).toMatchObject({ code: 0 });
+    // anchored now, by that run
+    const whole = { code: 1, events: "intact", issuance: "intact" };
+    expect(await asked("issuance", "issuance")).toEqual({ ...whole, events: "altered" });
+    expect(await asked("audit", "audit")).toEqual({ ...whole, issuance: "altered" });
+  });
+
   test("names certificates that were let in and never logged", async () => {
     const { write, detect, run, issuance, a, b } = await project();
     write(a, b, a);

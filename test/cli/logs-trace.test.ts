@@ -1,7 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { runCli } from "../support/cli.ts";
+import type { Files } from "../../src/platform/files.ts";
+import { changingFile } from "../support/changing-file.ts";
+import { type CliOptions, runCli } from "../support/cli.ts";
 import { schemaErrors } from "../support/schema.ts";
 import { scratch } from "../support/scratch.ts";
 
@@ -62,10 +64,13 @@ async function project(logged: readonly (object | string)[] = events) {
   expect(await run("logs sign --in a.log --store store --key audit.key --max-records 1")).toMatchObject({
     code: 0,
   });
-  const trace = async (flags: string) =>
-    run(`logs trace --store store --trust audit.pub --state state ${flags}`);
-  const services = async (flags: string) => {
-    const { code, stdout } = await trace(`${flags} --json`);
+  const trace = async (flags: string, options: CliOptions = {}) =>
+    runCli(`logs trace --store store --trust audit.pub --state state ${flags}`.split(" "), {
+      cwd: directory,
+      ...options,
+    });
+  const services = async (flags: string, files?: Files) => {
+    const { code, stdout } = await trace(`${flags} --json`, files === undefined ? {} : { files });
     const document = JSON.parse(stdout) as {
       events: { seq: number; event: { service: string } }[];
       excluded: object;
@@ -174,6 +179,46 @@ describe("logs trace", () => {
       excluded: { batches: 1, first: [1] },
     });
     expect((await trace("--request-id r1")).stdout).toContain("left out 1 batch that is not verified: 1");
+  });
+
+  test.each(["--request-id r1", "--identity tms", "--vehicle truck-7"])(
+    "leaves out a batch that changes after it was verified, and establishes nothing: %s",
+    async (query) => {
+      const { directory, services } = await project();
+      const path = join(directory, "store/fleetsec/batch/001.jsonl");
+      const before = readFileSync(path);
+      const found = await services(query);
+      expect(found).toMatchObject({ code: 0, seqs: expect.arrayContaining([1]), excluded: none });
+      const changes = [
+        () => rmSync(path),
+        () => writeFileSync(path, before.toString().replace("success", "failure")),
+      ];
+      for (const change of changes) {
+        expect(await services(query, changingFile(path, change))).toEqual({
+          code: 3,
+          seqs: found.seqs.filter((seq) => seq !== 1),
+          excluded: { batches: 1, first: [1] },
+        });
+        writeFileSync(path, before);
+        expect(
+          await services(
+            query,
+            changingFile(path, () => {}),
+          ),
+        ).toEqual(found);
+      }
+    },
+  );
+
+  test("--origin says which of several logs is wanted", async () => {
+    const { directory, services } = await project();
+    const made = await runCli(["logs", "keygen", "--origin", "fleet.internal/other"], { cwd: directory });
+    expect(made).toMatchObject({ code: 0 });
+    const pubs = ["audit.pub", "other.pub"].map((name) => readFileSync(join(directory, name), "utf8"));
+    writeFileSync(join(directory, "audit.pub"), pubs.join(""));
+    const asked = "--request-id r1 --origin fleet.internal";
+    expect(await services(`${asked}/audit`)).toMatchObject({ code: 0, seqs: [1, 2, 0] });
+    expect(await services(`${asked}/other`)).toMatchObject({ code: 1, seqs: [] });
   });
 
   test("believes nothing where no trusted key signed", async () => {

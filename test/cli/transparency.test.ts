@@ -162,6 +162,20 @@ test("a certificate whose batch changes after it was verified is not said to be 
   }
 });
 
+test("--origin says which log must have the certificate, where the trust file has keys of several", async () => {
+  const { directory, issue, sign, run } = await project();
+  const a = await issue("a");
+  await sign();
+  expect(await run("logs keygen --origin fleet.internal/other --out keys")).toMatchObject({ code: 0 });
+  const pubs = ["issuance", "other"].map((name) => readFileSync(join(directory, `keys/${name}.pub`), "utf8"));
+  writeFileSync(join(directory, "both.pub"), pubs.join(""));
+  const asked = `cert verify ${a} --transparency issuance --trust both.pub --state state --origin fleet.internal`;
+  expect(await run(`${asked}/issuance`)).toMatchObject({ code: 0 });
+  expect(await run(`${asked}/other`)).toMatchObject({ code: 1, stdout: expect.stringContaining("altered") });
+  expect(await run(`${asked}/none`)).toMatchObject({ code: 2 });
+  expect(await run(`cert verify ${a} --origin fleet.internal/issuance`)).toMatchObject({ code: 2 });
+});
+
 test("--transparency wants a store and a trust file", async () => {
   const { issue, sign, run } = await project();
   const a = await issue("a");

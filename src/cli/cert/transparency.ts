@@ -9,6 +9,7 @@ import { readingParts, readingRequest } from "../verified-log-request.ts";
 export interface TransparencyFlags {
   readonly transparency?: string;
   readonly trust?: string;
+  readonly origin?: string;
   readonly state?: string;
 }
 
@@ -21,10 +22,10 @@ export async function demandLogged(
   verdicts: readonly FileVerdict[],
   flags: TransparencyFlags,
 ): Promise<readonly FileVerdict[]> {
-  const { transparency, trust, state } = flags;
+  const { transparency, trust, origin, state } = flags;
   if (transparency === undefined) {
-    if (trust === undefined && state === undefined) return verdicts;
-    throw new FleetsecError("usage", "--trust and --state are for --transparency");
+    if ([trust, origin, state].every((flag) => flag === undefined)) return verdicts;
+    throw new FleetsecError("usage", "--trust, --origin and --state are for --transparency");
   }
   const { loggedCertificates } = await import("../../logs/trace/logged.ts");
   const request = await readingRequest(cli, { ...flags, store: await namedStore(cli, transparency) });

@@ -32,6 +32,7 @@ export const define: Define = (command, bind) => {
       "the signed log of the CA's inventory must have the certificate's issue",
     )
     .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
+    .option("--origin <origin>", "that log's name, where the trust file has keys of several")
     .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
     .action(
       bind(async (cli, paths: readonly string[], flags: Flags) => {

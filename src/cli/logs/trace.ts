@@ -9,6 +9,7 @@ import { namedStore } from "./store.ts";
 export interface TraceFlags {
   readonly store?: string;
   readonly trust?: string;
+  readonly origin?: string;
   readonly state?: string;
   readonly requestId?: string;
   readonly identity?: string;
