@@ -1,12 +1,16 @@
 import { FleetsecError } from "../errors.ts";
+import { attacks as battery } from "./attacks.ts";
 import {
   type BaselineEntry,
   type EndpointResult,
+  isUnselected,
   type ProbeResult,
+  type Selection,
   type Shard,
   standingOf,
   type Verdict,
 } from "./result.ts";
+import { differences } from "./selection.ts";
 
 /** A result and what to call it in messages. */
 export interface NamedResult {
@@ -28,6 +32,7 @@ export function partOf<T>(items: readonly T[], { index, count }: Pick<Shard, "in
 export function mergeResults(parts: readonly NamedResult[]): ProbeResult {
   for (const part of parts) checkConsistent(part);
   const missing = missingShards(parts);
+  const selection = commonSelection(parts);
   refuseDuplicates(parts);
   const results = parts.map(({ result }) => result);
   const endpoints = results.flatMap((result) => result.endpoints);
@@ -45,17 +50,38 @@ export function mergeResults(parts: readonly NamedResult[]): ProbeResult {
     interrupted: results.some(({ interrupted }) => interrupted),
     ...(results.some(({ baseline }) => baseline !== undefined) ? { baseline: joinedBaseline(results) } : {}),
     missing,
+    ...(selection === undefined ? {} : { selection }),
   };
   return { ok: standingOf({ ok: false, ...merged }) === "passed", ...merged };
 }
 
-/** The verdict must be the one that the attacks make: a document that was edited is not to be relied on. */
+/**
+ * The verdict must be the one that the attacks make, and the attacks those that were selected: a document that
+ * was edited is not to be relied on.
+ */
 function checkConsistent({ name, result }: NamedResult): void {
-  const fault = result.endpoints.find((endpoint) => !isConsistent(endpoint));
+  const { endpoints, selection } = result;
+  const ids = endpoints.flatMap(({ attacks }) => attacks.map(({ id }) => id));
+  const unknown = ids.find((id) => !WEIGHTS.has(id));
+  if (unknown !== undefined) {
+    throw new FleetsecError("input", `${name} tells of an attack that there is not: ${unknown}`, {
+      hint: "join documents with the version of fleetsec that made them",
+    });
+  }
+  const fault = endpoints.find((endpoint) => !isConsistent(endpoint) || !isAsSelected(endpoint, selection));
   if (fault === undefined) return;
   throw new FleetsecError("input", `${name} contradicts itself about ${fault.target}`, {
     hint: "take the document as fleetsec probe --json or --report json= wrote it",
   });
+}
+
+const WEIGHTS = new Map(battery.map(({ id, weight }) => [id, weight]));
+
+/** What is only reported is not for the document to say; what was tried is told twice. */
+function isAsSelected({ attacks }: EndpointResult, selection: Selection | undefined): boolean {
+  if (attacks.some(({ id, reportedOnly }) => reportedOnly && WEIGHTS.get(id) !== "reported")) return false;
+  if (selection === undefined) return true;
+  return attacks.every((one) => isUnselected(one) !== selection.attacks.includes(one.id));
 }
 
 function isConsistent({ verdict, control, attacks, doubts }: EndpointResult): boolean {
@@ -122,6 +148,28 @@ function checkShard(name: string, endpoints: readonly EndpointResult[], shard: S
     "input",
     `${name} does not hold the targets of shard ${shard.index}/${shard.count}`,
   );
+}
+
+/**
+ * What all of them were asked to try; undefined where that differs, which each endpoint's attacks tell.
+ * Parts of one split stand for one run: what a part was not asked for would be taken as tried.
+ */
+function commonSelection(parts: readonly NamedResult[]): Selection | undefined {
+  const [first] = parts;
+  if (first === undefined) return undefined;
+  const { selection } = first.result;
+  const differing = parts.map(({ name, result }) =>
+    selection === undefined || result.selection === undefined
+      ? [`${result.selection === undefined ? name : first.name} does not say what it tried`]
+      : differences([first.name, selection], [name, result.selection]),
+  );
+  const [problems] = differing.filter((one) => one.length > 0);
+  if (problems === undefined) return selection;
+  if (first.result.shard === undefined) return undefined;
+  throw new FleetsecError("input", "the shards were not asked to try the same", {
+    problems,
+    hint: "give every job the same flags and configuration, all but --shard",
+  });
 }
 
 function refuseDuplicates(parts: readonly NamedResult[]): void {

@@ -33,6 +33,20 @@ export interface AttackResult {
 /** Why an attack was not run that the user left out. */
 export const NOT_SELECTED = "not selected";
 
+/** Whether it was left out by the user, and not for another reason. */
+export function isUnselected({ outcome, evidence }: AttackResult): boolean {
+  return outcome === "not-run" && evidence === NOT_SELECTED;
+}
+
+/** How many attacks there are, and how many of them the user left out. */
+export function leftOutOf({ attacks }: Pick<EndpointResult, "attacks">): {
+  readonly left: number;
+  readonly all: number;
+} {
+  const count = (some: readonly AttackResult[]) => new Set(some.map(({ id }) => id)).size;
+  return { left: count(attacks.filter(isUnselected)), all: count(attacks) };
+}
+
 /** One target at one of its addresses. */
 export interface EndpointResult {
   readonly target: string;
@@ -73,10 +87,30 @@ export interface ProbeResult {
     readonly expired: readonly BaselineEntry[];
     readonly unused: readonly BaselineEntry[];
   };
+  /** Absent of a joined result whose parts were asked to try different things. */
+  readonly selection?: Selection;
   /** Which part of the targets this is, where they are split over several runs. */
   readonly shard?: Shard;
   /** Of a joined result: the parts that are not there. */
   readonly missing?: readonly Shard[];
+}
+
+/** What a run is asked to try, and what it has for that. */
+export interface Selection {
+  /** Ids, in the order of the battery. */
+  readonly attacks: readonly string[];
+  /** Those of them that are only reported elsewhere. */
+  readonly required: readonly string[];
+  /** The attacks for which an identity was supplied. */
+  readonly identities: readonly string[];
+  /** Whether there is the key of the CA that issues to valid clients. */
+  readonly clientCa: boolean;
+  /** Whether text was named that only an accepted client sees. */
+  readonly canary: boolean;
+  /** Other ports of all targets, those of the other parts too. */
+  readonly siblings: readonly string[];
+  /** Which roles all targets serve, and which not, a sentence each. */
+  readonly expectations: readonly string[];
 }
 
 /** One of `count` parts of the targets. */

@@ -19,6 +19,7 @@ import {
   serversWith,
   sessionsFrom,
 } from "./place.ts";
+import { selectionOf } from "./selection.ts";
 import {
   type EndpointResult,
   type ProbeResult,
@@ -119,6 +120,7 @@ async function probeWith(
     unreachable: found.flatMap((one) => one.unreachable),
     leftOut: request.leftOut,
     interrupted: outside.signal.aborted,
+    selection: selectionOf(request),
   };
   return { ok: standingOf({ ok: false, ...result }) === "passed", ...result };
 }

@@ -9,6 +9,7 @@ import {
 } from "../probe/result.ts";
 import { probeBody } from "./html/probe.ts";
 import { probeDocument } from "./probe-document.ts";
+import { selectionText, withSelection } from "./probe-selection.ts";
 import { whereOf } from "./probe-where.ts";
 import type { Check, Outcome, Place, Report, Rule } from "./report.ts";
 
@@ -25,11 +26,12 @@ export function probeReport(
   { version, time, placeOf }: ProbeReportContext,
   command = "probe",
 ): Report {
+  const narrowed = selectionText(result.endpoints);
   return {
     command,
     version,
     time,
-    headline: headlineOf(result),
+    headline: withSelection(headlineOf(result), result.endpoints),
     document: probeDocument(result),
     rules: rulesOf(result),
     checks: [
@@ -40,6 +42,7 @@ export function probeReport(
       ...(result.leftOut ?? []).map(leftOutCheck),
       ...(result.interrupted ? [INTERRUPTED] : []),
       ...(result.endpoints.length === 0 ? [NOTHING] : []),
+      ...(narrowed === undefined ? [] : [{ ...NARROWED, evidence: narrowed }]),
       ...(result.missing ?? []).map(missingCheck),
     ],
     body: () => probeBody(result),
@@ -79,6 +82,14 @@ const VERDICT: Rule = {
   fix: "",
 };
 
+const SELECTION: Rule = {
+  id: "selection",
+  title: "every attack is selected",
+  meaning: "what was left out with --attack or --skip was not tried, and may open the endpoint",
+  reference: "",
+  fix: "",
+};
+
 const INTERRUPTED: Check = {
   rule: VERDICT.id,
   outcome: "inconclusive",
@@ -92,6 +103,13 @@ const NOTHING: Check = {
   ...INTERRUPTED,
   evidence: "no endpoint was probed",
   key: ["nothing"],
+};
+
+const NARROWED: Check = {
+  ...INTERRUPTED,
+  rule: SELECTION.id,
+  outcome: "noted",
+  key: ["selection"],
 };
 
 function unreachableCheck(one: UnreachableAddress): Check {
@@ -123,6 +141,7 @@ function rulesOf({ endpoints }: ProbeResult): Rule[] {
   const rules = new Map<string, Rule>([
     [CONTROL.id, CONTROL],
     [VERDICT.id, VERDICT],
+    [SELECTION.id, SELECTION],
   ]);
   for (const { id, title, meaning, reference, fix } of endpoints.flatMap(({ attacks }) => attacks)) {
     rules.set(id, { id, title, meaning, reference, fix });

@@ -2,12 +2,14 @@ import {
   type AttackResult,
   type EndpointResult,
   isBypass,
+  isUnselected,
   NOT_SELECTED,
   type ProbeResult,
   type Verdict,
 } from "../probe/result.ts";
 import { escapeText } from "./escape.ts";
 import { gatheredDoubts } from "./probe-doubts.ts";
+import { withSelection } from "./probe-selection.ts";
 import { probeMatrix } from "./probe-matrix.ts";
 import { whereOf } from "./probe-where.ts";
 import type { Style } from "./style.ts";
@@ -45,7 +47,7 @@ function endpointText(endpoint: EndpointResult, options: ProbeTextOptions): stri
 
 /** In place of a matrix that says the same of every attack: there was no connection to try them on. */
 function withoutTry({ attacks, control, doubts }: EndpointResult): string | undefined {
-  const wanted = new Set(attacks.filter(({ evidence }) => evidence !== NOT_SELECTED).map(({ id }) => id));
+  const wanted = new Set(attacks.filter((one) => !isUnselected(one)).map(({ id }) => id));
   const rest = `: ${wanted.size} ${wanted.size === 1 ? "attack" : "attacks"} not tried`;
   const tried = attacks.filter(({ outcome }) => outcome !== "not-run");
   const [first] = tried;
@@ -144,7 +146,8 @@ function verdictLine(endpoint: EndpointResult, { style, columns }: ProbeTextOpti
       : `✗ BYPASSED: ${accepted} of ${run.size} attacks accepted`,
     inconclusive: "? INCONCLUSIVE: nothing is proved either way",
   }[verdict];
-  return `\n${coloured(isTolerated ? "inconclusive" : verdict, hanging(text.slice(0, 2), text.slice(2), columns), style)}`;
+  const told = withSelection(text.slice(2), [endpoint]);
+  return `\n${coloured(isTolerated ? "inconclusive" : verdict, hanging(text.slice(0, 2), told, columns), style)}`;
 }
 
 function coloured(verdict: Verdict, text: string, style: Style): string {

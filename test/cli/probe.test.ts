@@ -344,6 +344,25 @@ probe:
     for (const shard of ["0/2", "3/2", "4/4", "1", "1/0", "x"]) expect((await probe(shard)).code).toBe(2);
   });
 
+  test("a shard that tries less than the others is not joined with them", async () => {
+    const given = files();
+    const targets = [await server(true), await server(false)].map((port) => `https://localhost:${port}/`);
+    const run = async (...args: string[]) => runCli(args, { cwd: given.directory });
+    const probe = async (index: number, ...attacks: string[]) => {
+      const shard = ["--shard", `${index}/2`, "--report", `json=${index}.json`];
+      return run("probe", ...targets, ...flagsFor(given), ...shard, "--attack", ...attacks);
+    };
+    const merge = async () => run("report", "merge", "1.json", "2.json");
+    expect((await probe(1, "no-cert", "odd-sni")).code).toBe(0);
+    // what stays unclear there is none of the lax server's fault
+    expect((await probe(2, "anonymous-suites")).code).toBe(0);
+    const narrowed = await merge();
+    expect(narrowed.code).toBe(2);
+    expect(narrowed.stderr).toContain("attacks in 1.json alone: no-cert, odd-sni");
+    await probe(2, "no-cert", "odd-sni");
+    expect((await merge()).code).toBe(1);
+  });
+
   /** What a whole run says of a strict target beside a lax one that is in the other shard, and what the merge says. */
   async function wholeAndMerged(strictKeys: Buffer, laxKeys: Buffer) {
     const given = files();

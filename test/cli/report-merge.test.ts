@@ -9,7 +9,13 @@ import { partOf } from "../../src/probe/merge.ts";
 import type { ProbeResult } from "../../src/probe/result.ts";
 import { probeDocument } from "../../src/report/probe-document.ts";
 import { anyProbeResult } from "../report/support/arbitrary.ts";
-import { attackResult, endpointResult, manyFacedProbe, probeResult } from "../report/support/fixtures.ts";
+import {
+  attackResult,
+  endpointResult,
+  manyFacedProbe,
+  probeResult,
+  selection,
+} from "../report/support/fixtures.ts";
 import { parseXml } from "../report/support/xml.ts";
 import { runCli } from "../support/cli.ts";
 import { schemaErrors } from "../support/schema.ts";
@@ -20,7 +26,7 @@ const TARGETS = ["https://a.example/", "https://b.example/"];
 function shard(index: number, changes: Parameters<typeof attackResult>[0] = {}): ProbeResult {
   const part = { index, count: 2, targets: TARGETS };
   const own = partOf(TARGETS, part).map((target) => endpointResult([attackResult(changes)], { target }));
-  return { ...probeResult(...own), shard: part };
+  return { ...probeResult(...own), shard: part, selection: selection() };
 }
 
 function saved(results: Readonly<Record<string, ProbeResult>>) {

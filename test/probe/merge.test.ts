@@ -2,8 +2,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
 import { mergeResults, partOf } from "../../src/probe/merge.ts";
-import { type EndpointResult, type ProbeResult, standingOf } from "../../src/probe/result.ts";
-import { attackResult, endpointResult, probeResult } from "../report/support/fixtures.ts";
+import {
+  type EndpointResult,
+  NOT_SELECTED,
+  type ProbeResult,
+  type Selection,
+  standingOf,
+} from "../../src/probe/result.ts";
+import { attackResult, endpointResult, probeResult, selection } from "../report/support/fixtures.ts";
 
 const TARGETS = ["https://a.example/", "https://b.example/", "https://c.example/"];
 
@@ -12,21 +18,39 @@ function shards(count: number, targets = TARGETS): ProbeResult[] {
   return Array.from({ length: count }, (_, i) => {
     const shard = { index: i + 1, count, targets };
     const own = partOf(targets, shard);
-    return { ...probeResult(...own.map((target) => endpointResult([attackResult()], { target }))), shard };
+    const endpoints = own.map((target) => endpointResult([attackResult()], { target }));
+    return { ...probeResult(...endpoints), shard, selection: selection() };
   });
 }
 
 const merge = (...results: ProbeResult[]) =>
   mergeResults(results.map((result, i) => ({ name: `${i}.json`, result })));
 
-function refusal(...results: ProbeResult[]): string {
+function faultOf(...results: ProbeResult[]): FleetsecError | undefined {
   try {
     merge(...results);
   } catch (error) {
-    if (error instanceof FleetsecError && error.code === "input") return error.message;
+    if (error instanceof FleetsecError && error.code === "input") return error;
     throw error;
   }
-  return "accepted";
+  return undefined;
+}
+
+const refusal = (...results: ProbeResult[]) => faultOf(...results)?.message ?? "accepted";
+
+/** The same with another selection, as its attacks tell it too. */
+function asked(result: ProbeResult, changes: Partial<Selection>): ProbeResult {
+  const chosen = selection(changes);
+  const attacks = ["no-cert", "wrong-ca"].map((id) =>
+    chosen.attacks.includes(id)
+      ? attackResult({ id })
+      : attackResult({ id, tls: null, outcome: "not-run", evidence: NOT_SELECTED }),
+  );
+  return {
+    ...result,
+    selection: chosen,
+    endpoints: result.endpoints.map((endpoint) => ({ ...endpoint, attacks })),
+  };
 }
 
 describe("the parts of a split", () => {
@@ -104,6 +128,66 @@ describe("joining results", () => {
     expect(refusal({ ...one, endpoints: [] }, two)).toMatch(/does not hold the targets of shard 1\/2/);
     expect(refusal({ ...one, endpoints: [...one.endpoints, ...plain.endpoints] }, two)).toMatch(
       /does not hold/,
+    );
+  });
+
+  test.each<[Partial<Selection>, string]>([
+    [{ attacks: ["wrong-ca"] }, "attacks in 0.json alone: no-cert"],
+    [{ attacks: ["no-cert", "wrong-ca"] }, "attacks in 1.json alone: wrong-ca"],
+    [{ required: ["no-eku"] }, "attacks that are required in 1.json alone: no-eku"],
+    [{ identities: ["revoked"] }, "identities that are supplied in 1.json alone: revoked"],
+    [{ clientCa: true }, "given in 1.json alone: the CA's key"],
+    [{ canary: true }, "given in 1.json alone: a canary"],
+    [{ siblings: ["https://a.example:2/"] }, "sibling ports in 1.json alone: https://a.example:2/"],
+    [
+      { expectations: ["https://a.example/: truck is denied"] },
+      "expectations in 1.json alone: https://a.example/: truck is denied",
+    ],
+  ])("shards that were asked to try other things are refused: %j", (changes, problem) => {
+    const [one, two] = shards(2);
+    if (one === undefined || two === undefined) throw new Error("too few");
+    const other = asked(two, changes);
+    expect(faultOf(one, other)).toMatchObject({
+      message: "the shards were not asked to try the same",
+      problems: expect.arrayContaining([problem]) as string[],
+      hint: expect.stringContaining("all but --shard") as string,
+    });
+    expect(merge(asked(one, changes), other).selection).toEqual(selection(changes));
+  });
+
+  test("so is one that does not say what it was asked for", () => {
+    const [one, two] = shards(2);
+    if (one === undefined || two === undefined) throw new Error("too few");
+    const { selection: _, ...silent } = two;
+    expect(faultOf(one, silent)?.problems).toEqual(["1.json does not say what it tried"]);
+    expect(faultOf(silent, one)?.problems).toEqual(["0.json does not say what it tried"]);
+  });
+
+  test("of different targets, what each was asked for is its own", () => {
+    const plain = (target: string) => ({
+      ...probeResult(endpointResult([attackResult()], { target })),
+      selection: selection(),
+    });
+    const [one, two] = [plain("https://a.example/"), plain("https://b.example/")];
+    expect(merge(one, two).selection).toEqual(selection());
+    const joined = merge(one, asked(two, { attacks: ["wrong-ca"] }));
+    expect(joined).toMatchObject({ ok: true });
+    expect(joined.selection).toBeUndefined();
+  });
+
+  test("what is only reported, what there is to try and what was tried is not for a document to say", () => {
+    const told = (changes: Parameters<typeof attackResult>[0]) =>
+      refusal(probeResult(endpointResult([attackResult(), attackResult(changes)])));
+    const accepted = { outcome: "accepted", reportedOnly: true } as const;
+    expect(told({ ...accepted, id: "no-eku" })).toBe("accepted");
+    expect(told({ ...accepted, tls: "1.2" })).toMatch(/contradicts itself/);
+    expect(told({ id: "no-such" })).toMatch(/tells of an attack that there is not: no-such/);
+    const [one] = shards(1);
+    if (one === undefined) throw new Error("none");
+    expect(refusal(one)).toBe("accepted");
+    expect(refusal({ ...one, selection: selection({ attacks: ["no-cert", "wrong-ca"] }) })).toBe("accepted");
+    expect(refusal({ ...one, selection: selection({ attacks: ["wrong-ca"] }) })).toMatch(
+      /contradicts itself/,
     );
   });
 

@@ -5,7 +5,7 @@ import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { standingOf } from "../../src/probe/result.ts";
+import { type EndpointResult, NOT_SELECTED, standingOf } from "../../src/probe/result.ts";
 import { github, githubSummary } from "../../src/report/formats/github.ts";
 import { html } from "../../src/report/formats/html.ts";
 import { json } from "../../src/report/formats/json.ts";
@@ -14,6 +14,7 @@ import { sarif } from "../../src/report/formats/sarif.ts";
 import { probeReport } from "../../src/report/probe-report.ts";
 import { type Check, outcomeOf, referenceUrl, type Report } from "../../src/report/report.ts";
 import { anyProbeResult, anyReport } from "./support/arbitrary.ts";
+import { attackResult, endpointResult, probeResult } from "./support/fixtures.ts";
 import { allElements, parseXml, type XmlElement } from "./support/xml.ts";
 
 const context = { version: "0.1.0", time: Date.parse("2026-11-23T09:00:00Z") };
@@ -57,6 +58,19 @@ describe("a report", () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test("says in every format how much of the battery was left out, and nothing of that where it was not", () => {
+    const left = attackResult({ id: "wrong-ca", tls: null, outcome: "not-run", evidence: NOT_SELECTED });
+    const all = (...endpoints: readonly EndpointResult[]) => {
+      const report = probeReport(probeResult(...endpoints), context);
+      return [junit, sarif, github, githubSummary, html].map((format) => format(report));
+    };
+    const [whole, narrowed] = [endpointResult([attackResult()]), endpointResult([attackResult(), left])];
+    for (const text of all(whole, whole)) expect(text).not.toMatch(/attacks? not selected/);
+    for (const text of all(narrowed, narrowed)) expect(text).toContain("1 of 2 attacks not selected");
+    for (const text of all(narrowed, whole))
+      expect(text).toContain("not every attack selected for every endpoint");
   });
 
   test.each([

@@ -53,7 +53,9 @@ describe("where nothing could be tried, one line says so", () => {
 
   test("a port that refuses connections", () => {
     const line = "? not reachable (TCP: ECONNREFUSED): 2 attacks not tried";
-    expect(textOf([...versions, left])).toBe(`${where}\n${line}${verdict}`);
+    expect(textOf(versions)).toBe(`${where}\n${line}${verdict}`);
+    const narrowed = verdict.replace("way\n", "way; 1 of 3 attacks not selected\n");
+    expect(textOf([...versions, left])).toBe(`${where}\n${line}${narrowed}`);
   });
 
   test("one that speaks no TLS", () => {
@@ -103,6 +105,20 @@ describe("the terminal report", () => {
     const text = probeText(resultOf("enforced", [attack({}), ...left]), plain);
     expect(text.split("\n")).toContain(line);
   });
+
+  test.each(["enforced", "bypassed", "inconclusive"] as const)(
+    "the verdict %s says how much of the battery it does not stand for",
+    (verdict) => {
+      const left = attack({ id: "wrong-ca", tls: null, outcome: "not-run", evidence: NOT_SELECTED });
+      const lastOf = (attacks: readonly AttackResult[]) => {
+        const lines = probeText(resultOf(verdict, attacks), { ...plain, columns: 200 }).split("\n");
+        return lines.find((line) => line.includes(verdict.toUpperCase()));
+      };
+      const whole = lastOf([attack({}), { ...left, evidence: "needs a key" }]);
+      expect(whole).not.toContain("selected");
+      expect(lastOf([attack({}), left])).toBe(`${whole}; 1 of 2 attacks not selected`);
+    },
+  );
 
   test("an endpoint says what it was called in TLS, and which port it is beside", () => {
     const { endpoints, ...rest } = resultOf("enforced", [attack({})]);

@@ -1,4 +1,4 @@
-import type { AttackResult, EndpointResult, ProbeResult } from "../../../src/probe/result.ts";
+import type { AttackResult, EndpointResult, ProbeResult, Selection } from "../../../src/probe/result.ts";
 
 /** An attack as a strict server answers it, but for what is changed. */
 export const attackResult = (changes: Partial<AttackResult> = {}): AttackResult => ({
@@ -56,6 +56,18 @@ export function probeResult(...endpoints: readonly EndpointResult[]): ProbeResul
     interrupted: false,
   };
 }
+
+/** What a run is asked for that tries `no-cert` alone, but for what is changed. */
+export const selection = (changes: Partial<Selection> = {}): Selection => ({
+  attacks: ["no-cert"],
+  required: [],
+  identities: [],
+  clientCa: false,
+  canary: false,
+  siblings: [],
+  expectations: [],
+  ...changes,
+});
 
 const versions = ["1.3", "1.2"] as const;
 const onEach = (changes: Partial<AttackResult>) => versions.map((tls) => attackResult({ ...changes, tls }));

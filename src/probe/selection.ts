@@ -1,0 +1,53 @@
+import { attacks as battery } from "./attacks.ts";
+import type { Selection } from "./result.ts";
+import type { ProbeRequest } from "./run.ts";
+
+/** What a run is asked to try. It is the same for every part of a split. */
+export function selectionOf({
+  attacks,
+  supplied,
+  forgery,
+  canary,
+  targets,
+  elsewhere,
+}: ProbeRequest): Selection {
+  const all = [...targets, ...elsewhere];
+  const isReported = (id: string) =>
+    battery.some((attack) => attack.id === id && attack.weight === "reported");
+  return {
+    attacks: attacks.map(({ id }) => id),
+    required: attacks.filter(({ id, weight }) => weight !== "reported" && isReported(id)).map(({ id }) => id),
+    identities: [...supplied.keys()].toSorted(),
+    clientCa: forgery.ca !== undefined,
+    canary: canary !== undefined,
+    siblings: all.flatMap(({ url, siblingOf }) => (siblingOf === undefined ? [] : url)).toSorted(),
+    expectations: all
+      .flatMap(({ url, expected = [] }) =>
+        expected.map(({ role, outcome }) => `${url}: ${role} is ${outcome}`),
+      )
+      .toSorted(),
+  };
+}
+
+/** What each of two runs, called so, was asked for alone, a line for each kind; none where they are the same. */
+export function differences(
+  [first, one]: readonly [name: string, selection: Selection],
+  [second, other]: readonly [name: string, selection: Selection],
+): string[] {
+  return Object.entries(KINDS).flatMap(([kind, items]) => {
+    const alone = (name: string, its: Selection, others: Selection) => {
+      const only = items(its).filter((item) => !items(others).includes(item));
+      return only.length === 0 ? [] : [`${kind} in ${name} alone: ${only.join(", ")}`];
+    };
+    return [...alone(first, one, other), ...alone(second, other, one)];
+  });
+}
+
+const KINDS: Readonly<Record<string, (selection: Selection) => readonly string[]>> = {
+  attacks: ({ attacks }) => attacks,
+  "attacks that are required": ({ required }) => required,
+  "identities that are supplied": ({ identities }) => identities,
+  given: ({ clientCa, canary }) => [...(clientCa ? ["the CA's key"] : []), ...(canary ? ["a canary"] : [])],
+  "sibling ports": ({ siblings }) => siblings,
+  expectations: ({ expectations }) => expectations,
+};
