@@ -94,15 +94,21 @@ export function withPassphrase(command: Command): Command {
 
 /**
  * The passphrase of an existing CA: from the flag, the environment, where `init --yes` keeps one, or
- * a prompt, in that order.
+ * a prompt, in that order. A person is asked once for each CA.
+ * @param asks whether a person may be asked
  */
-export function passphraseSource(cli: Cli, flags: PassphraseFlags): PassphraseSource {
+export function passphraseSource(cli: Cli, flags: PassphraseFlags, asks = true): PassphraseSource {
+  const answers = new Map<string, Promise<string>>();
   return async (id) => {
     const { storedPassphrase } = await import("../pki/passphrase.ts");
     const given =
       (await givenPassphrase(cli, flags)) ?? storedPassphrase(cli.platform.files, cli.platform.userState, id);
     if (given !== undefined) return given;
-    if (canPrompt(cli)) return askSecret("Passphrase of the CA");
+    if (asks && canPrompt(cli)) {
+      const answer = answers.get(id) ?? askSecret(`Passphrase of the CA ${id.slice(0, 8)}`);
+      answers.set(id, answer);
+      return answer;
+    }
     throw new FleetsecError("passphrase", "the CA's key is encrypted and there is no passphrase for it", {
       hint: "set FLEETSEC_PASSPHRASE, or name a file with --passphrase-file",
     });
@@ -126,6 +132,24 @@ export function requireOwnCa({ pki: { issuer } }: PkiProject): void {
   throw new FleetsecError("config", `${issuer} issues in this project, which has no CA of its own`, {
     hint: "set pki.issuer to local for the project's own CA",
   });
+}
+
+/**
+ * Opens the project's own CA for who only looks: its keys are unlocked where that needs nobody's answer.
+ * @throws FleetsecError as `openCa`
+ */
+export async function openCaUnasked(
+  cli: Cli,
+  project: PkiProject,
+  flags: PassphraseFlags,
+): Promise<Authority> {
+  requireOwnCa(project);
+  const { openAuthority } = await import("../pki/authority.ts");
+  const { files, tokens } = cli.platform;
+  const unasked = tokens.asking(() =>
+    Promise.reject(new FleetsecError("passphrase", "there is no PIN for the token")),
+  );
+  return openAuthority(files, project.stateDirectory, passphraseSource(cli, flags, false), unasked);
 }
 
 /**

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import type { Tokens } from "../platform/pkcs11/tokens.ts";
+import { chainFault } from "./ca-chain.ts";
 import { type CrlPlace, openWitnessed, requireRootCrl, type Witnessed } from "./crl-evidence.ts";
 import { requireGuarded, requireGuardedKeys } from "./guarded.ts";
 import type { Registry } from "./issuers/issuer.ts";
@@ -55,7 +56,8 @@ export interface Authority extends Registry {
   readonly trusted: readonly CaGeneration[];
   /**
    * The issuing CA's key.
-   * @throws FleetsecError `passphrase`, `permission`, `not-found`
+   * @throws FleetsecError `passphrase`, `permission`, `not-found`; `state` where it is another's, or the
+   *   certificates are not those of a root and an issuing CA below it
    */
   signer(ca?: CaGeneration): Promise<Signer>;
   /**
@@ -96,13 +98,13 @@ export function openAuthority(
     });
   }
   requireGuarded(files, stateDirectory, layout);
-  const trusted = generationsIn(files, layout.authorities).map((number) =>
-    readGeneration(files, layout, number),
-  );
+  const trusted = readGenerations(files, layout);
   const current = trusted.find(({ number }) => String(number) === files.readLink(link));
   if (current === undefined) throw new FleetsecError("state", `${link} leads to no CA`);
   const signers = new Map<number, Promise<Signer>>();
   const unlock = async (ca: CaGeneration, name: string, certificate: Certificate): Promise<Signer> => {
+    const fault = chainFault(layout, ca);
+    if (fault !== undefined) throw fault;
     const path = join(layout.authorities, String(ca.number), name);
     const sources = { tokens, passphrase: () => passphrase(ca.id) };
     const { signer } = await openKey(readSecret(files, path), path, sources);
@@ -189,8 +191,16 @@ export function readCertificateFile(files: Files, path: string): Certificate {
   return parseCertificate(der, path);
 }
 
-function readGeneration(files: Files, layout: StateLayout, number: number): CaGeneration {
-  const directory = join(layout.authorities, String(number));
+/** The CA generations on disk, ascending. @throws FleetsecError as `openAuthority` */
+export function readGenerations(
+  files: Files,
+  { authorities }: Pick<StateLayout, "authorities">,
+): CaGeneration[] {
+  return generationsIn(files, authorities).map((number) => readGeneration(files, authorities, number));
+}
+
+function readGeneration(files: Files, authorities: string, number: number): CaGeneration {
+  const directory = join(authorities, String(number));
   requireGuardedKeys(files, directory, [caFiles.rootKey, caFiles.issuingKey]);
   const [rootPath, issuingPath] = [caFiles.rootCertificate, caFiles.issuingCertificate].map((name) =>
     join(directory, name),

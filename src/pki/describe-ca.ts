@@ -27,7 +27,7 @@ export interface CaDescription {
   readonly root: CaSummary;
   readonly issuing: CaSummary;
   /** How the issuing key is kept: in a file, encrypted or not, or in a token. */
-  readonly keys: "encrypted" | "plain" | "token";
+  readonly keys: "encrypted" | "plain" | "token" | "missing";
   readonly crl: {
     readonly number: number;
     readonly thisUpdate: string;
@@ -88,6 +88,7 @@ export function describeCrl(files: Files, authority: Authority, now: number): Ca
 
 function keyProtection(files: Files, { layout }: Authority, ca: CaGeneration): CaDescription["keys"] {
   const path = join(layout.authorities, String(ca.number), caFiles.issuingKey);
+  if (files.kind(path) === undefined) return "missing";
   const pem = files.readText(path, MAX_PEM_BYTES);
   if (isTokenKey(pem)) return "token";
   return pem.startsWith("-----BEGIN ENCRYPTED") ? "encrypted" : "plain";

@@ -9,30 +9,33 @@ import {
   generationsIn,
   type PkiSettings,
 } from "./authority.ts";
-import { readRootCrl } from "./crl-evidence.ts";
+import { recordUnpublished } from "./ca-rotation/record.ts";
 import { buildCrl, type RevokedCertificate } from "./crl.ts";
 import type { Issuer } from "./issuers/issuer.ts";
 import type { Revocation } from "./inventory-index.ts";
 import type { InventoryRecord } from "./inventory-line.ts";
 import { encodePem } from "./pem.ts";
 import { BACKDATE } from "./profiles.ts";
+import { requirePublishable } from "./soundness.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, serviceChain } from "./state.ts";
 import { isoTime } from "./verify/time.ts";
 
 /** A CRL of a million entries has some 50 megabytes. */
 export const MAX_CRL_BYTES = 1 << 28;
 
-/** What gateways read, PEM. */
-interface Published {
+/** What gateways are to read, PEM. */
+interface Publishable {
   readonly bundle: string;
   readonly crl: string;
+  /** Of which `crl` consists, besides those of the issuing CAs. */
+  readonly rootCrls: readonly string[];
 }
 
 /**
  * What gateways are to read, from the CA generations on disk. A verifier that checks the whole chain
  * needs the root's CRL too (nginx and Envoy do). Generations below one root share its newest CRL.
  */
-function publishable(files: Files, authorities: string): Published {
+function publishable(files: Files, authorities: string): Publishable {
   const generations = generationsIn(files, authorities).map((number) => join(authorities, String(number)));
   const rootCrls = new Map<string, string>();
   for (const path of generations) {
@@ -42,14 +45,28 @@ function publishable(files: Files, authorities: string): Published {
   const issuingCrls = generations.map((path) =>
     files.readText(join(path, caFiles.issuingCrl), MAX_CRL_BYTES),
   );
-  return { bundle: [...rootCrls.keys()].join(""), crl: [...issuingCrls, ...rootCrls.values()].join("") };
+  return {
+    bundle: [...rootCrls.keys()].join(""),
+    crl: [...issuingCrls, ...rootCrls.values()].join(""),
+    rootCrls: [...rootCrls.values()],
+  };
 }
 
 const publishedFiles = { bundle: "bundle.pem", crl: "crl.pem" } as const;
 
-/** Writes what gateways read beside the CA generations that it is made from, where it is not there yet. */
+/**
+ * Writes what gateways read beside the CA generations that it is made from, where it is not there yet.
+ * Where they lacked a root, a rotation's record says so first: since when they have both begins anew.
+ */
 export function publish(files: Files, authorities: string): void {
-  for (const { path, text } of unpublished(files, authorities)) files.write(path, text);
+  const missing = unpublished(files, authorities);
+  if (missing.some(({ lacksRoot }) => lacksRoot)) recordUnpublished(files, { authorities });
+  for (const { path, text } of missing) files.write(path, text);
+}
+
+/** Whether gateways read the root of every CA generation, no other, and the CRL of each. */
+export function areRootsPublished(files: Files, authorities: string): boolean {
+  return !unpublished(files, authorities).some(({ lacksRoot }) => lacksRoot);
 }
 
 /** Whether what gateways read is what the CA generations on disk ask for. */
@@ -59,14 +76,24 @@ export function isPublished(files: Files, authorities: string): boolean {
 
 type PublishedName = keyof typeof publishedFiles;
 
-function unpublished(
-  files: Files,
-  authorities: string,
-): { name: PublishedName; path: string; text: string }[] {
-  const wanted = publishable(files, authorities);
-  return (["bundle", "crl"] as const)
-    .map((name) => ({ name, path: join(authorities, publishedFiles[name]), text: wanted[name] }))
-    .filter(({ path, text }) => files.kind(path) !== "file" || files.readText(path, MAX_CRL_BYTES) !== text);
+interface Unpublished {
+  readonly name: PublishedName;
+  readonly path: string;
+  readonly text: string;
+  /** Whether more than CRLs of issuing CAs differs: those come anew all the time. */
+  readonly lacksRoot: boolean;
+}
+
+function unpublished(files: Files, authorities: string): Unpublished[] {
+  const { rootCrls, ...wanted } = publishable(files, authorities);
+  return (["bundle", "crl"] as const).flatMap((name) => {
+    const path = join(authorities, publishedFiles[name]);
+    const found = files.kind(path) === "file" ? files.readText(path, MAX_CRL_BYTES) : "";
+    const text = wanted[name];
+    if (found === text) return [];
+    const lacksRoot = name === "bundle" || rootCrls.some((crl) => !found.includes(crl));
+    return [{ name, path, text, lacksRoot }];
+  });
 }
 
 /** Makes a new CRL of each issuing CA that is trusted. @throws FleetsecError as unlocking and writing do */
@@ -153,7 +180,7 @@ export async function publishCrls(
     isDone = true;
   }
   if (isDone || isPublished(files, layout.authorities)) return isDone;
-  requireRootCrls(files, authority);
+  requirePublishable(files, authority);
   publish(files, layout.authorities);
   return true;
 }
@@ -201,12 +228,6 @@ async function canSign(authority: Authority, ca: CaGeneration): Promise<boolean>
   }
 }
 
-/** They are published beside the others: only the roots' own. */
-export function requireRootCrls(files: Files, { layout, trusted }: Authority): void {
-  for (const { number, root } of trusted)
-    readRootCrl(files, join(layout.authorities, String(number), caFiles.rootCrl), root);
-}
-
 async function writeCrl(
   { files, clock }: PkiPlatform,
   authority: Authority,
@@ -216,7 +237,7 @@ async function writeCrl(
 ): Promise<void> {
   const { inventory, layout } = authority;
   // before anything is written
-  requireRootCrls(files, authority);
+  requirePublishable(files, authority);
   inventory.requireEntries(ca.number);
   const signer = await authority.signer(ca);
   const now = clock.now();

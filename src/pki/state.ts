@@ -34,6 +34,14 @@ export function stateLayout(stateDirectory: string): StateLayout {
   };
 }
 
+/** Where the files of a CA generation lie. */
+export function generationDirectory(
+  { authorities }: Pick<StateLayout, "authorities">,
+  number: number,
+): string {
+  return join(authorities, String(number));
+}
+
 /** The same where a service issues: what gateways read lies apart from a CA of the project's own. */
 export function serviceLayout(stateDirectory: string): StateLayout {
   const at = (name: string) => join(stateDirectory, "issuer", name);

@@ -1,8 +1,10 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { FleetsecError } from "../../src/errors.ts";
 import { storedTokenKey } from "../../src/pki/token-key.ts";
+import type { Tokens } from "../../src/platform/pkcs11/tokens.ts";
 import { movablePlatform } from "../support/pki.ts";
 import { testProject, type TestProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
@@ -92,17 +94,27 @@ describe("ca rotate", () => {
     await given.run(["ca", "init", ...flags]);
     expect((await given.run(["ca", "rotate", "intermediate", ...flags])).code).toBe(0);
     expect((await given.run(["cert", "issue", "a", "--role", "fleet-edge", ...flags])).code).toBe(0);
-    expect((await given.run(["ca", "rotate", "status"])).stdout).toContain(
+    // whether the CA that is to remain can issue shows its key alone
+    const locked = await given.json(["ca", "rotate", "status"]);
+    expect(locked.document.next).toMatchObject({
+      safe: false,
+      reason: expect.stringContaining("could not be established"),
+    });
+    expect(await given.attempt(["ca", "rotate", "finish"])).toMatchObject({
+      code: "passphrase",
+      changed: false,
+    });
+    expect((await given.run(["ca", "rotate", "status", ...flags])).stdout).toContain(
       "next: fleetsec ca rotate finish (safe now)",
     );
-    expect((await given.run(["ca", "rotate", "finish"])).code).toBe(0);
+    expect((await given.run(["ca", "rotate", "finish", ...flags])).code).toBe(0);
     expect(readdirSync(given.userState)).toEqual([]);
   });
 
   describe("of keys in a token", () => {
     const uri = (id: string) => `pkcs11:token=fleet;object=acme;id=%${id}`;
 
-    /** Puts URIs in place of a generation's keys: dropping it needs no key. */
+    /** Puts URIs in place of a generation's keys. */
     function inToken(
       project: TestProject,
       generation: number,
@@ -113,6 +125,27 @@ describe("ca rotate", () => {
         const { pem } = storedTokenKey({ uri: uri(id), spki, sign: () => Promise.reject(new Error("none")) });
         writeFileSync(join(project.directory, `.fleetsec/ca/${generation}/${name}-key.pem`), pem);
       }
+    }
+
+    /** A token that holds the keys of certificates of a generation. */
+    function holding(
+      project: TestProject,
+      generation: number,
+      keys: Readonly<Record<string, "root" | "issuing">>,
+    ): Tokens {
+      const tokens: Tokens = {
+        open(asked) {
+          const name = keys[/id=%(\w\w)/.exec(asked)?.[1] ?? ""];
+          if (name === undefined) return Promise.reject(new FleetsecError("not-found", "no such key"));
+          const path = join(project.directory, `.fleetsec/ca/${generation}/${name}-cert.pem`);
+          const { publicKey } = new X509Certificate(readFileSync(path));
+          const spki = publicKey.export({ type: "spki", format: "der" });
+          return Promise.resolve({ uri: asked, spki, sign: () => Promise.reject(new Error("none")) });
+        },
+        generate: () => Promise.reject(new Error("none")),
+        asking: () => tokens,
+      };
+      return tokens;
     }
 
     const warnings = (stderr: string) => stderr.split("\n").filter((line) => line.includes("warning"));
@@ -139,8 +172,19 @@ describe("ca rotate", () => {
       expect((await project.run(["ca", "rotate", "intermediate"])).code).toBe(0);
       inToken(project, 1, { root: "A1", issuing: "A2" });
       inToken(project, 2, { root: "A1", issuing: "A3" });
-      const { code, stderr } = await project.run(["ca", "rotate", "finish"]);
+      // without the issuing CA's own key in the token, nothing could issue any more
+      for (const keys of [{ A1: "root" }, { A1: "root", A3: "root" }] as const) {
+        const tokens = holding(project, 2, keys);
+        expect(await project.attempt(["ca", "rotate", "finish"], { tokens })).toMatchObject({
+          code: "refused",
+          changed: false,
+        });
+        expect((await project.json(["ca", "show"], { tokens })).code).toBe(1);
+      }
+      const tokens = holding(project, 2, { A1: "root", A3: "issuing" });
+      const { code, stderr } = await project.run(["ca", "rotate", "finish"], { tokens });
       expect([code, warnings(stderr)]).toEqual([0, [stays("A2")]]);
+      expect((await project.json(["ca", "show"], { tokens })).code).toBe(0);
     });
   });
 

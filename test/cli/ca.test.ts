@@ -1,8 +1,9 @@
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { movablePlatform } from "../support/pki.ts";
 import { testProject } from "../support/project.ts";
+import { scratch } from "../support/scratch.ts";
 import { schemaErrors } from "../support/schema.ts";
 
 describe("ca init", () => {
@@ -161,6 +162,35 @@ describe("ca show, bundle and crl", () => {
     expect((await project.json(["ca", "show"], later)).document.crl.stale).toBe(true);
     expect((await project.json(["ca", "crl"], later)).code).toBe(0);
     expect((await project.json(["ca", "show"], later)).document.crl.stale).toBe(false);
+  });
+
+  test("show opens the keys, says what is damaged, and ends with 1", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--yes"]);
+    const whole = await project.json(["ca", "show"]);
+    expect([whole.code, whole.document.faults, whole.document.unknown]).toEqual([0, [], undefined]);
+    const locked = await project.json(["ca", "show"], { userState: scratch() });
+    expect([locked.code, locked.document.faults, schemaErrors(locked.document)]).toEqual([0, [], []]);
+    expect(locked.document.unknown).toContain("no passphrase");
+
+    const at = (name: string) => join(project.directory, ".fleetsec/ca/1", name);
+    const key = readFileSync(at("issuing-key.pem"));
+    const cases = [
+      [
+        "of another certificate",
+        () => writeFileSync(at("issuing-key.pem"), readFileSync(at("root-key.pem"))),
+      ],
+      ["missing", () => rmSync(at("issuing-key.pem"))],
+    ] as const;
+    for (const [_, damage] of cases) {
+      damage();
+      const { code, document } = await project.json(["ca", "show"]);
+      expect([code, schemaErrors(document)]).toEqual([1, []]);
+      expect(document.faults).toEqual([expect.stringContaining("issuing-key.pem")]);
+      expect((await project.run(["ca", "show"])).stdout).toMatch(/^DAMAGED .*issuing-key\.pem/m);
+      writeFileSync(at("issuing-key.pem"), key, { mode: 0o600 });
+    }
+    expect((await project.json(["ca", "show"])).code).toBe(0);
   });
 
   test("without a CA say what to do", async () => {

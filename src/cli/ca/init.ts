@@ -26,7 +26,8 @@ export const define: Define = (command, bind) => {
       const document = caDocument("fleetsec.ca-init/v1", authority, description);
       cli.output.result(
         { ...document, ...(kept === undefined ? {} : { passphraseFile: kept }) },
-        () => `made a CA for ${project.settings.trustDomain}\n${caText(cli, authority, description, kept)}`,
+        () =>
+          `made a CA for ${project.settings.trustDomain}\n${caText(cli, authority, description, { passphraseFile: kept })}`,
       );
       return 0;
     }),

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Authority } from "../../pki/authority.ts";
 import type { CaDescription } from "../../pki/describe-ca.ts";
+import type { Soundness } from "../../pki/soundness.ts";
 import { escapeText } from "../../report/escape.ts";
 import { fields } from "../../report/fields.ts";
 import type { Cli } from "../command.ts";
@@ -9,6 +10,7 @@ const KEYS: Readonly<Record<CaDescription["keys"], string>> = {
   encrypted: "encrypted",
   plain: "NOT encrypted: whoever copies the project has the CA",
   token: "in a token, which they never leave",
+  missing: "MISSING: nothing can be issued",
 };
 
 const STALE = " (STALE: run fleetsec ca crl)";
@@ -18,8 +20,14 @@ export function caDocument(schema: string, { layout }: Authority, description: C
   return { schema, ...description, files: { bundle: layout.trustBundle, crl: layout.crl } };
 }
 
-/** The same for a person. @param passphraseFile where a passphrase was kept just now */
-export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, passphraseFile?: string): string {
+interface Details extends Partial<Soundness> {
+  /** Where a passphrase was kept just now. */
+  readonly passphraseFile?: string | undefined;
+}
+
+/** The same for a person. */
+export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, details: Details): string {
+  const { passphraseFile, faults = [], unknown } = details;
   const { root, issuing, crl, certificates } = ca;
   const counts = Object.entries(certificates).filter(([, count]) => count > 0);
   return fields([
@@ -28,11 +36,13 @@ export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, passp
     ["issuing CA", escapeText(issuing.subject)],
     ["", `until ${issuing.notAfter}, SHA-256 ${issuing.fingerprint.slice(0, 16)}…`],
     ["keys", KEYS[ca.keys]],
+    ...(unknown === undefined ? [] : [["", `not opened: ${escapeText(unknown.message)}`] as const]),
     ...(passphraseFile === undefined ? [] : [["passphrase", escapeText(passphraseFile)] as const]),
     ["CRL", `number ${crl.number}, ${crl.revoked} revoked, until ${crl.nextUpdate}${crl.stale ? STALE : ""}`],
     ["issued", counts.map(([status, count]) => `${count} ${status}`).join(", ") || "nothing yet"],
     ["trust bundle", `${shown(cli, layout.trustBundle)}${ca.bundleStale ? STALE : ""}`],
     ["CRL file", shown(cli, layout.crl)],
+    ...faults.map(({ message }) => ["DAMAGED", escapeText(message)] as const),
   ]);
 }
 

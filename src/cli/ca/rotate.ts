@@ -9,6 +9,7 @@ import { styleFor } from "../../report/style.ts";
 import type { Bind, Cli, Define } from "../command.ts";
 import {
   openCa,
+  openCaUnasked,
   type PassphraseFlags,
   passphraseSource,
   type PkiProject,
@@ -17,7 +18,7 @@ import {
 } from "../pki-project.ts";
 import { protection, type ProtectionFlags, withProtection } from "./protection.ts";
 
-interface SwitchFlags {
+interface SwitchFlags extends PassphraseFlags {
   readonly loaded?: true;
 }
 
@@ -34,44 +35,44 @@ export const define: Define = (command, bind) => {
       const passphrase = await protection(cli, flags, token !== undefined);
       const request = { settings, permitted, passphrase, token };
       const made = await beginRotation(cli.platform, reopen, request);
-      return report(cli, project, reopen(), made ? "made a new CA: both are trusted" : "completed phase 1");
+      return report(cli, project, flags, made ? "made a new CA: both are trusted" : "completed phase 1");
     }),
   );
-  command
-    .command("switch")
-    .description("phase 2: issue from the new CA")
+  withPassphrase(command.command("switch").description("phase 2: issue from the new CA"))
     .option("--loaded", "everybody who trusts the old root has loaded the bundle with both: do not wait")
     .action(
       bind(async (cli, flags: SwitchFlags) => {
         const { switchIssuer } = await import("../../pki/ca-rotation/steps.ts");
-        const { project, reopen } = await opener(cli);
+        const { project, reopen } = await opener(cli, flags);
         const waiting = { overlap: project.pki.trust_overlap, isLoaded: flags.loaded === true };
         await switchIssuer(cli.platform, reopen, waiting);
-        return report(cli, project, reopen(), "the new CA issues from now on");
+        return report(cli, project, flags, "the new CA issues from now on");
       }),
     );
-  command
-    .command("finish")
-    .description("phase 3: trust the new root alone, once nothing chains to the old one")
-    .action(
-      bind(async (cli) => {
-        const { finishRotation } = await import("../../pki/ca-rotation/steps.ts");
-        const { project, reopen } = await opener(cli);
-        warnOfKeys(cli, await finishRotation(cli.platform, reopen));
-        return report(cli, project, reopen(), "what was replaced is trusted no longer");
-      }),
-    );
-  command
-    .command("abort")
-    .description("go back by one phase: issue from the old CA again, or drop the new one")
-    .action(
-      bind(async (cli) => {
-        const { abortRotation } = await import("../../pki/ca-rotation/steps.ts");
-        const { project, reopen } = await opener(cli);
-        warnOfKeys(cli, await abortRotation(cli.platform, reopen));
-        return report(cli, project, reopen(), "went back by one phase");
-      }),
-    );
+  withPassphrase(
+    command
+      .command("finish")
+      .description("phase 3: trust the new root alone, once nothing chains to the old one"),
+  ).action(
+    bind(async (cli, flags: PassphraseFlags) => {
+      const { finishRotation } = await import("../../pki/ca-rotation/steps.ts");
+      const { project, reopen } = await opener(cli, flags);
+      warnOfKeys(cli, await finishRotation(cli.platform, reopen));
+      return report(cli, project, flags, "what was replaced is trusted no longer");
+    }),
+  );
+  withPassphrase(
+    command
+      .command("abort")
+      .description("go back by one phase: issue from the old CA again, or drop the new one"),
+  ).action(
+    bind(async (cli, flags: PassphraseFlags) => {
+      const { abortRotation } = await import("../../pki/ca-rotation/steps.ts");
+      const { project, reopen } = await opener(cli, flags);
+      warnOfKeys(cli, await abortRotation(cli.platform, reopen));
+      return report(cli, project, flags, "went back by one phase");
+    }),
+  );
   withPassphrase(
     command
       .command("intermediate")
@@ -83,7 +84,7 @@ export const define: Define = (command, bind) => {
       const { settings, permitted } = project;
       const passphrase = passphraseSource(cli, flags);
       await rotateIntermediate(cli.platform, reopen, { settings, permitted, passphrase });
-      return report(cli, project, reopen(), "a new issuing CA issues from now on");
+      return report(cli, project, flags, "a new issuing CA issues from now on");
     }),
   );
 };
@@ -106,10 +107,9 @@ async function placesFor(
 }
 
 function status(command: Command, bind: Bind): void {
-  command.action(
-    bind(async (cli) => {
-      const { project, reopen } = await opener(cli);
-      return report(cli, project, reopen(), undefined);
+  withPassphrase(command).action(
+    bind(async (cli, flags: PassphraseFlags) => {
+      return report(cli, requirePki(cli), flags, undefined);
     }),
   );
 }
@@ -117,7 +117,7 @@ function status(command: Command, bind: Bind): void {
 /** The project, and its CA as it lies on disk each time. */
 async function opener(
   cli: Cli,
-  flags: PassphraseFlags = {},
+  flags: PassphraseFlags,
 ): Promise<{ readonly project: PkiProject; readonly reopen: () => Authority }> {
   const project = requirePki(cli);
   // refuses a project whose certificates come from elsewhere
@@ -131,21 +131,23 @@ async function opener(
 /** @param done what was done just now */
 async function report(
   cli: Cli,
-  { pki }: PkiProject,
-  authority: Authority,
+  project: PkiProject,
+  flags: PassphraseFlags,
   done: string | undefined,
 ): Promise<ExitCode> {
   const { rotationStatus } = await import("../../pki/ca-rotation/status.ts");
   const { nextStep } = await import("../../pki/ca-rotation/next-step.ts");
   const { summarizeGeneration } = await import("../../pki/ca-rotation/summary.ts");
   const { files, clock } = cli.platform;
+  const authority = await openCaUnasked(cli, project, flags);
   const now = clock.now();
   const found = rotationStatus(files, authority);
+  const situation = { files, authority, status: found, now };
   const rotation: CaRotation = {
     phase: found.phase,
     published: found.published,
     generations: authority.trusted.map((ca) => summarizeGeneration(authority, ca, now)),
-    next: nextStep(authority, found, { overlap: pki.trust_overlap, isLoaded: false }, now),
+    next: await nextStep(situation, { overlap: project.pki.trust_overlap, isLoaded: false }),
   };
   const style = await styleFor(cli.output.color.stdout);
   cli.output.result(caRotateDocument(rotation), () =>

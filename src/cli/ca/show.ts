@@ -1,18 +1,24 @@
 import type { Define } from "../command.ts";
-import { openCa, requirePki } from "../pki-project.ts";
+import { openCaUnasked, type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { caDocument, caText } from "./output.ts";
 
 export const define: Define = (command, bind) => {
-  command.action(
-    bind(async (cli) => {
-      const authority = await openCa(cli, requirePki(cli));
+  withPassphrase(command).action(
+    bind(async (cli, flags: PassphraseFlags) => {
+      const authority = await openCaUnasked(cli, requirePki(cli), flags);
       const { describeCa } = await import("../../pki/describe-ca.ts");
+      const { soundnessOfAll } = await import("../../pki/soundness.ts");
       const { files, clock } = cli.platform;
-      const description = describeCa(files, authority, clock.now());
-      cli.output.result(caDocument("fleetsec.ca-show/v1", authority, description), () =>
-        caText(cli, authority, description),
-      );
-      return 0;
+      const now = clock.now();
+      const { faults, unknown } = await soundnessOfAll(files, authority, now);
+      const description = describeCa(files, authority, now);
+      const document = {
+        ...caDocument("fleetsec.ca-show/v1", authority, description),
+        faults: faults.map(({ message }) => message),
+        ...(unknown === undefined ? {} : { unknown: unknown.message }),
+      };
+      cli.output.result(document, () => caText(cli, authority, description, { faults, unknown }));
+      return faults.length > 0 ? 1 : 0;
     }),
   );
 };

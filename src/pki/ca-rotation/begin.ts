@@ -16,18 +16,21 @@ import { newKey } from "../issue.ts";
 import { encryptedKeyPem, readPrivateKey } from "../key-file.ts";
 import { encodePem } from "../pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames } from "../profiles.ts";
-import { publish, requireRootCrls } from "../publish.ts";
+import { publish } from "../publish.ts";
+import { requirePublishable } from "../soundness.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "../state.ts";
 import { besideTokenKey, newTokenKey } from "../token-key.ts";
 import { parseCertificate } from "../verify/certificate.ts";
+import { fingerprintOf } from "../verify/describe.ts";
 import { isoTime } from "../verify/time.ts";
 import { writeRecord } from "./record.ts";
 import { settle } from "./settle.ts";
-import { rotationStatus } from "./status.ts";
+import { isUnpublished, rotationStatus } from "./status.ts";
 
 /**
  * Phase 1 of a root rotation: a new root and issuing CA, both roots trusted, the old CA issuing.
- * Where a process was killed before both roots were published, that is completed and nothing is made.
+ * Where both roots are not published, for a process that was killed or files that were put back, that is
+ * done and nothing is made.
  * @param reopen opens the authority as it now lies on disk
  * @returns whether a new CA was made
  * @throws FleetsecError `refused` where a rotation is under way
@@ -38,22 +41,23 @@ export async function beginRotation(
   request: CaRequest,
 ): Promise<boolean> {
   const { files } = platform;
-  requireRootCrls(files, reopen());
+  requirePublishable(files, reopen());
   const before = rotationStatus(files, reopen());
-  const isResumed = before.phase === "both-trusted" && before.published === undefined;
+  const isResumed = isUnpublished(before);
   if (!isResumed) requireIdle(reopen(), platform);
   const made = isResumed ? undefined : await makeCa(platform, request);
   const { layout } = reopen();
   await platform.locks.hold(layout.lock, async () => {
     const authority = reopen();
     settle(files, layout);
-    let to = rotationStatus(files, authority).next.number;
     if (made !== undefined) {
       requireIdle(authority, platform);
-      to = addGeneration(platform, authority, made.entries);
+      addGeneration(platform, authority, made.entries);
     }
     publish(files, layout.authorities);
-    writeRecord(files, layout, { to, published: isoTime(platform.clock.now()) });
+    const { number: to, root, issuing } = rotationStatus(files, reopen()).next;
+    const fingerprints = { root: fingerprintOf(root), issuing: fingerprintOf(issuing) };
+    writeRecord(files, layout, { to, ...fingerprints, published: isoTime(platform.clock.now()) });
   });
   return made !== undefined;
 }
@@ -66,17 +70,16 @@ function requireIdle(authority: Authority, { files }: Pick<PkiPlatform, "files">
   });
 }
 
-/** Writes a generation, whole or not at all, and gives its number. To be called under the state's lock. */
+/** Writes a generation, whole or not at all. To be called under the state's lock. */
 function addGeneration(
   { files, clock }: PkiPlatform,
   { inventory, layout }: Authority,
   entries: readonly DirectoryEntry[],
-): number {
+): void {
   inventory.refresh();
   const number = inventory.lastAuthority() + 1;
   inventory.append([{ op: "crl", at: isoTime(clock.now()), authority: number, number: FIRST_CRL }]);
   files.writeDirectory(join(layout.authorities, String(number)), entries);
-  return number;
 }
 
 export interface IntermediateRequest {
@@ -99,7 +102,7 @@ export async function rotateIntermediate(
   const { files, locks } = platform;
   const opened = reopen();
   const { layout } = opened;
-  requireRootCrls(files, opened);
+  requirePublishable(files, opened);
   await locks.hold(layout.lock, async () => settle(files, layout));
   const first = reopen();
   requireIdle(first, platform);

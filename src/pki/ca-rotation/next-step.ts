@@ -1,6 +1,12 @@
-import type { Authority } from "../authority.ts";
-import { finishRefusal, type Refusal, switchRefusal, type Waiting } from "./steps.ts";
-import type { RotationStatus } from "./status.ts";
+import {
+  damaged,
+  finishRefusal,
+  type Refusal,
+  type Situation,
+  switchRefusal,
+  type Waiting,
+} from "./steps.ts";
+import { isUnpublished } from "./status.ts";
 
 /** What comes next in a rotation, and why it has to wait. */
 export interface NextStep {
@@ -9,21 +15,11 @@ export interface NextStep {
 }
 
 /** Undefined where no rotation is under way. */
-export function nextStep(
-  authority: Authority,
-  status: RotationStatus,
-  waiting: Waiting,
-  now: number,
-): NextStep | undefined {
-  switch (status.phase) {
-    case "idle":
-      return undefined;
-    case "both-trusted":
-      return status.published === undefined
-        ? { command: "begin", refusal: undefined }
-        : { command: "switch", refusal: switchRefusal(status, waiting, now) };
-    case "new-issues":
-    case "intermediate":
-      return { command: "finish", refusal: finishRefusal(authority, status, now) };
-  }
+export async function nextStep(situation: Situation, waiting: Waiting): Promise<NextStep | undefined> {
+  const { status } = situation;
+  if (status.phase === "idle") return undefined;
+  if (isUnpublished(status)) return { command: "begin", refusal: damaged(situation) };
+  if (status.phase === "both-trusted")
+    return { command: "switch", refusal: await switchRefusal(situation, waiting) };
+  return { command: "finish", refusal: await finishRefusal(situation) };
 }

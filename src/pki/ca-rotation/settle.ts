@@ -1,28 +1,29 @@
 import { join } from "node:path";
 import type { DirectoryEntry, Files } from "../../platform/files.ts";
-import { type CaGeneration, caFiles, generationsIn } from "../authority.ts";
-import { isPublished, publish } from "../publish.ts";
+import { type CaGeneration, caFiles, readGenerations } from "../authority.ts";
+import { publish } from "../publish.ts";
+import { publicFaults } from "../soundness.ts";
 import { MAX_PEM_BYTES, type StateLayout } from "../state.ts";
 
 type Authorities = Pick<StateLayout, "authorities">;
 
 /**
  * Completes what a killed process left half-done: what gateways read is made anew where it is not what
- * the generations on disk ask for, and of the issuing CAs below one root the newest issues. To be
- * called under the state's lock.
+ * the generations on disk ask for, and of the issuing CAs below one root the newest issues. A generation
+ * that is damaged is neither published nor put in charge. To be called under the state's lock.
  */
-export function settle(files: Files, { authorities }: Authorities): void {
+export function settle(files: Files, layout: Authorities): void {
+  const { authorities } = layout;
   files.removeTemporaries(authorities);
-  if (!isPublished(files, authorities)) publish(files, authorities);
+  const generations = readGenerations(files, layout);
+  const whole = generations.filter((ca) => publicFaults(files, layout, ca).length === 0);
+  if (whole.length === generations.length) publish(files, authorities);
   const link = join(authorities, "current");
   const current = files.readLink(link);
-  const rootOf = (generation: string) =>
-    files.readText(join(authorities, generation, caFiles.rootCertificate), MAX_PEM_BYTES);
-  const root = rootOf(current);
-  const newest = generationsIn(files, authorities)
-    .map(String)
-    .findLast((number) => rootOf(number) === root);
-  if (newest !== undefined && newest !== current) files.linkAtomic(link, newest);
+  const { root } = generations.find(({ number }) => String(number) === current) ?? {};
+  const newest = whole.findLast((ca) => root !== undefined && Buffer.compare(ca.root.der, root.der) === 0);
+  if (newest !== undefined && String(newest.number) !== current)
+    files.linkAtomic(link, String(newest.number));
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Authority, CaGeneration } from "../authority.ts";
 import type { IssueRecord } from "../inventory-line.ts";
 import type { Inventory } from "../inventory.ts";
 import { OCSP_RESPONDER } from "../ocsp/signer.ts";
+import { areRootsPublished } from "../publish.ts";
 import { readRecord } from "./record.ts";
 
 /**
@@ -22,7 +23,10 @@ export interface RotationStatus {
   readonly old: readonly CaGeneration[];
   /** The generation that is to remain. */
   readonly next: CaGeneration;
-  /** When the bundle with both roots was published, in milliseconds since the epoch; undefined where it never was. */
+  /**
+   * Since when gateways read both roots, in milliseconds since the epoch; undefined where they do not, or
+   * where nobody knows since when.
+   */
   readonly published: number | undefined;
 }
 
@@ -33,13 +37,20 @@ export function rotationStatus(files: Files, authority: Authority): RotationStat
   const roots = new Set(trusted.map(({ id }) => id));
   const old = trusted.filter((ca) => (roots.size > 1 ? ca.id !== newest.id : ca !== newest));
   const record = readRecord(files, layout);
-  const published = record?.to === newest.number ? Date.parse(record.published) : undefined;
+  const since = record?.to === newest.number ? record.published : undefined;
+  const isPublished = since !== undefined && areRootsPublished(files, layout.authorities);
+  const published = isPublished ? Date.parse(since) : undefined;
   return { phase: phaseOf(authority, roots.size, newest), old, next: newest, published };
 }
 
 function phaseOf({ trusted, current }: Authority, roots: number, newest: CaGeneration): Phase {
   if (roots > 1) return current.id === newest.id ? "new-issues" : "both-trusted";
   return trusted.length > 1 ? "intermediate" : "idle";
+}
+
+/** Whether a root is replaced of which gateways cannot know: `begin` has to publish it. */
+export function isUnpublished({ phase, published }: RotationStatus): boolean {
+  return (phase === "both-trusted" || phase === "new-issues") && published === undefined;
 }
 
 /**

@@ -1,15 +1,16 @@
 import { join } from "node:path";
 import { formatDuration } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
+import type { Files } from "../../platform/files.ts";
 import type { Authority, CaGeneration } from "../authority.ts";
 import type { IssueRecord } from "../inventory-line.ts";
-import { requireRootCrls } from "../publish.ts";
+import { publicFaults, soundnessOf } from "../soundness.ts";
 import type { PkiPlatform } from "../state.ts";
 import { isoTime } from "../verify/time.ts";
 import { tokenKeysOfOnly } from "./places.ts";
 import { removeRecord } from "./record.ts";
 import { drop, settle } from "./settle.ts";
-import { liveCertificates, rotationStatus, type RotationStatus } from "./status.ts";
+import { isUnpublished, liveCertificates, rotationStatus, type RotationStatus } from "./status.ts";
 
 /** Why a step is not safe now. */
 export interface Refusal {
@@ -17,6 +18,8 @@ export interface Refusal {
   readonly hint: string;
   /** The certificates that stand in the way. */
   readonly certificates: readonly IssueRecord[];
+  /** Why it could not be told whether the step is safe. */
+  readonly cause?: FleetsecError;
 }
 
 export interface Waiting {
@@ -26,60 +29,96 @@ export interface Waiting {
   readonly isLoaded: boolean;
 }
 
+/** A rotation as it stands, and what is needed to judge it. */
+export interface Situation {
+  readonly files: Files;
+  readonly authority: Authority;
+  readonly status: RotationStatus;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
 /** Why phase 2 must wait: whoever trusts the old root alone would refuse certificates of the new CA. */
-export function switchRefusal(
-  { phase, published, next }: RotationStatus,
+export async function switchRefusal(
+  situation: Situation,
   { overlap, isLoaded }: Waiting,
-  now: number,
-): Refusal | undefined {
+): Promise<Refusal | undefined> {
+  const { status, now } = situation;
+  const { phase, published, next } = status;
   if (phase !== "both-trusted") {
-    const message = phase === "idle" ? "no rotation was begun" : "the new CA issues already";
+    const message = phase === "new-issues" ? "the new CA issues already" : "no rotation was begun";
     return refusal(message, "fleetsec ca rotate status says what comes next");
   }
-  if (published === undefined) {
-    return refusal("the bundle with both roots was never published", "run fleetsec ca rotate begin again");
-  }
-  if (next.issuing.notAfter <= now)
-    return refusal("the new issuing CA has ended", "run fleetsec ca rotate abort");
+  const unsound = damaged(situation);
+  if (unsound !== undefined) return unsound;
+  if (published === undefined) return NOT_PUBLISHED;
   const from = published + overlap * 1000;
-  if (isLoaded || now >= from) return undefined;
+  if (isLoaded || now >= from) return unfit(situation, next);
   return refusal(
     `the bundle with both roots was published at ${isoTime(published)}, less than ${formatDuration(overlap)} ago`,
     `wait until ${isoTime(from)} (pki.trust_overlap), or make sure that everybody has loaded it and add --loaded`,
   );
 }
 
-/** Why phase 3 must wait: certificates below the old root would be refused. */
-export function finishRefusal(
-  authority: Authority,
-  status: RotationStatus,
-  now: number,
-): Refusal | undefined {
-  const { phase, old, published } = status;
+/** Why phase 3 must wait: certificates below the old root would be refused, or nothing would issue. */
+export async function finishRefusal(situation: Situation): Promise<Refusal | undefined> {
+  const { authority, status, now } = situation;
+  const { phase, old, next } = status;
   if (phase === "idle")
     return refusal("there is no rotation to finish", "fleetsec ca rotate begin begins one");
   if (phase === "both-trusted") {
     return refusal("the new CA does not issue yet", "fleetsec ca rotate switch comes first");
   }
-  if (phase === "new-issues" && published === undefined) {
-    return refusal("the bundle with both roots was never published", "fleetsec ca rotate abort goes back");
-  }
-  return inUse(authority, old, now);
+  const unsound = damaged(situation, old);
+  if (unsound !== undefined) return unsound;
+  if (isUnpublished(status)) return NOT_PUBLISHED;
+  return inUse(authority, old, now) ?? unfit(situation, next);
 }
 
 /** Why a rotation cannot be taken back a step. */
-export function abortRefusal(authority: Authority, status: RotationStatus, now: number): Refusal | undefined {
+export async function abortRefusal(situation: Situation): Promise<Refusal | undefined> {
+  const { authority, status, now } = situation;
   const { phase, old, next } = status;
   if (phase === "both-trusted") {
     const dropped = authority.trusted.filter(({ id }) => id === next.id);
-    return inUse(authority, dropped, now);
-  }
-  if (phase !== "new-issues") {
-    return refusal("there is no root rotation to abort", "fleetsec ca rotate status says how far it is");
+    return damaged(situation, dropped) ?? inUse(authority, dropped, now);
   }
   const last = old.at(-1);
-  if (last !== undefined && last.issuing.notAfter > now) return undefined;
+  if (phase !== "new-issues" || last === undefined) {
+    return refusal("there is no root rotation to abort", "fleetsec ca rotate status says how far it is");
+  }
+  if (last.issuing.notAfter > now) return unfit(situation, last);
   return refusal("the old issuing CA has ended", "go on with the new one: fleetsec ca rotate finish");
+}
+
+const NOT_PUBLISHED = refusal(
+  "what gateways read (bundle.pem, crl.pem) lacks a root, or nobody knows since when it has both",
+  "run fleetsec ca rotate begin again: it publishes both, and the wait begins anew",
+);
+
+const MEND = "restore what is named, or go back with fleetsec ca rotate abort";
+
+/** Generations that are damaged keep what gateways read from being made anew. */
+export function damaged(
+  { files, authority: { layout, trusted } }: Situation,
+  dropped: readonly CaGeneration[] = [],
+): Refusal | undefined {
+  const gone = new Set(dropped.map(({ number }) => number));
+  const kept = trusted.filter(({ number }) => !gone.has(number));
+  const [fault] = kept.flatMap((ca) => publicFaults(files, layout, ca));
+  return fault && refusal(fault.message, fault.hint ?? MEND);
+}
+
+/** The CA that is to issue must be shown to work: the other can be gone for good afterwards. */
+async function unfit({ files, authority, now }: Situation, ca: CaGeneration): Promise<Refusal | undefined> {
+  const { faults, unknown } = await soundnessOf(files, authority, ca, now);
+  if (faults.length > 0) {
+    const why = faults.map(({ message }) => message).join("; ");
+    return refusal(`the CA that would issue does not work: ${why}`, MEND);
+  }
+  if (unknown === undefined) return undefined;
+  const message = `whether the CA that would issue works could not be established: ${unknown.message}`;
+  return { ...refusal(message, unknown.hint ?? MEND), cause: unknown };
 }
 
 function inUse(
@@ -104,14 +143,17 @@ function refusal(message: string, hint: string): Refusal {
   return { message, hint, certificates: [] };
 }
 
-/** Phase 2: the new CA issues from now on. @throws FleetsecError `refused` where that is not safe */
+/**
+ * Phase 2: the new CA issues from now on.
+ * @throws FleetsecError `refused` where that is not safe, and what unlocking its key throws
+ */
 export async function switchIssuer(
   platform: PkiPlatform,
   reopen: () => Authority,
   waiting: Waiting,
 ): Promise<void> {
-  await step(platform, reopen, (authority, status, now) => {
-    permit(switchRefusal(status, waiting, now));
+  const refusalOf = (situation: Situation) => switchRefusal(situation, waiting);
+  await step(platform, reopen, refusalOf, ({ authority, status }) => {
     issueFrom(platform, authority, status.next);
   });
 }
@@ -119,23 +161,21 @@ export async function switchIssuer(
 /**
  * Phase 3: what was replaced is trusted no longer.
  * @returns the URIs of its keys in tokens, where they stay
- * @throws FleetsecError `refused` where that is not safe
+ * @throws FleetsecError as `switchIssuer`
  */
 export function finishRotation(platform: PkiPlatform, reopen: () => Authority): Promise<string[]> {
-  return step(platform, reopen, (authority, status, now) => {
-    permit(finishRefusal(authority, status, now));
-    return dropAll(platform, authority, status.old);
-  });
+  return step(platform, reopen, finishRefusal, ({ authority, status }) =>
+    dropAll(platform, authority, status.old),
+  );
 }
 
 /**
  * Takes a root rotation back by one phase: the old CA issues again, or the new one is dropped.
  * @returns the URIs of the keys in tokens of what was dropped, where they stay
- * @throws FleetsecError `refused` where that is not safe
+ * @throws FleetsecError as `switchIssuer`, of the old CA
  */
 export function abortRotation(platform: PkiPlatform, reopen: () => Authority): Promise<string[]> {
-  return step(platform, reopen, (authority, status, now) => {
-    permit(abortRefusal(authority, status, now));
+  return step(platform, reopen, abortRefusal, ({ authority, status }) => {
     const last = status.old.at(-1);
     if (status.phase === "new-issues" && last !== undefined) {
       issueFrom(platform, authority, last);
@@ -154,20 +194,27 @@ function dropAll({ files }: PkiPlatform, authority: Authority, dropped: readonly
   return left;
 }
 
-/** Does a step under the state's lock, on the state as it is then. */
+/** Does a step under the state's lock, on the state as it is then, where nothing speaks against it. */
 async function step<T>(
   platform: PkiPlatform,
   reopen: () => Authority,
-  work: (authority: Authority, status: RotationStatus, now: number) => T,
+  refusalOf: (situation: Situation) => Promise<Refusal | undefined>,
+  work: (situation: Situation) => T,
 ): Promise<T> {
   const { files, clock, locks } = platform;
-  const opened = reopen();
-  const { layout } = opened;
-  requireRootCrls(files, opened);
-  return locks.hold(layout.lock, async () => {
-    settle(files, layout);
+  const look = (): Situation => {
     const authority = reopen();
-    return work(authority, rotationStatus(files, authority), clock.now());
+    return { files, authority, status: rotationStatus(files, authority), now: clock.now() };
+  };
+  const { layout } = look().authority;
+  // before the lock: this may ask a person for a passphrase
+  await refusalOf(look());
+  return locks.hold(layout.lock, async () => {
+    // what nobody knows to be published is left to `begin`, so that the wait begins anew
+    if (!isUnpublished(look().status)) settle(files, layout);
+    const situation = look();
+    permit(await refusalOf(situation));
+    return work(situation);
   });
 }
 
@@ -179,7 +226,8 @@ const MAX_NAMED = 10;
 
 function permit(found: Refusal | undefined): void {
   if (found === undefined) return;
-  const { message, hint, certificates } = found;
+  const { message, hint, certificates, cause } = found;
+  if (cause !== undefined) throw cause;
   const named = certificates
     .slice(0, MAX_NAMED)
     .map(({ name, serial, notAfter }) => `${name} ${serial} until ${notAfter}`);

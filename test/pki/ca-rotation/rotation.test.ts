@@ -154,24 +154,81 @@ describe("a root rotation", () => {
     await ca.steps.switch();
   });
 
-  test("a bundle that was changed by hand is put right by the next step", async () => {
+  test.each(["bundle.pem", "crl.pem"])(
+    "a %s that was put back keeps the new CA from issuing, and the wait begins anew",
+    async (name) => {
+      const ca = await rotatingCa();
+      const path = join(ca.stateDirectory, "ca", name);
+      const old = readFileSync(path, "utf8");
+      await ca.steps.begin();
+      const both = readFileSync(path, "utf8");
+      ca.pass(10 * OVERLAP);
+      systemFiles.write(path, old);
+      expect(ca.status()).toMatchObject({ phase: "both-trusted", published: undefined });
+      await expect(ca.steps.switch()).rejects.toEqual(REFUSED);
+      expect([ca.open().current.number, readFileSync(path, "utf8")]).toEqual([1, old]);
+
+      await ca.steps.begin();
+      expect([ca.open().trusted.length, readFileSync(path, "utf8")]).toEqual([2, both]);
+      await expect(ca.steps.switch()).rejects.toEqual(REFUSED);
+      ca.pass(OVERLAP);
+      await ca.steps.switch();
+      expect(ca.open().current.number).toBe(2);
+
+      // in phase 2 too, and there is no wait there
+      ca.pass(DAY);
+      systemFiles.write(path, old);
+      await expect(ca.steps.finish()).rejects.toEqual(REFUSED);
+      await ca.steps.begin();
+      await ca.steps.finish();
+      expect(ca.status().phase).toBe("idle");
+    },
+  );
+
+  test("a bundle that was put back, and put right by what issues, makes the wait begin anew", async () => {
     const ca = await rotatingCa();
+    const path = join(ca.stateDirectory, "ca/bundle.pem");
+    const old = bundle(ca);
     await ca.steps.begin();
     const both = bundle(ca);
-    systemFiles.write(join(ca.stateDirectory, "ca/bundle.pem"), "");
+    ca.pass(10 * OVERLAP);
+    systemFiles.write(path, old);
+    await ca.issue("a");
+    expect(bundle(ca)).toBe(both);
+    await expect(ca.steps.switch()).rejects.toEqual(REFUSED);
+    await ca.steps.begin();
     ca.pass(OVERLAP);
     await ca.steps.switch();
-    expect(bundle(ca)).toBe(both);
+    expect(ca.open().current.number).toBe(2);
   });
 
   test("a damaged record is reported, and nothing is done", async () => {
     const ca = await rotatingCa();
     await ca.steps.begin();
-    for (const text of ["", "{", "null", '{"to":2}', '{"to":2,"published":"soon"}']) {
-      systemFiles.write(join(ca.stateDirectory, "ca/rotation.json"), text);
+    const path = join(ca.stateDirectory, "ca/rotation.json");
+    const whole = readFileSync(path, "utf8");
+    const { to, root, issuing, published } = JSON.parse(whole);
+    const texts = [
+      "",
+      "{",
+      "null",
+      ...[
+        { to },
+        { to, published },
+        { to, root, published },
+        { to, root, issuing, published: "soon" },
+        { to, root: "00", issuing, published },
+        { to: "2", root, issuing, published },
+      ].map((record) => JSON.stringify(record)),
+    ];
+    ca.pass(OVERLAP);
+    for (const text of texts) {
+      systemFiles.write(path, text);
       await expect(ca.steps.switch()).rejects.toMatchObject({ code: "state" });
     }
     expect(ca.open().current.number).toBe(1);
+    systemFiles.write(path, whole);
+    await ca.steps.switch();
   });
 
   test("aborted in phase 1, all is as before; in phase 2, the old CA issues again and both are trusted", async () => {
