@@ -114,6 +114,34 @@ describe("logs trace", () => {
     expect(await services("--identity 0b")).toMatchObject({ seqs: [1] });
   });
 
+  test("finds who is shown by another certificate member, who approved, and who asked", async () => {
+    const { services } = await project([
+      { service: "envoy", certificate: { subject: "CN=tms,O=acme", serial: "0A:BC" }, result: "failure" },
+      { service: "tms", requested_by: "O=acme, CN=tms" },
+      { service: "tms", approvals: ["alice", "CN=tms,O=acme"] },
+      { service: "tms", approvals: ["alice"] },
+    ]);
+    expect(await services("--identity tms")).toMatchObject({ code: 0, seqs: [0, 1, 2] });
+    expect(await services("--identity /O=acme/CN=tms")).toMatchObject({ code: 0, seqs: [0, 1, 2] });
+    expect(await services("--identity abc")).toMatchObject({ code: 0, seqs: [0] });
+    expect(await services("--identity alice")).toMatchObject({ code: 0, seqs: [2, 3] });
+  });
+
+  test("finds ids that are numbers", async () => {
+    const { services } = await project([
+      { service: "a", request_id: 77, vehicles: [7] },
+      { service: "b", request_id: "77" },
+      '{"service":"c","request_id":12345678901234567890,"vehicle":8}',
+      '{"service":"d","request_id":1.2345678901234567e19}',
+      { service: "e", request_id: "" },
+    ]);
+    expect(await services("--request-id 77")).toMatchObject({ code: 0, seqs: [0, 1] });
+    expect(await services("--vehicle 7")).toMatchObject({ code: 0, seqs: [0, 1] });
+    expect(await services("--request-id 12345678901234567890")).toMatchObject({ code: 0, seqs: [2] });
+    expect(await services("--vehicle 8")).toMatchObject({ code: 0, seqs: [2, 3] });
+    expect(await services("--request-id 78")).toMatchObject({ code: 0, seqs: [] });
+  });
+
   test("finds events without a request beside those of one request", async () => {
     const who = { identity: { subject: "CN=x", serial: "0A" } };
     const { services } = await project([

@@ -1,5 +1,5 @@
-import { isSerial, plainSerial } from "../trace/query.ts";
-import { type Event, objectIn } from "../lint/event.ts";
+import type { Event } from "../lint/event.ts";
+import { certificatesIn, isSerial, plainSerial } from "../trace/identity.ts";
 
 /** Where an event stands: in a signed batch, or on a line of a file. */
 export type EventPlace =
@@ -80,17 +80,12 @@ function isLetIn(event: Event): boolean {
   );
 }
 
-/** Objects that an event may tell of the client's certificate in; a refused one stands under `certificate`. */
-function toldIn(event: Event): Event[] {
-  return [event["identity"], event["certificate"]].map(objectIn);
-}
-
 function saysSerial(event: Event): boolean {
-  return toldIn(event).some(({ serial }) => serial !== undefined && serial !== null && serial !== "");
+  return certificatesIn(event).some(({ serial }) => serial !== undefined && serial !== null && serial !== "");
 }
 
 function certificateIn(event: Event): Pick<SeenCertificate, "serial" | "sha256" | "subject"> | undefined {
-  for (const told of toldIn(event)) {
+  for (const told of certificatesIn(event)) {
     const serial = plainSerial(textIn(told, "serial"));
     if (!isSerial(serial)) continue;
     const sha256 = textIn(told, "sha256").toLowerCase();

@@ -1,5 +1,5 @@
 import type { Event } from "../lint/event.ts";
-import { plainSerial } from "../trace/query.ts";
+import { holdersIn, isNamed, plainSerial } from "../trace/identity.ts";
 import type { VerifiedLog } from "../trace/verified-log.ts";
 import type { SeenCertificate } from "./seen.ts";
 
@@ -59,14 +59,7 @@ function judge(seen: SeenCertificate, issues: readonly Event[]): UnloggedCode | 
     : "OTHER_CERTIFICATE";
 }
 
-/** By the common name or a URI; a gateway that tells no subject leaves nothing to compare. */
-function isOf({ subject }: SeenCertificate, { name, sans }: Event): boolean {
-  if (subject === "") return true;
-  const isUri = Array.isArray(sans) && sans.includes(`uri:${subject}`);
-  return isUri || commonNames(subject).includes(name as string);
-}
-
-/** RFC 2253, OpenSSL's and Node's forms: `CN=a,O=b`, `/O=b/CN=a`, `CN=a, O=b`. */
-function commonNames(subject: string): string[] {
-  return subject.split(/[,/+]\s*/).flatMap((part) => (part.startsWith("CN=") ? [part.slice(3)] : []));
+/** A gateway that tells no subject leaves nothing to compare. */
+function isOf({ subject }: SeenCertificate, issue: Event): boolean {
+  return subject === "" || holdersIn(issue).some((holder) => isNamed(subject, holder));
 }

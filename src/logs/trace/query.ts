@@ -1,4 +1,6 @@
-import { type Event, objectIn } from "../lint/event.ts";
+import type { Json } from "../lint/canonical-json.ts";
+import type { Event } from "../lint/event.ts";
+import { isAbout, isSerial, textOfName } from "./identity.ts";
 
 /** Whose events are wanted. */
 export type TraceQuery =
@@ -13,39 +15,32 @@ export type TraceQuery =
 export function needlesOf(query: TraceQuery): readonly string[] {
   if ("requestId" in query) return [query.requestId];
   if ("vehicle" in query) return [query.vehicle];
-  return isSerial(query.identity) ? [] : [query.identity];
+  const text = isSerial(query.identity) ? "" : textOfName(query.identity);
+  return text === "" ? [] : [text];
 }
 
 /** Whether an event is about what is asked for. */
 export function matches(query: TraceQuery, event: Event): boolean {
-  if ("requestId" in query) return event["request_id"] === query.requestId;
+  if ("requestId" in query) return isId(event["request_id"], query.requestId);
   if ("identity" in query) return isAbout(event, query.identity);
   return concerns(event, query.vehicle);
 }
 
-/** The identity's subject, a common name in it, or its serial; or who asked for a command. */
-function isAbout(event: Event, name: string): boolean {
-  const { subject, serial } = objectIn(event["identity"]);
-  if (subject === name || event["requested_by"] === name) return true;
-  if (typeof subject === "string" && subject.split(",").includes(`CN=${name}`)) return true;
-  if (serial === name) return true;
-  return typeof serial === "string" && isSerial(name) && plainSerial(serial) === plainSerial(name);
-}
-
-/** Serials are written in many ways: with colons, leading zeros or 0x, in either case. */
-export function plainSerial(serial: string): string {
-  return serial.replace(/^0x/i, "").replaceAll(":", "").replace(/^0+/, "").toLowerCase();
-}
-
-/** Whether a text can be a serial number in one of these ways. */
-export function isSerial(text: string): boolean {
-  return /^[0-9a-f]{1,64}$/.test(plainSerial(text));
+/** The request that an event belongs to; the same whether its id is written as a text or as a number. */
+export function requestOf({ request_id: id }: Event): string | undefined {
+  return (typeof id === "string" && id !== "") || typeof id === "number" ? String(id) : undefined;
 }
 
 /** A command to the vehicle, an event that names it, or a request to a path below it. */
 function concerns(event: Event, vehicle: string): boolean {
   const { vehicles, path } = event;
-  if (event["vehicle"] === vehicle || (Array.isArray(vehicles) && vehicles.includes(vehicle))) return true;
+  const named = [event["vehicle"], ...(Array.isArray(vehicles) ? (vehicles as readonly Json[]) : [])];
+  if (named.some((one) => isId(one, vehicle))) return true;
   const segments = typeof path === "string" ? path.split("?", 1)[0]?.split("/") : undefined;
   return segments?.some((segment, i) => segment === vehicle && segments[i - 1] === "vehicles") === true;
+}
+
+/** Some services write ids as numbers; one that no double holds is read as the nearest that does. */
+function isId(value: Json | undefined, text: string): boolean {
+  return value === text || (typeof value === "number" && value === Number(text));
 }

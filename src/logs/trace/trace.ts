@@ -1,7 +1,7 @@
 import type { Event } from "../lint/event.ts";
 import type { Verification, VerifyRequest } from "../verify/verification.ts";
 import type { VerifyParts } from "../verify/verify.ts";
-import { matches, needlesOf, type TraceQuery } from "./query.ts";
+import { matches, needlesOf, requestOf, type TraceQuery } from "./query.ts";
 import type { TracedEvent } from "./verified-events.ts";
 import { openVerified } from "./verified-log.ts";
 
@@ -18,8 +18,6 @@ export interface TraceResult {
 }
 
 export const MAX_EVENTS = 10_000;
-/** Requests whose other events are looked for too. */
-const MAX_REQUESTS = 1_000;
 
 /**
  * The chain of events of a request, or of every request that an identity or a vehicle has part in,
@@ -34,12 +32,14 @@ export async function traceEvents(
   const log = await openVerified(request, parts);
   const needles = needlesOf(query);
   const own = await log.find(needles, (event) => matches(query, event), MAX_EVENTS + 1);
+  // no more than the events that they are from
   const ids = new Set(own.events.flatMap(({ event }) => requestOf(event) ?? []));
-  const isChain = !("requestId" in query) && ids.size > 0 && ids.size <= MAX_REQUESTS;
+  const isChain = !("requestId" in query) && ids.size > 0;
+  const hasNumbers = own.events.some(({ event }) => typeof event["request_id"] === "number");
   const { events: related, unread } = isChain
     ? await log.find(
-        // an event of its own without a request is still one
-        needles.length === 0 ? [] : [...needles, ...ids],
+        // an event of its own without a request is still one; a number is written in many ways
+        needles.length === 0 || hasNumbers ? [] : [...needles, ...ids],
         (event) => ids.has(requestOf(event) ?? "") || matches(query, event),
         MAX_EVENTS + 1,
       )
@@ -47,15 +47,10 @@ export async function traceEvents(
   return {
     verification: log.verification,
     events: related.slice(0, MAX_EVENTS).sort(byTime),
-    truncated: related.length > MAX_EVENTS || (!("requestId" in query) && ids.size > MAX_REQUESTS),
+    truncated: related.length > MAX_EVENTS,
     unread,
     excluded: [...log.excluded].sort((a, b) => a - b),
   };
-}
-
-function requestOf(event: Event): string | undefined {
-  const { request_id: id } = event;
-  return typeof id === "string" && id !== "" ? id : undefined;
 }
 
 function byTime(a: TracedEvent, b: TracedEvent): number {
