@@ -76,7 +76,7 @@ export function pulseOf(
     given.signal.throwIfAborted();
     met += 1;
     const hasty = await meet({ ...client, slowest: known });
-    const mayBeSlow = wasServed && known === undefined && hasty.trace.established && isSilent(hasty);
+    const mayBeSlow = wasServed && known === undefined && isSilent(hasty) && wasHeard(hasty);
     const encounter = mayBeSlow && mayExpectAWord(client, hasty) ? await meetAgain(client, hasty) : hasty;
     if (!isSilent(encounter)) silences = 0;
     else if (mayExpectAWord(client, encounter)) silences += 1;
@@ -99,6 +99,11 @@ function isUnanswered({ trace, answer }: Encounter, served: Encounter | undefine
   if (answer !== undefined) return false;
   if (trace.error === "timeout" || (trace.end === "open" && !trace.established)) return true;
   return trace.end === "open" && !(served !== undefined && served.answer === undefined);
+}
+
+/** It came to ask, and was told nothing at all. */
+function wasHeard({ trace: { established, asked, received } }: Encounter): boolean {
+  return established && asked && received.length === 0;
 }
 
 /** Before TLS, and in the middle of a handshake of the raw client's, a sound server may wait for more. */

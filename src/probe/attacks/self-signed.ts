@@ -4,6 +4,7 @@ import type { Identity } from "../identities/identity.ts";
 import type { KeyFamily } from "../key-family.ts";
 import { verifyClients } from "./fixes.ts";
 
+/** Who brings a valid client's certificate along is not that client, wherever in the chain a service looks. */
 export const selfSigned: Attack = {
   id: "self-signed",
   title: "self-signed, in a valid client's name",
@@ -13,14 +14,30 @@ export const selfSigned: Attack = {
   weight: "essential",
   takesIdentity: true,
   versions: ["1.3", "1.2"],
-  plan: async ({ forgery, families }) => ({
-    attempts: await inEachFamily(families, (family) => selfSignedLeaf(forgery, family)),
-  }),
+  async plan({ forgery, families }) {
+    const known = forgery.control?.chain[0].der;
+    const [alone, followed] = await Promise.all([
+      inEachFamily(families, (family) => selfSignedLeaf(forgery, family)),
+      // its key is not needed: the certificate is public
+      known === undefined
+        ? []
+        : inEachFamily(
+            families.slice(0, 1),
+            (family) => selfSignedLeaf(forgery, family, [known]),
+            "a valid client's after it",
+          ),
+    ]);
+    return { attempts: [...alone, ...followed] };
+  },
 };
 
-/** In the valid client's name, signed with its own key. */
-export async function selfSignedLeaf(forgery: Forgery, family: KeyFamily): Promise<Identity> {
+/** In the valid client's name, signed with its own key. @param chain what is sent after it, DER */
+export async function selfSignedLeaf(
+  forgery: Forgery,
+  family: KeyFamily,
+  chain: readonly Uint8Array[] = [],
+): Promise<Identity> {
   const { signer } = await forgery.key(family);
-  const issuer = { name: forgery.names.subject, keyId: undefined, signer, chain: [] };
+  const issuer = { name: forgery.names.subject, keyId: undefined, signer, chain };
   return forgery.leaf({ family, issuer });
 }

@@ -1,7 +1,17 @@
 import { X509Certificate } from "node:crypto";
 import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
-import { newWorld, onBoth, probed, selected, withOutcome, type World } from "../support/probing.ts";
+import type { Scene } from "../../../src/probe/attack.ts";
+import { attackNamed } from "../../../src/probe/attacks.ts";
+import {
+  forgeryFor,
+  newWorld,
+  onBoth,
+  probed,
+  selected,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
 import { httpsServer } from "../support/servers.ts";
 
 let world: World;
@@ -77,6 +87,24 @@ describe("a service that knows its clients by the serial number", () => {
     expect(endpoint.verdict).toBe("enforced");
     expect(withOutcome(endpoint, "accepted")).toEqual([]);
   });
+});
+
+test("self-signed: each family alone, and one with a valid client's certificate after it", async () => {
+  const of = forgeryFor(world);
+  const plan = await attackNamed("self-signed").plan({
+    forgery: of,
+    families: ["rsa", "p256"],
+  } as unknown as Scene);
+  const attempts = "attempts" in plan ? plan.attempts : [];
+  expect(attempts.map(({ kind, family }) => [kind, family])).toEqual([
+    ["", "rsa"],
+    ["", "p256"],
+    ["a valid client's after it", "rsa"],
+  ]);
+  const [alone, , followed] = attempts.map(({ identity }) => identity?.chain.map(({ der }) => der) ?? []);
+  expect(alone).toHaveLength(1);
+  const isClients = (der: Uint8Array) => Buffer.compare(der, world.client.der) === 0;
+  expect(followed?.map(isClients)).toEqual([false, true]);
 });
 
 describe("weak algorithms of the right CA", () => {

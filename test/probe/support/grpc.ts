@@ -32,11 +32,20 @@ export interface GrpcIdentity {
   readonly demands: boolean;
 }
 
+const serving: Check = (_call, respond) => respond(null, SERVING);
+
 /** A gRPC server on loopback until the test ends, with TLS or without; gives the port. */
 export async function grpcServer(
   identity: GrpcIdentity | undefined,
-  check: Check = (_call, respond) => respond(null, SERVING),
+  check: Check = serving,
 ): Promise<number> {
+  const { port, stop } = await startGrpcServer(identity, check);
+  onTestFinished(stop);
+  return port;
+}
+
+/** The same until it is stopped. */
+export async function startGrpcServer(identity: GrpcIdentity | undefined, check: Check = serving) {
   const server = new Server();
   server.addService(HEALTH, {
     Check: check,
@@ -48,8 +57,7 @@ export async function grpcServer(
       error === null ? resolve(bound) : reject(error),
     );
   });
-  onTestFinished(() => server.forceShutdown());
-  return port;
+  return { port, stop: async () => server.forceShutdown() };
 }
 
 function credentialsOf(identity: GrpcIdentity | undefined): ServerCredentials {
