@@ -11,12 +11,14 @@ import { caddies } from "./zoo/caddy.ts";
 import { envoys } from "./zoo/envoy.ts";
 import { erlangs } from "./zoo/erlang.ts";
 import { gnutlses } from "./zoo/gnutls.ts";
+import { grpcs } from "./zoo/grpc.ts";
 import { gos } from "./zoo/go.ts";
 import { haproxies } from "./zoo/haproxy.ts";
 import { javas } from "./zoo/java.ts";
 import { mosquittos } from "./zoo/mosquitto.ts";
 import { nginxes } from "./zoo/nginx.ts";
 import { nodes } from "./zoo/node.ts";
+import { nodesByRequest } from "./zoo/node-requests.ts";
 import { openssls } from "./zoo/openssl.ts";
 import { stunnels } from "./zoo/stunnel.ts";
 import { enclosureIn, type Member, newZooWorld } from "./zoo/zoo.ts";
@@ -32,7 +34,7 @@ const zoo = {
   "gnutls-serv": gnutlses,
   stunnel: stunnels,
   mosquitto: mosquittos,
-  node: nodes,
+  node: [...nodes, ...nodesByRequest, ...grpcs],
   go: gos,
   java: javas,
   erl: erlangs,

@@ -46,6 +46,9 @@ ${other === undefined ? "" : virtualHost(BESIDE, other)}`,
     });
 }
 
+/** TLS has to ask again, once the path is known. */
+const inLocation = (directive: string) => apache(`<Location />\n    ${directive}\n  </Location>`);
+
 export const apaches: readonly Member[] = [
   ...strict("Apache", "https", {
     "`SSLVerifyClient require`": apache("SSLVerifyClient require"),
@@ -58,6 +61,8 @@ export const apaches: readonly Member[] = [
     "`optional`, and `Require` that the client is verified": apache(
       'SSLVerifyClient optional\n  <Location />\n    Require expr %{SSL_CLIENT_VERIFY} == "SUCCESS"\n  </Location>',
     ),
+    // over TLS 1.3 it serves nobody there who has not offered to be asked afterwards
+    "`SSLVerifyClient require` in a `<Location>` alone": inLocation("SSLVerifyClient require"),
   }),
   ...lax("Apache", "https", {
     "`SSLVerifyClient none`": [["no-cert"], apache("SSLVerifyClient none")],
@@ -65,6 +70,10 @@ export const apaches: readonly Member[] = [
     "`SSLVerifyClient optional_no_ca`": [
       ["no-cert", "self-signed", "wrong-ca"],
       apache("SSLVerifyClient optional_no_ca"),
+    ],
+    "`SSLVerifyClient optional_no_ca` in a `<Location>` alone": [
+      ["no-cert", "self-signed", "wrong-ca"],
+      inLocation("SSLVerifyClient optional_no_ca"),
     ],
   }),
 ];

@@ -10,7 +10,7 @@ function gnutls(mode: string, ...flags: readonly string[]): Member["start"] {
 }
 
 export const gnutlses: readonly Member[] = [
-  // it verifies the chain, and never for what the certificate may be used
+  // it verifies the chain, and never for what the certificate may be used: none of its configurations is strict
   ...lax("gnutls-serv", "tls", {
     "`--require-client-cert --verify-client-cert`": [
       ["server-auth-only"],

@@ -16,6 +16,15 @@ const asItIs: Build = (program, directory) => {
 /** @param mistake one that the server is to make; none where empty */
 const mistaken = (policy: string, mistake: string): Member["start"] => go(policy, undefined, asItIs, mistake);
 
+/** The same, where clients' issuing CA is trusted as the root is. */
+const mistakenWithIssuer =
+  (policy: string, mistake: string): Member["start"] =>
+  (program, enclosure) => {
+    const { put, world } = enclosure;
+    const ca = put("cas.pem", world.root.pem + world.ca.pem);
+    return mistaken(policy, mistake)(program, { ...enclosure, ca });
+  };
+
 /** @param other CAs of a second listener, whose tickets' keys are the same */
 function go(policy: string, other?: SecondCa, build = asItIs, mistake = ""): Member["start"] {
   return async (program, enclosure) => {
@@ -54,6 +63,8 @@ export const gos: readonly Member[] = [
       ["leaf-as-ca"],
       mistaken("RequireAnyClientCert", "last-alone"),
     ],
+    "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that verifies the last certificate where that is no CA's":
+      [["self-signed"], mistakenWithIssuer("RequireAnyClientCert", "reversed"), "alone"],
     "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for other server names": [
       ["no-sni", "unknown-sni"],
       mistaken(VERIFY, "other-names"),

@@ -3,7 +3,6 @@ import type { IncomingMessage } from "node:http";
 import { createServer, type ServerOptions } from "node:https";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
 import { createServer as createTls, type Server, type TlsOptions, type TLSSocket } from "node:tls";
 import { type Animal, lax, type Member, strict } from "./zoo.ts";
 
@@ -19,46 +18,6 @@ function node(options: ServerOptions, admits: (socket: TLSSocket) => boolean = (
     return listening(server, () => server.closeAllConnections());
   };
 }
-
-/** The same with an `upgrade` event, of which `admits` hears only where it is told. */
-function upgrading(isChecked: boolean): Member["start"] {
-  return async (_program, { world }) => {
-    const { pem, keyPem } = world.server;
-    const tls = { cert: pem, key: keyPem, ca: [world.root.pem], requestCert: true };
-    const server = createServer(
-      { ...tls, rejectUnauthorized: false, maxVersion: "TLSv1.2" },
-      (request, response) => {
-        const { authorized } = request.socket as TLSSocket;
-        response.writeHead(authorized ? 200 : 403).end(authorized ? "welcome to the fleet" : "no");
-      },
-    );
-    const sockets = new Set<Duplex>();
-    server.on("upgrade", (request: IncomingMessage, socket: Duplex) => {
-      sockets.add(socket);
-      socket.on("error", () => {});
-      if (isChecked && !(request.socket as TLSSocket).authorized) return void socket.destroy();
-      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-    });
-    return listening(server, () => {
-      server.closeAllConnections();
-      for (const socket of sockets) socket.destroy();
-    });
-  };
-}
-
-/** It asks each connection once, at its first request. */
-const onceForAll: Member["start"] = async (_program, { world }) => {
-  const { pem, keyPem } = world.server;
-  const tls = { cert: pem, key: keyPem, ca: [world.root.pem], requestCert: true, rejectUnauthorized: false };
-  const known = new WeakSet<object>();
-  const server = createServer({ ...tls, maxVersion: "TLSv1.2" }, (request: IncomingMessage, response) => {
-    const { authorized } = request.socket as TLSSocket;
-    const admitted = authorized || known.has(request.socket);
-    known.add(request.socket);
-    response.writeHead(admitted ? 200 : 403).end(admitted ? "welcome to the fleet" : "no");
-  });
-  return listening(server, () => server.closeAllConnections());
-};
 
 /** A binary protocol: a client that says nothing is waited for, a line of text is none of its messages. */
 function binary(options: TlsOptions): Member["start"] {
@@ -77,7 +36,7 @@ function binary(options: TlsOptions): Member["start"] {
   };
 }
 
-async function listening(server: Server, hangUp: () => void): Promise<Animal> {
+export async function listening(server: Server, hangUp: () => void): Promise<Animal> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
@@ -122,7 +81,6 @@ export const nodes: readonly Member[] = [
       { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
       ({ authorized }) => authorized,
     ),
-    "the same, and in the `upgrade` event too": upgrading(true),
   }),
   ...strict("Node", "tls", {
     "`rejectUnauthorized`, a service that hangs up on a line": binary({ rejectUnauthorized: true }),
@@ -146,10 +104,6 @@ export const nodes: readonly Member[] = [
       ["resume-cross-host"],
       besideLax(() => ({ ticketKeys: randomBytes(48) })),
     ],
-    "`rejectUnauthorized: false`, and a check of `socket.authorized` but in the `upgrade` event, TLS 1.2 alone":
-      [["h2c-upgrade"], upgrading(false), "alone"],
-    "`rejectUnauthorized: false`, and a check of `socket.authorized` in a connection's first request, TLS 1.2 alone":
-      [["second-request"], onceForAll, "alone"],
     "`rejectUnauthorized: false`, and a check that there is a certificate": [
       ["self-signed", "wrong-ca", "twin-ca"],
       node({ rejectUnauthorized: false }, (socket) => Object.keys(socket.getPeerCertificate()).length > 0),

@@ -85,7 +85,7 @@ export interface Member {
   readonly server: string;
   /** What its configuration says about clients' certificates. */
   readonly configuration: string;
-  readonly scheme: "https" | "h2" | "tls" | "mqtts";
+  readonly scheme: "https" | "h2" | "grpcs" | "tls" | "mqtts";
   /** Whether only clients with a valid certificate are served. */
   readonly truth: "strict" | "lax";
   /** Attacks of which each must be accepted on some version of TLS; none for a strict server. */

@@ -22,7 +22,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
-	mistake := flag.String("mistake", "", "name-alone, last-alone, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets or chacha-first: one that is often made")
+	mistake := flag.String("mistake", "", "name-alone, last-alone, reversed, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets or chacha-first: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -88,6 +88,19 @@ func mistaken(config *tls.Config, mistake string) {
 				return err
 			}
 			_, err = last.Verify(x509.VerifyOptions{Roots: config.ClientCAs, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+			return err
+		}
+	case "reversed":
+		// a chain that does not end in a CA is taken for one in the reverse order
+		config.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+			client, err := x509.ParseCertificate(raw[len(raw)-1])
+			if err == nil && client.IsCA {
+				client, err = x509.ParseCertificate(raw[0])
+			}
+			if err != nil {
+				return err
+			}
+			_, err = client.Verify(x509.VerifyOptions{Roots: config.ClientCAs, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 			return err
 		}
 	case "other-names":
