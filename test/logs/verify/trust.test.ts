@@ -1,25 +1,18 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatNote, parseNote } from "../../../src/logs/note.ts";
-import {
-  cosignedMessage,
-  formatVerifierKey,
-  type VerifierKey,
-  verifierKey,
-} from "../../../src/logs/verifier-key.ts";
+import { formatVerifierKey, verifierKey } from "../../../src/logs/verifier-key.ts";
 import { parseTrust, quorumMet, type Trust } from "../../../src/logs/verify/trust.ts";
 import { unlessRefused } from "../../support/refusal.ts";
 import { modelKey, modelSigner, modelStore, type StoreFiles } from "../store-model.ts";
 import { withFile } from "./tamper.ts";
 import { batchesOf, NOW, verifyFiles } from "./verifying.ts";
+import { cosignedBy, witness, witnessLine } from "./witnesses.ts";
 
 const log = formatVerifierKey(modelSigner().key);
-const witness = (name: string): VerifierKey =>
-  verifierKey(`witness.example/${name}`, "cosignature/v1", createPublicKey(modelKey(name)));
 const policy = (...lines: readonly string[]) =>
   parseTrust(Buffer.from(lines.map((line) => `${line}\n`).join("")), "policy");
-const witnessLine = (name: string) => `witness ${name} ${formatVerifierKey(witness(name))}`;
 
 describe("trust files", () => {
   test("keys, one a line, with comments", () => {
@@ -116,18 +109,7 @@ describe("31, 32: witnesses", () => {
     policy(`log ${log}`, witnessLine("a"), witnessLine("b"), "group g all a b", "quorum g");
 
   async function cosigned(...witnesses: readonly [name: string, time: number][]): Promise<StoreFiles> {
-    const store = await modelStore(batchesOf(2, 3));
-    const note = parseNote(store.get("checkpoint") ?? Buffer.of());
-    const signatures = witnesses.map(([name, time]) => {
-      const stamp = Buffer.alloc(8);
-      stamp.writeBigUInt64BE(BigInt(time));
-      const signature = Buffer.concat([stamp, sign(null, cosignedMessage(note.text, time), modelKey(name))]);
-      return { ...witness(name), signature };
-    });
-    return store.set(
-      "checkpoint",
-      Buffer.from(formatNote({ ...note, signatures: [...note.signatures, ...signatures] })),
-    );
+    return cosignedBy(await modelStore(batchesOf(2, 3)), ...witnesses);
   }
 
   test("a quorum anchors the log", async () => {
