@@ -41,6 +41,8 @@ export interface Certificate extends Signed, Readonly<Decoded> {
   /** DER SubjectPublicKeyInfo. */
   readonly spki: Uint8Array;
   readonly extensions: readonly Extension[];
+  /** The same as they stand, DER; undefined where there are none. */
+  readonly extensionList: Uint8Array | undefined;
   readonly defects: readonly Defect[];
 }
 
@@ -103,6 +105,7 @@ function readTbs(tbs: DerReader, what: string, defects: Defect[]) {
     subject,
     spki,
     extensions,
+    extensionList: list?.contents,
     ...decoded,
   };
 }

@@ -1,3 +1,4 @@
+import { formatSerial } from "../certificate.ts";
 import { derReader, type Element, elementsOf, malformed, readSingle, tags } from "../der/read.ts";
 import { booleanOf, integerOf, namedBitsOf, oidOf, smallIntegerOf } from "../der/values.ts";
 import { type KeyUsage, keyUsageBits } from "../extensions.ts";
@@ -43,7 +44,7 @@ export interface Decoded {
   subjectAltName?: readonly GeneralName[];
   /** In hexadecimal. */
   subjectKeyId?: string;
-  authorityKeyId?: { readonly keyId: string | undefined };
+  authorityKeyId?: { readonly keyId: string | undefined; readonly serial: string | undefined };
   nameConstraints?: NameConstraints;
   /** URIs of CRLs and of OCSP responders, for display. */
   crlUris?: readonly string[];
@@ -156,11 +157,13 @@ function authorityKeyId(value: Uint8Array, what: string, into: Decoded): void {
   const serial = fields.optional(tags.primitive(2));
   fields.end();
   if (issuer !== undefined) for (const name of elementsOf(issuer.contents, what)) readGeneralName(name, what);
-  if (serial !== undefined) integerOf(serial, what);
   // section 4.2.1.1: both or neither
   if ((issuer === undefined) !== (serial === undefined))
     throw malformed(what, "half an issuer and serial number");
-  into.authorityKeyId = { keyId: keyId === undefined ? undefined : hex(keyId.contents) };
+  into.authorityKeyId = {
+    keyId: keyId === undefined ? undefined : hex(keyId.contents),
+    serial: serial === undefined ? undefined : formatSerial(integerOf(serial, what)),
+  };
 }
 
 function nameConstraints(value: Uint8Array, what: string, into: Decoded): void {

@@ -1,8 +1,6 @@
 import { checkPurpose } from "./fixes.ts";
 import { fromCa } from "./from-ca.ts";
 
-const DAY = 86_400_000;
-
 export const expired = fromCa({
   id: "expired",
   title: "expired a day ago",
@@ -10,5 +8,5 @@ export const expired = fromCa({
   meaning: "certificates never end: a stolen or decommissioned one works for ever",
   fix: checkPurpose,
   weight: "required",
-  changes: { validity: [-3 * DAY, -DAY] },
+  changes: { period: "past" },
 });

@@ -21,7 +21,7 @@ export const nameConstraint = belowCa({
         { type: "uri", value: "fleetsec-probe.invalid" },
         { type: "ip-range", value: "192.0.2.1/32" },
       ],
-      excluded: [{ type: "dn", value: forgery.names.subject }],
+      excluded: [{ type: "dn", value: forgery.claims.subject }],
     });
     const issuer = await forgery.authority(family, CONSTRAINED, {
       issuer: issuerOf(ca),

@@ -1,8 +1,6 @@
 import { checkPurpose } from "./fixes.ts";
 import { fromCa } from "./from-ca.ts";
 
-const DAY = 86_400_000;
-
 export const notYetValid = fromCa({
   id: "not-yet-valid",
   title: "valid from tomorrow",
@@ -10,5 +8,5 @@ export const notYetValid = fromCa({
   meaning: "validity periods are not checked",
   fix: checkPurpose,
   weight: "required",
-  changes: { validity: [DAY, 3 * DAY] },
+  changes: { period: "future" },
 });

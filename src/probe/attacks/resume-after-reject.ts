@@ -3,8 +3,6 @@ import { issuerOf } from "../identities/issuer.ts";
 import { noBorrowedSessions } from "./fixes.ts";
 import { selfSignedLeaf } from "./self-signed.ts";
 
-const DAY = 86_400_000;
-
 /** A client with a forged certificate is given a session, refused, and comes back with that. */
 export const resumeAfterReject: Attack = {
   id: "resume-after-reject",
@@ -20,7 +18,7 @@ export const resumeAfterReject: Attack = {
     const attempts = [inSessionOf({ identity: await selfSignedLeaf(forgery, family) }, "self-signed")];
     if (forgery.ca !== undefined) {
       const issuer = issuerOf(forgery.ca);
-      const expired = await forgery.leaf({ family, issuer, validity: [-3 * DAY, -DAY] });
+      const expired = await forgery.leaf({ family, issuer, period: "past" });
       attempts.push(inSessionOf({ identity: expired }, "expired"));
     }
     return { attempts };

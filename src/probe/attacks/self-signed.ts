@@ -38,6 +38,6 @@ export async function selfSignedLeaf(
   chain: readonly Uint8Array[] = [],
 ): Promise<Identity> {
   const { signer } = await forgery.key(family);
-  const issuer = { name: forgery.names.subject, keyId: undefined, signer, chain };
+  const issuer = { name: forgery.claims.subject, keyId: undefined, serial: undefined, signer, chain };
   return forgery.leaf({ family, issuer });
 }

@@ -1,6 +1,6 @@
 import { type Attack, inEachFamily } from "../attack.ts";
 import type { Forgery } from "../identities/forgery.ts";
-import { authorityKeyIdOf, type Issuer } from "../identities/issuer.ts";
+import { namedIssuerOf, type Issuer } from "../identities/issuer.ts";
 import type { Identity } from "../identities/identity.ts";
 import type { KeyFamily } from "../key-family.ts";
 import { verifyClients } from "./fixes.ts";
@@ -53,9 +53,12 @@ async function twinOf(
   let twin: Issuer | undefined;
   // the issuer of the topmost certificate is the root, which clients do not send
   for (const certificate of client.chain.toReversed()) {
-    const keyId = sameKeyIds ? authorityKeyIdOf(certificate) : undefined;
-    const next = await forgery.authority(family, certificate.issuer.der, { keyId, issuer: twin });
-    twin = twin === undefined ? { ...next, chain: [] } : next;
+    const named = namedIssuerOf(certificate);
+    const changes = { issuer: twin, ...(sameKeyIds ? named : {}) };
+    const next = await forgery.authority(family, certificate.issuer.der, changes);
+    // a certificate that names no key identifier fits the real CA, whatever that one's is
+    const keyId = sameKeyIds ? named.keyId : next.keyId;
+    twin = { ...next, keyId, chain: twin === undefined ? [] : next.chain };
   }
   if (twin === undefined) throw new RangeError("a chain is never empty");
   return twin;

@@ -1,55 +1,26 @@
-import { buildCertificate, randomSerial } from "../../pki/certificate.ts";
+import { buildCertificate, formatSerial, randomSerial } from "../../pki/certificate.ts";
 import {
   authorityKeyIdentifier,
   basicConstraints,
   extendedKeyUsage,
-  extension,
   type ExtensionDer,
   keyIdentifier,
   keyUsage,
-  subjectAltName,
   subjectKeyIdentifier,
 } from "../../pki/extensions.ts";
 import type { AnyKeyType, Hash, Signer } from "../../pki/keys.ts";
-import { encodeName, type NameDer } from "../../pki/name.ts";
+import type { NameDer } from "../../pki/name.ts";
 import { oids } from "../../pki/oids.ts";
-import type { Certificate } from "../../pki/verify/certificate.ts";
 import type { KeyFamily } from "../key-family.ts";
+import type { Claims } from "./claims.ts";
 import type { Issuer } from "./issuer.ts";
-
-/** Whom certificates are issued to: all that a valid client's says, and that anyone can copy. */
-export interface ClientNames {
-  readonly subject: NameDer;
-  readonly subjectAltName: ExtensionDer;
-  /** Big-endian; some services know clients by it. Undefined where there is none to copy. */
-  readonly serial: Uint8Array | undefined;
-  /** The subject key identifier: a claim as any other. */
-  readonly keyId: Uint8Array | undefined;
-}
-
-/** Those of a valid client; of nobody in particular where there is none. */
-export function namesOf(client: Certificate | undefined): ClientNames {
-  const names = client?.extensions.find(({ oid }) => oid === oids.subjectAltName);
-  return {
-    subject: client?.subject.der ?? encodeName([{ type: "CN", value: "fleetsec-probe" }]),
-    subjectAltName:
-      names === undefined
-        ? subjectAltName([{ type: "dns", value: "fleetsec-probe" }])
-        : extension(oids.subjectAltName, names.critical, names.value),
-    // a negative one, which is faulty, has a minus
-    serial: client === undefined || client.serial.startsWith("-") ? undefined : hexOf(client.serial),
-    keyId: client?.subjectKeyId === undefined ? undefined : hexOf(client.subjectKeyId),
-  };
-}
-
-const hexOf = (text: string): Uint8Array => Buffer.from(text, "hex");
 
 /** What can be different about a leaf. */
 export interface LeafChanges {
   readonly family: KeyFamily;
   readonly issuer: Issuer;
-  /** Milliseconds from now. */
-  readonly validity?: readonly [from: number, to: number];
+  /** Over a day ago, or a day ahead; the client's unless told. */
+  readonly period?: "past" | "future";
   /** Extended key usages; the client's unless told, none where empty. */
   readonly purposes?: readonly string[];
   /** A weaker key than the family's. */
@@ -64,6 +35,8 @@ export interface AuthorityChanges {
   readonly issuer?: Issuer | undefined;
   /** That of its key unless told. */
   readonly keyId?: Uint8Array | undefined;
+  /** Big-endian; random unless told. */
+  readonly serial?: Uint8Array | undefined;
   readonly pathLength?: number;
   readonly nameConstraints?: ExtensionDer;
 }
@@ -81,72 +54,111 @@ export interface Circumstances {
   readonly now: number;
 }
 
-const HOUR = 3_600_000;
+const DAY = 86_400_000;
 
-/** A client's certificate in those names, DER. @param spki of its key */
+/** A client's certificate with those claims, DER. @param spki of its key */
 export async function leafCertificate(
   { random, now }: Circumstances,
-  names: ClientNames,
+  claims: Claims,
   spki: Uint8Array,
-  { family, issuer, validity = [-HOUR, HOUR], purposes = [oids.clientAuth], hash }: LeafChanges,
+  changes: LeafChanges,
 ): Promise<Uint8Array> {
+  const { issuer, period, hash } = changes;
   return buildCertificate(
     {
-      serial: names.serial ?? randomSerial(random),
+      serial: claims.serial ?? randomSerial(random),
       issuer: issuer.name,
-      subject: names.subject,
-      notBefore: now + validity[0],
-      notAfter: now + validity[1],
+      subject: claims.subject,
+      ...validityOf(claims, now, period),
       spki,
-      extensions: [
-        basicConstraints({ ca: false }),
-        keyUsage(family === "rsa" ? ["digitalSignature", "keyEncipherment"] : ["digitalSignature"]),
-        ...(purposes.length === 0 ? [] : [extendedKeyUsage(purposes)]),
-        names.subjectAltName,
-        subjectKeyIdentifier(keyIdOf(names, spki, issuer)),
-        ...(issuer.keyId === undefined ? [] : [authorityKeyIdentifier(issuer.keyId)]),
-      ],
+      extensions: extensionsOf(claims, spki, changes),
       ...(hash === undefined ? {} : { hash }),
     },
     issuer.signer,
   );
 }
 
+/** The client's, of which the past ends and the future begins otherwise; never longer. */
+function validityOf({ notBefore, notAfter }: Claims, now: number, period: LeafChanges["period"]) {
+  const length = notAfter - notBefore;
+  const [end, start] = [now - DAY, now + DAY];
+  if (period === "past") return { notBefore: notBefore < end ? notBefore : end - length, notAfter: end };
+  if (period === "future")
+    return { notBefore: start, notAfter: notAfter > start ? notAfter : start + length };
+  return { notBefore, notAfter };
+}
+
+/** The client's, in their order, but for what has to fit the keys and the purpose. */
+function extensionsOf(claims: Claims, spki: Uint8Array, { issuer, purposes }: LeafChanges): ExtensionDer[] {
+  const own = new Map<string, ExtensionDer | undefined>([
+    [oids.subjectKeyIdentifier, subjectKeyIdentifier(keyIdOf(claims, spki, issuer))],
+    [oids.authorityKeyIdentifier, authorityKeyIdOf(claims, issuer)],
+  ]);
+  if (purposes !== undefined) {
+    own.set(oids.extKeyUsage, purposes.length === 0 ? undefined : extendedKeyUsage(purposes));
+  }
+  const copied = claims.extensions.map(({ oid, der }) => (own.has(oid) ? own.get(oid) : der));
+  const added = [...own].filter(([oid]) => !claims.extensions.some((one) => one.oid === oid));
+  return [...copied, ...added.map(([, der]) => der)].filter((der) => der !== undefined);
+}
+
+/** The client's own where all that it names is true of this issuer, whether by key or by serial number. */
+function authorityKeyIdOf({ authorityKeyId, extensions }: Claims, issuer: Issuer): ExtensionDer | undefined {
+  const own = extensions.find(({ oid }) => oid === oids.authorityKeyIdentifier);
+  const { keyId, serial } = issuer;
+  const isTrue =
+    (authorityKeyId?.keyId === undefined || authorityKeyId.keyId === (keyId && hex(keyId))) &&
+    (authorityKeyId?.serial === undefined || authorityKeyId.serial === (serial && formatSerial(serial)));
+  if (authorityKeyId !== undefined && own !== undefined && isTrue) return own.der;
+  return keyId === undefined ? undefined : authorityKeyIdentifier(keyId);
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
 /**
  * The valid client's, but not below that client itself: a certificate whose issuer has its own name and key
  * identifier is taken for a self-signed one.
  */
-function keyIdOf({ keyId }: ClientNames, spki: Uint8Array, issuer: Issuer): Uint8Array {
+function keyIdOf({ keyId }: Claims, spki: Uint8Array, issuer: Issuer): Uint8Array {
   const isIssuers =
     keyId !== undefined && issuer.keyId !== undefined && Buffer.compare(keyId, issuer.keyId) === 0;
   return keyId === undefined || isIssuers ? keyIdentifier(spki) : keyId;
 }
 
-/** A CA of that name and key, with its certificate. */
+/**
+ * A CA of that name and key, with its certificate. It lives as long as the client, and under its policies, so
+ * that neither is what a chain is refused for.
+ */
 export async function authorityOf(
-  { random, now }: Circumstances,
+  { random }: Circumstances,
+  { notBefore, notAfter, extensions }: Claims,
   signer: Signer,
   name: NameDer,
-  { issuer, keyId, pathLength, nameConstraints }: AuthorityChanges,
+  changes: AuthorityChanges,
 ): Promise<Authority> {
-  const id = keyId ?? keyIdentifier(signer.spki);
+  const { issuer, pathLength, nameConstraints } = changes;
+  const keyId = changes.keyId ?? keyIdentifier(signer.spki);
+  const serial = changes.serial ?? randomSerial(random);
+  const above = issuer === undefined ? keyId : issuer.keyId;
+  const policies = extensions.find(({ oid }) => oid === oids.certificatePolicies);
   const certificate = await buildCertificate(
     {
-      serial: randomSerial(random),
+      serial,
       issuer: issuer?.name ?? name,
       subject: name,
-      notBefore: now - HOUR,
-      notAfter: now + HOUR,
+      notBefore,
+      notAfter,
       spki: signer.spki,
       extensions: [
         basicConstraints({ ca: true, ...(pathLength === undefined ? {} : { pathLength }) }),
         keyUsage(["keyCertSign", "cRLSign"]),
-        subjectKeyIdentifier(id),
-        authorityKeyIdentifier(issuer?.keyId ?? id),
+        subjectKeyIdentifier(keyId),
+        ...(above === undefined ? [] : [authorityKeyIdentifier(above)]),
         ...(nameConstraints === undefined ? [] : [nameConstraints]),
+        ...(policies === undefined ? [] : [policies.der]),
       ],
     },
     issuer?.signer ?? signer,
   );
-  return { certificate, name, keyId: id, signer, chain: [certificate, ...(issuer?.chain ?? [])] };
+  return { certificate, name, keyId, serial, signer, chain: [certificate, ...(issuer?.chain ?? [])] };
 }

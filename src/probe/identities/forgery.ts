@@ -9,11 +9,10 @@ import {
   type AuthorityChanges,
   authorityOf,
   type Circumstances,
-  type ClientNames,
   leafCertificate,
   type LeafChanges,
-  namesOf,
 } from "./certificates.ts";
+import { type Claims, claimsOf, claimsOfNobody } from "./claims.ts";
 import { familyOf, type ForgedKey, keyTypes, newKey } from "./forged-key.ts";
 import { type Identity, identity } from "./identity.ts";
 import { type Issuer, issuerOf, type SigningCa } from "./issuer.ts";
@@ -36,7 +35,8 @@ export interface ForgeryMaterial extends Circumstances {
 export interface Forgery {
   readonly ca: SigningCa | undefined;
   readonly serverCas: readonly SigningCa[];
-  readonly names: ClientNames;
+  /** What forged leaves say: all that the valid client's does. */
+  readonly claims: Claims;
   /** A valid client; undefined where there is none. */
   readonly control: Identity | undefined;
   /** A valid client in a key family that the server lists; the usual one where there is none. */
@@ -54,7 +54,7 @@ export interface Forgery {
 
 export function forgery(material: ForgeryMaterial): Forgery {
   const { client } = material;
-  const names = namesOf(client?.chain[0]);
+  const claims = client === undefined ? claimsOfNobody(material.now) : claimsOf(client.chain[0]);
   const reissued = new Map<KeyFamily, Promise<Identity | undefined>>();
   const members = new Map<string, Promise<Identity | undefined>>();
   const wireClients = new Map<Identity, Promise<WireIdentity>>();
@@ -68,12 +68,12 @@ export function forgery(material: ForgeryMaterial): Forgery {
   const keyOf = (type: AnyKeyType) => keyNamed(type, type);
   const leaf = async (changes: LeafChanges) => {
     const { signer, pem } = await keyOf(changes.keyType ?? keyTypes[changes.family]);
-    const certificate = await leafCertificate(material, names, signer.spki, changes);
+    const certificate = await leafCertificate(material, claims, signer.spki, changes);
     return identity([certificate, ...changes.issuer.chain], pem);
   };
   const authority: Forgery["authority"] = async (family, name, changes = {}) => {
     const { signer } = await keyNamed(`authority ${family}`, keyTypes[family]);
-    return authorityOf(material, signer, name, changes);
+    return authorityOf(material, claims, signer, name, changes);
   };
   const own = client && familyOf(client);
   const controlIn = async (families: readonly KeyFamily[]) => {
@@ -87,7 +87,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
   return {
     ca: material.ca,
     serverCas: material.serverCas,
-    names,
+    claims,
     control: client,
     controlIn,
     member(role, family) {
@@ -136,8 +136,8 @@ function once<Args extends readonly unknown[], Made>(
   };
 }
 
-function issuerTerms({ name, keyId, signer, chain }: Issuer): readonly unknown[] {
-  return [name, keyId ?? "", signer.spki, ...chain].map(inShort);
+function issuerTerms({ name, keyId, serial, signer, chain }: Issuer): readonly unknown[] {
+  return [name, keyId ?? "", serial ?? "", signer.spki, ...chain].map(inShort);
 }
 
 /** As text: of bytes, JSON makes an object with a property for each. */

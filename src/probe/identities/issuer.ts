@@ -16,13 +16,21 @@ export interface SigningCa {
 export interface Issuer {
   readonly name: NameDer;
   readonly keyId: Uint8Array | undefined;
+  /** Of its certificate, big-endian; undefined where that has none. */
+  readonly serial: Uint8Array | undefined;
   readonly signer: Signer;
   readonly chain: readonly Uint8Array[];
 }
 
 /** An issuer out of a CA whose key we hold. */
 export function issuerOf({ certificate, signer, chain }: SigningCa): Issuer {
-  return { name: certificate.subject.der, keyId: subjectKeyIdOf(certificate), signer, chain };
+  return {
+    name: certificate.subject.der,
+    keyId: subjectKeyIdOf(certificate),
+    serial: hexOf(certificate.serial),
+    signer,
+    chain,
+  };
 }
 
 /** The valid client itself as an issuer. @throws FleetsecError `input` for a key that cannot sign */
@@ -31,6 +39,7 @@ export function issuerFromClient(client: Identity): Issuer {
   return {
     name: leaf.subject.der,
     keyId: subjectKeyIdOf(leaf),
+    serial: hexOf(leaf.serial),
     signer: keySigner(createPrivateKey(client.key)),
     chain: client.chain.map(({ der }) => der),
   };
@@ -45,11 +54,14 @@ export function hasIssued(ca: Certificate, client: Identity): boolean {
   );
 }
 
-/** The key identifier of the issuer, as the certificate names it. */
-export function authorityKeyIdOf({ authorityKeyId }: Certificate): Uint8Array | undefined {
-  return authorityKeyId?.keyId === undefined ? undefined : Buffer.from(authorityKeyId.keyId, "hex");
+/** The issuer's key identifier and serial number, as the certificate names them. */
+export function namedIssuerOf({ authorityKeyId }: Certificate): Pick<Issuer, "keyId" | "serial"> {
+  const bytesOf = (text: string | undefined) => (text === undefined ? undefined : hexOf(text));
+  return { keyId: bytesOf(authorityKeyId?.keyId), serial: bytesOf(authorityKeyId?.serial) };
 }
 
 function subjectKeyIdOf({ subjectKeyId }: Certificate): Uint8Array | undefined {
-  return subjectKeyId === undefined ? undefined : Buffer.from(subjectKeyId, "hex");
+  return subjectKeyId === undefined ? undefined : hexOf(subjectKeyId);
 }
+
+const hexOf = (text: string): Uint8Array => Buffer.from(text, "hex");

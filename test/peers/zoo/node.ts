@@ -4,6 +4,7 @@ import { createServer, type ServerOptions } from "node:https";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer as createTls, type Server, type TlsOptions, type TLSSocket } from "node:tls";
+import { ROLE_TEXT } from "../../probe/support/certificates.ts";
 import { type Animal, lax, type Member, strict } from "./zoo.ts";
 
 /** An HTTPS server of this process; `admits` is the application's own check. */
@@ -18,6 +19,11 @@ function node(options: ServerOptions, admits: (socket: TLSSocket) => boolean = (
     return listening(server, () => server.closeAllConnections());
   };
 }
+
+/** Nobody else's certificate has it; `getPeerCertificate` gives an empty object where there is none. */
+const holdsRole = ({ raw }: { raw?: Buffer }) => raw?.includes(ROLE_TEXT) === true;
+const hasRole = (socket: TLSSocket) => holdsRole(socket.getPeerCertificate());
+const isExpired = ({ authorizationError }: TLSSocket) => String(authorizationError) === "CERT_HAS_EXPIRED";
 
 /** A binary protocol: a client that says nothing is waited for, a line of text is none of its messages. */
 function binary(options: TlsOptions): Member["start"] {
@@ -81,6 +87,11 @@ export const nodes: readonly Member[] = [
       { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
       ({ authorized }) => authorized,
     ),
+    "`rejectUnauthorized: false`, and a check of `socket.authorized` and of a role in an extension, TLS 1.2 alone":
+      node(
+        { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
+        (socket) => socket.authorized && hasRole(socket),
+      ),
   }),
   ...strict("Node", "tls", {
     "`rejectUnauthorized`, a service that hangs up on a line": binary({ rejectUnauthorized: true }),
@@ -104,6 +115,19 @@ export const nodes: readonly Member[] = [
       ["resume-cross-host"],
       besideLax(() => ({ ticketKeys: randomBytes(48) })),
     ],
+    "`rejectUnauthorized: false`, and a check of a role in an extension": [
+      ["self-signed", "wrong-ca", "twin-ca", "expired"],
+      node({ rejectUnauthorized: false }, hasRole),
+    ],
+    "`rejectUnauthorized: false`, and a check of a role and of `authorized`, of which CERT_HAS_EXPIRED is forgiven, TLS 1.2 alone":
+      [
+        ["expired", "resume-after-reject"],
+        node(
+          { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
+          (socket) => hasRole(socket) && (socket.authorized || isExpired(socket)),
+        ),
+        "alone",
+      ],
     "`rejectUnauthorized: false`, and a check that there is a certificate": [
       ["self-signed", "wrong-ca", "twin-ca"],
       node({ rejectUnauthorized: false }, (socket) => Object.keys(socket.getPeerCertificate()).length > 0),

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Identity, readIdentity } from "../../../src/probe/identities/identity.ts";
-import { testCa, testLeaf } from "../../probe/support/certificates.ts";
+import { richClient, testCa, testLeaf } from "../../probe/support/certificates.ts";
 import { newWorld, type World } from "../../probe/support/probing.ts";
 import { freePorts, startProcess } from "../process.ts";
 
@@ -41,7 +41,8 @@ export async function newZooWorld(): Promise<World> {
     { type: "ip" as const, value: "127.0.0.1" },
   ];
   const options = { commonName: "server", purpose: "server" as const, names, chain: [world.ca] };
-  return { ...world, server: await testLeaf(world.ca, options) };
+  const client = await richClient(world.ca, world.root);
+  return { ...world, server: await testLeaf(world.ca, options), client };
 }
 
 /** With another listener as a target of the same run: at the second port, or behind another name at the first. */

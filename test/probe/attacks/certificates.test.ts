@@ -3,6 +3,7 @@ import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Scene } from "../../../src/probe/attack.ts";
 import { attackNamed } from "../../../src/probe/attacks.ts";
+import { richClient, ROLE_TEXT } from "../support/certificates.ts";
 import {
   forgeryFor,
   newWorld,
@@ -105,6 +106,53 @@ test("self-signed: each family alone, and one with a valid client's certificate 
   expect(alone).toHaveLength(1);
   const isClients = (der: Uint8Array) => Buffer.compare(der, world.client.der) === 0;
   expect(followed?.map(isClients)).toEqual([false, true]);
+});
+
+describe("a service that knows its clients by an extension of its own", () => {
+  const attacks = selected(
+    "no-cert",
+    "self-signed",
+    "wrong-ca",
+    "twin-ca",
+    "expired",
+    "not-yet-valid",
+    "server-auth-only",
+  );
+  const hasRole = ({ raw }: { raw?: Buffer }) => raw?.includes(ROLE_TEXT) === true;
+  const byRole = (isPermitted: (socket: TLSSocket) => boolean) =>
+    httpsServer(options({ rejectUnauthorized: false }), (request, response) => {
+      const socket = request.socket as TLSSocket;
+      const isKnown = hasRole(socket.getPeerCertificate()) && isPermitted(socket);
+      response.writeHead(isKnown ? 200 : 403).end("hello");
+    });
+  let rich: World;
+  beforeAll(async () => {
+    rich = { ...world, client: await richClient(world.ca, world.root) };
+  });
+  const probedRich = async (port: number) => probed(rich, url(port), { attacks });
+
+  test("and verifies nothing, is bypassed by whoever copies it", async () => {
+    const endpoint = await probedRich(await byRole(() => true));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth(...attacks.slice(1).map(({ id }) => id)));
+  });
+
+  test.each([
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", "self-signed"],
+    ["CERT_HAS_EXPIRED", "expired"],
+    ["CERT_NOT_YET_VALID", "not-yet-valid"],
+    ["INVALID_PURPOSE", "server-auth-only"],
+  ])("%s is forgiven: %s is accepted, and no other", async (error, id) => {
+    const forgives = ({ authorized, authorizationError }: TLSSocket) =>
+      authorized || String(authorizationError) === error;
+    const endpoint = await probedRich(await byRole(forgives));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth(id));
+  });
+
+  test("and verifies them too, is not", async () => {
+    const endpoint = await probedRich(await byRole(({ authorized }) => authorized));
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(withOutcome(endpoint, "accepted")).toEqual([]);
+  });
 });
 
 describe("weak algorithms of the right CA", () => {

@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { buildCertificate, randomSerial } from "../../../src/pki/certificate.ts";
+import { constructed, oid, primitive, sequence, utf8String } from "../../../src/pki/der/write.ts";
 import {
   authorityKeyIdentifier,
   basicConstraints,
   extendedKeyUsage,
+  extension,
+  type ExtensionDer,
   keyIdentifier,
   keyUsage,
   subjectAltName,
@@ -14,6 +17,7 @@ import { type AnyKeyType, generateKey, keySigner, type Signer } from "../../../s
 import { encodeName, type NameDer } from "../../../src/pki/name.ts";
 import { oids } from "../../../src/pki/oids.ts";
 import { encodePem } from "../../../src/pki/pem.ts";
+import { parseCertificate } from "../../../src/pki/verify/certificate.ts";
 
 const HOUR = 3_600_000;
 
@@ -70,6 +74,10 @@ export interface LeafOptions {
   readonly keyType?: AnyKeyType;
   /** Sent after the leaf. */
   readonly chain?: readonly TestCa[];
+  /** In place of the usual ones. @param keyId of its key */
+  readonly extensions?: (keyId: Uint8Array) => readonly ExtensionDer[];
+  /** Milliseconds since the epoch; an hour each way unless told. */
+  readonly validity?: readonly [from: number, to: number];
 }
 
 export async function testLeaf(ca: TestCa, options: LeafOptions): Promise<TestLeaf> {
@@ -82,15 +90,16 @@ export async function testLeaf(ca: TestCa, options: LeafOptions): Promise<TestLe
     },
     ...(options.purpose === "server" ? [{ type: "ip" as const, value: "127.0.0.1" }] : []),
   ];
+  const [notBefore, notAfter] = options.validity ?? [Date.now() - HOUR, Date.now() + HOUR];
   const der = await buildCertificate(
     {
       serial: randomSerial(randomBytes),
       issuer: ca.name,
       subject: encodeName([{ type: "CN", value: options.commonName }]),
-      notBefore: Date.now() - HOUR,
-      notAfter: Date.now() + HOUR,
+      notBefore,
+      notAfter,
       spki,
-      extensions: [
+      extensions: options.extensions?.(keyIdentifier(spki)) ?? [
         basicConstraints({ ca: false }),
         keyUsage(["digitalSignature"]),
         extendedKeyUsage([options.purpose === "server" ? oids.serverAuth : oids.clientAuth]),
@@ -107,4 +116,35 @@ export async function testLeaf(ca: TestCa, options: LeafOptions): Promise<TestLe
     keyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     der,
   };
+}
+
+/** What a service may know its clients by: a role of its own in an extension. */
+const ROLE = "1.3.6.1.4.1.32473.1";
+export const ROLE_TEXT = "role=admin";
+
+/**
+ * A client's certificate that says more than most: its issuer by name and serial number too, a policy, a second
+ * purpose, an extension of nobody else's, and a period of its own.
+ * @param root that issued the CA; @param options whether the extension is critical, and days of its life each way
+ */
+export function richClient(ca: TestCa, root: TestCa, { critical = false, days = 3 } = {}): Promise<TestLeaf> {
+  const { serial } = parseCertificate(ca.der, "test CA");
+  const issuer = constructed(1, constructed(4, root.name));
+  const keyId = primitive(0, keyIdentifier(ca.signer.spki));
+  const authority = sequence(keyId, issuer, primitive(2, Buffer.from(serial, "hex")));
+  return testLeaf(ca, {
+    commonName: "client",
+    purpose: "client",
+    chain: [ca],
+    validity: [Date.now() - 24 * days * HOUR, Date.now() + 24 * days * HOUR],
+    extensions: (ownKeyId) => [
+      extension(oids.authorityKeyIdentifier, false, authority),
+      extension(ROLE, critical, utf8String(ROLE_TEXT)),
+      keyUsage(["digitalSignature", "keyAgreement"], false),
+      subjectKeyIdentifier(ownKeyId),
+      extendedKeyUsage([oids.clientAuth, "1.3.6.1.4.1.32473.2"], true),
+      extension(oids.certificatePolicies, false, sequence(sequence(oid("1.3.6.1.4.1.32473.3")))),
+      subjectAltName([{ type: "uri", value: "spiffe://fleet.internal/client" }]),
+    ],
+  });
 }
