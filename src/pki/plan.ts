@@ -24,6 +24,8 @@ export interface IssueRequest {
 /** What will be issued: every rule has been applied. */
 export interface IssuePlan {
   readonly name: string;
+  /** The `O` of the subject. */
+  readonly organization: string;
   readonly role: Role;
   readonly ttl: number;
   readonly names: readonly GeneralName[];
@@ -79,7 +81,8 @@ export function applyRules(
   const isConstrained = !(areAllowed && names && held(() => checkConstraints(names.value)));
   const keyType = held(() => keyTypeFor(request, settings));
   if (!isShort || !isWithinCa || isConstrained || !names || !keyType) return undefined;
-  return { name, role, ttl, names: names.value, keyType: keyType.value, attributes };
+  const { organization } = settings;
+  return { name, organization, role, ttl, names: names.value, keyType: keyType.value, attributes };
 }
 
 function keyTypeFor({ role, keyType }: IssueRequest, settings: PkiSettings): KeyType {

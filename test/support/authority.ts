@@ -16,7 +16,7 @@ import { type Attribute, encodeName, type NameDer } from "../../src/pki/name.ts"
 import { oids } from "../../src/pki/oids.ts";
 import { encodePem } from "../../src/pki/pem.ts";
 
-/** A CA of a test's own: one self-signed certificate, its key in memory. */
+/** A CA of a test's own: its certificate, which signs itself unless told, and its key in memory. */
 export interface TestAuthority {
   readonly certificate: string;
   readonly name: NameDer;
@@ -41,7 +41,17 @@ export interface LeafOptions {
 
 const HOUR = 3_600_000;
 
-export async function testAuthority(commonName = "test CA"): Promise<TestAuthority> {
+export interface AuthorityOptions {
+  /** Milliseconds since the epoch; two days from now unless told. */
+  readonly notAfter?: number;
+  /** Who signs it; it signs itself unless told. */
+  readonly issuer?: TestAuthority;
+}
+
+export async function testAuthority(
+  commonName = "test CA",
+  { notAfter = Date.now() + 48 * HOUR, issuer }: AuthorityOptions = {},
+): Promise<TestAuthority> {
   const { privateKey, publicKey } = await generateKey("p256");
   const [signer, spki, name] = [
     keySigner(privateKey),
@@ -51,18 +61,19 @@ export async function testAuthority(commonName = "test CA"): Promise<TestAuthori
   const der = await buildCertificate(
     {
       serial: randomSerial(randomBytes),
-      issuer: name,
+      issuer: issuer?.name ?? name,
       subject: name,
       notBefore: Date.now() - HOUR,
-      notAfter: Date.now() + 24 * HOUR,
+      notAfter,
       spki,
       extensions: [
         basicConstraints({ ca: true }),
         keyUsage(["keyCertSign", "cRLSign"]),
         subjectKeyIdentifier(keyIdentifier(spki)),
+        ...(issuer === undefined ? [] : [authorityKeyIdentifier(keyIdentifier(issuer.signer.spki))]),
       ],
     },
-    signer,
+    issuer?.signer ?? signer,
   );
   return { certificate: encodePem("CERTIFICATE", der), name, signer };
 }

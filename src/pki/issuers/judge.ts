@@ -37,6 +37,8 @@ export interface Judged {
 const MAX_CHAIN = 10;
 /** By how much the clocks of two machines may differ, in milliseconds. */
 const MAX_SKEW = 60_000;
+/** By how much a service may backdate, in milliseconds: Vault does so by 30 s unless told, step-ca by a minute. */
+const MAX_BACKDATE = 300_000;
 
 /**
  * Takes a service's answer only where it is what was asked for: no CA, the key, the names, the roles,
@@ -50,7 +52,10 @@ export function judgeAnswer(pem: string, asked: Asked): Judged {
     const found = fault(leaf, asked);
     if (found !== undefined) throw refusedFor(found, leaf, asked);
   }
-  const chain = pathOf(leaf, others, asked);
+  const path = pathOf(leaf, others, asked);
+  const outlived = issuerFault(leaf, path);
+  if (outlived !== undefined) throw refusedFor(outlived, leaf, asked);
+  const chain = path.slice(0, -1);
   if (isKeyOfAny(leaf.spki, chain)) throw refusedFor(CA_KEY, leaf, asked);
   return { leaf, chain };
 }
@@ -101,12 +106,20 @@ const SUBJECT_TYPES: ReadonlySet<string> = new Set([
   oids.streetAddress,
 ]);
 
-/** Other attributes are names too, of a mailbox or a user, and others may read what is not read here. */
-function subjectFault({ subject }: Certificate): Fault | undefined {
-  const odd = subject.rdns.flat().find(({ oid, text }) => !SUBJECT_TYPES.has(oid) || text === undefined);
-  if (odd === undefined) return undefined;
+/**
+ * Other attributes are names too, of a mailbox or a user, and others may read what is not read here: the
+ * organization is the project's, or left out, and nothing has characters that hide or forge a line of a log.
+ */
+function subjectFault({ subject }: Certificate, { plan: { organization } }: Wanted): Fault | undefined {
   const hint = "make the service's role or template put nothing else into the subject";
-  return [`whose subject has a ${shortAttributeName(odd.oid)} that was not asked for`, hint];
+  const odd = subject.rdns
+    .flat()
+    .find(({ oid, text }) => !SUBJECT_TYPES.has(oid) || text === undefined || /\p{C}/u.test(text));
+  if (odd !== undefined)
+    return [`whose subject has a ${shortAttributeName(odd.oid)} that was not asked for`, hint];
+  const got = textsOf(subject, oids.organizationName);
+  if (got.length === 0 || (got.length === 1 && got[0] === organization)) return undefined;
+  return [`of the organization ${got.join(", ")}, not ${organization}`, hint];
 }
 
 function nameFault({ subject, subjectAltName = [] }: Certificate, { plan }: Wanted): Fault | undefined {
@@ -168,7 +181,10 @@ function keyUsageFault(
 /** What a plan says of a certificate. */
 const PLANNED = [subjectFault, nameFault, roleFault, usageFault, keyUsageFault] as const;
 
-/** A service may backdate the beginning. It must neither cut the end in silence nor go beyond it. */
+/**
+ * A service may backdate the beginning a little: what is renewed when most of its life is over would be due
+ * at once. It must neither cut the end in silence nor go beyond it.
+ */
 function lifetimeFault(
   { notBefore, notAfter }: Certificate,
   { plan, asked, answered }: Asked,
@@ -181,6 +197,12 @@ function lifetimeFault(
       `ask for less, or raise what the service allows ${plan.role.name}, and see when its CA ends`,
     ];
   }
+  if (notBefore < asked - MAX_BACKDATE - MAX_SKEW) {
+    return [
+      `that began at ${isoTime(notBefore)}, ${formatDuration(Math.floor((asked - notBefore) / 1000))} before it was asked for`,
+      `make the service backdate by less than ${formatDuration(MAX_BACKDATE / 1000)}, and check both clocks`,
+    ];
+  }
   if (notAfter <= answered + lifetime + MAX_SKEW) return undefined;
   return [
     `that ends at ${isoTime(notAfter)}, later than the ${text} that were asked for`,
@@ -188,7 +210,20 @@ function lifetimeFault(
   ];
 }
 
-/** @throws FleetsecError `refused` where there is no valid path for each usage */
+/** Where a CA above it ends, it ends, whatever it says itself: nothing would renew it in time. */
+function issuerFault({ notAfter }: Certificate, path: readonly Certificate[]): Fault | undefined {
+  const first = path.find((ca) => ca.notAfter < notAfter);
+  if (first === undefined) return undefined;
+  return [
+    `that ends at ${isoTime(notAfter)}, after ${displayName(first.subject)} above it, which ends at ${isoTime(first.notAfter)}`,
+    "have the service's CA renewed, or ask for less",
+  ];
+}
+
+/**
+ * The CAs of a valid path, the trust anchor last.
+ * @throws FleetsecError `refused` where there is no valid path for each usage
+ */
 function pathOf(leaf: Certificate, intermediates: readonly Certificate[], asked: Asked): Certificate[] {
   const { anchors, answered, service } = asked;
   let path: readonly Certificate[] = [];
@@ -207,5 +242,5 @@ function pathOf(leaf: Certificate, intermediates: readonly Certificate[], asked:
     }
     path = verdict.path.map(({ certificate }) => certificate);
   }
-  return path.slice(1, -1);
+  return path.slice(1);
 }

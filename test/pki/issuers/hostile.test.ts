@@ -21,6 +21,7 @@ import {
 import { openInventory } from "../../../src/pki/inventory.ts";
 import type { IssueRecord } from "../../../src/pki/inventory-line.ts";
 import { generateKey, spkiOf } from "../../../src/pki/keys.ts";
+import { encodeName } from "../../../src/pki/name.ts";
 import { oids } from "../../../src/pki/oids.ts";
 import { encodePem } from "../../../src/pki/pem.ts";
 import { leafProfile, type LeafProfile } from "../../../src/pki/profiles.ts";
@@ -78,11 +79,13 @@ interface Forgery {
   readonly profile?: Partial<LeafProfile>;
   readonly spec?: (spec: CertificateSpec) => Partial<CertificateSpec>;
   readonly by?: TestAuthority;
+  /** Of the answer, PEM. */
+  readonly chain?: readonly string[];
   readonly warnings?: readonly string[];
 }
 
 /** Answers as Vault does, with a certificate that is what was asked for but for one thing. */
-function forging({ profile, spec, by, warnings = [] }: Forgery): RequestListener {
+function forging({ profile, spec, by, chain = [], warnings = [] }: Forgery): RequestListener {
   return (request, response) => {
     const answer = async () => {
       const chunks: Buffer[] = [];
@@ -106,7 +109,7 @@ function forging({ profile, spec, by, warnings = [] }: Forgery): RequestListener
       });
       const der = await buildCertificate({ ...asked, ...spec?.(asked) }, signer);
       const certificate = encodePem("CERTIFICATE", der).trim();
-      response.end(JSON.stringify({ data: { certificate, ca_chain: [] }, warnings }));
+      response.end(JSON.stringify({ data: { certificate, ca_chain: chain }, warnings }));
     };
     void answer();
   };
@@ -134,13 +137,33 @@ function without(kinds: readonly string[], others: readonly ExtensionDer[] = [])
 }
 
 /** One attribute more in the subject. */
-function alsoNamed(type: string, tag: number): Forgery {
-  const rdn = setOf(sequence(oid(type), element(tag, Buffer.from("admin"))));
+function alsoNamed(type: string, tag: number, value = "admin"): Forgery {
+  const rdn = setOf(sequence(oid(type), element(tag, Buffer.from(value))));
   return {
     spec: ({ subject }) => ({
       subject: sequence(readSingle(subject, tags.sequence, "name").contents, rdn),
     }),
   };
+}
+
+/** By an issuing CA of the service's, below the trust anchor, that ends then. */
+async function below(notAfter: number): Promise<Forgery> {
+  const by = await testAuthority("issuing CA", { issuer: await authority(), notAfter });
+  return { by, chain: [by.certificate] };
+}
+
+/** Begun that much earlier than asked for, in milliseconds. */
+function backdated(by: number): Forgery {
+  return { spec: ({ notBefore }) => ({ notBefore: notBefore - by }) };
+}
+
+/** The subject without its organization. */
+function withoutOrganization(): Forgery {
+  const subject = encodeName([
+    { type: "OU", value: "vehicle_agent" },
+    { type: "CN", value: "truck-17" },
+  ]);
+  return { spec: () => ({ subject }) };
 }
 
 const NAMES = ["dns:truck-17.fleet.internal", "uri:spiffe://fleet.internal/fleet-edge/truck-17"];
@@ -193,12 +216,25 @@ describe("a service's certificate", () => {
     expect(await issueFrom(forging({}))).toMatchObject({ exit: 0, changed: true });
   });
 
-  test("is taken with an organization and a place in its subject, and with another extension", async () => {
+  test("is taken with a place in its subject, without an organization, with another extension", async () => {
     const more = [
       alsoNamed(oids.localityName, tags.utf8String),
+      withoutOrganization(),
       extensions(extension("1.2.3.4", false, NULL)),
     ];
     for (const forgery of more) expect(await issueFrom(forging(forgery))).toMatchObject({ exit: 0 });
+  });
+
+  test("is taken where the CA above it ends later, and where it began some minutes ago", async () => {
+    const good = [await below(Date.now() + 25 * 3_600_000), backdated(4 * 60_000)];
+    for (const forgery of good) expect(await issueFrom(forging(forgery))).toMatchObject({ exit: 0 });
+  });
+
+  test("is refused where it outlives the trust anchor", async () => {
+    const by = await testAuthority("short CA", { notAfter: Date.now() + 3_600_000 });
+    const ended = await issueFrom(forging({ by }), by.certificate);
+    expect(ended).toMatchObject({ exit: 2, code: "refused", changed: false });
+    expect(ended.text).toContain("after CN=short CA above it");
   });
 
   const names = (...more: string[]) => ({ profile: { names: [...NAMES, ...more].map(parseSan) } });
@@ -260,6 +296,17 @@ describe("a service's certificate", () => {
         }),
       }),
     ],
+    ["that outlives its issuing CA", () => below(Date.now() + 3_600_000)],
+    ["that began ten minutes ago", () => backdated(600_000)],
+    ["that began 20 days ago", () => backdated(20 * DAY * 1000)],
+    ["of another organization", () => ({ profile: { organization: "evil" } })],
+    ["of two organizations", () => alsoNamed(oids.organizationName, tags.utf8String, "acme")],
+    [
+      "with a terminal's commands in its organization",
+      () => ({ profile: { organization: "acme\n\u001b[31m, OU=carrier_dispatch" } }),
+    ],
+    ["with a line break in its place", () => alsoNamed(oids.localityName, tags.utf8String, "a\nb")],
+    ["with a hidden character in its place", () => alsoNamed(oids.localityName, tags.utf8String, "a\u202eb")],
     ["by another root", async () => ({ by: await testAuthority("another CA") })],
     ["signed over SHA-1", () => ({ spec: () => ({ hash: "sha1" }) })],
     ["with a serial number of zero", () => ({ spec: () => ({ serial: Uint8Array.of(0) }) })],
