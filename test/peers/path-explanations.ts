@@ -16,6 +16,13 @@ export const explanations: Readonly<Record<string, string>> = {
   "wildcard stands for an excluded name":
     "`*.fleet.internal` can be used for `secret.fleet.internal`, which is excluded. Go refuses it since CVE-2025-61727.",
   "URI host not permitted": "GnuTLS does not apply name constraints to URIs.",
+  "URI with a user before the permitted host":
+    "Whose host it is, they do not agree: for OpenSSL the user belongs to it. GnuTLS does not apply name constraints to URIs.",
+  "URI with a dot after the permitted host":
+    "For OpenSSL the dot belongs to the host. GnuTLS does not apply name constraints to URIs.",
+  "URI with a colon in its path":
+    "For OpenSSL all before the first colon is the host. A SPIFFE ID has no colon in its path.",
+  "URI with a query after the permitted host": "For OpenSSL the query belongs to the host.",
   "directory name not permitted": "GnuTLS does not apply name constraints to directory names.",
   "name constraints not critical":
     "Section 4.2.1.10 demands them critical, so that no verifier passes over them.",

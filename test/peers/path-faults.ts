@@ -115,6 +115,26 @@ export async function oddities(now: number): Promise<ReadonlyMap<string, Oddity>
       issuing: { extra: permitted({ type: "uri", value: "fleet.internal" }) },
       leaf: { replace: names({ type: "uri", value: "spiffe://fleet.internal/a" }) },
     },
+    "URI with a user before the permitted host": {
+      issuing: { extra: permitted({ type: "uri", value: "fleet.internal" }) },
+      leaf: { replace: names({ type: "uri", value: "spiffe://evil.com@fleet.internal/a" }) },
+    },
+    "URI with a dot after the permitted host": {
+      issuing: { extra: permitted({ type: "uri", value: "fleet.internal" }) },
+      leaf: { replace: names({ type: "uri", value: "spiffe://fleet.internal./a" }) },
+    },
+    "URI with a colon in its path": {
+      issuing: { extra: permitted({ type: "uri", value: "fleet.internal" }) },
+      leaf: { replace: names({ type: "uri", value: "spiffe://fleet.internal/a:b" }) },
+    },
+    "URI with a port after the permitted host": {
+      issuing: { extra: permitted({ type: "uri", value: "fleet.internal" }) },
+      leaf: { replace: names({ type: "uri", value: "https://fleet.internal:8443/a:b" }) },
+    },
+    "URI with a query after the permitted host": {
+      issuing: { extra: permitted({ type: "uri", value: "fleet.internal" }) },
+      leaf: { replace: names({ type: "uri", value: "https://fleet.internal?a" }) },
+    },
     "mailbox not permitted": {
       issuing: { extra: permitted({ type: "email", value: "fleet.internal" }) },
       leaf: { replace: names({ type: "email", value: "ops@other.internal" }) },

@@ -62,19 +62,29 @@ export function isDnsName(name: string): boolean {
 
 const URI = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?#\s<>"{}|\\^`]*))?[^\s<>"{}|\\^`]*$/i;
 
-/** RFC 3986 section 3.2, with a host that is a name: not encoded, and no address in brackets. */
-const AUTHORITY = /^(?:[\w.~!$&'()*+,;=:%-]*@)?((?:[a-z0-9_-]+\.)*[a-z0-9_-]+)\.?(?::\d*)?$/i;
+/** RFC 3986 section 3.2, with a host that is a name: no user before it, not encoded, and no address in brackets. */
+const AUTHORITY = /^((?:[a-z0-9_-]+\.)*[a-z0-9_-]+)(?::\d*)?$/i;
 /** Last labels that make an IPv4 address of a host. */
 const NUMERIC = /(?:^|\.)(?:\d+|0x[\da-f]*)$/i;
 
-/** An absolute URI; `host` is the name of a host in it, without a last dot, undefined where there is none. */
+/**
+ * An absolute URI; `host` is the name of a host in it, undefined where there is none, or where others read
+ * another one: users and last dots belong to the host for OpenSSL, and so does what is before a colon.
+ */
 export function parseUri(
   text: string,
 ): { readonly scheme: string; readonly host: string | undefined } | undefined {
   const [, scheme, authority] = URI.exec(text) ?? [];
   if (scheme === undefined) return undefined;
   const [, host] = AUTHORITY.exec(authority ?? "") ?? [];
-  return { scheme: scheme.toLowerCase(), host: host !== undefined && NUMERIC.test(host) ? undefined : host };
+  const isName = host !== undefined && !NUMERIC.test(host) && host === hostByOpenSsl(text);
+  return { scheme: scheme.toLowerCase(), host: isName ? host : undefined };
+}
+
+/** As `nc_uri` of OpenSSL's crypto/x509/v3_ncons.c has it: up to the first colon, or else to the first slash. */
+function hostByOpenSsl(uri: string): string | undefined {
+  const rest = uri.slice(uri.indexOf("://") + 3);
+  return rest.split(rest.includes(":") ? ":" : "/", 1)[0];
 }
 
 /** `local@domain`, or undefined where the text is no such mailbox. */
