@@ -2,12 +2,13 @@ import "reflect-metadata";
 import { Crypto } from "@peculiar/webcrypto";
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { FleetsecError } from "../errors.ts";
-import { readSingle, tags } from "./der/read.ts";
 import type { GeneralName } from "./general-name.ts";
 import { publicKeyOf, spkiOf } from "./keys.ts";
 import { oids } from "./oids.ts";
 import { decodeSinglePem } from "./pem.ts";
 import { parseSan } from "./roles.ts";
+import { algorithmFault } from "./verify/signature.ts";
+import { readSigned } from "./verify/signed.ts";
 
 /** What a certificate signing request asks for. Nothing of it is granted yet but that the key is the asker's. */
 export interface ReadCsr {
@@ -32,8 +33,13 @@ const MIN_RSA_EXPONENT = 65_537n;
  */
 export async function readCsr(pem: string, what: string): Promise<ReadCsr> {
   const { der } = decodeSinglePem(pem, what, ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"]);
-  // the library passes over what follows
-  readSingle(der, tags.sequence, what);
+  // the library passes over what follows, and takes SHA-1
+  const weakness = algorithmFault(readSigned(der, what).signatureAlgorithm);
+  if (weakness !== undefined) {
+    throw new FleetsecError("input", `${what} ${weakness}: it proves nothing of who holds the key`, {
+      hint: "sign the request with SHA-256 or better: openssl req -new -sha256",
+    });
+  }
   const csr = parse(der, what);
   const key = publicKeyOf(new Uint8Array(csr.publicKey.rawData));
   const exponent = key.asymmetricKeyDetails?.publicExponent;

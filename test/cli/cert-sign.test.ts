@@ -78,6 +78,20 @@ describe("cert sign", () => {
     expect(spkiOf(new X509Certificate(document.certificate).publicKey)).toEqual(Buffer.from(project.spki));
   });
 
+  test.each([
+    ["ECDSA", { name: "ECDSA", namedCurve: "P-256" }],
+    ["RSA", { name: "RSASSA-PKCS1-v1_5", modulusLength: 3072, publicExponent: Uint8Array.of(1, 0, 1) }],
+  ])("refuses proof of possession by %s with SHA-1, and takes it with SHA-2", async (name, key) => {
+    const signed = (hash: string) => ({ algorithm: { ...key, hash } });
+    const weak = await withCsr(signed("SHA-1"));
+    expect(await weak.attempt(SIGN)).toMatchObject({
+      ...refusal("input"),
+      text: expect.stringContaining(`is signed with ${name} with SHA-1, which is not accepted`),
+    });
+    for (const hash of ["SHA-256", "SHA-512"])
+      expect((await (await withCsr(signed(hash))).run(SIGN)).code).toBe(0);
+  });
+
   test.each(["root-key.pem", "issuing-key.pem"])("refuses the CA's own key: %s", async (file) => {
     const project = testProject();
     await project.run(["ca", "init", "--insecure-dev-key"]);

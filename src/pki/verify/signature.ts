@@ -82,6 +82,12 @@ function schemeOf(algorithm: AlgorithmIdentifier): Scheme | string {
   return asExpected ? known : "has malformed signature parameters";
 }
 
+/** Why no signature by that algorithm counts, SHA-1's for one, whoever made it; said of what is signed. */
+export function algorithmFault(algorithm: AlgorithmIdentifier): string | undefined {
+  const scheme = schemeOf(algorithm);
+  return typeof scheme === "string" ? scheme : undefined;
+}
+
 /** For people: `ECDSA with SHA-256`, or the identifier of an algorithm that has no name here. */
 export function schemeName(oid: string): string {
   return NAMES.get(oid) ?? oid;
