@@ -28,6 +28,28 @@ describe("what a service says", () => {
     expect(redact(text, [TOKEN])).toBe(expected);
   });
 
+  const ENCODED: readonly (readonly [string, (text: string) => string])[] = [
+    ["hexadecimal", (text) => Buffer.from(text).toString("hex")],
+    ["hexadecimal in capitals", (text) => Buffer.from(text).toString("hex").toUpperCase()],
+    ["base64", (text) => Buffer.from(text).toString("base64")],
+    ["base64url", (text) => Buffer.from(text).toString("base64url")],
+    ["percent signs", (text) => encodeURIComponent(text)],
+  ];
+
+  // ?>~ makes characters in which the alphabets of base64 differ
+  test.each(ENCODED)("loses a secret in %s, whatever stands before it", (_, encode) => {
+    const secret = `hvs./?>~${TOKEN}?>~`;
+    for (const before of ["", "x", "xy", "xyz"]) {
+      const [text, alone] = [encode(`${before}${secret}`), encode(secret)];
+      const left = redact(`no ${text} here`, [secret]).split("[redacted]");
+      expect(left).toHaveLength(2);
+      // at most what the bytes before it make, and the first and the last character, which share bits with others
+      expect(left.join("").length).toBeLessThanOrEqual("no  here".length + encode(before).length + 4);
+      expect(redact(`no ${alone.slice(3, 24)} here`, [secret])).toContain("[redacted]");
+      expect(redact(`no ${text} here`, ["hvs.another-token-altogether"])).toBe(`no ${text} here`);
+    }
+  });
+
   test("loses a short secret, and each of several", () => {
     expect(redact(`no root, no ${TOKEN}, no roots`, ["root", TOKEN])).toBe(
       "no [redacted], no [redacted], no [redacted]s",
@@ -86,6 +108,26 @@ async function messageOf(work: Promise<unknown>): Promise<string> {
 
 describe("the secrets that a service is shown are not repeated:", () => {
   const address = new URL("http://127.0.0.1:1");
+
+  test.each(["hex", "base64", "base64url"] as const)("a token, in %s", async (encoding) => {
+    const { network } = repeating(400, (text) => ({
+      errors: [Buffer.from(text.split(" ").at(-1) ?? "").toString(encoding)],
+    }));
+    const auth = { method: "token", token: () => TOKEN } as const;
+    const service = vaultService(network, {
+      server: { address, timeout: 1000, auth },
+      mount: "pki",
+      role: (name) => name,
+    });
+    const plan = (await askedFor()).plan;
+    const message = await messageOf(service.certify({ plan, csr: "", present: undefined }));
+    const [, words = ""] = /refuses: (.*)/.exec(message) ?? [];
+    expect(words).toContain("[redacted]");
+    for (const part of words.split(/\[redacted\]|…| /)) {
+      const text = Buffer.from(part, encoding).toString("latin1");
+      for (let at = 0; at + 8 <= TOKEN.length; at += 1) expect(text).not.toContain(TOKEN.slice(at, at + 8));
+    }
+  });
 
   test.each([400, 500])("the secret id of AppRole, with status %i", async (status) => {
     const { network, sent } = repeating(status, (text) => ({ errors: [text] }));
