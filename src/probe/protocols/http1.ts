@@ -24,21 +24,47 @@ const MAX_INTERIM = 16;
  */
 export function parseResponse(bytes: Uint8Array, ended: boolean, toHead = false): HttpResponse | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = 0, interim = 0; interim <= MAX_INTERIM; interim += 1) {
-    const end = text.indexOf("\r\n\r\n", at);
-    if (end < 0 || end - at > MAX_HEAD) return undefined;
-    const [statusLine = "", ...lines] = text.toString("latin1", at, end).split("\r\n");
-    const status = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |$)/.exec(statusLine)?.[1];
-    if (status === undefined) return undefined;
-    at = end + 4;
-    if (status.startsWith("1") && status !== "101") continue;
-    const fields = parseFields(lines);
-    const { length, ...body } = toHead
-      ? NO_BODY
-      : parseBody(Number(status), fields, text.subarray(at), ended);
-    return { status: Number(status), fields, ...body, end: length === undefined ? undefined : at + length };
+  const head = headAt(text, endOfInterim(text));
+  if (head === undefined || isInterimStatus(head.status)) return undefined;
+  const { status, lines, end: at } = head;
+  const fields = parseFields(lines);
+  const { length, ...body } = toHead ? NO_BODY : parseBody(status, fields, text.subarray(at), ended);
+  return { status, fields, ...body, end: length === undefined ? undefined : at + length };
+}
+
+/**
+ * Whether that is nothing but interim responses: a library sends `100 Continue` by itself, before the service
+ * has looked at the request, and the final response is still to come (RFC 9110, section 15.2).
+ */
+export function isInterim(bytes: Uint8Array): boolean {
+  return endOfInterim(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)) === bytes.length;
+}
+
+/** Where the first response begins that is not interim. */
+function endOfInterim(text: Buffer): number {
+  let at = 0;
+  for (let count = 0; count < MAX_INTERIM; count += 1) {
+    const head = headAt(text, at);
+    if (head === undefined || !isInterimStatus(head.status)) break;
+    at = head.end;
   }
-  return undefined;
+  return at;
+}
+
+function isInterimStatus(status: number): boolean {
+  return status < 200 && status !== 101;
+}
+
+/** The status line and fields that begin there, where they are whole, and where they end. */
+function headAt(
+  text: Buffer,
+  at: number,
+): { readonly status: number; readonly lines: readonly string[]; readonly end: number } | undefined {
+  const end = text.indexOf("\r\n\r\n", at);
+  if (end < 0 || end - at > MAX_HEAD) return undefined;
+  const [statusLine = "", ...lines] = text.toString("latin1", at, end).split("\r\n");
+  const status = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |$)/.exec(statusLine)?.[1];
+  return status === undefined ? undefined : { status: Number(status), lines, end: end + 4 };
 }
 
 function parseFields(lines: readonly string[]): Map<string, string> {

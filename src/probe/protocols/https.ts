@@ -1,7 +1,7 @@
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
-import { type HttpResponse, parseResponse } from "./http1.ts";
+import { type HttpResponse, isInterim, parseResponse } from "./http1.ts";
 
 /** One request over HTTP/1.1; redirects are answers, never followed. */
 export function https(request: HttpRequest): Protocol {
@@ -9,6 +9,7 @@ export function https(request: HttpRequest): Protocol {
     layer: "http",
     alpn: ["http/1.1"],
     maySayNothing: false,
+    isPreamble: isInterim,
     http: { request, ask: https },
     speech: { in: "http1", request },
     answer({ received, end }: Trace) {

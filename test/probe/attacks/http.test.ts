@@ -252,6 +252,24 @@ describe("path-tricks", () => {
     expect(evidenceOf(endpoint, "path-tricks")).toContain(evidence);
   });
 
+  test.each([
+    ["and then closes has refused", false, "enforced", "closed without an answer"],
+    ["and then serves is found", true, "bypassed", "HTTP 200, as the control (Expect)"],
+  ])("a server that says 100 Continue by itself %s", async (_what, isLax, verdict, evidence) => {
+    const port = await httpsServer(open(), (request, response) => {
+      const isServed = isAuthorized(request) || (isLax && request.headers.expect !== undefined);
+      // whoever looks at the client first has what Node says of itself go out before
+      setTimeout(() => (isServed ? serve(response) : void request.socket.destroy()), 20);
+    });
+    const endpoint = await probed(
+      world,
+      `https://localhost:${port}/secret`,
+      selected("path-tricks", "other-alpn"),
+    );
+    expect(endpoint.verdict).toBe(verdict);
+    expect(evidenceOf(endpoint, "path-tricks")).toContain(evidence);
+  });
+
   /** A gateway that looks at what stands in the request line, before a service that asks for the path elsewhere. */
   test.each<[string, (request: IncomingMessage) => string]>([
     ["a whole URL", ({ url = "" }) => url.replace(/^https:\/\/[^/]*/, "")],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseResponse } from "../../../src/probe/protocols/http1.ts";
+import { isInterim, parseResponse } from "../../../src/probe/protocols/http1.ts";
 
 const parse = (text: string, ended = false) => {
   const response = parseResponse(Buffer.from(text, "latin1"), ended);
@@ -36,6 +36,22 @@ describe("an HTTP/1 response", () => {
     ["HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nhi", false, 200, "hi", true],
   ])("%j", (text, ended, status, body, complete) => {
     expect(parse(text, ended)).toMatchObject({ status, body, complete });
+  });
+
+  const interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+  test.each([
+    ["", true],
+    ["HTTP/1.1 100 Continue\r\n\r\n", true],
+    [interim.repeat(16), true],
+    [interim.repeat(17), false],
+    [`${interim}H`, false],
+    [`${interim}HTTP/1.1 204\r\n\r\n`, false],
+    ["HTTP/1.1 100 Continue\r\n", false],
+    ["HTTP/1.1 101 Switching Protocols\r\n\r\n", false],
+    ["HTTP/1.1 200 OK\r\n\r\n", false],
+    ["100 Continue\r\n\r\n", false],
+  ])("%j is nothing but interim: %s", (text, is) => {
+    expect(isInterim(Buffer.from(text, "latin1"))).toBe(is);
   });
 
   test("after 101 comes another protocol", () => {
