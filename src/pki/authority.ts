@@ -120,7 +120,8 @@ export function openAuthority(
     inventory: openWitnessed(
       files,
       layout.inventory,
-      trusted.map((ca) => crlPlace(layout, ca)),
+      // what is no CA has no CRL either; who would use it is told why
+      trusted.filter((ca) => chainFault(layout, ca) === undefined).map((ca) => crlPlace(layout, ca)),
       layout.crl,
       unusableCrls,
     ),

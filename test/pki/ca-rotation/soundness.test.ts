@@ -2,8 +2,10 @@ import { cpSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nextStep } from "../../../src/pki/ca-rotation/next-step.ts";
+import { revoke } from "../../../src/pki/revoke.ts";
 import { soundnessOfAll } from "../../../src/pki/soundness.ts";
 import { systemFiles } from "../../../src/platform/system-files.ts";
+import { testSettings } from "../../support/pki.ts";
 import { scratch } from "../../support/scratch.ts";
 import { existingCa, OVERLAP, rotatingCa, type RotatingCa } from "./rotating-ca.ts";
 
@@ -14,6 +16,14 @@ const fileOf = ({ stateDirectory }: RotatingCa, ...path: string[]) => join(state
 
 function copy(from: RotatingCa, generation: string, to: RotatingCa, names: readonly string[]): void {
   for (const name of names) cpSync(fileOf(from, generation, name), fileOf(to, "2", name));
+}
+
+/** A CA whose CRL has another number than a new one's. */
+async function usedCa(): Promise<RotatingCa> {
+  const ca = await rotatingCa();
+  await ca.issue("lost");
+  await revoke(ca.platform, ca.open(), testSettings, { target: "lost", reason: "keyCompromise" });
+  return ca;
 }
 
 /** What `ca rotate status` says comes next. */
@@ -85,7 +95,7 @@ describe("a new CA that is not whole", () => {
   test.each(DAMAGES)(
     "with %s does not issue; abort drops it, and put back it issues",
     async (_, damage, why) => {
-      const ca = await rotatingCa();
+      const ca = await usedCa();
       const other = await rotatingCa();
       const before = seen(ca);
       await ca.steps.begin();
@@ -109,7 +119,7 @@ describe("a new CA that is not whole", () => {
   );
 
   test.each(DAMAGES)("with %s does not become the only one", async (_, damage, why) => {
-    const ca = await rotatingCa();
+    const ca = await usedCa();
     const other = await rotatingCa();
     await ca.steps.begin();
     ca.pass(OVERLAP);
