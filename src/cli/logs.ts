@@ -1,3 +1,4 @@
+import { withAnchors } from "./anchor-options.ts";
 import type { Define } from "./command.ts";
 import type { AnchorFlags } from "./logs/anchor.ts";
 import type { ImportFlags } from "./logs/import.ts";
@@ -84,10 +85,10 @@ export const define: Define = (command, bind) => {
         (await import("./logs/rotate-key.ts")).rotateKey(cli, flags),
       ),
     );
-  command
-    .command("trace")
+  withAnchors(command.command("trace"))
     .description(
-      "Show the chain of events of a request, an identity or a vehicle, from verified batches only.",
+      "Show the chain of events of a request, an identity or a vehicle, from verified batches only.\n" +
+        "Exit 1: the log is altered. 3: it could be incomplete, or nothing outside the store anchors it.",
     )
     .option(
       "--store <place>",

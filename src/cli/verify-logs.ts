@@ -1,9 +1,10 @@
+import { withAnchors } from "./anchor-options.ts";
 import type { Define } from "./command.ts";
 import { withReports } from "./reports.ts";
 import type { VerifyFlags } from "./verify-logs/verify.ts";
 
 export const define: Define = (command, bind) => {
-  withReports(command)
+  withAnchors(withReports(command))
     .description(
       "Verify a signed log offline: that no record was altered, removed, added or moved, and where.\n" +
         "Exit 0: intact and anchored. 1: altered. 3: not established, or nothing outside the store anchors it.",
@@ -12,16 +13,9 @@ export const define: Define = (command, bind) => {
     .option("--trust <file>", "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file")
     .option("--origin <origin>", "the log that is wanted, where the trust file has keys of several")
     .option("--all-keys", "every key of the log in the trust file must have signed, not just one")
-    .option(
-      "--anchor <source>",
-      "a checkpoint kept elsewhere: a file, a directory of them, git:REPO#REF:FOLDER, a URL, s3://BUCKET/PREFIX; repeatable",
-      (source: string, sources: readonly string[] | undefined) => [...(sources ?? []), source],
-    )
-    .option("--tsa-ca <file>", "certificates of the time-stamping authorities to trust (PEM)")
     .option("--since <time>", "read only records of batches from then on: RFC 3339, or 24h for that long ago")
     .option("--until <time>", "read only records of batches up to then")
     .option("--max-age <duration>", "the newest batch must not be older")
-    .option("--allow-unanchored", "an intact log is a success even where nothing anchors it")
     .option("--state <dir>", "where the last verified checkpoint of each log is kept (default: user state)")
     .option("--deep", "recompute the trees over the records and the sidecars, however many there are")
     .option(

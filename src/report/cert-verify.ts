@@ -66,5 +66,7 @@ const HINTS: Partial<Record<ReasonCode, string>> = {
   "not-logged": "the CA did not record it, or not yet: sign its inventory; else treat the CA's key as stolen",
   "log-altered": "run fleetsec verify-logs on the log of issuance",
   "log-not-verified": "run fleetsec verify-logs on the log of issuance",
+  "log-not-anchored":
+    "compare the log with a checkpoint kept elsewhere: --anchor; once it was verified, --state holds it to that; or --allow-unanchored",
   "unusable-crl": "get a complete CRL from the certificate's issuer",
 };

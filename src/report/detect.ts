@@ -2,6 +2,7 @@ import { alteredLog, type DetectResult, standingOf } from "../logs/detect/detect
 import type { EventPlace } from "../logs/detect/seen.ts";
 import type { UnloggedCertificate, UnloggedCode } from "../logs/detect/unlogged.ts";
 import { isWhole, type Verification } from "../logs/verify/verification.ts";
+import { anchorAdvice, lacksAnchor } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
 import { fields } from "./fields.ts";
 import type { Check, Report, Rule } from "./report.ts";
@@ -59,6 +60,9 @@ export function detectText(result: DetectResult, columns: number): string {
       ...(events === undefined ? [] : [["events", logText(events)] as const]),
       ["issuance", logText(issuance)],
     ]),
+    ...logsWithoutAnchor(result).map(
+      ({ name, flag, log }) => `\n${wrap(`Log of ${name}: ${anchorAdvice(log, flag)}`, columns).join("\n")}`,
+    ),
   ].join("\n");
 }
 
@@ -89,7 +93,8 @@ function alteredText(result: DetectResult): string {
   return `the log of ${alteredLog(result)} is altered`;
 }
 
-function doubtOf({ unread, truncated, unlogged, events, issuance }: DetectResult): string {
+function doubtOf(result: DetectResult): string {
+  const { seen, unread, truncated, unlogged, events, issuance } = result;
   if (unlogged.some(({ letIn }) => letIn)) {
     return `what is missing may stand where ${notVerified("issuance", issuance)}`;
   }
@@ -97,7 +102,25 @@ function doubtOf({ unread, truncated, unlogged, events, issuance }: DetectResult
   if (events !== undefined && !isWhole(events)) return notVerified("events", events);
   if (truncated) return "there are too many certificates";
   if (unread > 0) return `${unread} records do not say which certificate was let in`;
-  return "no event tells of a certificate";
+  if (seen === 0) return "no event tells of a certificate";
+  return `nothing anchors the log of ${logsWithoutAnchor(result)
+    .map(({ name }) => name)
+    .join(" and that of ")}`;
+}
+
+/** The logs whose end could be cut off, each with the flag that names an anchor of it. */
+function logsWithoutAnchor({ events, issuance }: DetectResult): readonly UnanchoredLog[] {
+  const logs = [
+    ...(events === undefined ? [] : [{ name: "events", flag: "--anchor", log: events }]),
+    { name: "issuance", flag: "--transparency-anchor", log: issuance },
+  ];
+  return logs.filter(({ log }) => lacksAnchor(log));
+}
+
+interface UnanchoredLog {
+  readonly name: string;
+  readonly flag: string;
+  readonly log: Verification;
 }
 
 function notVerified(name: string, { unestablished: [why] }: Verification): string {
@@ -147,8 +170,8 @@ const UNLOGGED: Rule = {
 
 const LOG: Rule = {
   id: "log-verified",
-  title: "the logs are whole",
-  meaning: "of a log that is altered, what is missing is not known",
+  title: "the logs are whole, and anchored",
+  meaning: "of a log that is altered or cut off, what is missing is not known",
   reference: "",
   fix: "fleetsec verify-logs says what is wrong with the log",
 };

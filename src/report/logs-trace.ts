@@ -1,19 +1,19 @@
 import type { Event } from "../logs/lint/event.ts";
-import type { TraceResult } from "../logs/trace/trace.ts";
-import type { Verification } from "../logs/verify/verification.ts";
+import { isEstablished, type TraceResult } from "../logs/trace/trace.ts";
 import type { TracedEvent } from "../logs/trace/verified-events.ts";
+import { anchorAdvice, lacksAnchor } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
 import { table } from "./table.ts";
+import { wrap } from "./wrap.ts";
 
 /** The chain of events as JSON. */
-export function traceDocument(
-  query: object,
-  { verification, events, truncated, unread, excluded }: TraceResult,
-): object {
+export function traceDocument(query: object, result: TraceResult): object {
+  const { verification, events, truncated, unread, excluded } = result;
   const { verdict, log } = verification;
   return {
     schema: "fleetsec.logs-trace/v1",
     query,
+    ok: isEstablished(result),
     verdict,
     ...(log === undefined ? {} : { log: { ...log, root: Buffer.from(log.root).toString("base64") } }),
     events: events.map(({ seq, line, event }) => ({ seq, line, event })),
@@ -29,7 +29,7 @@ export function traceText(result: TraceResult, columns: number): string {
   const rows = events.map(rowOf);
   const shown = rows.length === 0 ? ["no event of a verified batch is about that"] : [table(rows, columns)];
   return [
-    ...headlineOf(verification),
+    ...headlineOf(result),
     ...shown,
     ...(truncated ? ["… and more: only the first are listed"] : []),
     "",
@@ -49,14 +49,23 @@ export function traceText(result: TraceResult, columns: number): string {
     ...(verification.verdict === "altered"
       ? ["run fleetsec verify-logs to see what is wrong with the log"]
       : []),
+    ...(lacksAnchor(verification) ? ["", ...wrap(anchorAdvice(verification), columns)] : []),
   ].join("\n");
 }
 
 /** What stands in a log that is not whole may be forged, though a trusted key signed it. */
-function headlineOf({ verdict }: Verification): string[] {
-  if (verdict === "altered")
+function headlineOf(result: TraceResult): string[] {
+  if (result.verification.verdict === "altered")
     return ["ALTERED: the log does not stand as a whole; what it shows may be forged", ""];
-  return verdict === "not-established" ? ["NOT ESTABLISHED: not all of the log could be checked", ""] : [];
+  return isEstablished(result) ? [] : [`NOT ESTABLISHED: ${doubtOf(result)}`, ""];
+}
+
+function doubtOf({ verification, truncated }: TraceResult): string {
+  if (verification.verdict === "not-established") return "not all of the log could be checked";
+  if (truncated) return "there are more events than are listed";
+  return lacksAnchor(verification)
+    ? "the log is not anchored: its end could be cut off"
+    : "some records that may be about it are no events";
 }
 
 function count(n: number, one: string, many: string): string {

@@ -1,5 +1,6 @@
 import type { Finding } from "../logs/verify/finding.ts";
 import type { AnchorUsed, Verdict, Verification } from "../logs/verify/verification.ts";
+import { anchorAdvice } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
 import type { Style } from "./style.ts";
 import { wrap } from "./wrap.ts";
@@ -179,7 +180,7 @@ function findingText(finding: Finding, unit: string, style: Style, columns: numb
 
 /** What the verdict says and does not say, in plain words: what begins with `Established:` is. */
 export function meaning(result: Verification): string[] {
-  const { verdict, leaves, log, anchors, checked, kept } = result;
+  const { verdict, leaves, log, anchors, checked } = result;
   const units = leaves === "batches" ? "Batches" : "Leaves";
   const size = log?.size ?? 0;
   if (verdict === "altered") return alteredMeaning(result);
@@ -193,9 +194,7 @@ export function meaning(result: Verification): string[] {
       shown,
       ...unread,
       `Not established: that the log is complete. Its end could be cut off, or the holder of the signing key could have rewritten it, and the store would look the same.`,
-      kept.now === "saved"
-        ? "This checkpoint is now kept: from the next run on, the log is held to it. Compare its size and root with what the log's operator published, or name an anchor with --anchor."
-        : "Name an anchor with --anchor: a checkpoint that was published or kept elsewhere.",
+      anchorAdvice(result),
     ];
   }
   const anchored = anchors.reduce((most, anchor) => Math.max(most, anchor.size), 0);

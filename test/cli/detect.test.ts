@@ -49,7 +49,8 @@ async function project() {
     );
     writeFileSync(join(made.directory, "events.jsonl"), `${lines.join("\n")}\n`);
   };
-  const issuance = "--transparency issuance --transparency-trust keys/issuance.pub --state state";
+  const issuance =
+    "--transparency issuance --transparency-trust keys/issuance.pub --state state --allow-unanchored";
   const detect = async (flags = "--in events.jsonl", options: CliOptions = {}) => {
     const { code, stdout } = await made.run(`detect ${flags} ${issuance} --json`.split(" "), options);
     const document = JSON.parse(stdout);

@@ -52,8 +52,8 @@ const events = [
   { timestamp: at(5), service: "nginx", event_type: "alert", request_id: "r3" },
 ];
 
-/** A log with a batch for each event. */
-async function project(logged: readonly (object | string)[] = events) {
+/** A log with a batch for each event, or for as many. */
+async function project(logged: readonly (object | string)[] = events, maxRecords = 1) {
   const directory = scratch();
   const run = async (argv: string) => runCli(argv.split(" "), { cwd: directory });
   const lines = logged.map((event) => (typeof event === "string" ? event : JSON.stringify(event)));
@@ -61,14 +61,16 @@ async function project(logged: readonly (object | string)[] = events) {
   if (logged === events) lines[2] = lines[2]!.replace('"r1"', String.raw`"\u00721"`);
   writeFileSync(join(directory, "a.log"), `${lines.join("\n")}\n`);
   expect(await run("logs keygen --origin fleet.internal/audit")).toMatchObject({ code: 0 });
-  expect(await run("logs sign --in a.log --store store --key audit.key --max-records 1")).toMatchObject({
-    code: 0,
-  });
+  const sign = `logs sign --in a.log --store store --key audit.key --max-records ${maxRecords}`;
+  expect(await run(sign)).toMatchObject({ code: 0 });
   const trace = async (flags: string, options: CliOptions = {}) =>
-    runCli(`logs trace --store store --trust audit.pub --state state ${flags}`.split(" "), {
-      cwd: directory,
-      ...options,
-    });
+    runCli(
+      `logs trace --store store --trust audit.pub --state state --allow-unanchored ${flags}`.split(" "),
+      {
+        cwd: directory,
+        ...options,
+      },
+    );
   const services = async (flags: string, files?: Files) => {
     const { code, stdout } = await trace(`${flags} --json`, files === undefined ? {} : { files });
     const document = JSON.parse(stdout) as {
@@ -127,6 +129,26 @@ describe("logs trace", () => {
     expect(await services("--identity alice")).toMatchObject({ code: 0, seqs: [2, 3] });
   });
 
+  test("finds the rest of any number of requests, and says where there are more events than it lists", async () => {
+    const many = (requests: number) =>
+      Array.from({ length: requests }, (_, i) => [
+        { service: "tms", request_id: `r${i}`, requested_by: "tms" },
+        { service: "opa", request_id: `r${i}` },
+      ]).flat();
+    const listed = async (requests: number) => {
+      const { trace } = await project(many(requests), 100_000);
+      const { code, stdout } = await trace("--identity tms --json");
+      const { ok, truncated, events: found } = JSON.parse(stdout);
+      return { code, ok, truncated, events: found.length, text: (await trace("--identity tms")).stdout };
+    };
+    const all = { code: 0, ok: true, truncated: false };
+    expect(await listed(1_001)).toMatchObject({ ...all, events: 2_002 });
+    expect(await listed(5_000)).toMatchObject({ ...all, events: 10_000 });
+    const { text, ...more } = await listed(5_001);
+    expect(more).toEqual({ code: 3, ok: false, truncated: true, events: 10_000 });
+    expect(text).toMatch(/^NOT ESTABLISHED: there are more events than are listed\n/);
+  });
+
   test("finds ids that are numbers", async () => {
     const { services } = await project([
       { service: "a", request_id: 77, vehicles: [7] },
@@ -171,8 +193,11 @@ describe("logs trace", () => {
     expect(await unread("--request-id r9")).toBe(0);
     expect(await unread("--vehicle truck-9")).toBe(1);
     expect(await unread("--identity 0a")).toBe(3);
-    expect(await services("--request-id r1")).toMatchObject({ code: 0, seqs: [0] });
+    // of what cannot be read, nobody knows whether it is about it
+    expect(await services("--request-id r1")).toMatchObject({ code: 3, seqs: [0] });
+    expect(await services("--request-id r9")).toMatchObject({ code: 0, seqs: [] });
     const { stdout } = await trace("--identity 0a");
+    expect(stdout).toMatch(/^NOT ESTABLISHED: some records that may be about it are no events\n/);
     expect(stdout).toContain("unread   3 records that may be about it are no events");
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });

@@ -21,7 +21,7 @@ async function project() {
   const sign = async () =>
     ok("logs sign --in .fleetsec/inventory.jsonl --store issuance --key keys/issuance.key --max-records 1");
   const verifyWith = async (options: CliOptions, ...files: string[]) => {
-    const argv = `cert verify ${files.join(" ")} --transparency issuance --trust keys/issuance.pub --state state --json`;
+    const argv = `cert verify ${files.join(" ")} --transparency issuance --trust keys/issuance.pub --state state --allow-unanchored --json`;
     const { code, stdout } = await made.run(argv.split(" "), options);
     const document = JSON.parse(stdout) as { certificates: { reasons: { code: string }[] }[] };
     expect(schemaErrors(document)).toEqual([]);
@@ -169,7 +169,7 @@ test("--origin says which log must have the certificate, where the trust file ha
   expect(await run("logs keygen --origin fleet.internal/other --out keys")).toMatchObject({ code: 0 });
   const pubs = ["issuance", "other"].map((name) => readFileSync(join(directory, `keys/${name}.pub`), "utf8"));
   writeFileSync(join(directory, "both.pub"), pubs.join(""));
-  const asked = `cert verify ${a} --transparency issuance --trust both.pub --state state --origin fleet.internal`;
+  const asked = `cert verify ${a} --transparency issuance --trust both.pub --state state --allow-unanchored --origin fleet.internal`;
   expect(await run(`${asked}/issuance`)).toMatchObject({ code: 0 });
   expect(await run(`${asked}/other`)).toMatchObject({ code: 1, stdout: expect.stringContaining("altered") });
   expect(await run(`${asked}/none`)).toMatchObject({ code: 2 });

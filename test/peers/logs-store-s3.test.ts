@@ -267,12 +267,18 @@ describeWithEngines(["versitygw"], "S3 with Object Lock as a log's store (Versit
       exit: 0,
     });
     expect(await run("logs", "verify-proof", "proof", "--trust", "audit.pub")).toMatchObject({ exit: 0 });
-    const traced = await run("logs", "trace", ...flags, "--trust", "audit.pub", "--request-id", "r7");
-    expect(traced).toMatchObject({ exit: 0, events: [expect.anything()] });
+    const trace = ["logs", "trace", ...flags, "--trust", "audit.pub", "--request-id", "r7"];
+    const traced = { verdict: "unanchored", events: [expect.anything()] };
+    expect(await run(...trace, "--state", "one")).toMatchObject({ exit: 3, ...traced });
     const anchor = ["logs", "anchor", ...flags, "--trust", "audit.pub", "--to"];
     expect(await run(...anchor, `s3://${bucket}/log/anchors`)).toMatchObject({ exit: 2, code: "usage" });
     const place = `s3://${await newBucket()}`;
     expect(await run(...anchor, place)).toMatchObject({ exit: 0, places: [{ outcome: "published" }] });
+    expect(await run(...trace, "--state", "two", "--anchor", place)).toMatchObject({
+      exit: 0,
+      ...traced,
+      verdict: "intact",
+    });
     expect(await verify(store, "--anchor", place)).toMatchObject({ exit: 0, verdict: "intact" });
     expect(await verify(store, "--anchor", `s3://${bucket}`)).toMatchObject({ exit: 2, code: "usage" });
   });

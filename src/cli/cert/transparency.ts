@@ -2,11 +2,12 @@ import { FleetsecError } from "../../errors.ts";
 import type { Verification } from "../../logs/verify/verification.ts";
 import { isFinding, type Reason } from "../../pki/verify/reason.ts";
 import type { FileVerdict } from "../../pki/verify/verify-files.ts";
+import type { AnchorFlags } from "../anchor-options.ts";
 import type { Cli } from "../command.ts";
 import { namedStore } from "../logs/store.ts";
-import { readingParts, readingRequest } from "../verified-log-request.ts";
+import { readingParts, readingRequest, warnOfUnkept } from "../verified-log-request.ts";
 
-export interface TransparencyFlags {
+export interface TransparencyFlags extends AnchorFlags {
   readonly transparency?: string;
   readonly trust?: string;
   readonly origin?: string;
@@ -22,15 +23,20 @@ export async function demandLogged(
   verdicts: readonly FileVerdict[],
   flags: TransparencyFlags,
 ): Promise<readonly FileVerdict[]> {
-  const { transparency, trust, origin, state } = flags;
+  const { transparency, trust, origin, state, anchor, tsaCa, allowUnanchored } = flags;
   if (transparency === undefined) {
-    if ([trust, origin, state].every((flag) => flag === undefined)) return verdicts;
-    throw new FleetsecError("usage", "--trust, --origin and --state are for --transparency");
+    if ([trust, origin, state, anchor, tsaCa, allowUnanchored].every((flag) => flag === undefined))
+      return verdicts;
+    throw new FleetsecError(
+      "usage",
+      "--trust, --origin, --state, --anchor, --tsa-ca and --allow-unanchored are for --transparency",
+    );
   }
   const { loggedCertificates } = await import("../../logs/trace/logged.ts");
   const request = await readingRequest(cli, { ...flags, store: await namedStore(cli, transparency) });
   const fingerprints = verdicts.flatMap(({ path }) => path[0]?.fingerprint ?? []);
   const { verification, logged } = await loggedCertificates(fingerprints, request, readingParts(cli));
+  warnOfUnkept(cli, verification);
   return verdicts.map((verdict) => {
     const fault = faultOf(verification, logged.has(verdict.path[0]?.fingerprint ?? ""));
     if (fault === undefined) return verdict;
@@ -40,7 +46,7 @@ export async function demandLogged(
 }
 
 /** What speaks against a certificate: the log as a whole comes before what is in it. */
-function faultOf({ verdict, unestablished: [why] }: Verification, isLogged: boolean): Reason | undefined {
+function faultOf({ verdict, ok, unestablished: [why] }: Verification, isLogged: boolean): Reason | undefined {
   if (verdict === "altered") {
     return { code: "log-altered", message: "the log of issuance is altered", certificate: 0 };
   }
@@ -48,7 +54,12 @@ function faultOf({ verdict, unestablished: [why] }: Verification, isLogged: bool
     const message = `the log of issuance is not established${why === undefined ? "" : `: ${why}`}`;
     return { code: "log-not-verified", message, certificate: 0 };
   }
-  return isLogged
+  if (!isLogged) return { code: "not-logged", message: "its issue is not in the log", certificate: 0 };
+  return ok
     ? undefined
-    : { code: "not-logged", message: "its issue is not in the log", certificate: 0 };
+    : {
+        code: "log-not-anchored",
+        message: "its issue is in the log of issuance, which nothing outside its store anchors",
+        certificate: 0,
+      };
 }

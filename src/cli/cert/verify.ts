@@ -3,6 +3,7 @@ import type { ExitCode } from "../../errors.ts";
 import { FleetsecError } from "../../errors.ts";
 import type { Purpose } from "../../pki/verify/request.ts";
 import type { FileVerdict, FilesRequest } from "../../pki/verify/verify-files.ts";
+import { withAnchors } from "../anchor-options.ts";
 import type { Cli, Define } from "../command.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "../reports.ts";
 import { version } from "../package-files.ts";
@@ -19,7 +20,7 @@ interface Flags extends ReportFlags, TransparencyFlags {
 }
 
 export const define: Define = (command, bind) => {
-  withReports(command)
+  withAnchors(withReports(command))
     .argument("<file...>", "PEM or DER files; the first certificate of each is judged")
     .option("--purpose <purpose>", "what it is to be used for in TLS: client or server")
     .option("--name <name>", "host name, IP address or URI that it must carry")

@@ -1,12 +1,13 @@
 import { type ExitCode, FleetsecError } from "../../errors.ts";
 import type { TraceQuery } from "../../logs/trace/query.ts";
-import { traceEvents } from "../../logs/trace/trace.ts";
+import { isEstablished, traceEvents } from "../../logs/trace/trace.ts";
 import { traceDocument, traceText } from "../../report/logs-trace.ts";
+import type { AnchorFlags } from "../anchor-options.ts";
 import type { Cli } from "../command.ts";
-import { readingParts, readingRequest } from "../verified-log-request.ts";
+import { readingParts, readingRequest, warnOfUnkept } from "../verified-log-request.ts";
 import { namedStore } from "./store.ts";
 
-export interface TraceFlags {
+export interface TraceFlags extends AnchorFlags {
   readonly store?: string;
   readonly trust?: string;
   readonly origin?: string;
@@ -22,9 +23,9 @@ export async function trace(cli: Cli, flags: TraceFlags): Promise<ExitCode> {
   const request = await readingRequest(cli, { ...flags, store: await namedStore(cli, flags.store) });
   const result = await traceEvents(query, request, readingParts(cli));
   output.result(traceDocument(query, result), () => traceText(result, output.columns));
-  const { verdict } = result.verification;
-  if (verdict === "altered") return 1;
-  return verdict === "not-established" ? 3 : 0;
+  warnOfUnkept(cli, result.verification);
+  if (result.verification.verdict === "altered") return 1;
+  return isEstablished(result) ? 0 : 3;
 }
 
 function queryOf({ requestId, identity, vehicle }: TraceFlags): TraceQuery {

@@ -5,6 +5,7 @@ import { verifyLogsDocument, verifyLogsText } from "../../report/verify-logs.ts"
 import type { Cli } from "../command.ts";
 import { publish, type wantedReports } from "../reports.ts";
 import { version } from "../package-files.ts";
+import { warnOfUnkept } from "../verified-log-request.ts";
 
 /**
  * Prints a verification, writes its reports, and gives its exit code.
@@ -27,9 +28,7 @@ export async function publishVerification(
     },
   };
   const exitCode = await publish(cli, reports, findings, exitCodeOf(result));
-  if (result.kept.fault !== undefined) {
-    output.warn(`the checkpoint could not be kept for the next run: ${result.kept.fault}`);
-  }
+  warnOfUnkept(cli, result);
   return exitCode;
 }
 

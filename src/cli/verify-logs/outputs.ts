@@ -71,7 +71,7 @@ export function refuseResultsOver(
   }
 }
 
-/** Every file and directory that is read, absolute; of a git repository what git reads of it. */
+/** Every file and directory that is read, absolute. */
 function inputsOf(
   { trust, tsaCa, anchor = [], merge = [] }: PathFlags,
   state: string,
@@ -79,18 +79,23 @@ function inputsOf(
 ): NamedInput[] {
   const named = (flag: string, paths: readonly (string | undefined)[]) =>
     paths.flatMap((path) => (path === undefined ? [] : [[flag, resolve(cwd, path)] as const]));
-  const anchors = anchor.flatMap((text) => {
+  return [
+    ...named("--trust", [trust]),
+    ...named("--tsa-ca", [tsaCa]),
+    ...anchorInputs("--anchor", anchor, cwd),
+    ...named("--merge", merge),
+    ...named("--state", [state]),
+  ];
+}
+
+/** What is read of the anchors that a flag names; of a git repository what git reads of it. */
+export function anchorInputs(flag: string, sources: readonly string[] = [], cwd: string): NamedInput[] {
+  const paths = sources.flatMap((text) => {
     const source = parseAnchorSource(text, cwd);
     if (source.kind === "path") return [source.path];
     return source.kind === "git" ? GIT_PARTS.map((part) => join(source.path, part)) : [];
   });
-  return [
-    ...named("--trust", [trust]),
-    ...named("--tsa-ca", [tsaCa]),
-    ...named("--anchor", anchors),
-    ...named("--merge", merge),
-    ...named("--state", [state]),
-  ];
+  return paths.map((path) => [flag, path]);
 }
 
 function isPrivateKey(files: Files, path: string): boolean {

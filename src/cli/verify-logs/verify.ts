@@ -4,6 +4,7 @@ import { type ExitCode, FleetsecError } from "../../errors.ts";
 import { MIN_RETENTION } from "../../logs/s3/lock.ts";
 import type { VerifyRequest } from "../../logs/verify/verification.ts";
 import { verifyLog } from "../../logs/verify/verify.ts";
+import type { AnchorFlags } from "../anchor-options.ts";
 import type { Cli } from "../command.ts";
 import { type ReportFlags, wantedReports } from "../reports.ts";
 import { threadsFlag } from "../threads-flag.ts";
@@ -15,20 +16,17 @@ import { outputsOf, refuseOverInputs } from "./outputs.ts";
 import { batchesFlag, type PartFlags, refuseFlags } from "./part-flags.ts";
 import { refuseOutputsWithin } from "./within-store.ts";
 
-export interface VerifyFlags extends ReportFlags, PartFlags {
+export interface VerifyFlags extends ReportFlags, PartFlags, AnchorFlags {
   readonly trust?: string;
   readonly origin?: string;
   readonly allKeys?: true;
-  readonly anchor?: readonly string[];
   readonly since?: string;
   readonly until?: string;
   readonly maxAge?: string;
-  readonly allowUnanchored?: true;
   readonly state?: string;
   readonly deep?: true;
   readonly tlog?: string;
   readonly maxPartAge?: string;
-  readonly tsaCa?: string;
   readonly threads?: string;
   readonly locked?: string | true;
 }

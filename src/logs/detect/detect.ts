@@ -94,17 +94,17 @@ export type Standing = "clean" | "found" | "not-established";
 
 /**
  * A certificate that was let in counts; what TLS refused is reported. Nothing is clean where no event
- * tells of a certificate, or some do not say which, or a log does not stand as a whole.
+ * tells of a certificate, or some do not say which, or a log does not stand as a whole, or is not anchored.
  */
 export function standingOf(result: DetectResult): Standing {
   const { unlogged, events, issuance } = result;
   const isFound = unlogged.some(({ letIn }) => letIn);
   if (alteredLog(result) !== undefined) return "found";
-  const areWhole = isWhole(issuance) && (events === undefined || isWhole(events));
   // of a log of issuance that is not whole, what is not found may have been in it
   if (isFound && isWhole(issuance)) return "found";
   const isDoubtful = result.truncated || result.unread > 0 || result.seen === 0;
-  return isFound || isDoubtful || !areWhole ? "not-established" : "clean";
+  const areEstablished = issuance.ok && (events === undefined || events.ok);
+  return isFound || isDoubtful || !areEstablished ? "not-established" : "clean";
 }
 
 /** The log that is altered, by what it is of. */

@@ -17,6 +17,11 @@ export interface TraceResult {
   readonly excluded: readonly number[];
 }
 
+/** Whether these are all events about it: of an anchored log, or one that need not be, and none is left out. */
+export function isEstablished({ verification, truncated, unread, excluded }: TraceResult): boolean {
+  return verification.ok && !truncated && unread === 0 && excluded.length === 0;
+}
+
 export const MAX_EVENTS = 10_000;
 
 /**

@@ -40,7 +40,9 @@ export type ReasonCode =
   /** That log is altered: nothing that it says counts. */
   | "log-altered"
   /** That log could not be verified. */
-  | "log-not-verified";
+  | "log-not-verified"
+  /** That log has it, and nothing outside the log's store bounds what its end could be missing. */
+  | "log-not-anchored";
 
 export interface Reason {
   readonly code: ReasonCode;
@@ -60,6 +62,7 @@ export function isFinding(code: ReasonCode): boolean {
     case "unusable-crl":
     case "no-inventory":
     case "log-not-verified":
+    case "log-not-anchored":
       return false;
     default:
       return true;
