@@ -51,6 +51,13 @@ export function fileError(path: string, error: unknown): unknown {
       return fault("io", `no space left for ${path}`, "free some space or quota, then run it again");
     case "EROFS":
       return fault("io", `${path} is on a read-only file system`, "name a path that can be written");
+    case "EMFILE":
+    case "ENFILE":
+      return fault(
+        "io",
+        `too many files are open: ${path} cannot be opened too`,
+        errno === "EMFILE" ? "allow this process more (ulimit -n)" : "close some, or allow the system more",
+      );
     default:
       // A path with a NUL byte, for instance, comes from the user too.
       if (errno === "ERR_INVALID_ARG_VALUE")

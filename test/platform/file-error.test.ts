@@ -19,6 +19,8 @@ describe("what an errno means", () => {
     ["ENOSPC", "io"],
     ["EDQUOT", "io"],
     ["EROFS", "io"],
+    ["EMFILE", "io"],
+    ["ENFILE", "io"],
     ["ERR_INVALID_ARG_VALUE", "input"],
   ])("%s is %s, and says what to do", (errno, code) => {
     const error = fileError("/a/b", failing(errno));

@@ -1,3 +1,5 @@
+import { lowerBound } from "../lower-bound.ts";
+
 /**
  * How a sequence of digests differs from the signed one. Positions are 0-based: `from` counts in
  * the signed sequence, `at` in the one that was found.
@@ -138,18 +140,6 @@ function longestCommonSubsequence({ signed, found }: Middle): Int32Array {
     match[node.f] = node.s;
   }
   return match;
-}
-
-/** The first of 0…length-1 that is far enough, where all after it are too; `length` where none is. */
-function lowerBound(length: number, farEnough: (i: number) => boolean): number {
-  let low = 0;
-  let high = length;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if (farEnough(mid)) high = mid;
-    else low = mid + 1;
-  }
-  return low;
 }
 
 /** At most MAX_CANDIDATES of the ascending places: those nearest to where the item would stand. */

@@ -1,4 +1,5 @@
 import { parseStorePath } from "../layout.ts";
+import { lowerBound } from "../lower-bound.ts";
 import { TILE_WIDTH } from "../tiles.ts";
 import type { Inventory, TileFiles } from "./inventory.ts";
 import type { StoreReader } from "./store.ts";
@@ -63,11 +64,5 @@ function hasTile(files: TileFiles | undefined, index: number, width: number): bo
 
 /** Whether one of the numbers, which ascend, is that one: there may be millions. */
 function includes(numbers: readonly number[], wanted: number): boolean {
-  let [low, high] = [0, numbers.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((numbers[middle] as number) < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return numbers[low] === wanted;
+  return numbers[lowerBound(numbers.length, (i) => (numbers[i] as number) >= wanted)] === wanted;
 }

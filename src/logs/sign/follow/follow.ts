@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { FleetsecError } from "../../../errors.ts";
+import type { Files } from "../../../platform/files.ts";
 import type { Platform } from "../../../platform/platform.ts";
 import { isDirectory, isLogFile, repeatedText } from "../expand.ts";
 import { beginning, lineInput } from "../lines.ts";
@@ -9,8 +10,9 @@ import { type StreamSource, streamSource } from "../sources.ts";
 import type { InputPosition } from "../state.ts";
 import { begunFile, type BegunLogs } from "./begun.ts";
 import { type FollowedLog, followLog, type FollowParts, type Lines } from "./followed-log.ts";
+import { type Glance, glanceAt } from "./glance.ts";
 import { placeLog } from "./place.ts";
-import { identify, rotationOf } from "./rotated.ts";
+import { identify, rotatedNames, rotationOf } from "./rotated.ts";
 
 export interface FollowRequest {
   /** Files and directories as absolute paths, or `-` for standard input. A file may come later. */
@@ -52,6 +54,7 @@ export function startFollowing(
   known: readonly InputPosition[],
 ): Following {
   const { files, clock, signal, run, begun } = parts;
+  const glance = glanceAt(files);
   const directories = request.inputs.filter((input) => input !== STREAM && isDirectory(files, input));
   const logs: FollowedLog[] = [];
   /** Paths of logs of which nothing is signed, and no line taken yet. */
@@ -63,7 +66,7 @@ export function startFollowing(
         const placed = placeLog(files, path, known, options);
         if (placed.family.length === 0) fresh.add(path);
         for (const name of placed.family) run.record(name, undefined);
-        return followLog(path, parts, placed);
+        return followLog(path, { ...parts, glance }, placed);
       }),
     );
   };
@@ -74,7 +77,7 @@ export function startFollowing(
   };
   for (const input of new Set(request.inputs)) {
     if (input === STREAM) continue;
-    for (const path of directories.includes(input) ? logsIn(parts, input) : [input]) {
+    for (const path of directories.includes(input) ? logsIn(files, glance, input) : [input]) {
       if (logs.some((log) => log.path === path)) continue;
       const as = sameAs(path)?.path;
       if (as === undefined) add(path, directories.includes(dirname(path)));
@@ -89,7 +92,7 @@ export function startFollowing(
   const addNew = (): boolean => {
     const before = logs.length;
     const named = request.inputs.filter((input) => input !== STREAM && !directories.includes(input));
-    for (const path of [...named, ...directories.flatMap((directory) => logsIn(parts, directory))]) {
+    for (const path of [...named, ...directories.flatMap((directory) => logsIn(files, glance, directory))]) {
       const id = logs.some((log) => log.path === path) ? undefined : identify(files, path)?.id;
       if (id !== undefined && !logs.some((log) => log.has(id))) add(path, false);
     }
@@ -113,6 +116,7 @@ export function startFollowing(
   /** One look at every input. Whether there was anything. */
   const round = async (): Promise<boolean> => {
     let any = false;
+    glance.renew();
     for (const input of [...logs, ...(stream === undefined ? [] : [stream])]) {
       const lines = await input.poll().catch(async (error: unknown) => {
         // standard input comes only once: what other inputs gave is signed all the same
@@ -170,11 +174,10 @@ function unlessMoved<T>(action: () => T): T {
 const MAX_ATTEMPTS = 10;
 
 /** The logs in a directory, without the rotated files of those that are there too. */
-function logsIn({ files }: Pick<FollowingParts, "files">, directory: string): string[] {
-  const names = files.list(directory).filter((name) => isLogFile(files, directory, name));
-  return names
-    .filter((name) => !names.some((log) => log !== name && rotationOf(log, name) !== undefined))
-    .map((name) => join(directory, name));
+function logsIn(files: Files, glance: Glance, directory: string): string[] {
+  const names = glance.names(directory).filter((name) => isLogFile(files, directory, name));
+  const rotated = new Set(names.flatMap((log) => rotatedNames(names, log).map(({ name }) => name)));
+  return names.filter((name) => !rotated.has(name)).map((name) => join(directory, name));
 }
 
 interface FollowedStream {

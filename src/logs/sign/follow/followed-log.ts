@@ -6,6 +6,7 @@ import { beginning, type LineInput, lineInput } from "../lines.ts";
 import { continuing, NO_ENDS } from "../positions.ts";
 import type { SignedInput, SigningRun } from "../run.ts";
 import type { InputPosition } from "../state.ts";
+import type { Glance } from "./glance.ts";
 import { movedAway, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
 import { identify, namesAndIds, rotatedFiles } from "./rotated.ts";
 import { type TailedFile, tailedFile } from "./tailed-file.ts";
@@ -16,6 +17,7 @@ export interface FollowParts {
   readonly run: Pick<SigningRun, "record">;
   /** Opens a file to be signed. @throws FleetsecError `refused` where that is a private key */
   readonly open: (path: string) => OpenFile;
+  readonly glance: Glance;
   /** Told of lines that may be lost. */
   readonly warn: (text: string) => void;
 }
@@ -61,7 +63,7 @@ interface Generation {
  * @throws FleetsecError `not-found` where a file has gone since it was placed
  */
 export function followLog(path: string, parts: FollowParts, placed: PlacedLog): FollowedLog {
-  const { files, clock, run, warn } = parts;
+  const { files, clock, glance, run, warn } = parts;
   /** Rotated files that may still grow, oldest first; then the file that stands under the path. */
   const draining: Generation[] = [];
   let current: Generation | undefined;
@@ -96,11 +98,22 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
 
   const isOpen = (id: string) => current?.tail.id === id || draining.some(({ tail }) => tail.id === id);
 
+  const isMissing = (id: string, present: readonly string[]) => !present.includes(id) && !isOpen(id);
+
   /** The file that now stands under the path, from its beginning. */
   const begin = (): void => {
     const file = openIfThere(() => parts.open(path));
     current = file && generationOf(path, file);
     adoptUnseen();
+  };
+
+  /** Whether a closer look may find a rotated file that is not taken care of, or that one is gone. */
+  const isLookDue = (): boolean => {
+    const present = glance.rotated(path).map(({ id }) => id);
+    return (
+      present.some((id) => !seen.has(id) && !isOpen(id)) ||
+      [...seen.keys()].some((id) => isMissing(id, present))
+    );
   };
 
   /**
@@ -109,7 +122,7 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
    */
   const adoptUnseen = (): boolean => {
     const rotated = rotatedFiles(files, path);
-    forgetGone(new Set(rotated.map(({ id }) => id)));
+    forgetGone(rotated.map(({ id }) => id));
     let [adopted, copied] = [false, false];
     for (const { path: at, id } of rotated) {
       // where it was copied, it is to be truncated: what was read of it goes on in the copy, and not in itself
@@ -136,11 +149,11 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
    * those that are gone, the newest do. One that was being renamed when the directory was read is there
    * again at the next look.
    */
-  const forgetGone = (present: ReadonlySet<string>): void => {
+  const forgetGone = (present: readonly string[]): void => {
     const now = clock.monotonic();
     for (const [id, missingSince = now] of seen) {
       const name = rotatedName(path, id);
-      const missing = !present.has(id) && !isOpen(id);
+      const missing = isMissing(id, present);
       if (!missing || now - missingSince <= GONE) {
         seen.set(id, missing ? missingSince : undefined);
         continue;
@@ -216,7 +229,8 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
       return true;
     }
     const now = identify(files, path);
-    if (now === undefined || now.id === generation.tail.id) return adoptUnseen();
+    if (now === undefined) return adoptUnseen();
+    if (now.id === generation.tail.id) return isLookDue() && adoptUnseen();
     drain(generation);
     begin();
     return true;

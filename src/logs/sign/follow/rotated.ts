@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../../../errors.ts";
 import type { Files } from "../../../platform/files.ts";
+import { lowerBound } from "../../lower-bound.ts";
 
 /** A file that log rotation made of a log. */
 export interface RotatedFile {
@@ -25,14 +26,17 @@ export function rotationOf(log: string, name: string): string | undefined {
   return ADDED.exec(name.slice(stem.length, -extension.length))?.[1];
 }
 
+/** What stands between a log's name, or that without its extension, and what rotation added. */
+const SEPARATORS = [".", "_", "-"];
+
 /** A number, a date, a time: digits, with what stands between them. */
-const ADDED = /^[._-](\d[\dTZ:._-]{0,40})$/;
+const ADDED = new RegExp(`^[${SEPARATORS.join("")}](\\d[\\dTZ:._-]{0,40})$`);
 
 /** The rotated forms of a log beside it, the oldest first; looked at until no name moves meanwhile. */
 export function rotatedFiles(files: Files, path: string): RotatedFile[] {
-  let found = lookForRotated(files, path);
+  let found = rotatedNow(files, path);
   for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt += 1) {
-    const again = lookForRotated(files, path);
+    const again = rotatedNow(files, path);
     if (isDeepStrictEqual(namesAndIds(again), namesAndIds(found))) break;
     found = again;
   }
@@ -41,15 +45,49 @@ export function rotatedFiles(files: Files, path: string): RotatedFile[] {
 
 const MAX_ATTEMPTS = 10;
 
-function lookForRotated(files: Files, path: string): RotatedFile[] {
+/**
+ * The same in one look: a file that is being renamed may be missing.
+ * @param names of the directory, sorted by code unit
+ */
+export function rotatedNow(
+  files: Files,
+  path: string,
+  names: readonly string[] = files.list(dirname(path)),
+): RotatedFile[] {
   const [directory, log] = [dirname(path), basename(path)];
   const found: (RotatedFile & { readonly rotation: string })[] = [];
-  for (const name of files.list(directory)) {
-    const rotation = name === log ? undefined : rotationOf(log, name);
-    const file = rotation === undefined ? undefined : identify(files, join(directory, name));
-    if (rotation !== undefined && file !== undefined) found.push({ ...file, rotation });
+  for (const { name, rotation } of rotatedNames(names, log)) {
+    const file = identify(files, join(directory, name));
+    if (file !== undefined) found.push({ ...file, rotation });
   }
   return found.sort(byAge);
+}
+
+interface RotatedName {
+  readonly name: string;
+  readonly rotation: string;
+}
+
+/** The rotated forms of a log among names that are sorted by code unit: few of many are looked at. */
+export function rotatedNames(names: readonly string[], log: string): RotatedName[] {
+  const dot = log.lastIndexOf(".");
+  const stem = dot < 1 ? log : log.slice(0, dot);
+  return SEPARATORS.flatMap((separator) =>
+    beginningWith(names, stem + separator).flatMap((name) => {
+      const rotation = rotationOf(log, name);
+      return rotation === undefined ? [] : [{ name, rotation }];
+    }),
+  );
+}
+
+function beginningWith(names: readonly string[], prefix: string): string[] {
+  const found: string[] = [];
+  for (let at = lowerBound(names.length, (i) => (names[i] as string) >= prefix); at < names.length; at += 1) {
+    const name = names[at] as string;
+    if (!name.startsWith(prefix)) break;
+    found.push(name);
+  }
+  return found;
 }
 
 /** What a path leads to now, or undefined where that is nothing, or no regular file. */

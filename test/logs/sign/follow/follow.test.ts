@@ -326,6 +326,33 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1"]);
   });
 
+  test.each(["a directory", "its files"])(
+    "lists a directory once a round, however many logs lie in %s",
+    async (inputs) => {
+      const { world, follow, records } = scene();
+      const names = Array.from({ length: 30 }, (_, n) => `${n}.log`);
+      for (const name of names) world.write(name, `${name}\n`);
+      const listed: number[] = [];
+      let lists = 0;
+      const files = {
+        ...world.files,
+        list(path: string) {
+          if (path === "/d/logs") lists += 1;
+          return world.files.list(path);
+        },
+      };
+      const round = () => {
+        listed.push(lists);
+        lists = 0;
+      };
+      const named = inputs === "a directory" ? ["logs"] : names.map((name) => `logs/${name}`);
+      const rounds = [nothing, round, round, round, round, lines(world, "1.log.1", "rotated\n")];
+      await follow(named, [...rounds, nothing, nothing], { files });
+      expect(listed.slice(1)).toEqual([1, 1, 1]);
+      expect(records()).toContain("rotated");
+    },
+  );
+
   test("follows several inputs, and files that come into a directory", async () => {
     const { world, follow, records } = scene();
     world.write("a.log.2", "old 2\n");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rotatedFiles, rotationOf } from "../../../../src/logs/sign/follow/rotated.ts";
+import { rotatedFiles, rotatedNames, rotationOf } from "../../../../src/logs/sign/follow/rotated.ts";
 import { rotatingWorld } from "./rotating-world.ts";
 
 describe("rotationOf", () => {
@@ -28,6 +28,26 @@ describe("rotationOf", () => {
   ])("of a.log, %s is no rotated form", (name) => {
     expect(rotationOf("a.log", name)).toBeUndefined();
   });
+});
+
+test("the rotated forms of a log are found among all names, wherever they are sorted to", () => {
+  const logs = ["a.log", "a", "a.b.log", ".log", "a-1.log", "a.", "b.log", "log"];
+  const added = ["", ".1", "-20251123", "_3", ".1.gz", "1"];
+  const names = [
+    ...new Set(logs.flatMap((log) => [...added.map((end) => log + end), `a.1-${log}`, `a.2.${log}`])),
+  ];
+  names.sort();
+  let found = 0;
+  for (const log of names) {
+    const rotated = names.filter((name) => rotationOf(log, name) !== undefined);
+    expect(
+      rotatedNames(names, log)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(rotated);
+    found += rotated.length;
+  }
+  expect(found).toBeGreaterThan(20);
 });
 
 test("rotated files come from the oldest: by number, by date, and by their time where names do not tell", () => {
