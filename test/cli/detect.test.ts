@@ -162,6 +162,52 @@ describe("detect", () => {
     expect(await detect()).toMatchObject({ code: 0, codes: [] });
   });
 
+  test("the certificate's SHA-256 is read in the forms in which it is written, or counted as unread", async () => {
+    const { write, detect, sign, a } = await project();
+    const { sha256 = "" } = a;
+    const colons = (hex: string) => hex.toUpperCase().replaceAll(/..(?!$)/g, "$&:");
+    for (const form of [(hex: string) => hex.toUpperCase(), colons, (hex: string) => `sha256:${hex}`]) {
+      write({ ...a, sha256: form(sha256) });
+      expect(await detect()).toMatchObject({ code: 0, codes: [], document: { unread: 0 } });
+      write({ ...a, sha256: form("a".repeat(64)) });
+      expect(await detect()).toMatchObject({ code: 1, codes: ["OTHER_CERTIFICATE"] });
+    }
+    for (const unread of [colons(sha256).slice(3), `${sha256}00`, "yes", 7, ["x"], { sha256 }]) {
+      write({ ...a, sha256: unread as string });
+      const doubtful = { code: 3, codes: [], document: { ok: false, seen: 1, unread: 1 } };
+      expect(await detect()).toMatchObject(doubtful);
+      // what is missing anyway is found all the same
+      write({ ...stranger, sha256: unread as string });
+      expect(await detect()).toMatchObject({ code: 1, codes: ["NOT_LOGGED"] });
+    }
+    for (const unsaid of ["", "-", null]) {
+      write({ ...a, sha256: unsaid as string });
+      expect(await detect()).toMatchObject({ code: 0, codes: [], document: { unread: 0 } });
+    }
+    write({ ...a, sha256: "yes" });
+    await sign("events.jsonl", "audit", "audit");
+    expect(await detect("--store audit --trust keys/audit.pub")).toMatchObject({ code: 3 });
+  });
+
+  test("what TLS refused is an authentication that failed, and nothing else", async () => {
+    const { directory, detect } = await project();
+    const told = `"identity":{"subject":"CN=x","serial":"0BADC0DE"},"result":"failure"`;
+    const judge = async (event: string) => {
+      writeFileSync(join(directory, "events.jsonl"), `{${event},${told}}\n`);
+      return detect();
+    };
+    const found = { code: 1, codes: ["NOT_LOGGED"], document: { findings: [{ letIn: true }] } };
+    for (const event of [
+      '"event_type":"authorization","decision":"allow"',
+      '"event_type":"authentication","decision":"allow"',
+      '"event_type":"authorization","decision":"deny"',
+      '"event_type":"command"',
+    ])
+      expect(await judge(event)).toMatchObject(found);
+    const refused = { code: 0, codes: ["NOT_LOGGED"], document: { findings: [{ letIn: false }] } };
+    expect(await judge('"event_type":"authentication"')).toMatchObject(refused);
+  });
+
   test("what TLS refused is reported, and no failure", async () => {
     const { write, detect } = await project();
     write({ ...stranger, result: "failure" });

@@ -22,7 +22,7 @@ export type DetectParts = VerifyParts & Pick<Platform, "stdin">;
 export interface DetectResult {
   /** Certificates that events tell of, and how many of these are unlogged. */
   readonly seen: number;
-  /** Records that may tell of a certificate, and do not say which: no event, or one without a serial. */
+  /** Records that may tell of a certificate, and do not say which: no event, none with a serial, or an unreadable SHA-256. */
   readonly unread: number;
   /** Whether there were more certificates than can be kept track of. */
   readonly truncated: boolean;

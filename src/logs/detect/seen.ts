@@ -1,3 +1,4 @@
+import type { Json } from "../lint/canonical-json.ts";
 import type { Event } from "../lint/event.ts";
 import { certificatesIn, isSerial, plainSerial } from "../trace/identity.ts";
 
@@ -32,7 +33,7 @@ export interface CertificateWatch {
    */
   note(event: Event | undefined, place: EventPlace): boolean;
   readonly seen: () => readonly SeenCertificate[];
-  /** Records that may tell of a certificate, and do not say which. */
+  /** Records that may tell of a certificate, and do not say which in a way that can be read. */
   readonly unread: () => number;
 }
 
@@ -46,17 +47,15 @@ export function watchCertificates(): CertificateWatch {
   let unread = 0;
   return {
     note(event, place) {
+      if (event === undefined || isUnread(event)) unread += 1;
       const certificate = event === undefined ? undefined : certificateIn(event);
-      if (event === undefined || certificate === undefined) {
-        if (event === undefined || isLetIn(event) || saysSerial(event)) unread += 1;
-        return true;
-      }
+      if (event === undefined || certificate === undefined) return true;
       const { serial, sha256, subject } = certificate;
       const key = JSON.stringify([serial, sha256, subject]);
       const before = known.get(key);
       if (before === undefined && known.size === MAX_SEEN) return false;
       const time = textIn(event, "timestamp");
-      const letIn = event["result"] !== "failure";
+      const letIn = !isRefused(event);
       known.set(key, {
         ...certificate,
         events: (before?.events ?? 0) + 1,
@@ -72,30 +71,40 @@ export function watchCertificates(): CertificateWatch {
   };
 }
 
-/** Somebody was let in, who must have had a certificate. */
-function isLetIn(event: Event): boolean {
-  return (
-    event["decision"] === "allow" ||
-    (event["event_type"] === "authentication" && event["result"] !== "failure")
-  );
+/** TLS refused the client. Whatever else an event tells of happened to one that it let in. */
+function isRefused({ event_type: type, result, decision }: Event): boolean {
+  return type === "authentication" && result === "failure" && decision !== "allow";
 }
 
-function saysSerial(event: Event): boolean {
-  return certificatesIn(event).some(({ serial }) => serial !== undefined && serial !== null && serial !== "");
+/** Somebody was let in, who must have had a certificate. */
+function isLetIn(event: Event): boolean {
+  return event["decision"] === "allow" || (event["event_type"] === "authentication" && !isRefused(event));
+}
+
+/** The event may tell of a certificate, and does not say which, or says it in a way that cannot be read. */
+function isUnread(event: Event): boolean {
+  const told = certificatesIn(event);
+  if (told.some((one) => isSaid(one["sha256"]) && fingerprintIn(one) === undefined)) return true;
+  return certificateIn(event) === undefined && (isLetIn(event) || told.some(({ serial }) => isSaid(serial)));
+}
+
+/** Gateways must write something for what they do not know. */
+function isSaid(value: Json | undefined): boolean {
+  return value !== undefined && value !== null && value !== "" && value !== "-";
 }
 
 function certificateIn(event: Event): Pick<SeenCertificate, "serial" | "sha256" | "subject"> | undefined {
   for (const told of certificatesIn(event)) {
     const serial = plainSerial(textIn(told, "serial"));
-    if (!isSerial(serial)) continue;
-    const sha256 = textIn(told, "sha256").toLowerCase();
-    return {
-      serial,
-      sha256: /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
-      subject: textIn(told, "subject"),
-    };
+    if (isSerial(serial)) return { serial, sha256: fingerprintIn(told), subject: textIn(told, "subject") };
   }
   return undefined;
+}
+
+/** As hex, in either case, also with colons between the bytes (OpenSSL, Node) and with its algorithm before it. */
+function fingerprintIn(told: Event): string | undefined {
+  const plain = textIn(told, "sha256").trim().replaceAll(":", "").toLowerCase();
+  return /^(?:sha256)?([0-9a-f]{64})$/.exec(plain)?.[1];
 }
 
 function textIn(event: Event, name: string): string {
