@@ -4,6 +4,7 @@ import { type AttackResult, type ControlResult, type EndpointResult, NOT_SELECTE
 import type { Round } from "./round.ts";
 import type { TriedAttack } from "./tried.ts";
 import type { Judgement } from "./verdict/judgement.ts";
+import { undecidable } from "./undecidable.ts";
 import { looksRefused } from "./verdict/unanswered.ts";
 import { NO_TLS } from "./verdict/unmade.ts";
 import type { TlsVersion } from "./wire/versions.ts";
@@ -234,6 +235,7 @@ function judgeEndpoint(
     : [
         ...(rounds.some(({ version }) => isCurrent(version)) ? [] : ["no TLS version was tried"]),
         ...controlDoubts(rounds),
+        ...undecidable(rounds),
         ...unclear,
         ...essentialGaps(selected, results, rounds),
       ];

@@ -37,8 +37,8 @@ export interface Client {
   readonly session?: Resumable | undefined;
   /** The first control's trace, once there is one. */
   readonly like: Trace | undefined;
-  /** Milliseconds that another client's answer took, where the control's says too little. */
-  readonly slowest?: number | undefined;
+  /** How long others took since, where the first control's time says too little or too much. */
+  readonly ms?: Trace["ms"] | undefined;
   /** How it talks, where that is not the target's way. */
   readonly protocol?: Protocol | undefined;
   readonly opening?: Opening | undefined;
@@ -145,9 +145,9 @@ function wasShut(trace: Trace): boolean {
 }
 
 /** Ten times what the control took, or another one, within bounds. A silent service decides nothing after the handshake. */
-function waitFor({ like, slowest = 0 }: Client, protocol: Protocol, timeout: number): number {
-  if (like === undefined) return Math.min(MAX_WAIT, timeout);
-  const took = Math.max(slowest, protocol.maySayNothing ? like.ms.established : like.ms.total);
+function waitFor({ like, ms = like?.ms }: Client, protocol: Protocol, timeout: number): number {
+  if (ms === undefined) return Math.min(MAX_WAIT, timeout);
+  const took = protocol.maySayNothing ? ms.established : ms.total;
   return Math.min(Math.max(10 * took, MIN_WAIT), MAX_WAIT, timeout);
 }
 

@@ -1,4 +1,5 @@
 import type { Client, Meet } from "./endpoint.ts";
+import type { Trace } from "./exchange.ts";
 import { limit } from "./limit.ts";
 import type { Encounter } from "./verdict/judgement.ts";
 
@@ -19,12 +20,15 @@ const AT_ONCE = 8;
 /** So many in a row that are told nothing call for the valid client; more where it has been answered. */
 const PATIENCE = 3;
 const MOST_PATIENCE = 12;
+/** All the time there is, in milliseconds. */
+const ALL = Number.POSITIVE_INFINITY;
 
 /**
  * A server that has stopped answering would let every attack wait in vain, for minutes: after a few in a
  * row the valid client asks, and where that waits in vain as well, once more with nobody beside it.
  * A server may answer valid clients at once and deny others late, against guessing: the first of them that is
- * told nothing asks again with all the time there is, and the others are given what that one took.
+ * told nothing asks again with all the time there is, and the others are given what that one took. Where it
+ * waits in vain, a valid client asks beside it: the first one's time may have been that of a busy machine of ours.
  * @param first the first control
  * @param wasServed whether that was accepted; what was silent from the beginning is asked once
  * @param ask how the valid client asks: beside others, and then alone and with all the time there is
@@ -40,8 +44,8 @@ export function pulseOf(
   let [met, silences, patience] = [1, 0, PATIENCE];
   let check: Promise<void> | undefined;
   let found: ReturnType<Pulse["lost"]>;
-  // milliseconds; 0 where it was waited for in vain
-  let slowest: Promise<number> | undefined;
+  // once one was given all the time: whether it waited in vain, and how long the others may take
+  let waited: Promise<{ readonly inVain: boolean; readonly ms: Trace["ms"] }> | undefined;
   const isSilent = (encounter: Encounter) => isUnanswered(encounter, wasServed ? first : undefined);
 
   async function look(): Promise<void> {
@@ -59,23 +63,30 @@ export function pulseOf(
 
   async function meetAgain(client: Client, hasty: Encounter): Promise<Encounter> {
     let patient: Encounter | undefined;
-    slowest ??= (async () => {
+    waited ??= (async () => {
       met += 1;
-      patient = await meet({ ...client, slowest: Number.POSITIVE_INFINITY });
-      return isSilent(patient) ? 0 : patient.trace.ms.total;
+      patient = await meet({ ...client, ms: { established: ALL, total: ALL } });
+      const { total } = patient.trace.ms;
+      const inVain = isSilent(patient);
+      return { inVain, ms: inVain ? await fastest() : { established: total, total } };
     })();
-    const took = await slowest;
-    if (patient !== undefined || took === 0) return patient ?? hasty;
+    const { ms, inVain } = await waited;
+    if (patient !== undefined || inVain) return patient ?? hasty;
     met += 1;
-    return meet({ ...client, slowest: took });
+    return meet({ ...client, ms });
+  }
+
+  async function fastest(): Promise<Trace["ms"]> {
+    const [one, other] = [first, await ask.beside()];
+    return isSilent(other) || other.trace.ms.total > one.trace.ms.total ? one.trace.ms : other.trace.ms;
   }
 
   const meetOne: Meet = async (client) => {
-    const known = await slowest;
+    const known = (await waited)?.ms;
     await check;
     given.signal.throwIfAborted();
     met += 1;
-    const hasty = await meet({ ...client, slowest: known });
+    const hasty = await meet({ ...client, ms: known });
     const mayBeSlow = wasServed && known === undefined && isSilent(hasty) && wasHeard(hasty);
     const encounter = mayBeSlow && mayExpectAWord(client, hasty) ? await meetAgain(client, hasty) : hasty;
     if (!isSilent(encounter)) silences = 0;
@@ -88,7 +99,7 @@ export function pulseOf(
   };
   return {
     meet: async (client) => turn(() => meetOne(client)),
-    alone: async (client) => alone({ ...client, slowest: await slowest }),
+    alone: async (client) => alone({ ...client, ms: (await waited)?.ms }),
     signal: given.signal,
     lost: () => found,
   };

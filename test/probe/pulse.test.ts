@@ -103,14 +103,17 @@ describe("a server that answers valid clients at once, and others late", () => {
     );
   });
 
-  /** How long each of three clients in a row may wait, where the first that is given all the time is told this. */
-  const patienceWith = async (late: Encounter) => {
+  /**
+   * How long an answer may take each of three clients in a row, where the first that is given all the time is
+   * told this. A valid client is answered as fast as `beside`.
+   */
+  const patienceWith = async (late: Encounter, beside = served) => {
     const waits: (number | undefined)[] = [];
-    const meet = async ({ slowest }: Client) => {
-      waits.push(slowest);
-      return slowest === undefined || slowest === 0 ? silent : late;
+    const meet = async ({ ms }: Client) => {
+      waits.push(ms?.total);
+      return ms === undefined ? silent : late;
     };
-    const ask = async () => served;
+    const ask = async () => beside;
     const pulse = pulseOf({ meet, alone: meet }, served, true, { beside: ask, alone: ask });
     const client: Client = { version: "1.3", identity: undefined, control: false, like: served.trace };
     const met = [await pulse.meet(client), await pulse.meet(client), await pulse.alone(client)];
@@ -126,9 +129,18 @@ describe("a server that answers valid clients at once, and others late", () => {
     });
   });
 
-  test("is waited for once where it never answers", async () => {
-    expect(await patienceWith(silent)).toEqual({
-      waits: [undefined, ALL, 0, 0],
+  const taking = (total: number) => answered("HTTP 200", "granted", "hi", { ms: { established: 1, total } });
+  test.each([
+    ["as long as the first valid client lets it", taking(served.trace.ms.total + 1), served.trace.ms.total],
+    [
+      "no longer than valid clients are by then",
+      taking(served.trace.ms.total - 1),
+      served.trace.ms.total - 1,
+    ],
+    ["as long as before, where they are told nothing", silent, served.trace.ms.total],
+  ])("is waited for once where it never answers, and then %s", async (_what, beside, total) => {
+    expect(await patienceWith(silent, beside)).toEqual({
+      waits: [undefined, ALL, total, total],
       met: [silent, silent, silent],
     });
   });
