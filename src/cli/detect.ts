@@ -25,14 +25,16 @@ interface Flags extends ReportFlags, AnchorFlags {
 const EXIT: Readonly<Record<Standing, ExitCode>> = { clean: 0, found: 1, "not-established": 3 };
 
 export const define: Define = (command, bind) => {
-  withAnchors(withReports(command))
-    .description(
-      "Detect client certificates that a gateway let in and the CA never logged.\n" +
-        "Exit 1: there are some. 3: the logs do not tell, or nothing outside their stores anchors them.",
-    )
-    .option("--store <place>", "the signed log of the gateways' events (default: logs.store)")
-    .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
-    .option("--origin <origin>", "that log's name, where the trust file has keys of several")
+  withAnchors(
+    withReports(command)
+      .description(
+        "Detect client certificates that a gateway let in and the CA never logged.\n" +
+          "Exit 1: there are some. 3: the logs do not tell, or nothing outside their stores anchors them.",
+      )
+      .option("--store <place>", "the signed log of the gateways' events (default: logs.store)")
+      .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
+      .option("--origin <origin>", "that log's name, where the trust file has keys of several"),
+  )
     .option("--in <path...>", "instead, event files as they were written, or - for standard input")
     .requiredOption("--transparency <store>", "the signed log of the CA's inventory")
     .requiredOption("--transparency-trust <file>", "the .pub file of that log")

@@ -85,22 +85,24 @@ export const define: Define = (command, bind) => {
         (await import("./logs/rotate-key.ts")).rotateKey(cli, flags),
       ),
     );
-  withAnchors(command.command("trace"))
-    .description(
-      "Show the chain of events of a request, an identity or a vehicle, from verified batches only.\n" +
-        "Exit 1: the log is altered. 3: it could be incomplete, or nothing outside the store anchors it.",
-    )
-    .option(
-      "--store <place>",
-      "where the signed log is kept: a directory, or s3://BUCKET/PREFIX (default: logs.store)",
-    )
-    .requiredOption("--trust <file>", "the log's .pub file, or a C2SP tlog-policy file")
-    .option("--origin <origin>", "the log that is wanted, where the trust file has keys of several")
-    .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
-    .option("--request-id <id>", "the events of one request, in every service")
-    .option("--identity <name>", "every request of a subject, a common name or a serial number")
-    .option("--vehicle <id>", "every request that is about a vehicle")
-    .action(bind(async (cli, flags: TraceFlags) => (await import("./logs/trace.ts")).trace(cli, flags)));
+  withAnchors(
+    command
+      .command("trace")
+      .description(
+        "Show the chain of events of a request, an identity or a vehicle, from verified batches only.\n" +
+          "Exit 1: the log is altered. 3: it could be incomplete, or nothing outside the store anchors it.",
+      )
+      .option(
+        "--store <place>",
+        "where the signed log is kept: a directory, or s3://BUCKET/PREFIX (default: logs.store)",
+      )
+      .requiredOption("--trust <file>", "the log's .pub file, or a C2SP tlog-policy file")
+      .option("--origin <origin>", "the log that is wanted, where the trust file has keys of several")
+      .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
+      .option("--request-id <id>", "the events of one request, in every service")
+      .option("--identity <name>", "every request of a subject, a common name or a serial number")
+      .option("--vehicle <id>", "every request that is about a vehicle"),
+  ).action(bind(async (cli, flags: TraceFlags) => (await import("./logs/trace.ts")).trace(cli, flags)));
   command
     .command("import")
     .description("Turn access logs of nginx and Envoy, and OPA's decision logs, into audit events.")

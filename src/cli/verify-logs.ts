@@ -4,15 +4,17 @@ import { withReports } from "./reports.ts";
 import type { VerifyFlags } from "./verify-logs/verify.ts";
 
 export const define: Define = (command, bind) => {
-  withAnchors(withReports(command))
-    .description(
-      "Verify a signed log offline: that no record was altered, removed, added or moved, and where.\n" +
-        "Exit 0: intact and anchored. 1: altered. 3: not established, or nothing outside the store anchors it.",
-    )
-    .argument("[store]", "the log's store: a directory, or s3://BUCKET/PREFIX (default: logs.store)")
-    .option("--trust <file>", "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file")
-    .option("--origin <origin>", "the log that is wanted, where the trust file has keys of several")
-    .option("--all-keys", "every key of the log in the trust file must have signed, not just one")
+  withAnchors(
+    withReports(command)
+      .description(
+        "Verify a signed log offline: that no record was altered, removed, added or moved, and where.\n" +
+          "Exit 0: intact and anchored. 1: altered. 3: not established, or nothing outside the store anchors it.",
+      )
+      .argument("[store]", "the log's store: a directory, or s3://BUCKET/PREFIX (default: logs.store)")
+      .option("--trust <file>", "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file")
+      .option("--origin <origin>", "the log that is wanted, where the trust file has keys of several")
+      .option("--all-keys", "every key of the log in the trust file must have signed, not just one"),
+  )
     .option("--since <time>", "read only records of batches from then on: RFC 3339, or 24h for that long ago")
     .option("--until <time>", "read only records of batches up to then")
     .option("--max-age <duration>", "the newest batch must not be older")

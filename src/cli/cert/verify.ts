@@ -20,49 +20,50 @@ interface Flags extends ReportFlags, TransparencyFlags {
 }
 
 export const define: Define = (command, bind) => {
-  withAnchors(withReports(command))
-    .argument("<file...>", "PEM or DER files; the first certificate of each is judged")
-    .option("--purpose <purpose>", "what it is to be used for in TLS: client or server")
-    .option("--name <name>", "host name, IP address or URI that it must carry")
-    .option("--ca <file>", "trusted roots (repeatable; default: the project's, with its CRLs)", collect)
-    .option("--untrusted <file>", "intermediates (repeatable)", collect)
-    .option("--crl <file>", "CRLs: the certificate must be on none (repeatable)", collect)
-    .option("--at <time>", "judge as of this time, e.g. 2026-03-01T12:00:00Z (default: now)")
-    .option(
-      "--transparency <store>",
-      "the signed log of the CA's inventory must have the certificate's issue",
-    )
-    .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
-    .option("--origin <origin>", "that log's name, where the trust file has keys of several")
-    .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs")
-    .action(
-      bind(async (cli, paths: readonly string[], flags: Flags) => {
-        const { verifyFiles } = await import("../../pki/verify/verify-files.ts");
-        const { certVerifyDocument, certVerifyText } = await import("../../report/cert-verify.ts");
-        const { styleFor } = await import("../../report/style.ts");
-        const reports = wantedReports(cli, flags);
-        const own = flags.ca === undefined ? await projectTrust(cli) : undefined;
-        const request = await requestOf(cli, paths, flags, own);
-        const { isoTime } = await import("../../pki/verify/time.ts");
-        // what the user wrote names the file better than where it lies
-        const judged = verifyFiles(request, cli.platform.files).map((verdict, i) => ({
-          ...(own?.heed(verdict) ?? verdict),
-          file: paths[i] ?? verdict.file,
-        }));
-        const verdicts = await demandLogged(cli, judged, flags);
-        const result = { at: isoTime(request.at), purpose: request.purpose, name: flags.name, verdicts };
-        const style = await styleFor(cli.output.color.stdout);
-        const findings = {
-          document: certVerifyDocument(result),
-          text: () => certVerifyText(result, cli.output.columns, style),
-          report: async () => {
-            const { certVerifyReport } = await import("../../report/cert-verify-report.ts");
-            return certVerifyReport(result, { version: version(), time: cli.platform.clock.now() });
-          },
-        };
-        return publish(cli, reports, findings, exitCodeFor(verdicts));
-      }),
-    );
+  withAnchors(
+    withReports(command)
+      .argument("<file...>", "PEM or DER files; the first certificate of each is judged")
+      .option("--purpose <purpose>", "what it is to be used for in TLS: client or server")
+      .option("--name <name>", "host name, IP address or URI that it must carry")
+      .option("--ca <file>", "trusted roots (repeatable; default: the project's, with its CRLs)", collect)
+      .option("--untrusted <file>", "intermediates (repeatable)", collect)
+      .option("--crl <file>", "CRLs: the certificate must be on none (repeatable)", collect)
+      .option("--at <time>", "judge as of this time, e.g. 2026-03-01T12:00:00Z (default: now)")
+      .option(
+        "--transparency <store>",
+        "the signed log of the CA's inventory must have the certificate's issue",
+      )
+      .option("--trust <file>", "the .pub file of that log, or a C2SP tlog-policy file")
+      .option("--origin <origin>", "that log's name, where the trust file has keys of several")
+      .option("--state <dir>", "where the checkpoints that you verified are kept, as of verify-logs"),
+  ).action(
+    bind(async (cli, paths: readonly string[], flags: Flags) => {
+      const { verifyFiles } = await import("../../pki/verify/verify-files.ts");
+      const { certVerifyDocument, certVerifyText } = await import("../../report/cert-verify.ts");
+      const { styleFor } = await import("../../report/style.ts");
+      const reports = wantedReports(cli, flags);
+      const own = flags.ca === undefined ? await projectTrust(cli) : undefined;
+      const request = await requestOf(cli, paths, flags, own);
+      const { isoTime } = await import("../../pki/verify/time.ts");
+      // what the user wrote names the file better than where it lies
+      const judged = verifyFiles(request, cli.platform.files).map((verdict, i) => ({
+        ...(own?.heed(verdict) ?? verdict),
+        file: paths[i] ?? verdict.file,
+      }));
+      const verdicts = await demandLogged(cli, judged, flags);
+      const result = { at: isoTime(request.at), purpose: request.purpose, name: flags.name, verdicts };
+      const style = await styleFor(cli.output.color.stdout);
+      const findings = {
+        document: certVerifyDocument(result),
+        text: () => certVerifyText(result, cli.output.columns, style),
+        report: async () => {
+          const { certVerifyReport } = await import("../../report/cert-verify-report.ts");
+          return certVerifyReport(result, { version: version(), time: cli.platform.clock.now() });
+        },
+      };
+      return publish(cli, reports, findings, exitCodeFor(verdicts));
+    }),
+  );
 };
 
 async function requestOf(
