@@ -107,6 +107,7 @@ const KEY_TYPES: Readonly<Partial<Record<KeyFamily, KeyType>>> = {
 
 /** The issuing CA with its key. @throws FleetsecError `passphrase` and what unlocking throws */
 export async function devSigningCa({ authority }: DevCa): Promise<SigningCa> {
-  const { issuing } = authority.current;
-  return { certificate: issuing, signer: await authority.signer(), chain: [issuing.der] };
+  const { issuing, root } = authority.current;
+  const path = [issuing.der, root.der];
+  return { certificate: issuing, signer: await authority.signer(), chain: [issuing.der], path };
 }

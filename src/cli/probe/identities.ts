@@ -134,9 +134,10 @@ function clientCaOf({ platform }: Cli, { clientCa, clientCaKey }: ProbeFlags): S
       hint: "name the CA's certificate and the key that belongs to it; the issuing CA comes first in its file",
     });
   }
+  const path = [certificate, ...above];
   // roots are what servers have already
-  const chain = [certificate, ...above].filter((one) => !isSelfIssued(one));
-  return { certificate, signer, chain: chain.map(({ der }) => der) };
+  const chain = path.filter((one) => !isSelfIssued(one));
+  return { certificate, signer, chain: chain.map(({ der }) => der), path: path.map(({ der }) => der) };
 }
 
 function suppliedIdentities(cli: Cli, texts: readonly string[]): Map<string, Identity> {

@@ -2,6 +2,7 @@ import { type Attack, inEachFamily } from "../attack.ts";
 import type { Forgery } from "../identities/forgery.ts";
 import type { Identity } from "../identities/identity.ts";
 import type { KeyFamily } from "../key-family.ts";
+import { beforeClientCas } from "./before-client-cas.ts";
 import { verifyClients } from "./fixes.ts";
 
 /** Who brings a valid client's certificate along is not that client, wherever in the chain a service looks. */
@@ -16,7 +17,7 @@ export const selfSigned: Attack = {
   versions: ["1.3", "1.2"],
   async plan({ forgery, families }) {
     const known = forgery.control?.chain[0].der;
-    const [alone, followed] = await Promise.all([
+    const attempts = await Promise.all([
       inEachFamily(families, (family) => selfSignedLeaf(forgery, family)),
       // its key is not needed: the certificate is public
       known === undefined
@@ -26,8 +27,11 @@ export const selfSigned: Attack = {
             (family) => selfSignedLeaf(forgery, family, [known]),
             "a valid client's after it",
           ),
+      beforeClientCas(forgery, families, "the clients' CA after it", (family, cas) =>
+        selfSignedLeaf(forgery, family, cas),
+      ),
     ]);
-    return { attempts: [...alone, ...followed] };
+    return { attempts: attempts.flat() };
   },
 };
 

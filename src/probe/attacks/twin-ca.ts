@@ -3,6 +3,7 @@ import type { Forgery } from "../identities/forgery.ts";
 import { namedIssuerOf, type Issuer } from "../identities/issuer.ts";
 import type { Identity } from "../identities/identity.ts";
 import type { KeyFamily } from "../key-family.ts";
+import { beforeClientCas } from "./before-client-cas.ts";
 import { verifyClients } from "./fixes.ts";
 
 /**
@@ -39,7 +40,11 @@ export const twinCa: Attack = {
         ),
       ),
     );
-    return { attempts: attempts.flat() };
+    const followed = await beforeClientCas(forgery, families, "the real CA after it", async (family, cas) => {
+      const issuer = await twinOf(control, forgery, family, true);
+      return forgery.leaf({ family, issuer: { ...issuer, chain: cas } });
+    });
+    return { attempts: [...attempts.flat(), ...followed] };
   },
 };
 

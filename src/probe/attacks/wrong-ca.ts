@@ -1,10 +1,12 @@
 import { encodeName } from "../../pki/name.ts";
 import { type Attack, inEachFamily } from "../attack.ts";
+import type { KeyFamily } from "../key-family.ts";
+import { beforeClientCas } from "./before-client-cas.ts";
 import { verifyClients } from "./fixes.ts";
 
 const STRANGER = encodeName([{ type: "CN", value: "fleetsec probe unrelated CA" }]);
 
-/** With and without the stranger's root: some servers trust what a client brings along. */
+/** With and without the stranger's root: some servers trust what a client brings along, or look for their CA in it. */
 export const wrongCa: Attack = {
   id: "wrong-ca",
   title: "from an unrelated CA",
@@ -15,6 +17,7 @@ export const wrongCa: Attack = {
   takesIdentity: true,
   versions: ["1.3", "1.2"],
   async plan({ forgery, families }) {
+    const stranger = (family: KeyFamily) => forgery.authority(family, STRANGER);
     const kinds = [
       { kind: "leaf alone", withRoot: false },
       { kind: "with its root", withRoot: true },
@@ -24,13 +27,22 @@ export const wrongCa: Attack = {
         inEachFamily(
           families,
           async (family) => {
-            const issuer = await forgery.authority(family, STRANGER);
+            const issuer = await stranger(family);
             return forgery.leaf({ family, issuer: withRoot ? issuer : { ...issuer, chain: [] } });
           },
           kind,
         ),
       ),
     );
-    return { attempts: attempts.flat() };
+    const followed = await beforeClientCas(
+      forgery,
+      families,
+      "its root and the clients' CA after it",
+      async (family, cas) => {
+        const issuer = await stranger(family);
+        return forgery.leaf({ family, issuer: { ...issuer, chain: [...issuer.chain, ...cas] } });
+      },
+    );
+    return { attempts: [...attempts.flat(), ...followed] };
   },
 };

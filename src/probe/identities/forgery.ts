@@ -35,6 +35,8 @@ export interface ForgeryMaterial extends Circumstances {
 export interface Forgery {
   readonly ca: SigningCa | undefined;
   readonly serverCas: readonly SigningCa[];
+  /** The valid client's CAs, as far as they are known, DER: their certificates are no secret. */
+  readonly clientCas: readonly Uint8Array[];
   /** What forged leaves say: all that the valid client's does. */
   readonly claims: Claims;
   /** A valid client; undefined where there is none. */
@@ -87,6 +89,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
   return {
     ca: material.ca,
     serverCas: material.serverCas,
+    clientCas: casAbove(client, material.ca),
     claims,
     control: client,
     controlIn,
@@ -116,6 +119,12 @@ export function forgery(material: ForgeryMaterial): Forgery {
       inTurn,
     ),
   };
+}
+
+/** Those that the client sends, and those above the CA whose key we hold: each once. */
+function casAbove(client: Identity | undefined, ca: SigningCa | undefined): readonly Uint8Array[] {
+  const all = [...(client?.chain.slice(1).map(({ der }) => der) ?? []), ...(ca?.path ?? [])];
+  return [...new Map(all.map((der) => [inShort(der), der])).values()];
 }
 
 /**

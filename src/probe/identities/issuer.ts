@@ -10,6 +10,8 @@ export interface SigningCa {
   readonly signer: Signer;
   /** What a client sends after its leaf, DER: this CA where it is an intermediate, and those above it. */
   readonly chain: readonly Uint8Array[];
+  /** This CA and all that are known above it, DER, the root too. */
+  readonly path: readonly Uint8Array[];
 }
 
 /** Who signs, under which name; `chain` follows the leaf. */

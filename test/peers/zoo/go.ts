@@ -65,6 +65,12 @@ export const gos: readonly Member[] = [
     ],
     "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that verifies the last certificate where that is no CA's":
       [["self-signed"], mistakenWithIssuer("RequireAnyClientCert", "reversed"), "alone"],
+    "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that looks for the CA anywhere in the chain": [
+      ["self-signed", "wrong-ca", "twin-ca"],
+      mistaken("RequireAnyClientCert", "ca-anywhere"),
+    ],
+    "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that verifies the chain as it was sent, and looks for the CA anywhere in it":
+      [["wrong-ca"], mistaken("RequireAnyClientCert", "pinned")],
     "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for other server names": [
       ["no-sni", "unknown-sni"],
       mistaken(VERIFY, "other-names"),

@@ -101,11 +101,15 @@ test("self-signed: each family alone, and one with a valid client's certificate 
     ["", "rsa"],
     ["", "p256"],
     ["a valid client's after it", "rsa"],
+    ["the clients' CA after it", "rsa"],
   ]);
-  const [alone, , followed] = attempts.map(({ identity }) => identity?.chain.map(({ der }) => der) ?? []);
+  const [alone, , followed, before] = attempts.map(
+    ({ identity }) => identity?.chain.map(({ der }) => der) ?? [],
+  );
   expect(alone).toHaveLength(1);
   const isClients = (der: Uint8Array) => Buffer.compare(der, world.client.der) === 0;
   expect(followed?.map(isClients)).toEqual([false, true]);
+  expect(before?.slice(1)).toEqual([world.ca.der, world.root.der].map((der) => Uint8Array.from(der)));
 });
 
 describe("a service that knows its clients by an extension of its own", () => {

@@ -203,6 +203,37 @@ describe("a forged leaf says all that a valid client's says, however much that i
   });
 });
 
+describe("behind a forged leaf stand the clients' CAs", () => {
+  const cas = () => [world.ca.der, world.root.der].map((der) => Buffer.from(der).toString("base64"));
+  const chainOf = async (id: string, kind: string, forged: Forgery) =>
+    (await presentedBy(id, forged)).get(kind)?.chain.map(({ der }) => Buffer.from(der).toString("base64"));
+
+  test.each([
+    ["self-signed", "the clients' CA after it", 0],
+    ["wrong-ca", "its root and the clients' CA after it", 1],
+    ["twin-ca", "the real CA after it", 0],
+  ])("%s: %s, each once", async (id, kind, between) => {
+    const { forged } = forging();
+    const chain = await chainOf(id, kind, forged);
+    expect(chain).toHaveLength(1 + between + 2);
+    expect(chain?.slice(1 + between)).toEqual(cas());
+  });
+
+  test("as far as the client itself sends them, where the CA's key is not at hand", async () => {
+    const forged = forgery({ ...materialOf(world), ca: undefined });
+    expect((await chainOf("self-signed", "the clients' CA after it", forged))?.slice(1)).toEqual(
+      cas().slice(0, 1),
+    );
+  });
+
+  test("and nothing is tried where none is known", async () => {
+    const alone = { ...world.client, pem: encodePem("CERTIFICATE", world.client.der) };
+    const forged = forgery({ ...materialOf({ ...world, client: alone }), ca: undefined });
+    expect(await chainOf("self-signed", "the clients' CA after it", forged)).toBeUndefined();
+    expect(await chainOf("self-signed", "", forged)).toHaveLength(1);
+  });
+});
+
 describe("what no good certificate has is copied too", () => {
   /** @param extensions whole, DER */
   const clientWith = async (...extensions: Uint8Array[]) => {

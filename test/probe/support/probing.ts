@@ -58,11 +58,16 @@ export const strictServer = (world: World, changes: TlsOptions = {}): TlsOptions
   ...changes,
 });
 
-export function signing(ca: TestCa, chain: readonly TestCa[] = [ca]): SigningCa {
+export function signing(
+  ca: TestCa,
+  chain: readonly TestCa[] = [ca],
+  path: readonly TestCa[] = chain,
+): SigningCa {
   return {
     certificate: parseCertificate(ca.der, "test CA"),
     signer: ca.signer,
     chain: chain.map(({ der }) => der),
+    path: path.map(({ der }) => der),
   };
 }
 
@@ -76,7 +81,7 @@ export function forgeryFor(of: World): Forgery {
 }
 
 /** Everything is at hand, as with a dev CA. */
-export function materialOf({ ca, client }: World): ForgeryMaterial {
+export function materialOf({ root, ca, client }: World): ForgeryMaterial {
   const names = { certificate: "client", key: "key" };
   return {
     client: readIdentity(Buffer.from(client.pem), client.keyPem, names),
@@ -85,7 +90,7 @@ export function materialOf({ ca, client }: World): ForgeryMaterial {
       const leaf = await testLeaf(ca, { commonName: "client", purpose: "client", chain: [ca], keyType });
       return readIdentity(Buffer.from(leaf.pem), leaf.keyPem, names);
     },
-    ca: signing(ca),
+    ca: signing(ca, [ca], [ca, root]),
     serverCas: [],
     random: randomBytes,
     now: Date.now(),

@@ -103,6 +103,29 @@ func mistaken(config *tls.Config, mistake string) {
 			_, err = client.Verify(x509.VerifyOptions{Roots: config.ClientCAs, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 			return err
 		}
+	case "ca-anywhere":
+		// the CA's own certificate is no secret
+		config.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+			return brings(raw, config.ClientCAs)
+		}
+	case "pinned":
+		// as clients that pin a CA did (CVE-2016-2402): the chain is good, the CA is in what was sent, but not in the chain
+		config.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+			leaf, err := x509.ParseCertificate(raw[0])
+			if err != nil {
+				return err
+			}
+			sent := x509.NewCertPool()
+			for _, der := range raw[1:] {
+				if certificate, err := x509.ParseCertificate(der); err == nil {
+					sent.AddCert(certificate)
+				}
+			}
+			if _, err = leaf.Verify(x509.VerifyOptions{Roots: sent, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+				return err
+			}
+			return brings(raw, config.ClientCAs)
+		}
 	case "other-names":
 		lax := config.Clone()
 		lax.ClientAuth = tls.NoClientCert
@@ -171,6 +194,20 @@ func demandsUnless(config *tls.Config, isLax func(*tls.ClientHelloInfo) bool) {
 		}
 		return strict, nil
 	}
+}
+
+// Whether one of the certificates is a CA's that is trusted, or that such a CA issued.
+func brings(raw [][]byte, trusted *x509.CertPool) error {
+	for _, der := range raw {
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil || !certificate.IsCA {
+			continue
+		}
+		if _, err = certificate.Verify(x509.VerifyOptions{Roots: trusted}); err == nil {
+			return nil
+		}
+	}
+	return errors.New("no CA that is trusted")
 }
 
 func poolOf(path string) *x509.CertPool {
