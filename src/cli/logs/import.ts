@@ -36,11 +36,18 @@ export async function importEvents(cli: Cli, flags: ImportFlags): Promise<ExitCo
   if (!toStdout) output.result({ schema: "fleetsec.logs-import/v1", ...result }, () => text);
   else if (result.ok) output.note(text);
   else output.warn(text);
-  return result.ok ? 0 : 1;
+  return exitOf(result);
+}
+
+/** Where there was no line, nothing is established. */
+function exitOf({ ok, faults }: ImportResult): ExitCode {
+  if (ok) return 0;
+  return faults > 0 ? 1 : 3;
 }
 
 function textOf(result: ImportResult, cwd: string, columns: number): string {
   const { lines, events, passedOver, faults, findings } = result;
+  if (lines === 0) return "there was no line to import: nothing is established";
   const rows = findings.map(({ file, line, detail }) => [
     escapeText(`${file === "-" ? "stdin" : relative(cwd, file)}:${line}`),
     escapeText(detail),

@@ -1,4 +1,4 @@
-import { type Event, lintRecord } from "../lint/event.ts";
+import { type Event, lintRecord, parseObjects } from "../lint/event.ts";
 
 /** What becomes of a line: an event, nothing, or a fault. */
 export type Converted =
@@ -10,6 +10,13 @@ export type Converted =
 export function fromObject(record: Buffer, convert: (object: Event) => Converted): Converted {
   const { event, faults } = lintRecord(record);
   return event === undefined ? { fault: faults[0]?.detail ?? "the line is no event" } : convert(event);
+}
+
+/** The same of each object in a line that is a list of them. */
+export function fromObjects(record: Buffer, convert: (object: Event) => Converted): readonly Converted[] {
+  return parseObjects(record).map((parsed) =>
+    "event" in parsed ? convert(parsed.event) : { fault: parsed.detail },
+  );
 }
 
 /** A right event, or what is wrong with it. */

@@ -3,16 +3,16 @@ import { expandInputs } from "../sign/expand.ts";
 import type { Converted } from "./converted.ts";
 import type { EventFile } from "./event-file.ts";
 import { gatewayEvent } from "./gateway.ts";
-import { opaEvent } from "./opa.ts";
+import { opaEvents } from "./opa.ts";
 
 export const importFormats = ["nginx", "envoy", "opa"] as const;
 export type ImportFormat = (typeof importFormats)[number];
 
 /** How each format's lines become events. */
-const converters: Readonly<Record<ImportFormat, (record: Buffer) => Converted>> = {
-  nginx: gatewayEvent,
-  envoy: gatewayEvent,
-  opa: opaEvent,
+const converters: Readonly<Record<ImportFormat, (record: Buffer) => readonly Converted[]>> = {
+  nginx: (record) => [gatewayEvent(record)],
+  envoy: (record) => [gatewayEvent(record)],
+  opa: opaEvents,
 };
 
 export interface ImportRequest {
@@ -31,10 +31,11 @@ export interface ImportFault {
 }
 
 export interface ImportResult {
+  /** Whether there was a line, and none that is not understood. */
   readonly ok: boolean;
   readonly lines: number;
   readonly events: number;
-  /** Lines that are no events by their nature: what else the program writes. */
+  /** Entries that are no events by their nature: what else the program writes. */
   readonly passedOver: number;
   readonly faults: number;
   /** The first of them. */
@@ -58,19 +59,21 @@ export async function importLogs(
   const convert = converters[request.format];
   const findings: ImportFault[] = [];
   const count = { lines: 0, events: 0, passedOver: 0, faults: 0 };
+  const take = (converted: Converted, file: string, line: number): void => {
+    if ("event" in converted) {
+      count.events += 1;
+      events.write(`${JSON.stringify(converted.event)}\n`);
+    } else if ("fault" in converted) {
+      count.faults += 1;
+      if (findings.length < MAX_FINDINGS) findings.push({ file, line, detail: converted.fault });
+    } else count.passedOver += 1;
+  };
   for (const file of paths) {
     await eachRecord(file, parts, (record, line) => {
       count.lines += 1;
-      const converted = convert(record);
-      if ("event" in converted) {
-        count.events += 1;
-        events.write(`${JSON.stringify(converted.event)}\n`);
-      } else if ("fault" in converted) {
-        count.faults += 1;
-        if (findings.length < MAX_FINDINGS) findings.push({ file, line, detail: converted.fault });
-      } else count.passedOver += 1;
+      for (const converted of convert(record)) take(converted, file, line);
     });
   }
   events.end();
-  return { ok: count.faults === 0, ...count, findings, skipped };
+  return { ok: count.faults === 0 && count.lines > 0, ...count, findings, skipped };
 }

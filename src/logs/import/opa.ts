@@ -1,27 +1,31 @@
 import type { Json } from "../lint/canonical-json.ts";
 import { type Event, objectIn } from "../lint/event.ts";
-import { checked, type Converted, fromObject } from "./converted.ts";
+import { checked, type Converted, fromObjects } from "./converted.ts";
 
 /** What OPA's console marks its decision log with; everything else there is OPA's own log. */
 const DECISION = "openpolicyagent.org/decision_logs";
 
 /**
- * A line of OPA's decision log as an authorization event. A decision is true, false, or an object
+ * The entries of a line of OPA's decision log as authorization events: of one, as on its console, or of a
+ * list, as OPA posts them to a service. A decision is true, false, or an object
  * with `allow` (or Envoy's `allowed`) and, as in our policy, its id, reason and identity. Where the
- * result is undefined there is no decision: our gateways then ask for `denial`, which has one.
+ * result is undefined there is no decision: our gateways then ask for `denial`, which has one. Where the
+ * evaluation ended in an error, nothing was allowed.
  * @see https://www.openpolicyagent.org/docs/management-decision-logs
  */
-export function opaEvent(record: Buffer): Converted {
-  return fromObject(record, (line) => {
+export function opaEvents(record: Buffer): readonly Converted[] {
+  return fromObjects(record, (line) => {
     if (line["type"] === DECISION || Object.hasOwn(line, "decision_id")) return decisionEvent(line);
     const isOwn = Object.hasOwn(line, "level") && Object.hasOwn(line, "msg");
     return isOwn ? { passedOver: true } : { fault: "the line is no entry of OPA's decision log" };
   });
 }
 
-function decisionEvent({ input, result, path, timestamp, decision_id: decisionId }: Event): Converted {
-  if (result === undefined || result === null) return { passedOver: true };
-  const answer = answerOf(result);
+function decisionEvent(entry: Event): Converted {
+  const { input, path, timestamp, decision_id: decisionId } = entry;
+  const error = errorIn(entry);
+  if (isAbsent(entry["result"]) && (error === undefined || error === UNDEFINED)) return { passedOver: true };
+  const answer = answerOf(entry);
   if (answer === undefined) return { fault: "result: wants true, false, or an object with allow" };
   const { allow, said } = answer;
   const asked = objectIn(input);
@@ -42,7 +46,23 @@ function decisionEvent({ input, result, path, timestamp, decision_id: decisionId
   });
 }
 
-function answerOf(result: Json): { readonly allow: boolean; readonly said: Event } | undefined {
+function isAbsent(value: Json | undefined): value is null | undefined {
+  return value === undefined || value === null;
+}
+
+/** What OPA's error for an undefined result begins with. */
+const UNDEFINED = "undefined_document";
+
+/** The code of the error that a decision ended in: a member of it, or what its text begins with, as on the console. */
+function errorIn({ error }: Event): string | undefined {
+  if (isAbsent(error)) return undefined;
+  const code = typeof error === "string" ? /^\w+(?=:)/.exec(error)?.[0] : objectIn(error)["code"];
+  return textOr(code, "unknown");
+}
+
+function answerOf(entry: Event): { readonly allow: boolean; readonly said: Event } | undefined {
+  const { result } = entry;
+  if (isAbsent(result)) return { allow: false, said: { reason: `error: ${errorIn(entry) ?? "unknown"}` } };
   if (typeof result === "boolean") return { allow: result, said: {} };
   const object = objectIn(result);
   const allow = object["allow"] ?? object["allowed"];

@@ -48,28 +48,46 @@ export function lintRecord(record: Uint8Array): {
 }
 
 function parseEvent(record: Uint8Array): Fault | { readonly event: Event } {
+  const parsed = parseJson(record);
+  if ("code" in parsed) return parsed;
+  const { value, text } = parsed;
+  return isObject(value) ? (structureFault(text) ?? { event: value }) : NOT_OBJECT;
+}
+
+/** The objects of a record that is one, or a list of them; what else is in the list is a fault. */
+export function parseObjects(record: Uint8Array): readonly (Fault | { readonly event: Event })[] {
+  const parsed = parseJson(record);
+  if ("code" in parsed || !Array.isArray(parsed.value)) return [parseEvent(record)];
+  const fault = structureFault(parsed.text);
+  if (fault !== undefined) return [fault];
+  return (parsed.value as readonly Json[]).map((item) => (isObject(item) ? { event: item } : NOT_OBJECT));
+}
+
+const NOT_OBJECT: Fault = { code: "NOT_OBJECT", detail: "the record is no JSON object" };
+
+function parseJson(record: Uint8Array): Fault | { readonly value: Json; readonly text: string } {
   let text: string;
   try {
     text = decoder.decode(record);
   } catch {
     return { code: "NOT_UTF8", detail: "the record is not valid UTF-8" };
   }
-  let value: Json;
   try {
-    value = JSON.parse(text) as Json;
+    return { value: JSON.parse(text) as Json, text };
   } catch {
     return {
       code: "NOT_JSON",
       detail: text.trim() === "" ? "the record is empty" : "the record is not JSON",
     };
   }
-  if (!isObject(value)) return { code: "NOT_OBJECT", detail: "the record is no JSON object" };
+}
+
+/** @param text valid JSON */
+function structureFault(text: string): Fault | undefined {
   const { duplicate, depth } = jsonStructure(text);
   if (depth > MAX_DEPTH) return { code: "TOO_DEEP", detail: `more than ${MAX_DEPTH} levels` };
-  if (duplicate !== undefined) {
-    return { code: "DUPLICATE_KEY", field: duplicate, detail: "a key stands twice in one object" };
-  }
-  return { event: value };
+  if (duplicate === undefined) return undefined;
+  return { code: "DUPLICATE_KEY", field: duplicate, detail: "a key stands twice in one object" };
 }
 
 /** The value where it is an object, else an empty one. */

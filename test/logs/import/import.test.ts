@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { gatewayEvent } from "../../../src/logs/import/gateway.ts";
-import { opaEvent } from "../../../src/logs/import/opa.ts";
+import { opaEvents } from "../../../src/logs/import/opa.ts";
 import { lintRecord } from "../../../src/logs/lint/event.ts";
 import { runCli } from "../../support/cli.ts";
 import { schemaErrors } from "../../support/schema.ts";
@@ -54,9 +54,9 @@ describe("OPA's decision log", () => {
 
   test("takes Envoy's form of a decision", () => {
     const said = { decision: "deny", policy_id: "fleet.gateway", reason: "wrong_region", subject: "CN=a" };
-    expect(opaEvent(decision({ allowed: false, dynamic_metadata: said }))).toMatchObject({
-      event: { decision: "deny", policy_id: "fleet.gateway", reason: "wrong_region" },
-    });
+    expect(opaEvents(decision({ allowed: false, dynamic_metadata: said }))).toMatchObject([
+      { event: { decision: "deny", policy_id: "fleet.gateway", reason: "wrong_region" } },
+    ]);
   });
 
   test.each([
@@ -67,7 +67,50 @@ describe("OPA's decision log", () => {
     ["text", Buffer.from("hello"), "not JSON"],
     ["a key that stands twice", Buffer.from('{"decision_id":"a","decision_id":"b"}'), "twice"],
   ])("%s is a fault", (_, line, fault) => {
-    expect(opaEvent(line)).toEqual({ fault: expect.stringContaining(fault) as string });
+    expect(opaEvents(line)).toEqual([{ fault: expect.stringContaining(fault) as string }]);
+  });
+
+  const failed = (error: unknown) => ({
+    decision_id: "d",
+    timestamp: common.timestamp,
+    path: "a/b",
+    input: { request_id: "r1", identity: { subject: "CN=a" } },
+    error,
+  });
+
+  test("a decision that ended in an error is a denial that says so", () => {
+    for (const [error, reason] of [
+      [{ code: "eval_conflict_error", message: "…" }, "error: eval_conflict_error"],
+      ["eval_conflict_error: complete rules must not produce multiple outputs", "error: eval_conflict_error"],
+      [{ code: 1 }, "error: unknown"],
+      ["text", "error: unknown"],
+    ] as const) {
+      const identity = { subject: "CN=a", serial: "" };
+      expect(opaEvents(record(failed(error)))).toMatchObject([
+        { event: { decision: "deny", reason, policy_id: "a.b", request_id: "r1", identity } },
+      ]);
+    }
+    for (const none of [null, "undefined_document: data.a", { code: "undefined_document" }]) {
+      expect(opaEvents(record(failed(none)))).toEqual([{ passedOver: true }]);
+    }
+  });
+
+  test("is read as it is posted to a service: a list, each entry for itself", async () => {
+    const entries = [
+      JSON.parse(decision(false).toString()) as unknown,
+      1,
+      failed({ code: "x" }),
+      { decision_id: "d" },
+      { a: 1 },
+    ];
+    const twice = `[{"decision_id":"a","decision_id":"b"}]`;
+    const { code, document, events } = await importText("opa", `${JSON.stringify(entries)}\n[]\n${twice}\n`);
+    expect(code).toBe(1);
+    expect(events.map(({ reason }) => reason)).toEqual(["denied", "error: x"]);
+    expect(document).toMatchObject({ ok: false, lines: 3, events: 2, passedOver: 1, faults: 3 });
+    expect(document.findings.map(({ line }) => line)).toEqual([1, 1, 3]);
+    const { code: whole } = await importText("opa", `${JSON.stringify([entries[0], entries[2]])}\n`);
+    expect(whole).toBe(0);
   });
 });
 
@@ -138,8 +181,8 @@ test("what is imported is right, and no line makes it fail", () => {
   );
   fc.assert(
     fc.property(line, (bytes) => {
-      for (const convert of [gatewayEvent, opaEvent]) {
-        const converted = convert(bytes);
+      const list = Buffer.concat([Buffer.from("["), bytes, Buffer.from("]")]);
+      for (const converted of [gatewayEvent(bytes), ...opaEvents(bytes), ...opaEvents(list)]) {
         const event = "event" in converted ? record(converted.event) : undefined;
         expect(event === undefined ? [] : lintRecord(event).faults).toEqual([]);
       }
@@ -168,6 +211,19 @@ describe("logs import", () => {
   ])("refuses %s %s %s", async (...flags) => {
     const argv = ["logs", "import", ...flags.filter((flag) => flag !== undefined), "--in", "-"];
     expect(await runCli(argv, { stdin: "" })).toMatchObject({ code: 2 });
+  });
+
+  test("of nothing is not established", async () => {
+    for (const format of ["nginx", "opa"]) {
+      const { code, document } = await importText(format, "");
+      expect([code, document]).toMatchObject([3, { ok: false, lines: 0, faults: 0 }]);
+    }
+    const piped = await runCli(["logs", "import", "--format", "opa", "--in", "-"], { stdin: "" });
+    expect(piped).toMatchObject({
+      code: 3,
+      stdout: "",
+      stderr: expect.stringContaining("nothing is established"),
+    });
   });
 
   test("never writes over a file", async () => {
