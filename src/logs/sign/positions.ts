@@ -18,6 +18,8 @@ export interface Placed {
   readonly id?: string;
   /** Of those bytes. */
   readonly ends?: Ends;
+  /** What it goes on from. */
+  readonly position?: InputPosition;
 }
 
 /** The first and the last bytes of what was read of a file: by them a change of it is seen. */
@@ -112,7 +114,25 @@ export function continuing(file: OpenFile, position: InputPosition): Placed | un
   if (file.size < position.bytes) return undefined;
   const { hash, ends } = readPrefix(file, stretchesOf(position));
   const same = hash.digest().sha256 === position.sha256;
-  return same ? { start: { ...position, hash }, id: file.id, ends } : undefined;
+  return same ? { start: { ...position, hash }, id: file.id, ends, position } : undefined;
+}
+
+/**
+ * What a file that was moved goes on from: the position of that very file, or one of which no file is known
+ * and that it continues by its bytes, the longest of them.
+ */
+export function continuingAny(file: OpenFile, positions: readonly InputPosition[]): Placed | undefined {
+  const anyFile = positions.filter(({ name, file: id }) => id === undefined && name !== "-");
+  const first = anyFile.length === 0 ? undefined : firstRecordHash(file);
+  const candidates = [
+    ...positions.filter(({ file: id }) => id === file.id),
+    ...anyFile.filter((position) => position.first === first).sort((a, b) => b.bytes - a.bytes),
+  ];
+  for (const position of candidates) {
+    const place = continuing(file, position);
+    if (place !== undefined) return place;
+  }
+  return undefined;
 }
 
 /** All of its bytes, where they are one stretch. */

@@ -40,6 +40,8 @@ export type SignedInput = Pick<LineInput, "name" | "position"> & {
 export interface SigningRun {
   /** Notes how far an input is signed; undefined forgets it. */
   record(name: string, position: InputPosition | undefined): void;
+  /** How far each input is signed or taken, oldest first. */
+  positions(): readonly InputPosition[];
   /** Takes of the whole lines at hand what fits into the batch, and publishes it where it is full. */
   take(input: SignedInput, lines: Buffer): Promise<void>;
   /** When the open batch must be closed, by the monotonic clock. */
@@ -145,6 +147,7 @@ export function signingRun(
 
   return {
     record,
+    positions: () => [...positions.values()],
     take,
     publishDue,
     deadline: () => due,

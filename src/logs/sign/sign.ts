@@ -158,7 +158,7 @@ async function followPaths(
   const warn = parts.onWarning ?? (() => {});
   const { newInput } = request;
   const followed = { ...parts, run, warn, begun: begunLogs(log) };
-  const following = startFollowing({ inputs, newInput }, followed, known);
+  const following = startFollowing({ inputs, newInput }, followed);
   try {
     await following.run();
   } finally {

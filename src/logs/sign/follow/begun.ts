@@ -22,6 +22,8 @@ export interface BegunFile {
 export interface BegunLogs {
   /** The file that the log at that path began with; undefined where none was noted. */
   of(path: string): BegunFile | undefined;
+  /** Of every log that has such a note. */
+  paths(): Iterable<string>;
   /** Those of several logs, by path, in one write: durable before the first line of these files is taken. */
   note(begun: ReadonlyMap<string, BegunFile>): Promise<void>;
 }
@@ -37,6 +39,7 @@ export function begunLogs({ files, write, statePath }: SignedLog): BegunLogs {
   const logs = new Map(files.kind(at) === undefined ? [] : parse(at, files.readText(at, MAX_SIZE)));
   return {
     of: (path) => logs.get(path),
+    paths: () => logs.keys(),
     async note(begun) {
       for (const [path, file] of begun) {
         logs.delete(path);

@@ -1,18 +1,12 @@
-import { basename, dirname, join } from "node:path";
-import { FleetsecError } from "../../../errors.ts";
-import type { Files } from "../../../platform/files.ts";
 import type { Platform } from "../../../platform/platform.ts";
-import { isDirectory, isLogFile, repeatedText } from "../expand.ts";
 import { beginning, lineInput } from "../lines.ts";
 import { placeStream } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import { type StreamSource, streamSource } from "../sources.ts";
-import type { InputPosition } from "../state.ts";
-import { begunFile, type BegunLogs } from "./begun.ts";
-import { type FollowedLog, followLog, type FollowParts, type Lines } from "./followed-log.ts";
-import { type Glance, glanceAt } from "./glance.ts";
-import { placeLog } from "./place.ts";
-import { identify, rotatedNames, rotationOf } from "./rotated.ts";
+import { begunFile } from "./begun.ts";
+import type { Lines } from "./followed-log.ts";
+import { followLogs, type FollowLogsParts } from "./followed-logs.ts";
+import { glanceAt } from "./glance.ts";
 
 export interface FollowRequest {
   /** Files and directories as absolute paths, or `-` for standard input. A file may come later. */
@@ -21,11 +15,8 @@ export interface FollowRequest {
   readonly newInput: boolean;
 }
 
-export type FollowingParts = Pick<Platform, "stdin" | "signal"> &
-  Pick<FollowParts, "files" | "clock" | "open" | "warn"> & {
-    readonly run: SigningRun;
-    readonly begun: BegunLogs;
-  };
+export type FollowingParts = Omit<FollowLogsParts, "glance"> &
+  Pick<Platform, "stdin" | "signal"> & { readonly run: SigningRun };
 
 /** Milliseconds between two looks at a file at whose end we are. */
 const POLL = 250;
@@ -44,60 +35,18 @@ export interface Following {
 
 /**
  * Finds where each input goes on.
- * @param known positions of all inputs
- * @param parts `run` is told where each input stands
+ * @param parts `run` knows how far each is signed, and is told where it stands
  * @throws FleetsecError `input` on a log that does not go on from what was signed of it
  */
-export function startFollowing(
-  request: FollowRequest,
-  parts: FollowingParts,
-  known: readonly InputPosition[],
-): Following {
-  const { files, clock, signal, run, begun } = parts;
-  const glance = glanceAt(files);
-  const directories = request.inputs.filter((input) => input !== STREAM && isDirectory(files, input));
-  const logs: FollowedLog[] = [];
-  /** Paths of logs of which nothing is signed, and no line taken yet. */
-  const fresh = new Set<string>();
-  const add = (path: string, withRotated: boolean): void => {
-    logs.push(
-      unlessMoved(() => {
-        const options = { withRotated, acceptNew: request.newInput, begun: begun.of(path) };
-        const placed = placeLog(files, path, known, options);
-        if (placed.family.length === 0) fresh.add(path);
-        for (const name of placed.family) run.record(name, undefined);
-        return followLog(path, { ...parts, glance }, placed);
-      }),
-    );
-  };
-  /** Another log whose file a path leads to. What rotation made of it is named on purpose, where it is. */
-  const sameAs = (path: string): FollowedLog | undefined => {
-    const id = identify(files, path)?.id;
-    return id === undefined ? undefined : logs.find((log) => log.has(id) && !isRotatedOf(log.path, path));
-  };
-  for (const input of new Set(request.inputs)) {
-    if (input === STREAM) continue;
-    for (const path of directories.includes(input) ? logsIn(files, glance, input) : [input]) {
-      if (logs.some((log) => log.path === path)) continue;
-      const as = sameAs(path)?.path;
-      if (as === undefined) add(path, directories.includes(dirname(path)));
-      else parts.warn(repeatedText({ path, as }));
-    }
-  }
-  const stream = request.inputs.includes(STREAM) ? followStream(parts, request, known) : undefined;
+export function startFollowing(request: FollowRequest, parts: FollowingParts): Following {
+  const { clock, signal, run, begun } = parts;
+  const stream = request.inputs.includes(STREAM) ? followStream(parts, request) : undefined;
+  const glance = glanceAt(parts.files);
+  const inputs = request.inputs.filter((input) => input !== STREAM);
+  const followed = followLogs({ ...request, inputs }, { ...parts, glance });
+  const { logs } = followed;
   const waiting = waiter(parts);
   if (stream !== undefined) stream.source.onReady = waiting.wake;
-
-  /** Files that have come into a directory since, or in the place of another name of a file. */
-  const addNew = (): boolean => {
-    const before = logs.length;
-    const named = request.inputs.filter((input) => input !== STREAM && !directories.includes(input));
-    for (const path of [...named, ...directories.flatMap((directory) => logsIn(files, glance, directory))]) {
-      const id = logs.some((log) => log.path === path) ? undefined : identify(files, path)?.id;
-      if (id !== undefined && !logs.some((log) => log.has(id))) add(path, false);
-    }
-    return logs.length > before;
-  };
 
   /** First lines of logs that were polled, and wait to be taken until it is noted which files they are from. */
   const first: (Lines & { readonly path: string; readonly file: string })[] = [];
@@ -124,7 +73,7 @@ export function startFollowing(
         throw error;
       });
       any ||= lines !== undefined;
-      if (lines?.file !== undefined && "path" in input && fresh.delete(input.path)) {
+      if (lines?.file !== undefined && "path" in input && followed.isFirst(input.path)) {
         if (first.length === 0) firstSince = clock.monotonic();
         first.push({ ...lines, path: input.path, file: lines.file });
       } else if (lines !== undefined) await take(lines);
@@ -140,9 +89,9 @@ export function startFollowing(
     async run() {
       await run.publishDue();
       while (!signal.aborted) {
-        const any = (await round()) || addNew();
+        const any = (await round()) || followed.addNew();
         await run.publishDue();
-        if (stream?.ended() === true && logs.length + directories.length === 0) return;
+        if (stream?.ended() === true && inputs.length === 0) return;
         if (!any) await waiting.wait();
       }
       // what was written before the end was asked for; a backlog is the next run's
@@ -150,34 +99,9 @@ export function startFollowing(
       await stream?.finish(waiting, run);
     },
     close() {
-      for (const log of logs) log.close();
+      followed.close();
     },
   };
-}
-
-function isRotatedOf(log: string, path: string): boolean {
-  return dirname(log) === dirname(path) && rotationOf(basename(log), basename(path)) !== undefined;
-}
-
-/** Once more where a file was rotated while its place was looked for. */
-function unlessMoved<T>(action: () => T): T {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return action();
-    } catch (error) {
-      const moved = error instanceof FleetsecError && error.code === "not-found";
-      if (!moved || attempt === MAX_ATTEMPTS) throw error;
-    }
-  }
-}
-
-const MAX_ATTEMPTS = 10;
-
-/** The logs in a directory, without the rotated files of those that are there too. */
-function logsIn(files: Files, glance: Glance, directory: string): string[] {
-  const names = glance.names(directory).filter((name) => isLogFile(files, directory, name));
-  const rotated = new Set(names.flatMap((log) => rotatedNames(names, log).map(({ name }) => name)));
-  return names.filter((name) => !rotated.has(name)).map((name) => join(directory, name));
 }
 
 interface FollowedStream {
@@ -189,13 +113,12 @@ interface FollowedStream {
 }
 
 function followStream(
-  { stdin, clock, signal }: FollowingParts,
+  { stdin, clock, signal, run: signing }: FollowingParts,
   { newInput }: FollowRequest,
-  known: readonly InputPosition[],
 ): FollowedStream {
   const source = streamSource(stdin, clock, signal);
   const input = lineInput(STREAM, source, beginning());
-  const last = newInput ? undefined : known.find(({ name }) => name === STREAM);
+  const last = newInput ? undefined : signing.positions().find(({ name }) => name === STREAM);
   let placing = last === undefined ? undefined : settle(placeStream(input, last));
   let ended = false;
 

@@ -3,7 +3,7 @@ import { FleetsecError } from "../../../errors.ts";
 import type { Files, OpenFile } from "../../../platform/files.ts";
 import type { Clock } from "../../../platform/platform.ts";
 import { beginning, type LineInput, lineInput } from "../lines.ts";
-import { continuing, NO_ENDS } from "../positions.ts";
+import { continuing, NO_ENDS, type Placed } from "../positions.ts";
 import type { SignedInput, SigningRun } from "../run.ts";
 import type { InputPosition } from "../state.ts";
 import type { Glance } from "./glance.ts";
@@ -15,6 +15,10 @@ export interface FollowParts {
   readonly files: Files;
   readonly clock: Clock;
   readonly run: Pick<SigningRun, "record">;
+  /** Whether another log has that file, by device and inode: under whatever name, it is read there. */
+  readonly isOthers: (id: string, path: string) => boolean;
+  /** Where a file goes on of which something is signed, though no log has it: it was moved. */
+  readonly movedTo: (file: OpenFile) => Placed | undefined;
   /** Opens a file to be signed. @throws FleetsecError `refused` where that is a private key */
   readonly open: (path: string) => OpenFile;
   readonly glance: Glance;
@@ -62,7 +66,8 @@ interface Generation {
  * @param placed where its files go on
  * @throws FleetsecError `not-found` where a file has gone since it was placed
  */
-export function followLog(path: string, parts: FollowParts, placed: PlacedLog): FollowedLog {
+export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
+  const { path } = placed;
   const { files, clock, glance, run, warn } = parts;
   /** Rotated files that may still grow, oldest first; then the file that stands under the path. */
   const draining: Generation[] = [];
@@ -100,10 +105,21 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
 
   const isMissing = (id: string, present: readonly string[]) => !present.includes(id) && !isOpen(id);
 
-  /** The file that now stands under the path, from its beginning. */
+  const isOthers = (id: string) => parts.isOthers(id, path);
+
+  /** From its beginning, or from where it was signed. */
+  const generationFrom = (at: string, file: OpenFile): Generation => {
+    const { start, ends } = parts.movedTo(file) ?? {};
+    return generationOf(at, file, start, ends);
+  };
+
+  /** The file that now stands under the path. */
   const begin = (): void => {
     const file = openIfThere(() => parts.open(path));
-    current = file && generationOf(path, file);
+    current = undefined;
+    // it may have been rotated before, and be read still
+    if (file !== undefined && (isOpen(file.id) || isOthers(file.id))) file.close();
+    else if (file !== undefined) current = generationFrom(path, file);
     adoptUnseen();
   };
 
@@ -111,7 +127,7 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
   const isLookDue = (): boolean => {
     const present = glance.rotated(path).map(({ id }) => id);
     return (
-      present.some((id) => !seen.has(id) && !isOpen(id)) ||
+      present.some((id) => !seen.has(id) && !isOpen(id) && !isOthers(id)) ||
       [...seen.keys()].some((id) => isMissing(id, present))
     );
   };
@@ -131,12 +147,12 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
         current = undefined;
         adopted = true;
       }
-      if (seen.has(id) || isOpen(id)) continue;
+      if (seen.has(id) || isOpen(id) || isOthers(id)) continue;
       const file = openIfThere(() => parts.open(at));
       if (file === undefined) continue;
       const copy = current?.tail.isCopiedTo(file) === true;
       if (file.id === id && !copy) {
-        drain(generationOf(at, file));
+        drain(generationFrom(at, file));
         adopted = true;
       } else file.close();
       copied ||= copy;
@@ -188,7 +204,9 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
     }
     generation.tail.stop();
     drain(generation);
-    begin();
+    const file = openIfThere(() => parts.open(path));
+    current = file && generationOf(path, file);
+    adoptUnseen();
   };
 
   /** Lines of a rotated file, or undefined; closes it when it is complete. */
@@ -229,7 +247,7 @@ export function followLog(path: string, parts: FollowParts, placed: PlacedLog): 
       return true;
     }
     const now = identify(files, path);
-    if (now === undefined) return adoptUnseen();
+    if (now === undefined || isOthers(now.id)) return adoptUnseen();
     if (now.id === generation.tail.id) return isLookDue() && adoptUnseen();
     drain(generation);
     begin();

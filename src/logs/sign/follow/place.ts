@@ -1,12 +1,11 @@
-import { basename, dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../../../errors.ts";
 import type { Files } from "../../../platform/files.ts";
 import { beginning, type Start } from "../lines.ts";
-import { type Ends, NO_ENDS, placeFiles, reading } from "../positions.ts";
+import { type Ends, NO_ENDS, type Placed, placeFiles, reading } from "../positions.ts";
 import type { InputPosition } from "../state.ts";
 import { type BegunFile, beginsAs } from "./begun.ts";
-import { identify, namesAndIds, type RotatedFile, rotatedFiles, rotationOf } from "./rotated.ts";
+import { identify, isRotatedOf, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 /** Where a file of a log goes on. */
 export interface PlacedFile {
@@ -20,9 +19,12 @@ export interface PlacedFile {
 
 /** Where following a log begins: with its rotated files that are not signed to their end, then itself. */
 export interface PlacedLog {
+  readonly path: string;
   readonly rotated: readonly PlacedFile[];
   /** Undefined where there is no such file at present. */
   readonly current: PlacedFile | undefined;
+  /** Whether nothing of it is signed yet. */
+  readonly isNew: boolean;
   /** Names of the positions that this takes over. */
   readonly family: readonly string[];
 }
@@ -32,88 +34,180 @@ export function rotatedName(path: string, id: string): string {
   return `${path}\0${id}`;
 }
 
-export interface PlaceOptions {
-  /** Where nothing of the log is signed yet: whether rotated files belong to it too. */
-  readonly withRotated: boolean;
-  /** Takes the log for new where nothing continues what was signed of it. */
-  readonly acceptNew: boolean;
-  /** Where nothing of it is signed yet: the file that an earlier run began with. */
+/** The path of the log whose position, or whose rotated file's, has that name. */
+export function logOf(name: string): string {
+  return name.split("\0", 1)[0] as string;
+}
+
+/** What is there of a log: its files, and which of them go on from what was signed of it. */
+export interface SurveyedLog {
+  readonly path: string;
+  readonly rotated: readonly RotatedFile[];
+  readonly current: RotatedFile | undefined;
+  /** Of the log and its rotated files. */
+  readonly positions: readonly InputPosition[];
+  /** By the paths of those files that go on from one of these. */
+  readonly placed: ReadonlyMap<string, Placed>;
+  /** Where nothing of it is signed: the file that an earlier run began with, and those that begin alike. */
   readonly begun: BegunFile | undefined;
+  readonly alike: readonly RotatedFile[];
 }
 
 /**
- * Finds a log's files again by what was signed of them, whatever rotation has called them since. What
- * was rotated after the newest of those was never seen, and is signed from its beginning.
- * @throws FleetsecError `input` in that case otherwise; `not-found` where its files are rotated meanwhile
+ * Looks for a log's files by what was signed of them, whatever rotation has called them since.
+ * @throws FleetsecError `not-found` where its files are rotated meanwhile
  */
-export function placeLog(
+export function surveyLog(
   files: Files,
   path: string,
   known: readonly InputPosition[],
-  options: PlaceOptions,
-): PlacedLog {
-  const { acceptNew } = options;
+  begun: BegunFile | undefined,
+): SurveyedLog {
   const positions = known.filter(({ name }) => isOf(path, name));
-  const family = positions.map(({ name }) => name);
-  if (positions.length === 0) return placeUnsigned(files, path, options);
-  const { rotated, current } = look(files, path);
-  const all = current === undefined ? rotated : [...rotated, current];
-  const { placed } = placeFiles(
-    files,
-    all.map((file) => file.path),
-    positions,
-    true,
-  );
+  const found = look(files, path);
+  const all = filesOf(found);
+  const isNew = positions.length === 0;
+  const placed = isNew ? new Map<string, Placed>() : goingOn(files, all, positions);
+  const alike =
+    isNew && begun !== undefined
+      ? all.filter((file) => reading(files, file.path, (opened) => beginsAs(opened, begun)))
+      : [];
   // names that moved while they were read tell nothing
-  if (!isDeepStrictEqual(idsOf(look(files, path)), idsOf({ rotated, current }))) throw movedAway(path);
-  const continued = (file: RotatedFile) => placed.get(file.path)?.id !== undefined;
-  const goesOn = current !== undefined && continued(current);
+  if (!isDeepStrictEqual(idsOf(look(files, path)), idsOf(found))) throw movedAway(path);
+  return { path, ...found, positions, placed, begun, alike };
+}
+
+export interface PlaceOptions {
+  /** Where nothing of the log is signed yet: whether rotated files belong to it too. */
+  readonly withRotated: (path: string) => boolean;
+  /** Takes a log for new where nothing continues what was signed of it. */
+  readonly acceptNew: boolean;
+}
+
+/**
+ * Where logs go on that were surveyed: each in its own files, and where one of those was moved elsewhere, from
+ * what was signed of it there. What was rotated after the newest of a log's files that are known was never
+ * seen, and is signed from its beginning.
+ * @param known every position that may be gone on from
+ * @throws FleetsecError `input` on a log that does not go on from what was signed of it; `not-found` where files
+ *   are moved meanwhile
+ */
+export function placeLogs(
+  files: Files,
+  surveyed: readonly SurveyedLog[],
+  known: readonly InputPosition[],
+  { withRotated, acceptNew }: PlaceOptions,
+): PlacedLog[] {
+  const own = surveyed.flatMap(({ placed }) => [...placed.values()]);
+  const moved = placeMoved(files, surveyed, without(known, own));
+  const takenOver = new Set([...moved.values()].map(({ position }) => position));
+  return surveyed.map((log) => {
+    const { path, rotated, current, positions, placed } = log;
+    const loss = positions.length > 0 ? signedLoss(log, takenOver) : begunLoss(files, log, surveyed);
+    if (loss !== undefined && !acceptNew) throw loss;
+    const isKnown = positions.length > 0 && loss === undefined;
+    const follows = isKnown ? followsKnown(log) : followsBegun(log, withRotated(path));
+    const place = (file: RotatedFile): PlacedFile => {
+      const {
+        start = beginning(),
+        id = file.id,
+        ends = NO_ENDS,
+      } = placed.get(file.path) ?? moved.get(file.path) ?? {};
+      return { path: file.path, id, start, ends };
+    };
+    const others = filesOf(log).flatMap((file) => moved.get(file.path)?.position ?? []);
+    const family = [...positions.filter((position) => !takenOver.has(position)), ...others];
+    return {
+      path,
+      rotated: rotated.filter((file, n) => follows(n) || moved.has(file.path)).map(place),
+      current: current && place(current),
+      isNew: family.length === 0,
+      family: family.map(({ name }) => name),
+    };
+  });
+}
+
+/** By path: files that go on from what was signed under the name of another log. */
+function placeMoved(
+  files: Files,
+  surveyed: readonly SurveyedLog[],
+  free: readonly InputPosition[],
+): ReadonlyMap<string, Placed> {
+  if (free.length === 0) return new Map();
+  const ownIds = new Set(surveyed.flatMap(({ placed }) => [...placed.values()].map(({ id }) => id)));
+  const others = new Map(surveyed.flatMap(filesOf).map((file) => [file.id, file]));
+  for (const id of ownIds) if (id !== undefined) others.delete(id);
+  return goingOn(files, [...others.values()], free);
+}
+
+function goingOn(
+  files: Files,
+  among: readonly RotatedFile[],
+  positions: readonly InputPosition[],
+): ReadonlyMap<string, Placed> {
+  const paths = among.map(({ path }) => path);
+  const { placed } = placeFiles(files, paths, positions, true);
+  return new Map([...placed].filter(([, { position }]) => position !== undefined));
+}
+
+function without(known: readonly InputPosition[], placed: readonly Placed[]): InputPosition[] {
+  const taken = new Set(placed.map(({ position }) => position));
+  return known.filter((position) => !taken.has(position) && position.name !== "-");
+}
+
+/** Which rotated files, by their number, are to be read. */
+function followsKnown({ rotated, current, placed }: SurveyedLog): (n: number) => boolean {
+  const continued = (file: RotatedFile) => placed.has(file.path);
   const newest = rotated.findLastIndex(continued);
-  const isLost = positions.some(({ name }) => name === path) && !goesOn && newest < 0;
-  if (isLost && !acceptNew) throw lost(path, "what is signed");
   // a log that goes on where it was signed has not been rotated since
-  const isUnseen = (n: number) => !goesOn && newest >= 0 && n > newest;
-  const place = (file: RotatedFile): PlacedFile => {
-    const { start = beginning(), id = file.id, ends = NO_ENDS } = placed.get(file.path) ?? {};
-    return { path: file.path, id, start, ends };
-  };
-  return {
-    rotated: rotated.filter((file, n) => continued(file) || isUnseen(n)).map(place),
-    current: current && place(current),
-    family,
-  };
+  const goesOn = current !== undefined && continued(current);
+  return (n) => continued(rotated[n] as RotatedFile) || (!goesOn && newest >= 0 && n > newest);
 }
 
 /**
  * The same where nothing of the log is signed. What an earlier run began with, and was ended before it had
  * signed any of it, is found by its first bytes: the same file, or the copy of it that rotation made.
  */
-function placeUnsigned(
+function followsBegun(log: SurveyedLog, withRotated: boolean): (n: number) => boolean {
+  const first = firstOf(log);
+  if (first === undefined) return () => withRotated;
+  const from = first === log.current ? log.rotated.length : log.rotated.indexOf(first);
+  return (n) => n >= from;
+}
+
+/** Several can begin alike: it itself, otherwise the oldest, as no line may be left out. */
+function firstOf({ alike, begun }: SurveyedLog): RotatedFile | undefined {
+  return alike.find(({ id }) => id === begun?.file) ?? alike[0];
+}
+
+function signedLoss(
+  { path, positions, placed }: SurveyedLog,
+  takenOver: ReadonlySet<InputPosition | undefined>,
+): FleetsecError | undefined {
+  const position = positions.find(({ name }) => name === path);
+  const goesOn = position === undefined || takenOver.has(position) || placed.size > 0;
+  return goesOn ? undefined : lost(path, "what is signed");
+}
+
+function begunLoss(
   files: Files,
-  path: string,
-  { withRotated, acceptNew, begun }: PlaceOptions,
-): PlacedLog {
-  const { rotated, current } = look(files, path);
-  const begin = (file: RotatedFile): PlacedFile => ({ ...file, start: beginning(), ends: NO_ENDS });
-  const place = (own: readonly RotatedFile[]): PlacedLog => ({
-    rotated: (withRotated ? rotated : own).map(begin),
-    current: current && begin(current),
-    family: [],
-  });
-  if (begun === undefined) return place([]);
-  const all = current === undefined ? rotated : [...rotated, current];
-  const alike = all.filter((file) => reading(files, file.path, (opened) => beginsAs(opened, begun)));
-  // names that moved while they were read tell nothing
-  if (!isDeepStrictEqual(idsOf(look(files, path)), idsOf({ rotated, current }))) throw movedAway(path);
-  // several can begin alike: it itself, otherwise the oldest, as no line may be left out
-  const first = alike.find(({ id }) => id === begun.file) ?? alike[0];
-  if (first === undefined && !acceptNew) throw lost(path, "what an earlier run began with");
-  return place(first === undefined || first === current ? [] : rotated.slice(rotated.indexOf(first)));
+  { path, begun, alike }: SurveyedLog,
+  surveyed: readonly SurveyedLog[],
+): FleetsecError | undefined {
+  if (begun === undefined || alike.length > 0) return undefined;
+  const elsewhere = surveyed.flatMap(filesOf).find(({ id }) => id === begun.file);
+  const isThere =
+    elsewhere !== undefined && reading(files, elsewhere.path, (opened) => beginsAs(opened, begun));
+  return isThere ? undefined : lost(path, "what an earlier run began with");
 }
 
 interface LogFiles {
   readonly rotated: readonly RotatedFile[];
   readonly current: RotatedFile | undefined;
+}
+
+export function filesOf({ rotated, current }: LogFiles): readonly RotatedFile[] {
+  return current === undefined ? rotated : [...rotated, current];
 }
 
 function look(files: Files, path: string): LogFiles {
@@ -130,9 +224,8 @@ export function movedAway(path: string): FleetsecError {
 }
 
 /** Whether a position is the log's, or one of its rotated files'. */
-function isOf(path: string, name: string): boolean {
-  if (name === path || name.startsWith(`${path}\0`)) return true;
-  return dirname(name) === dirname(path) && rotationOf(basename(path), basename(name)) !== undefined;
+export function isOf(path: string, name: string): boolean {
+  return logOf(name) === path || isRotatedOf(path, logOf(name));
 }
 
 function lost(path: string, what: string): FleetsecError {

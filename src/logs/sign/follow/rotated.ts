@@ -26,6 +26,11 @@ export function rotationOf(log: string, name: string): string | undefined {
   return ADDED.exec(name.slice(stem.length, -extension.length))?.[1];
 }
 
+/** The same of paths: whether one is a rotated form of the other, beside it. */
+export function isRotatedOf(log: string, path: string): boolean {
+  return dirname(log) === dirname(path) && rotationOf(basename(log), basename(path)) !== undefined;
+}
+
 /** What stands between a log's name, or that without its extension, and what rotation added. */
 const SEPARATORS = [".", "_", "-"];
 

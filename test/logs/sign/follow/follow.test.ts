@@ -78,6 +78,22 @@ function scene() {
 const lines = (world: RotatingWorld, name: string, text: string) => () => world.write(name, text);
 const nothing = () => {};
 
+/** Signs what is there, once. */
+async function signToEnd(tree: MemoryTree, world: RotatingWorld, inputs: readonly string[]) {
+  const request: SignRequest = {
+    inputs,
+    keyFiles: [],
+    store: "/d/store",
+    interval: 60,
+    maxRecords: 1000,
+    newInput: false,
+    heartbeat: false,
+    follow: false,
+    threads: { count: 1, from: 0 },
+  };
+  return signLogs(request, signParts({ ...inMemory(tree), files: world.files }));
+}
+
 describe("logs sign --follow", () => {
   test("closes batches by time and by count", async () => {
     const { world, follow, time, sizes } = scene();
@@ -269,6 +285,170 @@ describe("logs sign --follow", () => {
     });
   });
 
+  describe("a log that was rotated away, and is not there again", () => {
+    const rotations: readonly [string, (world: RotatingWorld) => void][] = [
+      ["by number", (world) => world.rename("a.log", "a.log.1")],
+      ["by date", (world) => world.rename("a.log", "a.log-20261130")],
+      [
+        "twice",
+        (world) => {
+          world.rename("a.log", "a.log.2");
+          world.write("a.log.1", "2b\n");
+        },
+      ],
+    ];
+
+    test.each(rotations)("%s, goes on where it was signed", async (how, rotate) => {
+      for (const first of ["followed", "signed to its end"]) {
+        const { world, tree, follow, records } = scene();
+        world.write("a.log", "1\n2\n");
+        if (first === "followed") await follow(["logs"], [nothing, nothing]);
+        else await signToEnd(tree, world, ["/d/logs"]);
+        rotate(world);
+        const expected = how === "twice" ? ["1", "2", "2b"] : ["1", "2"];
+        for (const _ of [1, 2]) await follow(["logs"], [nothing, nothing]);
+        expect(records()).toEqual(expected);
+        const back = lines(world, "a.log", "3\n");
+        await follow(["logs"], [nothing, back, nothing, nothing]);
+        await follow(["logs"], [nothing, nothing]);
+        expect(records()).toEqual([...expected, "3"]);
+      }
+    });
+
+    test("is known from its first line, where a run was killed before its first batch", async () => {
+      const { world, follow, records } = scene();
+      world.write("a.log", "1\n2\n");
+      const write: typeof world.files.write = (path, ...rest) => {
+        if (path.startsWith("/d/store/")) throw new Error("killed");
+        world.files.write(path, ...rest);
+      };
+      const files = { ...world.files, write };
+      await expect(follow(["logs"], [nothing, nothing], { files })).rejects.toThrow("killed");
+      world.rename("a.log", "a.log.2");
+      world.write("a.log.1", "3\n");
+      await follow(["logs"], [nothing, lines(world, "a.log", "4\n"), nothing, nothing]);
+      await follow(["logs"], [nothing, nothing]);
+      expect(records()).toEqual(["1", "2", "3", "4"]);
+    });
+
+    test("is refused where none of its rotated files goes on from what is signed", async () => {
+      const { world, follow, records } = scene();
+      world.write("a.log", "1\n2\n");
+      await follow(["logs"], [nothing, nothing]);
+      world.remove("a.log");
+      world.write("a.log.1", "9\n");
+      await expect(follow(["logs"], [nothing])).rejects.toMatchObject({ code: "input" });
+      await follow(["logs"], [nothing, nothing], { newInput: true });
+      expect(records()).toEqual(["1", "2", "9"]);
+    });
+
+    test("keeps its lines apart from those of a file that was taken for a log before it came", async () => {
+      const { world, follow, records, time } = scene();
+      world.write("a.log.1", "1\n");
+      const rotate = () => {
+        for (const n of [2, 1]) if (world.has(`a.log.${n}`)) world.rename(`a.log.${n}`, `a.log.${n + 1}`);
+        world.rename("a.log", "a.log.1");
+      };
+      const rest = [nothing, time(61_000), nothing, time(11_000), nothing, nothing];
+      await follow(
+        ["logs"],
+        [nothing, lines(world, "a.log", "2\n"), nothing, rotate, lines(world, "a.log", "3\n"), ...rest],
+      );
+      rotate();
+      world.write("a.log", "4\n");
+      for (const _ of [1, 2]) await follow(["logs"], [nothing, nothing]);
+      expect(records()).toEqual(["1", "2", "3", "4"]);
+    });
+  });
+
+  describe("a file that was moved", () => {
+    const moves: readonly [string, readonly string[], (world: RotatingWorld) => void][] = [
+      ["to another directory", ["logs/x", "logs/y"], (world) => world.rename("x/a.log", "y/a.log.1")],
+      ["there, as if it were a log's", ["logs/y", "logs/x"], (world) => world.rename("x/a.log", "y/b.log.1")],
+      ["to another name", ["logs/x", "logs/y"], (world) => world.rename("x/a.log", "x/old")],
+    ];
+
+    describe.each(moves)("%s", (_how, inputs, move) => {
+      const begin = () => {
+        const at = scene();
+        at.world.write("x/a.log", "1\n2\n");
+        at.world.write("x/c.log", "c\n");
+        at.world.write("y/b.log", "b\n");
+        return at;
+      };
+      const all = ["1", "2", "3", "b", "c"];
+
+      test.each(["followed", "signed to its end"])(
+        "while nobody signed, goes on there: it was %s before",
+        async (before) => {
+          for (const isBack of [false, true]) {
+            const { world, tree, follow, records } = begin();
+            if (before === "followed") await follow(inputs, [nothing, nothing]);
+            else await signToEnd(tree, world, ["/d/logs/x", "/d/logs/y"]);
+            world.write("x/a.log", "3\n");
+            move(world);
+            if (isBack) world.write("x/a.log", "4\n");
+            for (const _ of [1, 2]) await follow(inputs, [nothing, nothing]);
+            expect(records().toSorted()).toEqual([...all, ...(isBack ? ["4"] : [])].toSorted());
+          }
+        },
+      );
+
+      test("while it is followed, is signed once, however long it stays there", async () => {
+        const { world, follow, records, time } = begin();
+        const add = lines(world, "x/a.log", "3\n");
+        const back = lines(world, "x/a.log", "4\n");
+        const later = [nothing, time(61_000), nothing, time(11_000), nothing, nothing];
+        await follow(inputs, [nothing, add, () => move(world), nothing, back, ...later, ...later]);
+        expect(records().toSorted()).toEqual(["1", "2", "3", "4", "b", "c"]);
+        for (const _ of [1, 2]) await follow(inputs, [nothing, nothing]);
+        expect(records().toSorted()).toEqual(["1", "2", "3", "4", "b", "c"]);
+      });
+    });
+
+    test("again and again, each to the next name, is signed once", async () => {
+      const { world, follow, records, time } = scene();
+      const rotate = () => {
+        for (const n of [4, 3, 2, 1]) {
+          if (world.has(`y/a.log.${n}`)) world.rename(`y/a.log.${n}`, `y/a.log.${n + 1}`);
+        }
+        world.rename("x/a.log", "y/a.log.1");
+      };
+      world.write("y/other", "o\n");
+      const expected = ["o"];
+      for (let n = 0; n < 5; n += 1) {
+        expected.push(`${n}`);
+        world.write("x/a.log", `${n}\n`);
+        const wait = n % 2 === 0 ? [nothing, time(61_000), nothing, time(11_000), nothing, nothing] : [];
+        const next = lines(world, "x/a.log", `${n} after\n`);
+        await follow(["logs/x", "logs/y"], [nothing, rotate, nothing, next, nothing, ...wait]);
+        expected.push(`${n} after`);
+        expect(records().toSorted()).toEqual(expected.toSorted());
+      }
+    });
+
+    test.each([0, 61_000])(
+      "away and back to its name after %i ms, goes on where it was signed",
+      async (ms) => {
+        const { world, follow, records, time } = scene();
+        const wait = [time(ms), nothing, nothing];
+        world.write("a.log", "1\n");
+        const away = () => {
+          world.rename("a.log", "a.log.1");
+          world.write("a.log", "2\n");
+        };
+        const back = () => {
+          world.remove("a.log");
+          world.rename("a.log.1", "a.log");
+          world.write("a.log", "3\n");
+        };
+        const quiet = [time(61_000), nothing, nothing];
+        await follow(["logs"], [nothing, away, nothing, nothing, ...wait, back, nothing, ...quiet]);
+        expect(records()).toEqual(["1", "2", "3"]);
+      },
+    );
+  });
+
   test("keeps the order where a file is rotated away before its turn has come", async () => {
     const { world, follow, records } = scene();
     const rotate = () => {
@@ -302,20 +482,7 @@ describe("logs sign --follow", () => {
     await follow(["logs"], [...rotations.flat(), lines(world, "a.log", "last\n"), nothing]);
     const expected = [...rotations.keys()].map(String);
     expect(records()).toEqual([...expected, "last"]);
-    const again = await signLogs(
-      {
-        inputs: ["/d/logs"],
-        keyFiles: [],
-        store: "/d/store",
-        interval: 60,
-        maxRecords: 1000,
-        newInput: false,
-        heartbeat: false,
-        follow: false,
-        threads: { count: 1, from: 0 },
-      },
-      signParts({ ...inMemory(tree), files: world.files }),
-    );
+    const again = await signToEnd(tree, world, ["/d/logs"]);
     expect(again.signed.records).toBe(0);
     expect(records()).toEqual([...expected, "last"]);
   });

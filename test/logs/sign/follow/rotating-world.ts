@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path";
+import { relative } from "node:path";
 import { FleetsecError } from "../../../../src/errors.ts";
 import type { Files } from "../../../../src/platform/files.ts";
 import { type MemoryTree, memoryFiles } from "../../../support/memory-files.ts";
@@ -10,7 +10,10 @@ interface Inode {
   mtime: number;
 }
 
-/** What a writer and log rotation do to the logs of a directory, beside whoever reads them. */
+/**
+ * What a writer and log rotation do to the logs of a directory and those below it, beside whoever reads them.
+ * A name is a path from the directory.
+ */
 export interface RotatingWorld {
   /** The logs, and everything else in `tree`. `hook` runs before each operation on a log. */
   readonly files: Files;
@@ -33,9 +36,13 @@ export interface RotatingWorld {
 export function rotatingWorld(tree: MemoryTree, directory: string, hook: () => void): RotatingWorld {
   const names = new Map<string, Inode>();
   let [inodes, time] = [0, 0];
-  const here = (path: string) => dirname(path) === directory;
+  const here = (path: string) => path.startsWith(`${directory}/`);
+  const nameOf = (path: string) => relative(directory, path);
+  const isDirectory = (path: string): boolean =>
+    path === directory ||
+    (here(path) && [...names.keys()].some((name) => name.startsWith(`${nameOf(path)}/`)));
   const inodeOf = (path: string): Inode => {
-    const inode = names.get(basename(path));
+    const inode = names.get(here(path) ? nameOf(path) : path);
     if (inode === undefined) throw new FleetsecError("not-found", `${path} does not exist`);
     return inode;
   };
@@ -52,22 +59,27 @@ export function rotatingWorld(tree: MemoryTree, directory: string, hook: () => v
   const files: Files = {
     ...base,
     kind(path) {
-      if (path === directory) return "directory";
+      if (isDirectory(path)) return "directory";
       if (!here(path)) return base.kind(path);
       hook();
-      return names.has(basename(path)) ? "file" : undefined;
+      return names.has(nameOf(path)) ? "file" : undefined;
     },
     stat(path) {
-      if (path === directory) return { id: "directory", mode: 0o755, size: 0, mtime: 0, kind: "directory" };
+      if (isDirectory(path)) return { id: "directory", mode: 0o755, size: 0, mtime: 0, kind: "directory" };
       if (!here(path)) return base.stat(path);
       hook();
       const { id, data, mtime } = inodeOf(path);
       return { id, mode: 0o600, size: data.length, mtime, kind: "file" };
     },
     list(path) {
-      if (path !== directory) return base.list(path);
+      if (!isDirectory(path)) return base.list(path);
       hook();
-      return [...names.keys()].sort();
+      const inside = path === directory ? "" : `${nameOf(path)}/`;
+      return [...names.keys()]
+        .filter((name) => name.startsWith(inside))
+        .map((name) => name.slice(inside.length))
+        .filter((name) => !name.includes("/"))
+        .sort();
     },
     open(path, options) {
       if (!here(path)) return base.open(path, options);

@@ -1,0 +1,245 @@
+import { basename, dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { FleetsecError } from "../../../errors.ts";
+import type { Files } from "../../../platform/files.ts";
+import { isDirectory, isLogFile, repeatedText } from "../expand.ts";
+import { continuingAny } from "../positions.ts";
+import type { SigningRun } from "../run.ts";
+import type { InputPosition } from "../state.ts";
+import type { BegunLogs } from "./begun.ts";
+import { type FollowedLog, followLog, type FollowParts } from "./followed-log.ts";
+import {
+  filesOf,
+  isOf,
+  logOf,
+  movedAway,
+  type PlacedLog,
+  placeLogs,
+  type SurveyedLog,
+  surveyLog,
+} from "./place.ts";
+import { identify, isRotatedOf, type RotatedFile, rotatedFiles, rotatedNames } from "./rotated.ts";
+
+export interface FollowLogsRequest {
+  /** Files and directories as absolute paths. A file may come later. */
+  readonly inputs: readonly string[];
+  /** Takes a log that does not go on from where it was signed for a new one. */
+  readonly newInput: boolean;
+}
+
+export type FollowLogsParts = Pick<FollowParts, "files" | "clock" | "open" | "warn" | "glance"> & {
+  readonly run: Pick<SigningRun, "record" | "positions">;
+  readonly begun: BegunLogs;
+};
+
+/** All logs that are followed: those that are named, and those in directories. */
+export interface FollowedLogs {
+  readonly logs: readonly FollowedLog[];
+  /** Whether nothing of the log at that path was signed, and no line was asked for; it is said once. */
+  isFirst(path: string): boolean;
+  /** Takes files that have come into a directory since, or in the place of another name of a file. */
+  addNew(): boolean;
+  close(): void;
+}
+
+/** @throws FleetsecError `input` on a log that does not go on from what was signed of it */
+export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: FollowLogsParts): FollowedLogs {
+  const { files, glance, run, begun, warn } = parts;
+  const directories = inputs.filter((input) => isDirectory(files, input));
+  const named = inputs.filter((input) => !directories.includes(input));
+  const logs: FollowedLog[] = [];
+  const paths = new Set<string>();
+  /** Paths of logs of which nothing is signed, and no line taken yet. */
+  const fresh = new Set<string>();
+  /** Names of logs that are or were followed, by directory, whether or not they are there at present. */
+  const known = new Map(directories.map((directory) => [directory, new Set<string>()]));
+  const know = (path: string) => known.get(dirname(path))?.add(basename(path));
+  for (const path of [...run.positions().map(({ name }) => logOf(name)), ...begun.paths()]) know(path);
+  const found = (directory: string) =>
+    logsIn(files, directory, glance.names(directory), known.get(directory) ?? new Set());
+
+  const has = (id: string) => logs.some((log) => log.has(id));
+  const followParts: FollowParts = {
+    ...parts,
+    isOthers: (id, path) => logs.some((log) => log.path !== path && log.has(id)),
+    movedTo(file) {
+      const placed = continuingAny(file, run.positions());
+      if (placed?.position !== undefined) run.record(placed.position.name, undefined);
+      return placed;
+    },
+  };
+  const survey = (path: string, positions: readonly InputPosition[]): SurveyedLog =>
+    unlessMoved(() => surveyLog(files, path, positions, begun.of(path)));
+
+  /**
+   * @param surveyed the logs that are added
+   * @param from positions that they may go on from
+   * @param withRotated see `PlaceOptions`
+   */
+  const add = (
+    surveyed: readonly SurveyedLog[],
+    from: readonly InputPosition[],
+    withRotated: (path: string) => boolean,
+  ): void => {
+    const options = { withRotated, acceptNew: newInput };
+    const placed = placeLogs(files, surveyed, from, options);
+    for (const name of placed.flatMap(({ family }) => family)) run.record(name, undefined);
+    /** The same for one of them that was rotated since. Where it was moved elsewhere, so may others be. */
+    const again = (before: PlacedLog): PlacedLog => {
+      const { path, family } = before;
+      const own = from.filter(({ name }) => family.includes(name));
+      const [now] = placeLogs(files, [survey(path, own)], own, options) as [PlacedLog];
+      if (goingOn(now) < goingOn(before)) throw movedAway(path);
+      return now;
+    };
+    for (const log of placed) {
+      logs.push(unlessMoved((attempt) => followLog(followParts, attempt === 1 ? log : again(log))));
+      paths.add(log.path);
+      know(log.path);
+      if (log.isNew) fresh.add(log.path);
+    }
+  };
+
+  /** Every file that may be a log's, by path and identity. */
+  const filesThere = (): unknown => {
+    const inside = directories.flatMap((directory) =>
+      files.list(directory).map((name) => join(directory, name)),
+    );
+    return [...named, ...inside].map((path) => [path, identify(files, path)?.id]);
+  };
+
+  /** All of `action` or nothing; once more where files were moved meanwhile, from one directory to another too. */
+  const unlessMovedAround = (action: () => void): void =>
+    unlessMoved(() => {
+      glance.renew();
+      const [there, count, positions] = [filesThere(), logs.length, run.positions()];
+      try {
+        action();
+      } catch (error) {
+        for (const log of logs.splice(count)) {
+          log.close();
+          paths.delete(log.path);
+          fresh.delete(log.path);
+        }
+        for (const { name } of run.positions()) run.record(name, undefined);
+        for (const position of positions) run.record(position.name, position);
+        const isLost = error instanceof FleetsecError && error.code === "input";
+        throw isLost && !isDeepStrictEqual(filesThere(), there) ? movedAway("a log") : error;
+      }
+    });
+
+  /** Each file once, with what to say of those that are named again. */
+  const lookAtAll = (positions: readonly InputPosition[]) => {
+    const surveyed: SurveyedLog[] = [];
+    const repeated: { readonly path: string; readonly as: string }[] = [];
+    for (const input of new Set(inputs)) {
+      for (const path of directories.includes(input) ? found(input) : [input]) {
+        if (surveyed.some((log) => log.path === path)) continue;
+        const as = sameAs(files, path, surveyed)?.path;
+        if (as === undefined) surveyed.push(survey(path, positions));
+        else repeated.push({ path, as });
+      }
+    }
+    return { surveyed, repeated };
+  };
+
+  /** The file at a path; in a directory a log that is away is told by its rotated files. */
+  const filesAt = (path: string): readonly RotatedFile[] => {
+    const current = identify(files, path);
+    if (current !== undefined) return [current];
+    return named.includes(path) ? [] : rotatedFiles(files, path);
+  };
+
+  /** Logs that have come since, of whose files no log has one. */
+  const lookForNew = (): string[] => {
+    const come = new Map<string, string>();
+    for (const path of [...named, ...directories.flatMap(found)]) {
+      if (paths.has(path)) continue;
+      const id = filesAt(path).find((file) => !has(file.id))?.id;
+      if (id !== undefined && !come.has(id)) come.set(id, path);
+    }
+    return [...come.values()];
+  };
+
+  unlessMovedAround(() => {
+    const from = run.positions();
+    const { surveyed, repeated } = lookAtAll(from);
+    add(surveyed, from, (path) => directories.includes(dirname(path)));
+    for (const one of repeated) {
+      const id = identify(files, one.path)?.id;
+      // else it was moved there since
+      if (id !== undefined && logs.some((log) => log.path === one.as && log.has(id))) warn(repeatedText(one));
+    }
+  });
+
+  const addNew = (): void => {
+    const come = lookForNew();
+    const ids = new Set(come.map((path) => identify(files, path)?.id));
+    // what no log reads, and may be theirs
+    const from = run.positions().filter(({ name, file }) => {
+      if (file === undefined) return true;
+      return !has(file) && (ids.has(file) || come.some((path) => isOf(path, name)));
+    });
+    const surveyed = come.map((path) => survey(path, from));
+    add(surveyed, from, () => false);
+  };
+
+  return {
+    logs,
+    isFirst: (path) => fresh.delete(path),
+    addNew() {
+      const any = lookForNew().length > 0;
+      if (any) unlessMovedAround(addNew);
+      return any;
+    },
+    close() {
+      for (const log of logs) log.close();
+    },
+  };
+}
+
+/** How many of a log's files go on from what is signed of them. */
+function goingOn({ rotated, current }: PlacedLog): number {
+  return [...rotated, current].filter((file) => file !== undefined && file.start.bytes > 0).length;
+}
+
+/** Another log whose file a path leads to. What rotation made of it is named on purpose, where it is. */
+function sameAs(files: Files, path: string, logs: readonly SurveyedLog[]): SurveyedLog | undefined {
+  const id = identify(files, path)?.id;
+  if (id === undefined) return undefined;
+  return logs.find((log) => filesOf(log).some((file) => file.id === id) && !isRotatedOf(log.path, path));
+}
+
+/**
+ * The logs in a directory: the names there, without rotated files. A log that is known and not there at
+ * present counts where rotated files of it are.
+ */
+function logsIn(
+  files: Files,
+  directory: string,
+  there: readonly string[],
+  known: ReadonlySet<string>,
+): string[] {
+  const present = new Set(there.filter((name) => isLogFile(files, directory, name)));
+  const names = [...new Set([...present, ...known])].sort();
+  const rotated = new Map(names.map((log) => [log, rotatedNames(names, log).map(({ name }) => name)]));
+  const isRotated = new Set([...rotated.values()].flat());
+  return names
+    .filter((name) => !isRotated.has(name))
+    .filter((name) => present.has(name) || rotated.get(name)?.some((one) => present.has(one)) === true)
+    .map((name) => join(directory, name));
+}
+
+/** Once more where a file was rotated while its place was looked for. */
+function unlessMoved<T>(action: (attempt: number) => T): T {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return action(attempt);
+    } catch (error) {
+      const moved = error instanceof FleetsecError && error.code === "not-found";
+      if (!moved || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+const MAX_ATTEMPTS = 10;
