@@ -233,6 +233,15 @@ describe("flags", () => {
     },
   );
 
+  test("--anchor: nor does a log at a URL, under another name of this machine", async () => {
+    const { cwd } = workplace();
+    const argv = ["verify-logs", "--tlog", "http://127.0.0.1:1/log", "--trust", "log.pub", "--anchor"];
+    for (const anchor of ["http://127.0.0.1:1/log/x", "http://localhost:1/log/checkpoint"]) {
+      const { code, stderr } = await runCli([...argv, anchor], { cwd, userState: join(cwd, "user") });
+      expect([code, stderr]).toEqual([2, expect.stringContaining("lies within the store")]);
+    }
+  });
+
   test.each<[string, (cwd: string) => void]>([
     ["a symlink", (cwd) => symlinkSync("../log/checkpoint", join(cwd, "kept/x"))],
     [

@@ -3,6 +3,7 @@ import { FleetsecError } from "../../errors.ts";
 import { filesAt } from "../../logs/anchor/file-place.ts";
 import { openPlace } from "../../logs/anchor/open.ts";
 import { type AnchorSource, parseAnchorSource } from "../../logs/anchor/source.ts";
+import { isBelow } from "../../logs/http-url.ts";
 import { CHECKPOINT, COSIGNED } from "../../logs/layout.ts";
 import { readAnchors } from "../../logs/verify/anchors.ts";
 import type { S3Location } from "../../logs/s3/location.ts";
@@ -71,7 +72,7 @@ function insideError(source: AnchorSource): FleetsecError {
 }
 
 function isInside(files: Files, log: LogSource, source: AnchorSource): boolean {
-  if ("url" in log) return source.kind === "http" && source.url.href.startsWith(log.url.href);
+  if ("url" in log) return source.kind === "http" && isBelow(source.url, log.url);
   if ("location" in log) return source.kind === "s3" && overlaps(source, log.location);
   return (source.kind === "path" || source.kind === "git") && isWithin(files, log.directory, source.path);
 }
