@@ -202,6 +202,22 @@ describe("logs trace", () => {
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  test.each([3, 20])(
+    "a record that is no event counts where it has one of %i requests in it",
+    async (requests) => {
+      const ids = Array.from({ length: requests }, (_, i) => `r-${i}`);
+      const unread = async (...junk: readonly string[]) => {
+        const lines = ids.map((id) => ({ request_id: id, requested_by: "tms" }));
+        const { trace } = await project([...lines, ...junk], 100);
+        const { code, stdout } = await trace("--identity tms --json");
+        return { code, unread: JSON.parse(stdout).unread };
+      };
+      expect(await unread("GET / 200", "request r_2 of others", "")).toEqual({ code: 0, unread: 0 });
+      for (const junk of ["GET /?id=r-2 200", '{"request_id":"r-2"', "by tms", String.raw`"\u0072-2"`])
+        expect({ junk, ...(await unread(junk)) }).toEqual({ junk, code: 3, unread: 1 });
+    },
+  );
+
   test("says in the first line that the log is no whole, and names one batch as one", async () => {
     const { directory, trace } = await project([{ service: "a", request_id: "r1" }]);
     const { stdout } = await trace("--request-id r1");

@@ -6,6 +6,7 @@ import { recordsWith } from "../search.ts";
 import { MAX_RECORD } from "../sign/lines.ts";
 import type { Pace } from "../verify/pace.ts";
 import type { StoredFile, StoreReader } from "../verify/store.ts";
+import type { TextFilter } from "./text-filter.ts";
 
 /** An event of a verified batch. */
 export interface TracedEvent {
@@ -24,26 +25,19 @@ export interface BatchEvents {
 }
 
 const ALL = Buffer.alloc(0);
-/** Of more needles than this, every record is read: that is quicker. */
-const MAX_NEEDLES = 8;
-const BACKSLASH = 0x5c;
 
 /**
  * The events of a batch that are wanted. The batch is hashed as it is read: what it became since it
  * was verified is not believed.
- * @param needles of which wanted records contain one as it is, or with escapes; none: any record may be wanted
  * @returns undefined where the batch is not the signed one any more
  */
 export async function eventsIn(
   reader: StoreReader,
   leaf: BatchLeaf,
-  needles: readonly string[],
+  { readsAll, mayHave }: TextFilter,
   wanted: (event: Event) => boolean,
   pace: Pace,
 ): Promise<BatchEvents | undefined> {
-  const sought = needles.length > MAX_NEEDLES ? [] : needles.map((needle) => Buffer.from(needle));
-  const mayBeWanted = (bytes: Buffer) =>
-    sought.length === 0 || bytes.includes(BACKSLASH) || sought.some((needle) => bytes.includes(needle));
   return reader.withFile(batchPath(leaf.seq), async (file) => {
     const hash = createHash("sha256");
     const events: TracedEvent[] = [];
@@ -54,9 +48,9 @@ export async function eventsIn(
       const { line, bytes } = next.value;
       seen += 1;
       if (seen % 10_000 === 0) await pace();
-      if (!mayBeWanted(bytes)) continue;
+      if (!readsAll && !mayHave(bytes)) continue;
       const { event } = lintRecord(bytes);
-      if (event === undefined) unread += 1;
+      if (event === undefined) unread += mayHave(bytes) ? 1 : 0;
       else if (wanted(event)) events.push({ seq: leaf.seq, line, event });
     }
     unread += next.value.tooLong;

@@ -4,6 +4,7 @@ import { paceOf } from "../verify/pace.ts";
 import { directoryReader } from "../verify/store.ts";
 import type { Verification, VerifyRequest } from "../verify/verification.ts";
 import { verifyLog, type VerifyParts } from "../verify/verify.ts";
+import { textFilter } from "./text-filter.ts";
 import { type BatchEvents, eventsIn, type TracedEvent } from "./verified-events.ts";
 
 /** A log that was verified, and whose verified batches can be searched. */
@@ -38,10 +39,11 @@ export async function openVerified(request: VerifyRequest, parts: VerifyParts): 
   const reader = typeof store === "string" ? directoryReader(parts.files, store) : store;
   const pace = paceOf(parts.clock, parts.signal);
   const each: VerifiedLog["each"] = async (needles, wanted, visit) => {
+    const filter = textFilter(needles);
     let unread = 0;
     for (const leaf of leaves) {
       await pace();
-      const found = await eventsIn(reader, leaf, needles, wanted, pace);
+      const found = await eventsIn(reader, leaf, filter, wanted, pace);
       unread += found?.unread ?? 0;
       if (found === undefined) {
         excluded.add(leaf.seq);
