@@ -22,6 +22,8 @@ export interface Target {
   readonly fields: readonly (readonly [name: string, value: string])[];
   /** What an HTTP request carries. */
   readonly body: { readonly type: string; readonly bytes: Uint8Array } | undefined;
+  /** It may also be tried with methods that may change something. */
+  readonly unsafeMethods?: boolean;
   /** The name that TLS asks for and that the server's certificate must hold, where that is not the host. */
   readonly serverName?: string;
   /** The URL of the target that this is another port of. */

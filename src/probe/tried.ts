@@ -5,6 +5,7 @@ import { isFlight, serverAlert } from "./evidence.ts";
 import { tookNoEarlyData } from "./flight.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
+import { changing } from "./methods.ts";
 import { isSettled, onceForEachKind } from "./settled.ts";
 import { judgeAttempt } from "./verdict/attempt.ts";
 import { judgeControl } from "./verdict/control.ts";
@@ -161,7 +162,7 @@ function wasPassedOver({ trace: { seen } }: Encounter): boolean {
 
 /** Where the attacker asked otherwise and was not refused, a valid client shows what is to be had in that way. */
 async function withOwnControl(
-  { meet, forgery }: RoundSetup,
+  { meet, forgery, endpoint: { target } }: RoundSetup,
   { version, families }: Scene,
   met: Met,
   controls: Controls,
@@ -169,6 +170,9 @@ async function withOwnControl(
 ): Promise<Met> {
   const { revise, protocol, hello } = met.attempt;
   if (revise === undefined || protocol === undefined || version === null) return met;
+  const method = protocol.http?.request.method ?? target.method;
+  // nothing is changed in a valid client's name that the target is not there to change
+  if (method !== target.method && changing.includes(method)) return met;
   if (judgeAsControl(met, controls, setting).outcome === "refused") return met;
   const identity = await forgery.controlIn(families);
   // of a service that is not understood only the control shows how one talks with it

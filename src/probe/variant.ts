@@ -199,6 +199,15 @@ function answersOf(encounters: readonly Encounter[]) {
   return encounters.flatMap(({ answer }) => answer ?? []);
 }
 
+/** A method that may change something, with which no valid client asks: it may be one that nobody may use. */
+export const asStranger: Revise = (judgement, { encounter: { answer } }) => {
+  const { outcome, layer } = judgement;
+  // RFC 9110, sections 15.5.6 and 15.6.2
+  const isOfMethod = answer?.label === "HTTP 405" || answer?.label === "HTTP 501";
+  if (outcome !== "inconclusive" || !isOfMethod) return judgement;
+  return { outcome: "not-applicable", layer, evidence: `${answer.label}, which is about the method` };
+};
+
 /** Someone whom the service must know and turn away: it may also say that there is nothing to be had. */
 export const asDenied: Revise = (judgement, { encounter: { answer }, controls }) => {
   const { outcome, layer } = judgement;

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ProbeResult } from "../../src/probe/result.ts";
@@ -141,5 +142,31 @@ probe:
   ])("%s is an error, before anything is probed", async (_what, args) => {
     const { directory } = await project();
     expect((await runCli(["probe", ...args, ...IDENTITIES], { cwd: directory })).code).toBe(2);
+  });
+});
+
+describe("probe --allow-unsafe-methods", () => {
+  test.each([
+    ["tries POST as a stranger", ["--allow-unsafe-methods"], 1, true],
+    ["left out, tries none of the kind", [], 0, false],
+  ])("%s", async (_what, flags, code, isTried) => {
+    const { directory } = await project();
+    const asked = new Set<string>();
+    const { pem: cert, keyPem: key } = world.server;
+    const tls = { cert, key, ca: [world.root.pem], requestCert: true, rejectUnauthorized: false };
+    const port = await httpsServer(
+      { ...tls, sigalgs: "ecdsa_secp256r1_sha256", maxVersion: "TLSv1.2" },
+      ({ method, socket }, response) => {
+        const { authorized } = socket as TLSSocket;
+        asked.add(`${method} ${authorized ? "known" : "stranger"}`);
+        response.writeHead(authorized || method === "POST" ? 200 : 403).end("hello");
+      },
+    );
+    const attacks = ["no-cert", "self-signed", "wrong-ca", "path-tricks"].flatMap((id) => ["--attack", id]);
+    const args = ["probe", `https://localhost:${port}/`, ...IDENTITIES, ...attacks, ...flags];
+    const resolved = ["--resolve", `localhost:${port}:127.0.0.1`];
+    expect((await runCli([...args, ...resolved], { cwd: directory })).code).toBe(code);
+    expect([asked.has("POST stranger"), asked.has("POST known")]).toEqual([isTried, false]);
+    expect(asked.has("HEAD stranger")).toBe(true);
   });
 });

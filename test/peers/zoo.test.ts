@@ -58,8 +58,13 @@ describeWithEngines(Object.keys(zoo) as (keyof typeof zoo)[], "the zoo", (engine
         const animal = await member.start(path, enclosureIn(scratch(), world));
         try {
           const url = `${scheme}://localhost:${animal.port}`;
-          const { beside = [], supplied = new Map<string, Identity>(), canary } = animal;
-          const targets = [url, ...beside].map(parseTarget);
+          const {
+            beside = [],
+            supplied = new Map<string, Identity>(),
+            canary,
+            unsafeMethods = false,
+          } = animal;
+          const targets = [url, ...beside].map((one) => ({ ...parseTarget(one), unsafeMethods }));
           const addresses = new Map(targets.map((one) => [hostPort(one), LOOPBACK]));
           const request = requestFor(world, url, { targets, supplied, addresses, canary });
           const { endpoints } = await probe(request, outside, () => {});

@@ -111,7 +111,8 @@ function targetsOf(
     : named;
   const listed = [...new Set(texts)].map(parseTarget);
   const unsafe = listed.find(({ method }) => !isSafe(method));
-  if (unsafe !== undefined && flags.allowUnsafeMethods !== true && settings?.allow_unsafe_methods !== true) {
+  const unsafeMethods = flags.allowUnsafeMethods ?? settings?.allow_unsafe_methods ?? false;
+  if (unsafe !== undefined && !unsafeMethods) {
     throw new FleetsecError("usage", `${unsafe.url}: ${unsafe.method} may change something`, {
       hint: "say --allow-unsafe-methods where that does no harm",
     });
@@ -119,6 +120,7 @@ function targetsOf(
   const { targets, leftOut } = openApiTargets(cli, flags, project, fromConfig);
   const all = [...listed, ...targets.filter(({ url }) => !texts.includes(url))].map((target) => ({
     ...target,
+    unsafeMethods,
     expected: expectations.filter((one) => one.target === target.url).flatMap(expectedIn),
   }));
   if (all.length === 0) {

@@ -92,7 +92,17 @@ function spoofs(client: Certificate): readonly (readonly [kind: string, fields: 
     ],
     ["X-ARR-ClientCert", { "x-arr-clientcert": base64 }],
     // who comes from the machine itself may need none
-    ["X-Forwarded-For", { "x-forwarded-for": "127.0.0.1", "x-real-ip": "127.0.0.1" }],
+    [
+      "X-Forwarded-For",
+      {
+        "x-forwarded-for": "127.0.0.1",
+        "x-real-ip": "127.0.0.1",
+        // RFC 7239, section 4
+        forwarded: "for=127.0.0.1;host=localhost;proto=https",
+      },
+    ],
+    // of Kubernetes, AWS and Google: load balancers have no certificate
+    ["User-Agent", { "user-agent": "kube-probe/1.31 ELB-HealthChecker/2.0 GoogleHC/1.0" }],
     ["Authorization: Bearer", { authorization: `Bearer ${unsignedToken(name)}` }],
     // of nobody's: a password that is tried on a client's own name may lock it out
     [
@@ -130,9 +140,10 @@ export const headerSpoof: Attack = {
     const [leaf] = forgery.control?.chain ?? [];
     if (leaf === undefined)
       return { outcome: "not-run", reason: "needs a valid client's certificate, which it names" };
-    const attempts = spoofs(leaf).map(([kind, fields]) =>
-      asking(ask({ ...request, fields: [...request.fields, ...Object.entries(fields)] }), kind),
-    );
+    const attempts = spoofs(leaf).map(([kind, spoofed]) => {
+      const own = request.fields.filter(([name]) => spoofed[name] === undefined);
+      return asking(ask({ ...request, fields: [...own, ...Object.entries(spoofed)] }), kind);
+    });
     return { attempts };
   },
 };

@@ -1,7 +1,8 @@
 import { type Attack, asking, type Attempt } from "../attack.ts";
 import type { Protocol } from "../protocol.ts";
 import type { HttpRequest } from "../protocols/http.ts";
-import { asOtherPath, asSameRequest, unlessEmpty } from "../variant.ts";
+import { changing } from "../methods.ts";
+import { asOtherPath, asSameRequest, asStranger, type Revise, unlessEmpty } from "../variant.ts";
 import { normalizePaths } from "./fixes.ts";
 
 /** Ways to write a path that one program takes for another path, and the next one does not. */
@@ -19,11 +20,13 @@ const SPELLINGS: readonly (readonly [kind: string, spell: (path: string) => stri
   ["/..;/", (path) => `/x/..;${path}`],
   ["upper case", (path) => path.toUpperCase()],
   ["a slash at the end", (path) => `${path}/`],
+  // servers and frameworks treat what looks like a style sheet as such, or drop the suffix
+  [".css", (path) => `${path}.css`],
   ["a backslash", (path) => `\\${path.slice(1)}`],
 ];
 
-/** GET is the control's: a rule that names it may forget the others. The last is nobody's. */
-const METHODS = ["HEAD", "FLEETSEC"];
+/** That of nobody. */
+const UNKNOWN = "FLEETSEC";
 
 /**
  * Rules about certificates that stand in front of paths: a gateway and the service behind it may not
@@ -38,39 +41,61 @@ export const pathTricks: Attack = {
   weight: "required",
   takesIdentity: false,
   versions: ["1.3", "1.2"],
-  async plan({ protocol }) {
-    if (protocol.http === undefined || protocol.http.request.method === "POST") {
+  async plan({ protocol, target }) {
+    if (protocol.http === undefined || target.scheme === "grpcs") {
       return { outcome: "not-applicable", reason: "the service has no paths" };
     }
     const { request, ask } = protocol.http;
     const spelt = spellings(request).map(([kind, path]) =>
       revised(asking(ask({ ...request, path }), kind), asOtherPath),
     );
-    const methods = METHODS.filter((method) => method !== request.method && request.method === "GET").map(
-      (method) =>
-        revised(
-          asking(ask({ ...request, method }), method),
-          method === "HEAD" ? unlessEmpty(asSameRequest) : asSameRequest,
-        ),
+    const methods = otherMethods(request, target.unsafeMethods === true).map(([method, revise]) =>
+      revised(asking(ask(withMethod(request, method)), method), revise),
     );
     const older = protocol.speech.in === "http1" ? onlyInHttp1(request, ask) : [];
-    // what answers OPTIONS may do so for everybody (CORS): only the target's own content is a bypass
+    const queried = { ...request, path: `${request.path}?x` };
     const others = [
-      ...(request.path.includes("?")
-        ? []
-        : [{ kind: "a query", changes: { path: `${request.path}?x` }, revise: asOtherPath }]),
-      ...(request.method === "GET"
-        ? [{ kind: "OPTIONS", changes: { method: "OPTIONS" }, revise: unlessEmpty(asOtherPath) }]
-        : []),
-    ].map(({ kind, changes, revise }) => revised(asking(ask({ ...request, ...changes }), kind), revise));
-    const named = revised(asking(ask(namedInFields(request)), "X-Original-URL"), asOtherPath);
-    return { attempts: [...spelt, ...methods, ...older, ...others, named] };
+      ...(request.path.includes("?") ? [] : [revised(asking(ask(queried), "a query"), asOtherPath)]),
+      revised(asking(ask(withField(request, "range", "bytes=0-")), "Range"), asSameRequest),
+      revised(asking(ask(namedInFields(request)), "X-Original-URL"), asOtherPath),
+    ];
+    return { attempts: [...spelt, ...methods, ...older, ...others] };
   },
 };
 
+/**
+ * A rule that names the target's method may forget the others. What another method is granted that asks for
+ * something else (OPTIONS, and all but the target's where that is a POST, say) may be for everybody.
+ */
+function otherMethods({ method }: HttpRequest, unsafe: boolean): [method: string, revise: Revise][] {
+  if (method === "HEAD" || method === "OPTIONS") return [];
+  const revise = method === "GET" ? asSameRequest : asOtherPath;
+  const safe: [string, Revise][] = [
+    ["HEAD", unlessEmpty(revise)],
+    [UNKNOWN, revise],
+    ["OPTIONS", unlessEmpty(asOtherPath)],
+    ["GET", asOtherPath],
+  ];
+  const others = unsafe ? changing.map((one): [string, Revise] => [one, asStranger]) : [];
+  return [...safe, ...others].filter(([one]) => one !== method);
+}
+
+/** Without what the target's own method sends, but where another of its kind may send the same. */
+function withMethod(request: HttpRequest, method: string): HttpRequest {
+  if (!changing.includes(method)) {
+    const fields = request.fields.filter(([name]) => name !== "content-type");
+    return { ...request, method, fields, body: undefined };
+  }
+  return { ...request, method, body: request.body ?? new Uint8Array() };
+}
+
+function withField(request: HttpRequest, name: string, value: string): HttpRequest {
+  return { ...request, fields: [...request.fields, [name, value]] };
+}
+
 /** What HTTP/2 has no words for. In Node, `Expect` is an event of its own, of which the handler of requests hears nothing. */
 function onlyInHttp1(request: HttpRequest, ask: (request: HttpRequest) => Protocol): Attempt[] {
-  const expecting = { ...request, fields: [...request.fields, ["expect", "100-continue"] as const] };
+  const expecting = withField(request, "expect", "100-continue");
   const absolute = { ...request, path: `https://${request.authority}${request.path}` };
   return [
     revised(asking(ask({ ...request, version: "1.0" }), "HTTP/1.0"), asSameRequest),
@@ -94,6 +119,6 @@ function spellings({ path }: HttpRequest): [kind: string, path: string][] {
   );
 }
 
-function revised(attempt: Attempt, revise: NonNullable<Attempt["revise"]>): Attempt {
+function revised(attempt: Attempt, revise: Revise): Attempt {
   return { ...attempt, revise };
 }

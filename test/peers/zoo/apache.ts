@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BESIDE, beside, lax, type Member, run, strict } from "./zoo.ts";
+import { BESIDE, beside, lax, type Member, run, strict, withUnsafeMethods } from "./zoo.ts";
 
 const MODULES = ["mpm_event", "authz_core", "ssl", "socache_shmcb", "dir", "rewrite"];
 
@@ -47,6 +47,16 @@ ${other === undefined ? "" : virtualHost(BESIDE, other)}`,
 }
 
 /** TLS has to ask again, once the path is known. */
+/** The client is verified, for some methods. */
+const limited = (limit: string) =>
+  apache(
+    `SSLVerifyClient optional
+  <Location />
+    ${limit}
+      Require expr %{SSL_CLIENT_VERIFY} == "SUCCESS"
+    </Limit>
+  </Location>`,
+  );
 const inLocation = (directive: string) => apache(`<Location />\n    ${directive}\n  </Location>`);
 
 export const apaches: readonly Member[] = [
@@ -61,6 +71,11 @@ export const apaches: readonly Member[] = [
     "`optional`, and `Require` that the client is verified": apache(
       'SSLVerifyClient optional\n  <Location />\n    Require expr %{SSL_CLIENT_VERIFY} == "SUCCESS"\n  </Location>',
     ),
+    "the same, probed with `--allow-unsafe-methods`": withUnsafeMethods(
+      apache(
+        'SSLVerifyClient optional\n  <Location />\n    Require expr %{SSL_CLIENT_VERIFY} == "SUCCESS"\n  </Location>',
+      ),
+    ),
     // over TLS 1.3 it serves nobody there who has not offered to be asked afterwards
     "`SSLVerifyClient require` in a `<Location>` alone": inLocation("SSLVerifyClient require"),
   }),
@@ -71,6 +86,8 @@ export const apaches: readonly Member[] = [
       ["no-cert", "self-signed", "wrong-ca"],
       apache("SSLVerifyClient optional_no_ca"),
     ],
+    "`optional`, and `Require` that the client is verified in a `<Limit GET>`, probed with `--allow-unsafe-methods`":
+      [["path-tricks"], withUnsafeMethods(limited("<Limit GET>")), "alone"],
     "`SSLVerifyClient optional_no_ca` in a `<Location>` alone": [
       ["no-cert", "self-signed", "wrong-ca"],
       inLocation("SSLVerifyClient optional_no_ca"),

@@ -173,6 +173,11 @@ const UNLESS_ISSUER = `if ($ssl_client_i_dn !~ "CN=Fleet Issuing CA") { return 4
 const UNLESS_FIELD = `set $who $ssl_client_verify$http_ssl_client_verify;
       if ($who !~ SUCCESS) { return 403; } ${WELCOME}`;
 
+/** Whom a variable names, by a pattern. */
+const UNLESS = (variable: string, pattern: string) => `set $who $ssl_client_verify;
+      if (${variable} ~ "${pattern}") { set $who SUCCESS; }
+      if ($who != SUCCESS) { return 403; } ${WELCOME}`;
+
 export const nginxes: readonly Member[] = [
   ...strict("nginx", "https", {
     "`ssl_verify_client on`": http(`ssl_verify_client on; ${TLS}`),
@@ -253,6 +258,26 @@ export const nginxes: readonly Member[] = [
     "`optional`, and 403 unless `$ssl_client_verify` or the field `SSL-Client-Verify` is SUCCESS": [
       ["header-spoof"],
       http(`ssl_verify_client optional; ${TLS}`, UNLESS_FIELD),
+      "alone",
+    ],
+    "`optional`, and 403 unless `$ssl_client_verify` is SUCCESS or the `User-Agent` is a health checker's": [
+      ["header-spoof"],
+      http(`ssl_verify_client optional; ${TLS}`, UNLESS("$http_user_agent", "^kube-probe/")),
+      "alone",
+    ],
+    "`optional`, and 403 unless `$ssl_client_verify` is SUCCESS or `Forwarded` is for 127.0.0.1": [
+      ["header-spoof"],
+      http(`ssl_verify_client optional; ${TLS}`, UNLESS("$http_forwarded", "for=127[.]0[.]0[.]1")),
+      "alone",
+    ],
+    "`optional`, and 403 unless `$ssl_client_verify` is SUCCESS or the path ends in `.css`": [
+      ["path-tricks"],
+      http(`ssl_verify_client optional; ${TLS}`, UNLESS("$uri", "[.]css$")),
+      "alone",
+    ],
+    "`optional`, and 403 unless `$ssl_client_verify` is SUCCESS or a `Range` is asked for": [
+      ["path-tricks"],
+      http(`ssl_verify_client optional; ${TLS}`, UNLESS("$http_range", ".")),
       "alone",
     ],
   }),

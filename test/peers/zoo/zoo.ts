@@ -27,6 +27,8 @@ export interface Animal {
   readonly supplied?: ReadonlyMap<string, Identity>;
   /** Text that only a valid client sees, as a user would name it. */
   readonly canary?: string;
+  /** The user allows methods that may change something. */
+  readonly unsafeMethods?: boolean;
   stop(): Promise<void>;
 }
 
@@ -52,6 +54,11 @@ export function beside(where: "port" | "name", start: Member["start"]): Member["
     const host = where === "port" ? `localhost:${animal.other ?? 0}` : `${BESIDE}:${animal.port}`;
     return { ...animal, beside: [`https://${host}`] };
   };
+}
+
+/** Probed with `--allow-unsafe-methods`. */
+export function withUnsafeMethods(start: Member["start"]): Member["start"] {
+  return async (program, enclosure) => ({ ...(await start(program, enclosure)), unsafeMethods: true });
 }
 
 /** A CA that a listener may trust beside the right one, and a client of it, for `resume-cross-host`. */

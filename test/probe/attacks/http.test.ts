@@ -10,6 +10,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { attackNamed } from "../../../src/probe/attacks.ts";
 import { Flag, frame, FrameType } from "../../../src/probe/protocols/http2/frames.ts";
 import { encodeFields } from "../../../src/probe/protocols/http2/hpack.ts";
+import { parseTarget } from "../../../src/probe/target.ts";
 import { newWorld, onBoth, probed, strictServer, withOutcome, type World } from "../support/probing.ts";
 import { httpsServer, listening } from "../support/servers.ts";
 import { relay, sniffingServer, upgradeToLaxTls } from "../support/sniffing.ts";
@@ -152,6 +153,9 @@ describe("header-spoof", () => {
     ["x-arr-clientcert", "MI", "X-ARR-ClientCert"],
     ["x-forwarded-for", "127.0.0.1", "X-Forwarded-For"],
     ["x-real-ip", "127.0.0.1", "X-Forwarded-For"],
+    ["forwarded", "for=127.0.0.1", "X-Forwarded-For"],
+    ["user-agent", "kube-probe/", "User-Agent"],
+    ["user-agent", "ELB-HealthChecker/", "User-Agent"],
     ["authorization", "Bearer eyJ", "Authorization: Bearer"],
     ["authorization", "Basic ", "Authorization: Basic"],
   ])("finds a service that believes %s with %s in it", async (name, part, kind) => {
@@ -228,6 +232,8 @@ describe("path-tricks", () => {
     ["a query", ({ url }) => url === "/secret?x"],
     ["HTTP/1.0", ({ httpVersion }) => httpVersion === "1.0"],
     ["OPTIONS", ({ method }) => method === "OPTIONS"],
+    ["Range", ({ headers }) => headers.range !== undefined],
+    [".css", ({ url }) => url === "/secret.css"],
   ])("%s that leads around a rule is found", async (kind, slips) => {
     const port = await httpsServer(open(), (request, response) =>
       isAuthorized(request) || slips(request) ? serve(response) : deny(response),
@@ -235,6 +241,79 @@ describe("path-tricks", () => {
     const endpoint = await probed(world, `https://localhost:${port}/secret`, selected("path-tricks"));
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("path-tricks"));
     expect(evidenceOf(endpoint, "path-tricks")).toContain(`(${kind})`);
+  });
+
+  /** What is asked, and by whom; @param slips to whom the rule does not apply */
+  const heard = async (method: string, unsafe: boolean, slips: (request: IncomingMessage) => boolean) => {
+    const requests: { method: string | undefined; known: boolean; length: string | undefined }[] = [];
+    const port = await httpsServer(open(), (request, response) => {
+      const known = isAuthorized(request);
+      requests.push({ method: request.method, known, length: request.headers["content-length"] });
+      return known || slips(request) ? serve(response) : deny(response);
+    });
+    const target = parseTarget(`${method}https://localhost:${port}/secret`);
+    const targets = [{ ...target, unsafeMethods: unsafe }];
+    const endpoint = await probed(world, target.url, { ...selected("path-tricks"), targets });
+    return { endpoint, requests };
+  };
+  const CHANGING = ["POST", "PUT", "PATCH", "DELETE"];
+
+  test.each(CHANGING)("a rule that forgets %s is found where unsafe methods are allowed", async (method) => {
+    const { endpoint, requests } = await heard("", true, (request) => request.method === method);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("path-tricks"));
+    expect(evidenceOf(endpoint, "path-tricks")).toBe(`HTTP 200, as the control (${method})`);
+    const sent = requests.filter((one) => CHANGING.includes(one.method ?? ""));
+    expect(sent.some(({ known }) => known)).toBe(false);
+    expect(sent.map(({ length }) => length)).toEqual(sent.map(() => "0"));
+  });
+
+  test("a strict rule is tried with all of them, and is enforced", async () => {
+    const { endpoint, requests } = await heard("", true, () => false);
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    const methods = requests.filter(({ known }) => !known).map((one) => one.method);
+    expect(methods).toEqual(expect.arrayContaining(CHANGING));
+  });
+
+  test("where they are not allowed none of them is sent, and what they lead to is not found", async () => {
+    const { endpoint, requests } = await heard("", false, ({ method }) => CHANGING.includes(String(method)));
+    expect(requests.filter((one) => CHANGING.includes(one.method ?? ""))).toEqual([]);
+    expect(endpoint.verdict).toBe("enforced");
+  });
+
+  test("in the valid client's name no other than the target's own is sent, whatever strangers get", async () => {
+    const asked: string[] = [];
+    const port = await httpsServer(open(), (request, response) => {
+      if (isAuthorized(request)) asked.push(String(request.method));
+      if (CHANGING.includes(String(request.method))) return void response.writeHead(501).end();
+      return authorized(request, response);
+    });
+    const target = { ...parseTarget(`https://localhost:${port}/secret`), unsafeMethods: true };
+    const endpoint = await probed(world, target.url, { ...selected("path-tricks"), targets: [target] });
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(asked).not.toEqual([]);
+    expect(asked.filter((method) => CHANGING.includes(method))).toEqual([]);
+  });
+
+  test.each<[string, (request: IncomingMessage) => boolean]>([
+    ["//", ({ url }) => url === "//secret"],
+    ["GET", ({ method }) => method === "GET"],
+    ["PUT", ({ method }) => method === "PUT"],
+  ])("a target that is asked by POST has paths and methods too: %s", async (kind, slips) => {
+    const { endpoint, requests } = await heard("POST ", true, slips);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("path-tricks"));
+    expect(evidenceOf(endpoint, "path-tricks")).toBe(`HTTP 200, as the control (${kind})`);
+    expect(requests.filter((one) => one.known && one.method === "POST")).not.toEqual([]);
+  });
+
+  test("a form that everybody may get is no bypass of what is posted to it", async () => {
+    const port = await httpsServer(open(), (request, response) => {
+      if (request.method === "POST") return authorized(request, response);
+      const isForm = request.method === "GET" || request.method === "HEAD";
+      response.writeHead(isForm ? 200 : 405).end("<form method=post>");
+    });
+    const target = { ...parseTarget(`POST https://localhost:${port}/secret`), unsafeMethods: true };
+    const endpoint = await probed(world, target.url, { ...selected("path-tricks"), targets: [target] });
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
   });
 
   test.each([
