@@ -1,30 +1,49 @@
+import type { Attack } from "./attack.ts";
 import type { Round } from "./round.ts";
-import type { TriedAttack } from "./tried.ts";
+import type { Met, TriedAttack } from "./tried.ts";
 
 /**
- * A client that offered both versions, and was met on the one that is not this round's, cannot be compared with this
- * round's control. What is unclear of it is left to the round of that version, which has met one of the same kind
- * on it too and counts what became of that one. Where it has not, it stays unclear.
+ * What is unclear of a client and was not met on this round's version is left to the round that can judge it, where
+ * that has met one of the same kind in the same way, and counts what became of that one. Otherwise it stays unclear.
  * @param rounds all on the endpoint
  */
-export function leaveToOtherRound(
-  tried: TriedAttack,
-  { version }: Round,
-  rounds: readonly Round[],
-): TriedAttack {
+export function leaveToOtherRound(tried: TriedAttack, round: Round, rounds: readonly Round[]): TriedAttack {
   const judged = tried.judged.map((client) => {
-    const { attempt, encounter, judgement } = client;
-    const chosen = encounter.trace.seen.version;
-    if (judgement.outcome !== "inconclusive" || chosen === undefined || chosen === version) return client;
-    const there = rounds
-      .find((round) => round.version === chosen)
-      ?.tried.find(({ attack }) => attack === tried.attack);
-    const isMetThere = there?.judged.some(
-      (one) => one.attempt.kind === attempt.kind && one.encounter.trace.seen.version === chosen,
-    );
-    if (isMetThere !== true) return client;
-    const evidence = `the server chose TLS ${chosen}, where it is judged by that version's control`;
-    return { ...client, judgement: { ...judgement, outcome: "not-applicable" as const, evidence } };
+    if (client.judgement.outcome !== "inconclusive") return client;
+    const evidence = metElsewhere(client, tried.attack, round, rounds);
+    if (evidence === undefined) return client;
+    return { ...client, judgement: { ...client.judgement, outcome: "not-applicable" as const, evidence } };
   });
   return { ...tried, judged };
+}
+
+/** Where such a client was met that is judged there; undefined where none was. */
+function metElsewhere(
+  { attempt, encounter }: Met,
+  attack: Attack,
+  { version, controls }: Round,
+  rounds: readonly Round[],
+): string | undefined {
+  const isMet = ({ tried }: Round, like: (trace: Met["encounter"]["trace"]) => boolean) =>
+    tried
+      .filter((one) => one.attack === attack)
+      .some(({ judged }) =>
+        judged.some((one) => one.attempt.kind === attempt.kind && like(one.encounter.trace)),
+      );
+  const { opened, seen } = encounter.trace;
+  const chosen = seen.version;
+  // it offered both versions: this round's control says nothing of the other one
+  if (chosen !== undefined && chosen !== version) {
+    const there = rounds.find((round) => round.version === chosen);
+    const isMetThere = there !== undefined && isMet(there, (trace) => trace.seen.version === chosen);
+    return isMetThere
+      ? `the server chose TLS ${chosen}, where it is judged by that version's control`
+      : undefined;
+  }
+  // its words without TLS are the same on each version: they never came to TLS
+  if (opened !== false || controls.sound) return undefined;
+  const there = rounds.find(
+    (round) => round.controls.sound && isMet(round, (trace) => trace.opened === false),
+  );
+  return there && `it never came to TLS, and is judged by the control on TLS ${there.version}`;
 }
