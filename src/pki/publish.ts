@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import type { Files } from "../platform/files.ts";
+import type { Files, NewFile } from "../platform/files.ts";
 import {
   type Authority,
   type CaGeneration,
@@ -35,16 +35,16 @@ interface Publishable {
  * What gateways are to read, from the CA generations on disk. A verifier that checks the whole chain
  * needs the root's CRL too (nginx and Envoy do). Generations below one root share its newest CRL.
  */
-function publishable(files: Files, authorities: string): Publishable {
+function publishable(files: Files, authorities: string, coming: readonly NewFile<string>[]): Publishable {
+  const crlAt = (path: string) =>
+    coming.find((file) => file.path === path)?.data ?? files.readText(path, MAX_CRL_BYTES);
   const generations = generationsIn(files, authorities).map((number) => join(authorities, String(number)));
   const rootCrls = new Map<string, string>();
   for (const path of generations) {
     const root = files.readText(join(path, caFiles.rootCertificate), MAX_PEM_BYTES);
     rootCrls.set(root, files.readText(join(path, caFiles.rootCrl), MAX_CRL_BYTES));
   }
-  const issuingCrls = generations.map((path) =>
-    files.readText(join(path, caFiles.issuingCrl), MAX_CRL_BYTES),
-  );
+  const issuingCrls = generations.map((path) => crlAt(join(path, caFiles.issuingCrl)));
   return {
     bundle: [...rootCrls.keys()].join(""),
     crl: [...issuingCrls, ...rootCrls.values()].join(""),
@@ -59,9 +59,22 @@ const publishedFiles = { bundle: "bundle.pem", crl: "crl.pem" } as const;
  * Where they lacked a root, a rotation's record says so first: since when they have both begins anew.
  */
 export function publish(files: Files, authorities: string): void {
-  const missing = unpublished(files, authorities);
+  for (const { path, data } of announce(files, authorities)) files.write(path, data);
+}
+
+/** Puts a new CRL of an issuing CA in its place, and then what gateways read, where it is too. */
+async function publishCrl(files: Files, authorities: string, crl: NewFile<string>): Promise<void> {
+  await files.writeTogether([crl, ...announce(files, authorities, [crl])]);
+}
+
+/**
+ * What is to be written so that gateways read it, once a rotation's record says what they lacked.
+ * @param coming what is written before
+ */
+function announce(files: Files, authorities: string, coming: readonly NewFile<string>[] = []): NewFile[] {
+  const missing = unpublished(files, authorities, coming);
   if (missing.some(({ lacksRoot }) => lacksRoot)) recordUnpublished(files, { authorities });
-  for (const { path, text } of missing) files.write(path, text);
+  return missing.map(({ path, text }) => ({ path, data: text }));
 }
 
 /** Whether gateways read the root of every CA generation, no other, and the CRL of each. */
@@ -84,8 +97,12 @@ interface Unpublished {
   readonly lacksRoot: boolean;
 }
 
-function unpublished(files: Files, authorities: string): Unpublished[] {
-  const { rootCrls, ...wanted } = publishable(files, authorities);
+function unpublished(
+  files: Files,
+  authorities: string,
+  coming: readonly NewFile<string>[] = [],
+): Unpublished[] {
+  const { rootCrls, ...wanted } = publishable(files, authorities, coming);
   return (["bundle", "crl"] as const).flatMap((name) => {
     const path = join(authorities, publishedFiles[name]);
     const found = files.kind(path) === "file" ? files.readText(path, MAX_CRL_BYTES) : "";
@@ -107,7 +124,6 @@ export async function refreshCrls(
   await platform.locks.hold(authority.layout.lock, async () => {
     authority.inventory.refresh();
     for (const ca of authority.trusted) await writeCrl(platform, authority, ca, settings);
-    publish(platform.files, authority.layout.authorities);
   });
 }
 
@@ -176,7 +192,6 @@ export async function publishCrls(
     const isNeeded = ca === current || (records ?? []).length > 0;
     if (!isNeeded && !(await canSign(authority, ca))) continue;
     await writeCrl(platform, authority, ca, settings, records);
-    publish(files, layout.authorities);
     isDone = true;
   }
   if (isDone || isPublished(files, layout.authorities)) return isDone;
@@ -259,7 +274,8 @@ async function writeCrl(
     },
     signer,
   );
-  files.write(crlPlace(layout, ca).path, encodePem("X509 CRL", crl));
+  const { path } = crlPlace(layout, ca);
+  await publishCrl(files, layout.authorities, { path, data: encodePem("X509 CRL", crl) });
 }
 
 function crlEntry({ serial, revoked: { at, reason } }: Revocation): RevokedCertificate {

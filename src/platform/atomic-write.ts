@@ -1,9 +1,9 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FleetsecError } from "../errors.ts";
-import { nodeCrypto } from "./builtins.ts";
-import { attempt } from "./file-error.ts";
-import type { WriteOptions } from "./files.ts";
+import { nodeCrypto, nodeUtil } from "./builtins.ts";
+import { attempt, fileError } from "./file-error.ts";
+import type { NewFile, WriteOptions } from "./files.ts";
 
 /**
  * Writes a file that appears whole or not at all: beside `path` under a temporary name, synced
@@ -32,6 +32,64 @@ export function writeAtomic(
     }
     if (options.transient !== true) syncDirectory(dirname(path));
   });
+}
+
+/**
+ * The same of several files (0o644), which are synced at once, and so are their directories: a disk takes
+ * little longer for all than for one. They are renamed in their order.
+ */
+export async function writeAllAtomic(entries: readonly NewFile[]): Promise<void> {
+  const files = entries.map(({ path, data }) => ({ path, data, temporary: temporaryBeside(path) }));
+  const open = new Map<number, string>();
+  try {
+    try {
+      for (const { path, data, temporary } of files)
+        open.set(
+          attempt(path, () => createWith(temporary, [data], 0o644)),
+          path,
+        );
+      await syncAll(open);
+    } finally {
+      for (const fd of open.keys()) fs.closeSync(fd);
+    }
+    for (const { path, temporary } of files) {
+      attempt(path, () => {
+        requireReplaceable(path);
+        fs.renameSync(temporary, path);
+      });
+    }
+  } catch (error) {
+    for (const { temporary } of files) fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectories(new Set(entries.map(({ path }) => dirname(path))));
+}
+
+async function syncDirectories(paths: Iterable<string>): Promise<void> {
+  const open = new Map<number, string>();
+  try {
+    for (const path of paths)
+      open.set(
+        attempt(path, () => fs.openSync(path, "r")),
+        path,
+      );
+    await syncAll(open);
+  } finally {
+    for (const fd of open.keys()) fs.closeSync(fd);
+  }
+}
+
+/** @param open paths by file descriptor. It ends when all are done: none of them may be closed before. */
+async function syncAll(open: ReadonlyMap<number, string>): Promise<void> {
+  const fsync = nodeUtil().promisify(fs.fsync);
+  const ends = await Promise.allSettled(
+    [...open].map(([fd, path]) =>
+      fsync(fd).catch((error: unknown) => {
+        throw fileError(path, error);
+      }),
+    ),
+  );
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 /** symlink(2) refuses a name that is taken; rename(2) of a new link replaces what is there. */
@@ -67,13 +125,24 @@ export function writeNew(
   mode: number,
   sync = true,
 ): void {
+  const fd = createWith(path, pieces, mode);
+  try {
+    if (sync) fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The descriptor of a new file with that in it, not synced. */
+function createWith(path: string, pieces: Iterable<string | Uint8Array>, mode: number): number {
   const fd = fs.openSync(path, "wx", 0o600);
   try {
     for (const piece of pieces) fs.writeFileSync(fd, piece);
     fs.fchmodSync(fd, mode);
-    if (sync) fs.fsyncSync(fd);
-  } finally {
+    return fd;
+  } catch (error) {
     fs.closeSync(fd);
+    throw error;
   }
 }
 

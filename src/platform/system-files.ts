@@ -7,6 +7,7 @@ import {
   syncDirectory,
   TEMPORARY,
   temporaryBeside,
+  writeAllAtomic,
   writeAtomic,
   writeNew,
 } from "./atomic-write.ts";
@@ -137,6 +138,8 @@ export const systemFiles: Files = {
       }
     });
   },
+
+  writeTogether: writeAllAtomic,
 
   append(path, size, data) {
     attempt(path, () => {

@@ -1,15 +1,17 @@
 import { execFileSync } from "node:child_process";
-import {
+import fs, {
   chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
@@ -143,6 +145,73 @@ describe("write", () => {
     expect(readFileSync(path, "utf8")).toBe("before");
     files.writePieces(path, ["af", "ter"]);
     expect(readFileSync(path, "utf8")).toBe("after");
+  });
+
+  test("several together come in their order, once all of them are synced, and before their directories are", async () => {
+    const directory = scratch();
+    mkdirSync(join(directory, "ca"));
+    const [first, second] = [join(directory, "ca/crl"), join(directory, "crl")];
+    writeFileSync(first, "old", { mode: 0o600 });
+    const events = await watched(() =>
+      files.writeTogether([
+        { path: first, data: "1" },
+        { path: second, data: Buffer.from("2") },
+      ]),
+    );
+    expect(events).toEqual([
+      "begin ca/.crl.tmp",
+      "begin .crl.tmp",
+      "synced",
+      "synced",
+      "rename ca/crl",
+      "rename crl",
+      "begin ca",
+      "begin ",
+      "synced",
+      "synced",
+    ]);
+    expect([first, second].map((path) => readFileSync(path, "utf8"))).toEqual(["1", "2"]);
+    expect(statSync(first).mode & 0o777).toBe(0o644);
+    expect(readdirSync(directory)).toEqual(["ca", "crl"]);
+
+    /** What is done to the disk. Paths are relative to the directory, and temporary names lose their number. */
+    async function watched(work: () => Promise<void>): Promise<string[]> {
+      const own = { fsync: fs.fsync, renameSync: fs.renameSync };
+      const seen: string[] = [];
+      const shown = (path: string) =>
+        path.slice(directory.length + 1).replace(/\.[0-9a-f]{12}\.tmp$/, ".tmp");
+      fs.fsync = ((fd: number, done: (error: Error | null) => void) => {
+        seen.push(`begin ${shown(readlinkSync(`/proc/self/fd/${fd}`))}`);
+        own.fsync(fd, (error) => {
+          seen.push("synced");
+          done(error);
+        });
+      }) as typeof fs.fsync;
+      fs.renameSync = (from, to) => {
+        seen.push(`rename ${shown(String(to))}`);
+        own.renameSync(from, to);
+      };
+      syncBuiltinESMExports();
+      try {
+        await work();
+      } finally {
+        Object.assign(fs, own);
+        syncBuiltinESMExports();
+      }
+      return seen;
+    }
+  });
+
+  test("several together of which one cannot be written leave what was there", async () => {
+    const directory = scratch();
+    const [one, two] = [join(directory, "one"), join(directory, "none/two")];
+    files.write(one, "before");
+    const entries = [one, two].map((path) => ({ path, data: "after" }));
+    await expect(files.writeTogether(entries)).rejects.toMatchObject({ code: "not-found" });
+    expect([readFileSync(one, "utf8"), readdirSync(directory)]).toEqual(["before", ["one"]]);
+    mkdirSync(join(directory, "none"));
+    await files.writeTogether(entries);
+    expect([one, two].map((path) => readFileSync(path, "utf8"))).toEqual(["after", "after"]);
   });
 
   test("puts no file in the place of a device or a FIFO, nor of a link to one", () => {

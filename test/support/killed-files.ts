@@ -26,5 +26,13 @@ export function killedAfter(count: number): { files: Files; isDead: () => boolea
       },
     ]),
   );
-  return { files: { ...systemFiles, ...dying }, isDead: () => left < 0 };
+  const files: Files = {
+    ...systemFiles,
+    ...dying,
+    // one after the other: it can be killed between them
+    async writeTogether(entries) {
+      for (const { path, data } of entries) files.write(path, data);
+    },
+  };
+  return { files, isDead: () => left < 0 };
 }
