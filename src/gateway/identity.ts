@@ -1,8 +1,9 @@
 import type { PeerCertificate, TLSSocket } from "node:tls";
+import { escapeAttributeValue } from "../pki/name.ts";
 
 /** Who a verified client certificate says that its holder is. */
 export interface Identity {
-  /** The subject, one line, e.g. `CN=tms, OU=carrier_dispatch, O=acme`. */
+  /** The subject, one line, e.g. `CN=tms, OU=carrier_dispatch, O=acme`; values are escaped as in RFC 4514. */
   readonly subject: string;
   /** Upper-case hexadecimal. */
   readonly serial: string;
@@ -28,7 +29,9 @@ export function identityOf(socket: TLSSocket): Identity | undefined {
   const [spiffeId] = spiffeIds;
   return {
     subject: Object.entries(subject)
-      .flatMap(([type, values]) => [values ?? []].flat().map((value) => `${type}=${value}`))
+      .flatMap(([type, values]) =>
+        [values ?? []].flat().map((value) => `${type}=${escapeAttributeValue(value)}`),
+      )
       .join(", "),
     serial: peer.serialNumber,
     // SPIFFE X.509-SVID section 2: exactly one URI

@@ -116,6 +116,14 @@ async function upstream(): Promise<{ port: number; seen: IncomingHttpHeaders[] }
   return { port: (server.address() as AddressInfo).port, seen };
 }
 
+test("a value of the subject that looks like an attribute is escaped", async () => {
+  const { gateway, events } = await start();
+  const subject = [{ type: "CN", value: "guest, CN=admin" } as const, role("carrier_dispatch")];
+  const client = await testLeaf(ca, { subject });
+  expect((await send(gateway, { client })).status).toBe(200);
+  expect(events[0]?.identity?.subject).toBe(String.raw`CN=guest\, CN=admin, OU=carrier_dispatch`);
+});
+
 describe.each(["TLSv1.2", "TLSv1.3"] as const)("on %s", (version) => {
   test("a client with a valid certificate and role gets through; both are audited", async () => {
     const { gateway, events } = await start();
