@@ -81,6 +81,26 @@ describe("probe --openapi", () => {
     expect((await runCli(args, { cwd: directory })).code).toBe(0);
   });
 
+  test("a reference that leads in a circle leaves out its operation alone, and is named", async () => {
+    const { directory, put, base } = await project();
+    const parameters = [{ $ref: "#/components/parameters/P" }];
+    const components = { parameters: { P: { $ref: "#/components/parameters/P" } } };
+    const document = (...healthy: [string, object][]) => {
+      const paths = { ...Object.fromEntries(healthy), "/v1": { get: { parameters } } };
+      put("odd.json", JSON.stringify({ openapi: "3.0.3", info: {}, paths, components }));
+    };
+    const args = ["probe", "--openapi", "odd.json", "--base-url", base, ...IDENTITIES, ...NO_CERT];
+    const reason = "the reference #/components/parameters/P leads in a circle";
+    document(["/healthz", { get: {} }]);
+    const run = await runCli([...args, "--json"], { cwd: directory });
+    const result = JSON.parse(run.stdout) as ProbeResult;
+    expect([run.code, result.summary.enforced]).toEqual([3, 1]);
+    expect(result.leftOut).toEqual([{ target: `GET ${base}/v1`, reason, wanted: true }]);
+    document();
+    const none = await runCli(args, { cwd: directory });
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining(`GET ${base}/v1: ${reason}`)]);
+  });
+
   test("probes every operation that changes nothing, and names the others", async () => {
     const { directory, asked, base } = await project();
     const args = ["probe", "--openapi", "api.yaml", "--base-url", base, ...IDENTITIES, ...NO_CERT];

@@ -125,6 +125,7 @@ function targetsOf(
   }));
   if (all.length === 0) {
     throw new FleetsecError("usage", "there is nothing to probe", {
+      problems: leftOut.map(({ target, reason }) => `${target}: ${reason}`),
       hint: "name a target such as https://gateway.example:8443/, or set probe.targets in the configuration",
     });
   }

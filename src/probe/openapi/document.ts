@@ -35,7 +35,7 @@ export function parseOpenApi(text: string, name: string): OpenApi {
       hint: "its first line says openapi: 3.1.0 or the like; convert Swagger 2.0 first",
     });
   }
-  return { root, resolve: (value) => resolve(root, value, name) };
+  return { root, resolve: (value) => resolve(root, value) };
 }
 
 function valueOf(text: string, name: string): unknown {
@@ -69,28 +69,30 @@ function depthOf(root: unknown): number {
   return depth;
 }
 
-function resolve(root: unknown, value: unknown, name: string): unknown {
-  let at = value;
+function resolve(root: unknown, value: unknown): unknown {
+  let [at, reference] = [value, field(value, "$ref")];
   for (let i = 0; i < MAX_REFERENCES; i += 1) {
-    const reference = field(at, "$ref");
     if (typeof reference !== "string") return at;
-    at = pointedAt(root, reference, name);
+    at = pointedAt(root, reference);
+    reference = field(at, "$ref");
   }
-  throw new FleetsecError("input", `${name} has references that lead in a circle`);
+  throw broken(field(value, "$ref"), "leads in a circle");
+}
+
+function broken(reference: unknown, how: string): FleetsecError {
+  return new FleetsecError("input", `the reference ${String(reference)} ${how}`);
 }
 
 /** RFC 6901, in a URI fragment. */
-function pointedAt(root: unknown, reference: string, name: string): unknown {
+function pointedAt(root: unknown, reference: string): unknown {
   if (!reference.startsWith("#/")) {
-    throw new FleetsecError("input", `${name} refers to another document: ${reference}`, {
-      hint: "bundle the parts into one file first",
-    });
+    throw broken(reference, "leads to another document: bundle the parts into one file first");
   }
   let at: unknown = root;
   for (const part of reference.slice(2).split("/")) {
     at = field(at, decoded(part).replaceAll("~1", "/").replaceAll("~0", "~"));
   }
-  if (at === undefined) throw new FleetsecError("input", `${name} has no ${reference}`);
+  if (at === undefined) throw broken(reference, "leads to nothing");
   return at;
 }
 

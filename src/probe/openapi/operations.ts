@@ -39,24 +39,67 @@ export function expand(api: OpenApi, base: string, allowUnsafe: boolean): Expand
   const stem = base.replace(/\/$/, "");
   const targets: Target[] = [];
   const leftOut: LeftOut[] = [];
-  for (const { method, path, pathItem, operation } of operationsOf(api)) {
+  for (const described of operationsOf(api)) {
+    const { path } = described;
+    if ("reason" in described) {
+      leftOut.push({ target: `${stem}${path}`, reason: described.reason, wanted: true });
+      continue;
+    }
+    const { method } = described;
     const target = `${method} ${stem}${path}`;
     if (!allowUnsafe && !isSafe(method)) {
       leftOut.push({ target, reason: `${method} may change something (--allow-unsafe-methods)` });
       continue;
     }
-    const request = requestOf(api, path, [field(pathItem, "parameters"), field(operation, "parameters")]);
-    const body = bodyOf(api, field(operation, "requestBody"));
-    if (typeof request === "string") leftOut.push({ target, reason: request, wanted: true });
-    else if (typeof body === "string") leftOut.push({ target, reason: body, wanted: true });
-    else targets.push(targetAt(origin, stem, method, request, body));
+    const asked = orReason(() => targetOf(api, origin, stem, described));
+    if ("reason" in asked) leftOut.push({ target, reason: asked.reason, wanted: true });
+    else targets.push(asked.value);
   }
   return { targets, leftOut };
 }
 
-function operationsOf(api: OpenApi) {
-  const found = members(field(api.root, "paths")).flatMap(([path, reference]) => {
-    const pathItem = api.resolve(reference);
+interface Reason {
+  readonly reason: string;
+}
+
+/** What is made of a part of the document, or why it cannot be: a reference in it leads nowhere. */
+function orReason<T>(make: () => T): { readonly value: T } | Reason {
+  try {
+    return { value: make() };
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "input") return { reason: error.message };
+    throw error;
+  }
+}
+
+interface Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly pathItem: unknown;
+  readonly operation: unknown;
+}
+
+/** @throws FleetsecError `input` for what it cannot be asked with */
+function targetOf(
+  api: OpenApi,
+  origin: Target,
+  stem: string,
+  { method, path, pathItem, operation }: Operation,
+): Target {
+  const request = requestOf(api, path, [field(pathItem, "parameters"), field(operation, "parameters")]);
+  return targetAt(origin, stem, method, request, bodyOf(api, field(operation, "requestBody")));
+}
+
+interface Unknown extends Reason {
+  readonly path: string;
+}
+
+/** Every operation; or a path whose operations cannot be known. */
+function operationsOf(api: OpenApi): (Operation | Unknown)[] {
+  const found = members(field(api.root, "paths")).flatMap(([path, reference]): (Operation | Unknown)[] => {
+    const item = orReason(() => api.resolve(reference));
+    if ("reason" in item) return [{ path, ...item }];
+    const pathItem = item.value;
     return METHODS.flatMap((method) => {
       const operation = field(pathItem, method);
       return operation === undefined ? [] : [{ method: method.toUpperCase(), path, pathItem, operation }];
@@ -99,11 +142,11 @@ interface Request {
   readonly fields: Target["fields"];
 }
 
-/** A request with everything that it has to hold, or why there is none. */
-function requestOf(api: OpenApi, template: string, lists: readonly unknown[]): Request | string {
+/** A request with everything that it has to hold. @throws FleetsecError `input` where there is none */
+function requestOf(api: OpenApi, template: string, lists: readonly unknown[]): Request {
   const parameters = parametersOf(api, lists);
   const valueOf = (name: string) => parameters.find((one) => one.in === "path" && one.name === name)?.value;
-  if (!/^\/[!-~]*$/.test(template)) return "its path has characters that a URL cannot hold";
+  if (!/^\/[!-~]*$/.test(template)) throw unaskable("its path has characters that a URL cannot hold");
   const path = template.replaceAll(/\{([^{}]{1,200})\}/g, (_whole, name: string) =>
     encoded(text(valueOf(name) ?? "example")),
   );
@@ -117,7 +160,7 @@ function requestOf(api: OpenApi, template: string, lists: readonly unknown[]): R
   const fields = parameters
     .filter((one) => one.in === "header" && !RESERVED.has(one.name.toLowerCase()))
     .map(({ name, value }) => [name.toLowerCase(), text(value)] as const);
-  if (!fields.every(isField)) return "it demands a header field that cannot be sent";
+  if (!fields.every(isField)) throw unaskable("it demands a header field that cannot be sent");
   return {
     path: query.length === 0 ? path : `${path}?${query.join("&")}`,
     fields: cookies.length === 0 ? fields : [...fields, ["cookie", cookies.join("; ")]],
@@ -141,8 +184,8 @@ function encoded(value: string): string {
   return encodeURIComponent(Buffer.from(value.slice(0, 200)).toString()).replaceAll(/^\.{1,2}$/g, "example");
 }
 
-/** What the operation has to be sent, nothing, or why it cannot be made. */
-function bodyOf(api: OpenApi, reference: unknown): Target["body"] | string {
+/** What the operation has to be sent, or nothing. @throws FleetsecError `input` where it cannot be made */
+function bodyOf(api: OpenApi, reference: unknown): Target["body"] {
   const body = api.resolve(reference);
   if (body === undefined || field(body, "required") !== true) return undefined;
   const contents = members(field(body, "content"));
@@ -159,7 +202,11 @@ function bodyOf(api: OpenApi, reference: unknown): Target["body"] | string {
       return { type, bytes: Buffer.from(example) };
     }
   }
-  return "it demands a body that is not JSON, without an example that is a text";
+  throw unaskable("it demands a body that is not JSON, without an example that is a text");
+}
+
+function unaskable(why: string): FleetsecError {
+  return new FleetsecError("input", why);
 }
 
 function targetAt(

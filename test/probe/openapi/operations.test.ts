@@ -176,6 +176,28 @@ describe("an OpenAPI document", () => {
     components: { schemas: { A: { $ref: "#/components/schemas/B" }, B: { $ref: "#/components/schemas/A" } } },
   };
   const ask = (schema: object) => ({ "/{a}": { get: { parameters: [{ name: "a", in: "path", schema }] } } });
+  test.each<[string, object, string, object?]>([
+    ["in a circle", { $ref: "#/components/schemas/A" }, "leads in a circle", circle],
+    ["to nothing", { $ref: "#/components/schemas/A" }, "leads to nothing"],
+    ["to an inherited member", { $ref: "#/constructor/prototype" }, "leads to nothing"],
+    ["to another file", { $ref: "other.yaml#/A" }, "leads to another document"],
+    ["to another host", { $ref: "https://elsewhere.invalid/a.json" }, "leads to another document"],
+  ])("a reference %s leaves out what has it, by name", (_what, reference, how, rest = {}) => {
+    const [at] = Object.values(reference) as string[];
+    const reason = expect.stringContaining(`the reference ${at} ${how}`) as string;
+    const leftOutOf = (paths: object) => {
+      const { targets, leftOut } = expanded(document({ ...paths, "/b": { get: {} } }, rest), true);
+      expect(targets.map(({ path }) => path)).toEqual(["/b"]);
+      return leftOut;
+    };
+    const here = (method: string, path: string) => [
+      { target: `${method}${BASE}${path}`, reason, wanted: true },
+    ];
+    expect(leftOutOf(ask(reference))).toEqual(here("GET ", "/{a}"));
+    expect(leftOutOf({ "/a": { put: { requestBody: reference } } })).toEqual(here("PUT ", "/a"));
+    expect(leftOutOf({ "/a": reference })).toEqual(here("", "/a"));
+  });
+
   test.each([
     ["Swagger 2.0", '{"swagger":"2.0","paths":{}}'],
     ["nothing", ""],
@@ -183,11 +205,6 @@ describe("an OpenAPI document", () => {
     ["broken JSON", '{"openapi":"3.1.0",'],
     ["broken YAML", "openapi: 3.1.0\n  paths: ]"],
     ["no operation", document({})],
-    ["references in a circle", document(ask({ $ref: "#/components/schemas/A" }), circle)],
-    ["a reference to nothing", document(ask({ $ref: "#/components/schemas/A" }))],
-    ["a reference to an inherited member", document(ask({ $ref: "#/constructor/prototype" }))],
-    ["a reference to another file", document(ask({ $ref: "other.yaml#/A" }))],
-    ["a reference to another host", document(ask({ $ref: "https://elsewhere.invalid/a.json" }))],
     ["YAML that nests without end", `openapi: ${"[".repeat(100_000)}`],
     [
       "JSON that nests without end",
