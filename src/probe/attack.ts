@@ -97,6 +97,11 @@ export interface Attempt {
   readonly resumes?: Before;
   /** How it talks, where that is not the control's way. */
   readonly protocol?: Protocol;
+  /**
+   * It asks together with its Finished, without waiting for a word of its certificate: what the server's TLS library
+   * says of that, the server may hear only with its next read.
+   */
+  readonly atOnce?: boolean;
   /** What it says before TLS. */
   readonly opening?: Opening;
   /** Where it connects to, where that is not the target's port. */

@@ -58,10 +58,11 @@ export async function exchange(
     let established = 0;
     let receivedUnasked: number | undefined;
     if (session !== undefined) {
-      await events.until(() => session.ready || session.over, deadlines.handshake);
+      const atOnce = dial.tls?.atOnce === true;
+      if (!atOnce) await events.until(() => session.ready || session.over, deadlines.handshake);
       established = clock.monotonic() - started;
       if (session.ready && settles(dial.tls)) await events.until(() => session.over, settle);
-      if (session.ready && before?.refused === undefined) {
+      if ((session.ready || atOnce) && before?.refused === undefined) {
         await converse(channelOf(session, events, () => (receivedUnasked = session.received.length)));
       }
     }

@@ -42,6 +42,8 @@ export interface Client {
   /** How it talks, where that is not the target's way. */
   readonly protocol?: Protocol | undefined;
   readonly opening?: Opening | undefined;
+  /** It asks together with its Finished. */
+  readonly atOnce?: boolean | undefined;
   /** Where that is not the target's port. */
   readonly port?: number | undefined;
 }
@@ -122,6 +124,7 @@ function tlsDial(
     groups: hello.groups,
     ciphers: hello.ciphers,
     psk: hello.psk,
+    atOnce: client.atOnce,
     session: session instanceof Uint8Array ? session : undefined,
   };
 }

@@ -65,6 +65,8 @@ export interface TlsDial {
   /** OpenSSL's list of suites, where it is not all that authenticate the server. */
   readonly ciphers?: string | undefined;
   readonly psk?: HelloChanges["psk"] | undefined;
+  /** The conversation begins before the handshake is complete: what is written goes out with Finished. */
+  readonly atOnce?: boolean | undefined;
   /** A session of the TLS library's, to resume. */
   readonly session?: Uint8Array | undefined;
 }

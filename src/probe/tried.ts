@@ -134,9 +134,9 @@ async function meetOne(
   attempt: Attempt,
   first: Encounter,
 ): Promise<Met> {
-  const { wire, identity, hello, resumes, protocol, opening, port } = attempt;
+  const { wire, identity, hello, resumes, protocol, opening, port, atOnce } = attempt;
   const client = { version, identity, control: false, like: first.trace, protocol, opening, port };
-  const attack = { ...client, wire, hello };
+  const attack = { ...client, wire, hello, atOnce };
   if (resumes === undefined) return { attempt, encounter: await meet(attack) };
   if (resumes.at !== undefined) {
     const borrowed = version === null ? undefined : await resumes.at.session(version, resumes.identity);

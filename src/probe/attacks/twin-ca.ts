@@ -21,7 +21,7 @@ export const twinCa: Attack = {
   weight: "required",
   takesIdentity: true,
   versions: ["1.3", "1.2"],
-  async plan({ forgery, families }) {
+  async plan({ forgery, families, protocol, version }) {
     const { control } = forgery;
     if (control === undefined) {
       return { outcome: "not-run", reason: "needs a valid client certificate, for the name of its CA" };
@@ -44,7 +44,9 @@ export const twinCa: Attack = {
       const issuer = await twinOf(control, forgery, family, true);
       return forgery.leaf({ family, issuer: { ...issuer, chain: cas } });
     });
-    return { attempts: [...attempts.flat(), ...followed] };
+    // Node hears of the wrong signature with its next read: who has asked by then is served
+    const atOnce = version === "1.3" && !protocol.maySayNothing;
+    return { attempts: [...attempts.flat(), ...followed.map((attempt) => ({ ...attempt, atOnce }))] };
   },
 };
 

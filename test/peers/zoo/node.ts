@@ -1,10 +1,17 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createServer, type ServerOptions } from "node:https";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createServer as createTls, type Server, type TlsOptions, type TLSSocket } from "node:tls";
+import {
+  createServer as createTls,
+  type DetailedPeerCertificate,
+  type Server,
+  type TlsOptions,
+  type TLSSocket,
+} from "node:tls";
 import { ROLE_TEXT } from "../../probe/support/certificates.ts";
+import type { World } from "../../probe/support/probing.ts";
 import { type Animal, lax, type Member, strict } from "./zoo.ts";
 
 /** An HTTPS server of this process; `admits` is the application's own check. */
@@ -23,6 +30,13 @@ function node(options: ServerOptions, admits: (socket: TLSSocket) => boolean = (
 /** Nobody else's certificate has it; `getPeerCertificate` gives an empty object where there is none. */
 const holdsRole = ({ raw }: { raw?: Buffer }) => raw?.includes(ROLE_TEXT) === true;
 const hasRole = (socket: TLSSocket) => holdsRole(socket.getPeerCertificate());
+/** Whether what the client sent leads to its CA, by names and key identifiers alone. */
+const leadsTo =
+  ({ ca }: World) =>
+  (socket: TLSSocket) => {
+    const { issuerCertificate }: Partial<DetailedPeerCertificate> = socket.getPeerCertificate(true);
+    return issuerCertificate?.fingerprint256 === new X509Certificate(ca.pem).fingerprint256;
+  };
 const isExpired = ({ authorizationError }: TLSSocket) => String(authorizationError) === "CERT_HAS_EXPIRED";
 
 /** A binary protocol: a client that says nothing is waited for, a line of text is none of its messages. */
@@ -87,6 +101,11 @@ export const nodes: readonly Member[] = [
       { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
       ({ authorized }) => authorized,
     ),
+    "the same, and that `issuerCertificate` is the CA's": async (program, enclosure) =>
+      node(
+        { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
+        (socket) => socket.authorized && leadsTo(enclosure.world)(socket),
+      )(program, enclosure),
     "`rejectUnauthorized: false`, and a check of `socket.authorized` and of a role in an extension, TLS 1.2 alone":
       node(
         { rejectUnauthorized: false, maxVersion: "TLSv1.2" },
@@ -128,6 +147,11 @@ export const nodes: readonly Member[] = [
         ),
         "alone",
       ],
+    "`rejectUnauthorized: false`, and a check that `issuerCertificate` is the CA's": [
+      ["twin-ca"],
+      async (program, enclosure) =>
+        node({ rejectUnauthorized: false, ca: [] }, leadsTo(enclosure.world))(program, enclosure),
+    ],
     "`rejectUnauthorized: false`, and a check that there is a certificate": [
       ["self-signed", "wrong-ca", "twin-ca"],
       node({ rejectUnauthorized: false }, (socket) => Object.keys(socket.getPeerCertificate()).length > 0),

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import type { TlsOptions, TLSSocket } from "node:tls";
+import type { DetailedPeerCertificate, TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Scene } from "../../../src/probe/attack.ts";
 import { attackNamed } from "../../../src/probe/attacks.ts";
@@ -110,6 +110,35 @@ test("self-signed: each family alone, and one with a valid client's certificate 
   const isClients = (der: Uint8Array) => Buffer.compare(der, world.client.der) === 0;
   expect(followed?.map(isClients)).toEqual([false, true]);
   expect(before?.slice(1)).toEqual([world.ca.der, world.root.der].map((der) => Uint8Array.from(der)));
+});
+
+describe("a service that looks for the clients' CA by names alone", () => {
+  const attacks = selected("no-cert", "self-signed", "wrong-ca", "twin-ca");
+  /** Node links certificates by their names and key identifiers; what it trusts itself it finds by these as well. */
+  const leadsToCa = (socket: TLSSocket) => {
+    const { fingerprint256 } = new X509Certificate(world.ca.der);
+    const { issuerCertificate } = socket.getPeerCertificate(true) as Partial<DetailedPeerCertificate>;
+    return issuerCertificate?.fingerprint256 === fingerprint256;
+  };
+  const walking = (isPermitted: (socket: TLSSocket) => boolean, ca: readonly string[]) =>
+    httpsServer(options({ rejectUnauthorized: false, ca: [...ca] }), (request, response) => {
+      const socket = request.socket as TLSSocket;
+      response.writeHead(leadsToCa(socket) && isPermitted(socket) ? 200 : 403).end("hello");
+    });
+
+  // it hears of the wrong signature with its next read, and hangs up then
+  test("is bypassed by who sends that CA's own after a forged one in its name, and asks at once", async () => {
+    const endpoint = await probed(world, url(await walking(() => true, [])), { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(["twin-ca@1.3"]);
+    const [found] = endpoint.attacks.filter(({ outcome }) => outcome === "accepted");
+    expect(found?.evidence).toContain("the real CA after it");
+  });
+
+  test("and verifies them too, is not", async () => {
+    const port = await walking(({ authorized }) => authorized, [world.root.pem]);
+    const endpoint = await probed(world, url(port), { attacks });
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
 });
 
 describe("a service that knows its clients by an extension of its own", () => {
