@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { createPublicKey, verify } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { chmodSync, existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { storedTokenKey } from "../../src/pki/token-key.ts";
 import { systemTokens, type Tokens } from "../../src/platform/pkcs11/tokens.ts";
 import { holdsPrivateKey } from "../support/private-key.ts";
 import { testProject, type TestProject } from "../support/project.ts";
@@ -93,6 +94,19 @@ describeWithEngines(
         expect(next).not.toBe(old);
         expect(uriIn(next)).toBe(uriIn(old));
       }
+      // with another key of the token, or one that is not in it, the new CA could issue nothing
+      const [own, old] = [keys[1]?.[1] ?? "", keys[1]?.[0] ?? ""];
+      const spki = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "der" });
+      const sign = () => Promise.reject(new Error("none"));
+      const { pem: lost } = storedTokenKey({ uri: `${TOKEN};object=none`, spki, sign });
+      for (const wrong of [old, lost]) {
+        writeFileSync(join(project.directory, ".fleetsec/ca/2/issuing-key.pem"), wrong);
+        const refused = await project.attempt(["ca", "rotate", "switch", "--loaded"], { tokens });
+        expect(refused).toMatchObject({ exit: 2, code: "refused", changed: false });
+        expect((await project.json(["ca", "show"], { tokens })).document.faults).toHaveLength(1);
+      }
+      writeFileSync(join(project.directory, ".fleetsec/ca/2/issuing-key.pem"), own);
+      expect((await project.json(["ca", "show"], { tokens })).document.faults).toEqual([]);
       expect((await run(["ca", "rotate", "switch", "--loaded"])).code).toBe(0);
       const issued = await run(edge("truck-1"));
       expect(opensslVerifies(project, issued.document.files)).toBe(true);
