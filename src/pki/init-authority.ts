@@ -17,7 +17,7 @@ import { encryptedKeyPem, privateKeyPem } from "./key-file.ts";
 import { generateKey, keySigner, type Signer } from "./keys.ts";
 import { encodePem } from "./pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames, rootProfile } from "./profiles.ts";
-import { publish } from "./publish.ts";
+import { publish } from "./published.ts";
 import { type PkiPlatform, stateLayout } from "./state.ts";
 import { newTokenKey } from "./token-key.ts";
 import { type Certificate, parseCertificate } from "./verify/certificate.ts";

@@ -28,7 +28,7 @@ export const define: Define = (command, bind) => {
           flags.fromInventory === true
             ? await openCa(cli, project, flags, "ignored")
             : await openIssuer(cli, project, flags);
-        const { MAX_CRL_BYTES } = await import("../../pki/publish.ts");
+        const { MAX_CRL_BYTES } = await import("../../pki/published.ts");
         const crl =
           issuer.kind === "local" ? await makeCrls(cli, project, issuer) : await fetchCrls(cli, issuer);
         const pem = files.readText(issuer.layout.crl, MAX_CRL_BYTES);

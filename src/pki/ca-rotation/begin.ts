@@ -16,7 +16,7 @@ import { newKey } from "../issue.ts";
 import { encryptedKeyPem, readPrivateKey } from "../key-file.ts";
 import { encodePem } from "../pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames } from "../profiles.ts";
-import { publish } from "../publish.ts";
+import { publish } from "../published.ts";
 import { requirePublishable } from "../soundness.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, readSecret } from "../state.ts";
 import { besideTokenKey, newTokenKey } from "../token-key.ts";

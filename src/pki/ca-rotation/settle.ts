@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { DirectoryEntry, Files } from "../../platform/files.ts";
 import { type CaGeneration, caFiles, readGenerations } from "../authority.ts";
-import { publish } from "../publish.ts";
+import { publish } from "../published.ts";
 import { publicFaults } from "../soundness.ts";
 import { MAX_PEM_BYTES, type StateLayout } from "../state.ts";
 

@@ -3,7 +3,7 @@ import type { Authority, CaGeneration } from "../authority.ts";
 import type { IssueRecord } from "../inventory-line.ts";
 import type { Inventory } from "../inventory.ts";
 import { OCSP_RESPONDER } from "../ocsp/signer.ts";
-import { areRootsPublished } from "../publish.ts";
+import { areRootsPublished } from "../published.ts";
 import { readRecord } from "./record.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { isPublished } from "../../../src/pki/publish.ts";
+import { isPublished } from "../../../src/pki/published.ts";
 import { systemFiles } from "../../../src/platform/system-files.ts";
 import { killedAfter } from "../../support/killed-files.ts";
 import { scratch } from "../../support/scratch.ts";
