@@ -24,7 +24,11 @@ const entry = z.strictObject({
     .transform((version) => (String(version) === "1.2" ? ("1.2" as const) : ("1.3" as const)))
     .optional(),
   expires: date,
-  reason: z.string().max(1000).regex(/\S/, "say why it is accepted"),
+  // a space of no width is not a space to regular expressions, and says as little
+  reason: z
+    .string()
+    .max(1000)
+    .regex(/[\p{L}\p{N}]/u, "say why it is accepted"),
 });
 
 const baselineSchema = z.strictObject({ version: z.literal(1), accept: z.array(entry).max(10_000) });
@@ -33,11 +37,31 @@ type Entry = z.output<typeof entry>;
 
 export const MAX_BASELINE_BYTES = 4 << 20;
 
-/** @throws FleetsecError `config` with every problem and its line */
-export function parseBaseline(text: string, path: string): Entry[] {
+/** Days for which an entry may accept: whoever looks at it once a year still knows why. */
+const MAX_DAYS = 366;
+
+/**
+ * @param now in milliseconds since the epoch
+ * @param rules what is wrong with an entry beside its form
+ * @throws FleetsecError `config` with every problem and its line
+ */
+export function parseBaseline(
+  text: string,
+  path: string,
+  now: number,
+  rules: (entry: Entry) => readonly BrokenRule[],
+): Entry[] {
+  const last = new Date(now + MAX_DAYS * 86_400_000).toISOString().slice(0, 10);
+  const within = ({ expires }: Entry): BrokenRule[] =>
+    expires <= last ? [] : [{ at: ["expires"], message: `more than a year: the last day is ${last}` }];
   return parseForm(text, path, {
     schema: baselineSchema,
-    rules: ({ accept }) => twice(accept),
+    rules: ({ accept }) => [
+      ...twice(accept),
+      ...accept.flatMap((one, i) =>
+        [...within(one), ...rules(one)].map(({ at, message }) => ({ at: ["accept", i, ...at], message })),
+      ),
+    ],
     hint: "each entry has attack, target, expires and reason; docs/probe.md explains them",
   }).accept;
 }

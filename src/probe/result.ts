@@ -107,6 +107,8 @@ export interface Selection {
   readonly clientCa: boolean;
   /** Whether text was named that only an accepted client sees. */
   readonly canary: boolean;
+  /** Whether methods are tried that may change something. */
+  readonly unsafeMethods: boolean;
   /** Other ports of all targets, those of the other parts too. */
   readonly siblings: readonly string[];
   /** Which roles all targets serve, and which not, a sentence each. */

@@ -20,6 +20,7 @@ export function selectionOf({
     identities: [...supplied.keys()].toSorted(),
     clientCa: forgery.ca !== undefined,
     canary: canary !== undefined,
+    unsafeMethods: all.some((target) => target.unsafeMethods === true),
     siblings: all.flatMap(({ url, siblingOf }) => (siblingOf === undefined ? [] : url)).toSorted(),
     expectations: all
       .flatMap(({ url, expected = [] }) =>
@@ -47,7 +48,11 @@ const KINDS: Readonly<Record<string, (selection: Selection) => readonly string[]
   attacks: ({ attacks }) => attacks,
   "attacks that are required": ({ required }) => required,
   "identities that are supplied": ({ identities }) => identities,
-  given: ({ clientCa, canary }) => [...(clientCa ? ["the CA's key"] : []), ...(canary ? ["a canary"] : [])],
+  given: ({ clientCa, canary, unsafeMethods }) => [
+    ...(clientCa ? ["the CA's key"] : []),
+    ...(canary ? ["a canary"] : []),
+    ...(unsafeMethods ? ["leave for unsafe methods"] : []),
+  ],
   "sibling ports": ({ siblings }) => siblings,
   expectations: ({ expectations }) => expectations,
 };

@@ -10,6 +10,7 @@ import { newWorld, type World } from "../probe/support/probing.ts";
 import { httpsServer, tcpServer } from "../probe/support/servers.ts";
 import { testCa, testLeaf } from "../probe/support/certificates.ts";
 import { runCli } from "../support/cli.ts";
+import { inDays } from "../support/days.ts";
 import { scratch } from "../support/scratch.ts";
 
 const schema = JSON.parse(
@@ -297,7 +298,7 @@ probe:
     expect((await probe("--baseline", "new.yaml")).code).toBe(2);
     expect((await probe("--write-baseline", "new.yaml")).code).toBe(2);
     expect(readFileSync(path, "utf8")).toBe(empty);
-    const mended = `  - {attack: plaintext, target: "${target}", expires: 9999-12-31, reason: once}\n`;
+    const mended = `  - {attack: plaintext, target: "${target}", expires: ${inDays(9)}, reason: once}\n`;
     writeFileSync(path, `${empty.replaceAll('reason: ""', "reason: moves in January")}${mended}`);
     const held = await probe("--baseline", "new.yaml", "--json");
     expect(held.stderr).toContain(`entry for plaintext at ${target} is not needed any more`);
@@ -307,9 +308,24 @@ probe:
       code: 0,
       document: { ok: true, endpoints: [{ verdict: "bypassed" }] },
     });
+    const wrong =
+      "  - {attack: twin-cb, target: 'https://localhost:*/', expires: 2020-01-01, reason: once}\n";
+    writeFileSync(path, `${readFileSync(path, "utf8")}${wrong}`);
+    const misread = await probe("--baseline", "new.yaml");
+    const line = readFileSync(path, "utf8").split("\n").length - 1;
+    expect([misread.code, misread.stderr.split("\n").slice(0, 3)]).toEqual([
+      2,
+      [
+        expect.stringContaining("new.yaml"),
+        `  line ${line}: accept.3.attack: there is no attack twin-cb: did you mean twin-ca?`,
+        `  line ${line}: accept.3.target: https://localhost:*/: the host is neither a name nor an IP address`,
+      ],
+    ]);
     writeFileSync(
       path,
-      readFileSync(path, "utf8").replaceAll(/expires: .*?(?=\n|,)/g, "expires: 2020-01-01"),
+      readFileSync(path, "utf8")
+        .replace(wrong, "")
+        .replaceAll(/expires: .*?(?=\n|,)/g, "expires: 2020-01-01"),
     );
     const expired = await probe("--baseline", "new.yaml");
     expect(expired.code).toBe(1);
@@ -374,7 +390,7 @@ probe:
     // what is known of the lax one is accepted; nothing of the strict one is
     const accept = ["no-cert", "resume-cross-host"].map(
       (attack) =>
-        `  - { attack: ${attack}, target: "${targets[1]}", expires: 2999-12-31, reason: "public by design" }\n`,
+        `  - { attack: ${attack}, target: "${targets[1]}", expires: ${inDays(9)}, reason: "public by design" }\n`,
     );
     given.put("public.yaml", `version: 1\naccept:\n${accept.join("")}`);
     const baseline = ["--baseline", "public.yaml", "--json"];

@@ -9,9 +9,13 @@ const ENTRY = `  - attack: no-cert
 `;
 const file = (entries: string) => `version: 1\naccept:\n${entries}`;
 
-function problems(text: string): readonly string[] {
+const NOW = Date.parse("2026-11-30T12:00:00Z");
+const parse = (text: string, rules: Parameters<typeof parseBaseline>[3] = () => []) =>
+  parseBaseline(text, "base.yaml", NOW, rules);
+
+function problems(text: string, rules?: Parameters<typeof parseBaseline>[3]): readonly string[] {
   try {
-    parseBaseline(text, "base.yaml");
+    parse(text, rules);
   } catch (error) {
     if (error instanceof FleetsecError && error.code === "config") return error.problems;
     throw error;
@@ -22,7 +26,7 @@ function problems(text: string): readonly string[] {
 describe("a baseline file", () => {
   test("lists what is accepted, until when and why; the version may be a number", () => {
     const text = file(`${ENTRY}    tls: 1.2\n`);
-    expect(parseBaseline(text, "base.yaml")).toEqual([
+    expect(parse(text)).toEqual([
       {
         attack: "no-cert",
         target: "https://gateway.example/",
@@ -31,12 +35,17 @@ describe("a baseline file", () => {
         reason: "goes in January",
       },
     ]);
-    expect(parseBaseline("version: 1\naccept: []\n", "base.yaml")).toEqual([]);
+    expect(parse("version: 1\naccept: []\n")).toEqual([]);
   });
 
   test.each([
     [file(ENTRY.replace("goes in January", '""')), "line 6: accept.0.reason: say why it is accepted"],
     [file(ENTRY.replace("goes in January", '"  "')), "line 6: accept.0.reason: say why it is accepted"],
+    [file(ENTRY.replace("goes in January", '"\u200b"')), "line 6: accept.0.reason: say why it is accepted"],
+    [
+      file(ENTRY.replace("2027-01-31", "2027-12-02")),
+      "line 5: accept.0.expires: more than a year: the last day is 2027-12-01",
+    ],
     [file(ENTRY.replace("2027-01-31", "2027-02-30")), "line 5: accept.0.expires: there is no such day"],
     [
       file(ENTRY.replace("2027-01-31", "never")),
@@ -49,6 +58,16 @@ describe("a baseline file", () => {
     expect(problems(text)).toContain(problem);
   });
 
+  test("the last day may be a year away, and the reason in any language", () => {
+    const text = file(ENTRY.replace("2027-01-31", "2027-12-01").replace("goes in January", "旧"));
+    expect(problems(text)).toEqual([]);
+  });
+
+  test("what else is wrong with an entry is told with its line", () => {
+    const rules = ({ attack }: { attack: string }) => [{ at: ["attack"], message: `what is ${attack}?` }];
+    expect(problems(file(ENTRY), rules)).toEqual(["line 3: accept.0.attack: what is no-cert?"]);
+  });
+
   test("what is written is read back, but for the reasons that are missing", () => {
     const entry = {
       attack: "no-cert",
@@ -57,7 +76,7 @@ describe("a baseline file", () => {
       expires: "2027-01-31",
       reason: "y: z",
     };
-    expect(parseBaseline(formatBaseline([entry]), "base.yaml")).toEqual([entry]);
+    expect(parse(formatBaseline([entry]))).toEqual([entry]);
     expect(problems(formatBaseline([{ ...entry, reason: "" }]))).toHaveLength(1);
   });
 });

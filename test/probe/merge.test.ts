@@ -138,6 +138,7 @@ describe("joining results", () => {
     [{ identities: ["revoked"] }, "identities that are supplied in 1.json alone: revoked"],
     [{ clientCa: true }, "given in 1.json alone: the CA's key"],
     [{ canary: true }, "given in 1.json alone: a canary"],
+    [{ unsafeMethods: true }, "given in 1.json alone: leave for unsafe methods"],
     [{ siblings: ["https://a.example:2/"] }, "sibling ports in 1.json alone: https://a.example:2/"],
     [
       { expectations: ["https://a.example/: truck is denied"] },

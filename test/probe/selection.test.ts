@@ -33,6 +33,7 @@ describe("what a run is asked to try", () => {
     expect(asked({ supplied: new Map([["revoked", identity]]) }).identities).toEqual(["revoked"]);
     expect(asked({ forgery: forgery(materialOf(world)) }).clientCa).toBe(true);
     expect(asked({ canary: "hello" }).canary).toBe(true);
+    expect(asked({ targets: [{ ...a, unsafeMethods: true }] }).unsafeMethods).toBe(true);
   });
 
   test("is the same for each part of the targets", () => {

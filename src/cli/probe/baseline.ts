@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { BrokenRule } from "../../config/rules.ts";
 import { FleetsecError } from "../../errors.ts";
 import { attackNamed } from "../../probe/attacks.ts";
 import { applyBaseline, entriesFor } from "../../probe/baseline.ts";
@@ -26,7 +27,7 @@ const NEW_DAYS = 30;
 
 /** @throws FleetsecError `config` or what reading throws; `exists` where a new baseline would replace a file */
 export async function baselineOf(cli: Cli, flags: BaselineFlags): Promise<HeldTo> {
-  const { files, cwd } = cli.platform;
+  const { files, cwd, clock } = cli.platform;
   const into = flags.writeBaseline === undefined ? undefined : resolve(cwd, flags.writeBaseline);
   if (into !== undefined && files.kind(into) !== undefined) {
     throw new FleetsecError("exists", `${into} is there already`, {
@@ -43,16 +44,24 @@ export async function baselineOf(cli: Cli, flags: BaselineFlags): Promise<HeldTo
         : undefined;
   if (path === undefined) return { entries: undefined, into };
   const { MAX_BASELINE_BYTES, parseBaseline } = await import("../../config/baseline.ts");
-  const entries = parseBaseline(files.readText(path, MAX_BASELINE_BYTES), path).map(
-    ({ attack, target, tls, expires, reason }) => ({
-      attack: attackNamed(attack).id,
-      target: parseTarget(target).url,
-      ...(tls === undefined ? {} : { tls }),
-      expires,
-      reason,
-    }),
-  );
+  const text = files.readText(path, MAX_BASELINE_BYTES);
+  const entries = parseBaseline(text, path, clock.now(), ({ attack, target }) => [
+    ...faultsOf("attack", () => attackNamed(attack)),
+    ...faultsOf("target", () => parseTarget(target)),
+  ]).map(({ tls, ...entry }) => ({ ...entry, ...(tls === undefined ? {} : { tls }) }));
   return { entries, into };
+}
+
+/** What is said of a value that cannot be read; the file and its line are told beside it. */
+function faultsOf(key: string, read: () => unknown): BrokenRule[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    if (!(error instanceof FleetsecError)) throw error;
+    const { message, hint } = error;
+    return [{ at: [key], message: hint === undefined ? message : `${message}: ${hint}` }];
+  }
 }
 
 /** Marks what is accepted, tells of entries that are no longer right, and writes a new baseline if asked to. */

@@ -64,6 +64,7 @@ export const selection = (changes: Partial<Selection> = {}): Selection => ({
   identities: [],
   clientCa: false,
   canary: false,
+  unsafeMethods: false,
   siblings: [],
   expectations: [],
   ...changes,
