@@ -4,7 +4,7 @@ import { placeStream } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import { type StreamSource, streamSource } from "../sources.ts";
 import { begunFile } from "./begun.ts";
-import type { Lines } from "./followed-log.ts";
+import type { Lines } from "./generation.ts";
 import { followLogs, type FollowLogsParts } from "./followed-logs.ts";
 import { glanceAt } from "./glance.ts";
 

@@ -2,14 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../../../errors.ts";
 import type { Files, OpenFile } from "../../../platform/files.ts";
 import type { Clock } from "../../../platform/platform.ts";
-import { beginning, type LineInput, lineInput } from "../lines.ts";
-import { continuing, NO_ENDS, type Placed } from "../positions.ts";
-import type { SignedInput, SigningRun } from "../run.ts";
-import type { InputPosition } from "../state.ts";
+import { continuing, type Placed } from "../positions.ts";
+import type { SigningRun } from "../run.ts";
+import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
 import { movedAway, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
-import { identify, namesAndIds, rotatedFiles } from "./rotated.ts";
-import { type TailedFile, tailedFile } from "./tailed-file.ts";
+import { identify, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 export interface FollowParts {
   readonly files: Files;
@@ -24,14 +22,6 @@ export interface FollowParts {
   readonly glance: Glance;
   /** Told of lines that may be lost. */
   readonly warn: (text: string) => void;
-}
-
-/** Whole lines that are at hand. */
-export interface Lines {
-  readonly input: SignedInput;
-  readonly lines: Buffer;
-  /** Device and inode of the file that they are from; undefined for a stream. */
-  readonly file?: string;
 }
 
 /** A log under one path, whatever file stands there: rotation is seen, and its files read to their end. */
@@ -52,16 +42,6 @@ const MAX_ATTEMPTS = 10;
 /** Rotated files that are gone and whose positions stay known, in case they come back. */
 const MAX_GONE = 16;
 
-/** One file that stood under the path, from its first line to its last. */
-interface Generation {
-  readonly tail: TailedFile;
-  readonly input: LineInput;
-  readonly signed: SignedInput;
-  name: string;
-  /** Since when nothing came, by the monotonic clock. */
-  idleSince: number | undefined;
-}
-
 /**
  * @param placed where its files go on
  * @throws FleetsecError `not-found` where a file has gone since it was placed
@@ -73,6 +53,8 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   const draining: Generation[] = [];
   let current: Generation | undefined;
   const gone: string[] = [];
+  /** Copies of the log of which was warned. */
+  const copies = new Set<string>();
   /** Rotated files that are taken care of, and since when they are missing, by the monotonic clock. */
   const seen = new Map<string, number | undefined>();
   for (const { id } of rotatedFiles(files, path)) seen.set(id, undefined);
@@ -132,6 +114,15 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     );
   };
 
+  /** A copy of equal lines: what is in the log may go on from it, or be its first lines again. */
+  const warnOfCopy = ({ tail }: Generation, at: string, id: string): void => {
+    if (!tail.isUniform || copies.has(id)) return;
+    copies.add(id);
+    warn(
+      `${at} is a copy of ${path}, whose lines are all equal: if it was truncated after that, lines may be lost`,
+    );
+  };
+
   /**
    * Rotated files that came and went as the log between two looks; a copy of it in the making is none.
    * The file that is followed may be among them itself: what is older comes before it, what is newer after.
@@ -156,6 +147,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
         adopted = true;
       } else file.close();
       copied ||= copy;
+      if (copy && file.size > 0 && current !== undefined) warnOfCopy(current, at, id);
     }
     return adopted;
   };
@@ -240,6 +232,22 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     return isFirst && adoptUnseen() ? poll() : linesOf(current, lines);
   };
 
+  /** Whether the file is shorter than what was read of it: at the next look it can be as long again. */
+  const isShorter = (generation: Generation, now: RotatedFile): boolean => {
+    if (now.size < generation.tail.position) {
+      generation.tail.shrank();
+      replaceTruncated(generation);
+      return true;
+    }
+    if (isWrittenAnew(generation, now)) {
+      const lines = generation.signed.position()?.lines ?? 0;
+      warn(
+        `${path} was written to after line ${lines}, and is no longer: if it was truncated, and written anew with the same lines, those are lost`,
+      );
+    }
+    return false;
+  };
+
   /** At the end of what is there. Whether there may be more now. */
   const lookForRotation = (generation: Generation): boolean => {
     if (generation.tail.truncated) {
@@ -248,7 +256,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     }
     const now = identify(files, path);
     if (now === undefined || isOthers(now.id)) return adoptUnseen();
-    if (now.id === generation.tail.id) return isLookDue() && adoptUnseen();
+    if (now.id === generation.tail.id) return isShorter(generation, now) || (isLookDue() && adoptUnseen());
     drain(generation);
     begin();
     return true;
@@ -262,34 +270,6 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       for (const { tail } of current === undefined ? draining : [...draining, current]) tail.close();
     },
   };
-}
-
-function generationOf(name: string, file: OpenFile, start = beginning(), ends = NO_ENDS): Generation {
-  const tail = tailedFile(file, start.bytes, ends);
-  const input = lineInput(name, tail, start);
-  const generation: Generation = {
-    tail,
-    input,
-    name,
-    idleSince: undefined,
-    signed: {
-      get name() {
-        return generation.name;
-      },
-      take: (bytes, lines) => input.take(bytes, lines),
-      position: () => positionOf(generation),
-    },
-  };
-  return generation;
-}
-
-function linesOf({ signed, tail }: Generation, lines: Buffer): Lines {
-  return { input: signed, lines, file: tail.id };
-}
-
-function positionOf({ name, tail, input }: Generation): InputPosition | undefined {
-  const position = input.position();
-  return position === undefined ? undefined : { ...position, name, file: tail.id };
 }
 
 /** The file where it begins with all that was signed of the generation. */

@@ -9,6 +9,8 @@ export interface RotatedFile {
   readonly path: string;
   /** Device and inode. */
   readonly id: string;
+  /** In bytes. */
+  readonly size: number;
   /** When it was last written, in milliseconds since the epoch. */
   readonly mtime: number;
 }
@@ -98,8 +100,8 @@ function beginningWith(names: readonly string[], prefix: string): string[] {
 /** What a path leads to now, or undefined where that is nothing, or no regular file. */
 export function identify(files: Files, path: string): RotatedFile | undefined {
   try {
-    const { id, mtime, kind } = files.stat(path);
-    return kind === "file" ? { path, id, mtime } : undefined;
+    const { id, size, mtime, kind } = files.stat(path);
+    return kind === "file" ? { path, id, size, mtime } : undefined;
   } catch (error) {
     if (error instanceof FleetsecError && error.code === "not-found") return undefined;
     throw error;

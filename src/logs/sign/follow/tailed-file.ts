@@ -1,4 +1,5 @@
 import type { OpenFile } from "../../../platform/files.ts";
+import { NEWLINE } from "../../records.ts";
 import type { ByteSource } from "../lines.ts";
 import { type Ends, extendEnds, WINDOW } from "../positions.ts";
 
@@ -8,8 +9,14 @@ export interface TailedFile extends ByteSource {
   readonly id: string;
   /** Whether what was read from the file is no longer in it: it was truncated, and perhaps written anew. */
   readonly truncated: boolean;
+  /** How many bytes of it were read. */
+  readonly position: number;
   /** Whether any byte was read. */
   readonly begun: boolean;
+  /** Whether it has two lines and more and they are, as far as is kept of them, all equal. */
+  readonly isUniform: boolean;
+  /** Told that the file was seen shorter than what was read of it: it is truncated, whatever it holds by now. */
+  shrank(): void;
   /**
    * Whether `other` can be a copy that is being made of this file: it begins as this file did, as far
    * as the shorter of both goes. An empty file has no copy with something in it.
@@ -46,6 +53,9 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
     get truncated() {
       return truncated;
     },
+    get position() {
+      return at;
+    },
     get begun() {
       return at > 0;
     },
@@ -59,6 +69,12 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
       ends = now;
       at += read;
       return read;
+    },
+    get isUniform() {
+      return areLinesEqual(ends);
+    },
+    shrank() {
+      truncated = true;
     },
     isCopiedTo(other) {
       // the copy first: where the file is empty after that, it was truncated, and the copy is complete
@@ -81,4 +97,13 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
 function readAt(file: OpenFile, position: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   return bytes.subarray(0, file.read(bytes, position));
+}
+
+function areLinesEqual({ head, last }: Ends): boolean {
+  const line = head.subarray(0, head.indexOf(NEWLINE) + 1);
+  const isRepeated = (bytes: Buffer) =>
+    bytes.subarray(line.length).equals(bytes.subarray(0, Math.max(0, bytes.length - line.length)));
+  return (
+    line.length > 0 && head.length >= 2 * line.length && [head, last].every(isRepeated) && last.includes(line)
+  );
 }

@@ -554,6 +554,75 @@ describe("logs sign --follow", () => {
     ]);
   });
 
+  describe("a log of equal lines that is copied and truncated", () => {
+    const ticks = (n: number) => "tick\n".repeat(n);
+
+    test("loses none that is seen shorter than what was read of it, however long it is at the next look", async () => {
+      const { world, follow, records, warnings } = scene();
+      let isDue = false;
+      const stat: typeof world.files.stat = (path) => {
+        if (isDue && path === "/d/logs/a.log") {
+          isDue = false;
+          world.copy("a.log", "a.log.1", 1);
+          world.truncate("a.log");
+        }
+        return world.files.stat(path);
+      };
+      const arm = () => {
+        isDue = true;
+      };
+      const more = lines(world, "a.log", ticks(7));
+      world.write("a.log", ticks(5));
+      await follow(["logs/a.log"], [nothing, nothing, arm, more, nothing, nothing], {
+        files: { ...world.files, stat },
+      });
+      expect(isDue).toBe(false);
+      expect(records()).toHaveLength(12);
+      expect(warnings).toEqual([]);
+    });
+
+    const anew = "/d/logs/a.log was written to after line 5, and is no longer";
+    const copied = "/d/logs/a.log.1 is a copy of /d/logs/a.log, whose lines are all equal";
+
+    test.each<[string, string, number, string[], (world: RotatingWorld) => void]>([
+      [
+        "written anew to the same length",
+        ticks(5),
+        5,
+        [anew],
+        (world) => (world.truncate("a.log"), world.write("a.log", ticks(5))),
+      ],
+      ["written on", ticks(5), 10, [], (world) => world.write("a.log", ticks(5))],
+      [
+        "copied, truncated and written to more",
+        ticks(5),
+        7,
+        [copied],
+        (world) => {
+          world.copy("a.log", "a.log.1", 1);
+          world.truncate("a.log");
+          world.write("a.log", ticks(7));
+        },
+      ],
+      [
+        "copied and written on, of different lines",
+        `${ticks(4)}tock\n`,
+        6,
+        [],
+        (world) => {
+          world.copy("a.log", "a.log.1", 1);
+          world.write("a.log", ticks(1));
+        },
+      ],
+    ])("is warned of once, where it was %s", async (_, before, signed, expected, act) => {
+      const { world, follow, records, warnings } = scene();
+      world.write("a.log", before);
+      await follow(["logs/a.log"], [nothing, nothing, () => act(world), nothing, nothing, nothing, nothing]);
+      expect(records()).toHaveLength(signed);
+      expect(warnings.map((text) => expected.find((one) => text.startsWith(one)))).toEqual(expected);
+    });
+  });
+
   test("reads the copy that copytruncate made to its end, with no warning", async () => {
     const { world, follow, records, warnings } = scene();
     const copytruncate = () => {
