@@ -68,8 +68,22 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       return placed;
     },
   };
+  /** Whether another log has one of its files, as that was moved since. What rotation made of a log can be named beside it. */
+  const isTaken = ({ path, rotated, current }: PlacedLog): boolean => {
+    const others = logs.filter((log) => !isRotatedOf(log.path, path) && !isRotatedOf(path, log.path));
+    return [...rotated, current].some((file) => file !== undefined && others.some((log) => log.has(file.id)));
+  };
   const survey = (path: string, positions: readonly InputPosition[]): SurveyedLog =>
     unlessMoved(() => surveyLog(files, path, positions, begun.of(path)));
+
+  /** Every file that may be a log's: its path, and what it is. */
+  const filesThere = (): readonly (readonly [string, string | undefined])[] => {
+    const inside = directories.flatMap((directory) => {
+      const names = files.list(directory).filter((name) => isLogFile(files, directory, name));
+      return names.map((name) => join(directory, name));
+    });
+    return [...named, ...inside].map((path) => [path, identify(files, path)?.id] as const);
+  };
 
   /**
    * @param surveyed the logs that are added
@@ -81,7 +95,8 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
     from: readonly InputPosition[],
     withRotated: (path: string) => boolean,
   ): void => {
-    const options = { withRotated, acceptNew: newInput };
+    const find = (id: string) => filesThere().find(([, there]) => there === id)?.[0];
+    const options = { withRotated, acceptNew: newInput, find };
     const placed = placeLogs(files, surveyed, from, options);
     for (const name of placed.flatMap(({ family }) => family)) run.record(name, undefined);
     /** The same for one of them that was rotated since. Where it was moved elsewhere, so may others be. */
@@ -93,19 +108,17 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       return now;
     };
     for (const log of placed) {
-      logs.push(unlessMoved((attempt) => followLog(followParts, attempt === 1 ? log : again(log))));
+      logs.push(
+        unlessMoved((attempt) => {
+          const now = attempt === 1 ? log : again(log);
+          if (isTaken(now)) throw movedAway(now.path);
+          return followLog(followParts, now);
+        }),
+      );
       paths.add(log.path);
       know(log.path);
       if (log.isNew) fresh.add(log.path);
     }
-  };
-
-  /** Every file that may be a log's, by path and identity. */
-  const filesThere = (): unknown => {
-    const inside = directories.flatMap((directory) =>
-      files.list(directory).map((name) => join(directory, name)),
-    );
-    return [...named, ...inside].map((path) => [path, identify(files, path)?.id]);
   };
 
   /** All of `action` or nothing; once more where files were moved meanwhile, from one directory to another too. */

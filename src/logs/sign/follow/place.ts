@@ -82,6 +82,8 @@ export interface PlaceOptions {
   readonly withRotated: (path: string) => boolean;
   /** Takes a log for new where nothing continues what was signed of it. */
   readonly acceptNew: boolean;
+  /** Where a file is now, by device and inode, of all that are followed. */
+  readonly find: (id: string) => string | undefined;
 }
 
 /**
@@ -96,14 +98,14 @@ export function placeLogs(
   files: Files,
   surveyed: readonly SurveyedLog[],
   known: readonly InputPosition[],
-  { withRotated, acceptNew }: PlaceOptions,
+  { withRotated, acceptNew, find }: PlaceOptions,
 ): PlacedLog[] {
   const own = surveyed.flatMap(({ placed }) => [...placed.values()]);
   const moved = placeMoved(files, surveyed, without(known, own));
   const takenOver = new Set([...moved.values()].map(({ position }) => position));
   return surveyed.map((log) => {
     const { path, rotated, current, positions, placed } = log;
-    const loss = positions.length > 0 ? signedLoss(log, takenOver) : begunLoss(files, log, surveyed);
+    const loss = positions.length > 0 ? signedLoss(log, takenOver) : begunLoss(files, log, find);
     if (loss !== undefined && !acceptNew) throw loss;
     const isKnown = positions.length > 0 && loss === undefined;
     const follows = isKnown ? followsKnown(log) : followsBegun(log, withRotated(path));
@@ -192,12 +194,11 @@ function signedLoss(
 function begunLoss(
   files: Files,
   { path, begun, alike }: SurveyedLog,
-  surveyed: readonly SurveyedLog[],
+  find: PlaceOptions["find"],
 ): FleetsecError | undefined {
   if (begun === undefined || alike.length > 0) return undefined;
-  const elsewhere = surveyed.flatMap(filesOf).find(({ id }) => id === begun.file);
-  const isThere =
-    elsewhere !== undefined && reading(files, elsewhere.path, (opened) => beginsAs(opened, begun));
+  const elsewhere = find(begun.file);
+  const isThere = elsewhere !== undefined && reading(files, elsewhere, (opened) => beginsAs(opened, begun));
   return isThere ? undefined : lost(path, "what an earlier run began with");
 }
 

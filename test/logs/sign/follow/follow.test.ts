@@ -406,6 +406,22 @@ describe("logs sign --follow", () => {
       });
     });
 
+    test("after a run that was killed before it signed any of it, is no loss for the log that comes to its old name", async () => {
+      const { world, follow, records } = scene();
+      world.write("x/a.log", "1\n");
+      world.write("y/b.log", "b\n");
+      const write: typeof world.files.write = (path, ...rest) => {
+        if (path.startsWith("/d/store/")) throw new Error("killed");
+        world.files.write(path, ...rest);
+      };
+      const killed = follow(["logs/x", "logs/y"], [nothing, nothing], { files: { ...world.files, write } });
+      await expect(killed).rejects.toThrow("killed");
+      world.write("x/c.log", "c\n");
+      world.rename("x/a.log", "y/a.log.1");
+      await follow(["logs/x", "logs/y"], [nothing, lines(world, "x/a.log", "2\n"), nothing, nothing]);
+      expect(records().toSorted()).toEqual(["1", "2", "b", "c"]);
+    });
+
     test("again and again, each to the next name, is signed once", async () => {
       const { world, follow, records, time } = scene();
       const rotate = () => {
