@@ -40,13 +40,17 @@ export function tap(socket: Socket, changed: () => void): Tap {
     else kept = MAX_TRANSCRIPT;
     kept += bytes.length;
   };
+  const write = (bytes: Uint8Array, done: () => void) => {
+    keep("client", bytes);
+    // a failure shows in the socket's own events, after what had arrived before it was read
+    socket.write(bytes, () => done());
+  };
   const stream = new Duplex({
     read: () => void socket.resume(),
-    write(bytes: Uint8Array, _encoding, done) {
-      keep("client", bytes);
-      // a failure shows in the socket's own events, after what had arrived before it was read
-      socket.write(bytes, () => done());
-    },
+    write: (bytes: Uint8Array, _encoding, done) => write(bytes, done),
+    // what TLS says in one go, such as Finished and a request, arrives in one piece
+    writev: (pieces: { readonly chunk: Uint8Array }[], done) =>
+      write(Buffer.concat(pieces.map(({ chunk }) => chunk)), done),
     final: (done) => void socket.end(() => done()),
     destroy(_error, done) {
       socket.destroySoon();
