@@ -79,7 +79,11 @@ describe("probe.expectations", () => {
   test("one that serves every certificate is bypassed", async () => {
     const { expectOf, probe } = await serving(() => 200);
     expectOf(BOTH);
-    expect(await probe()).toMatchObject({ verdict: "bypassed", outcome: "accepted" });
+    const found = await probe();
+    expect(found).toMatchObject({ verdict: "bypassed", outcome: "accepted" });
+    // what each kind of server is told to read is there in the probe's own certificates, as `dispatchers` reads it
+    for (const line of found.fix?.split("\n") ?? []) expect(line).toMatch(/OU\b|OrganizationalUnit/);
+    expect(found.fix?.split("\n")).toHaveLength(5);
   });
 
   test("one that turns away whom it must serve proves nothing", async () => {

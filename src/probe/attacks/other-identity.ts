@@ -13,10 +13,11 @@ export const otherIdentity: Attack = {
   fix: {
     nginx:
       'auth_request to the policy engine, or if ($ssl_client_s_dn !~ "OU=carrier_dispatch") { return 403; }',
-    envoy: "ext_authz or RBAC filter with principals by authenticated.principal_name (the certificate's URI)",
+    envoy:
+      "ext_authz to a policy engine that reads the roles, the OU attributes of the certificate's subject (an RBAC filter sees its URI or DNS name alone)",
     haproxy: "http-request deny unless { ssl_c_s_dn(OU) carrier_dispatch }",
-    node: "after authorized: compare socket.getPeerCertificate().subjectaltname with who may use the route",
-    go: "after verification: compare r.TLS.PeerCertificates[0].URIs with who may use the route",
+    node: "after authorized: compare the roles in socket.getPeerCertificate().subject.OU (one, or a list) with those that may use the route",
+    go: "after verification: compare the roles in r.TLS.VerifiedChains[0][0].Subject.OrganizationalUnit with those that may use the route",
   },
   weight: "required",
   takesIdentity: true,
