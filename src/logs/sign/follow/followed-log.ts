@@ -57,7 +57,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   const copies = new Set<string>();
   /** Rotated files that are taken care of, and since when they are missing, by the monotonic clock. */
   const seen = new Map<string, number | undefined>();
-  for (const { id } of rotatedFiles(files, path)) seen.set(id, undefined);
+  for (const id of placed.present) seen.set(id, undefined);
 
   const openPlaced = ({ path: at, id, start, ends }: PlacedFile): Generation => {
     const file = parts.open(at);
@@ -272,14 +272,13 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   };
 }
 
-/** The file where it begins with all that was signed of the generation. */
+/** The file where it begins with all that was signed of the generation, and with what was read after that. */
 function openCopy(parts: FollowParts, path: string, generation: Generation): OpenFile | undefined {
   const file = openIfThere(() => parts.open(path));
   if (file === undefined) return undefined;
   const position = generation.signed.position();
-  const same =
-    position === undefined ? generation.tail.isCopiedTo(file) : continuing(file, position) !== undefined;
-  if (same) return file;
+  const isSigned = position === undefined || continuing(file, position) !== undefined;
+  if (isSigned && generation.tail.isHeldBy(file)) return file;
   file.close();
   return undefined;
 }

@@ -180,8 +180,8 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
     add(surveyed, from, (path) => directories.includes(dirname(path)));
     for (const one of repeated) {
       const id = identify(files, one.path)?.id;
-      // else it was moved there since
-      if (id !== undefined && logs.some((log) => log.path === one.as && log.has(id))) warn(repeatedText(one));
+      // else it was moved from the one to the other
+      if (id !== undefined && identify(files, one.as)?.id === id) warn(repeatedText(one));
     }
   });
 

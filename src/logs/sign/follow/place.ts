@@ -23,6 +23,8 @@ export interface PlacedLog {
   readonly rotated: readonly PlacedFile[];
   /** Undefined where there is no such file at present. */
   readonly current: PlacedFile | undefined;
+  /** Device and inode of every rotated file that was there, whether it is to be read or not. */
+  readonly present: readonly string[];
   /** Whether nothing of it is signed yet. */
   readonly isNew: boolean;
   /** Names of the positions that this takes over. */
@@ -123,6 +125,7 @@ export function placeLogs(
       path,
       rotated: rotated.filter((file, n) => follows(n) || moved.has(file.path)).map(place),
       current: current && place(current),
+      present: rotated.map(({ id }) => id),
       isNew: family.length === 0,
       family: family.map(({ name }) => name),
     };

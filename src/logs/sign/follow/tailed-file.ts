@@ -22,6 +22,8 @@ export interface TailedFile extends ByteSource {
    * as the shorter of both goes. An empty file has no copy with something in it.
    */
   isCopiedTo(other: OpenFile): boolean;
+  /** Whether `other` has all that was read of this file where it was read. */
+  isHeldBy(other: OpenFile): boolean;
   /** Reads on at the same place in another file, which holds the same up to there. */
   moveTo(file: OpenFile): void;
   /** From now on the end of the file is the end of the input. */
@@ -43,8 +45,8 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
    * Asked after a read: bytes belong to what was read before only where that is still there. The new
    * beginning of a file counts too, as it can be truncated between two parts of its first read.
    */
-  const isIn = ({ head, last }: Ends, end: number): boolean =>
-    readAt(file, 0, head.length).equals(head) && readAt(file, end - last.length, last.length).equals(last);
+  const isIn = (among: OpenFile, { head, last }: Ends, end: number): boolean =>
+    readAt(among, 0, head.length).equals(head) && readAt(among, end - last.length, last.length).equals(last);
 
   return {
     get id() {
@@ -63,7 +65,7 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
       if (truncated) return stopped ? 0 : undefined;
       const read = file.read(target, at);
       const now = extendEnds(ends, Buffer.from(target.buffer, target.byteOffset, read));
-      const same = isIn(now, at + read);
+      const same = isIn(file, now, at + read);
       truncated = !same && at > 0;
       if (!same || read === 0) return stopped ? 0 : undefined;
       ends = now;
@@ -83,6 +85,7 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
       const common = Math.min(copy.length, own.length);
       return copy.length === 0 || (common > 0 && copy.subarray(0, common).equals(own.subarray(0, common)));
     },
+    isHeldBy: (other) => isIn(other, ends, at),
     moveTo(next) {
       file.close();
       [file, truncated] = [next, false];

@@ -103,6 +103,27 @@ const FOUND: [[Step, number][], number, Place][] = [
     1,
     "a file",
   ],
+  // copied and truncated twice, the second time after its files were placed and before they were followed: lost
+  [
+    [
+      [{ kind: "copytruncate", part: 0 }, 7],
+      [{ kind: "lines", count: 1 }, 0],
+      [{ kind: "copytruncate", part: 0 }, 0],
+    ],
+    1,
+    "a file",
+  ],
+  // the same while a line was read by half: the copy in the making, still empty, was taken for that of the line
+  [
+    [
+      [{ kind: "late rename", create: false, count: 1 }, 11],
+      [{ kind: "half line" }, 1],
+      [{ kind: "copytruncate", part: 0 }, 6],
+      [{ kind: "copytruncate", part: 0 }, 0],
+    ],
+    1,
+    "a directory",
+  ],
   // a file that was copied, truncated and renamed while it was read: signed twice
   [
     [
