@@ -52,6 +52,8 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   /** Rotated files that may still grow, oldest first; then the file that stands under the path. */
   const draining: Generation[] = [];
   let current: Generation | undefined;
+  /** Rotated files that were read to their end, and how long they were then, in bytes. */
+  const complete = new Map<string, number>();
   const gone: string[] = [];
   /** Copies of the log of which was warned. */
   const copies = new Set<string>();
@@ -89,10 +91,15 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
 
   const isOthers = (id: string) => parts.isOthers(id, path);
 
-  /** From its beginning, or from where it was signed. */
-  const generationFrom = (at: string, file: OpenFile): Generation => {
-    const { start, ends } = parts.movedTo(file) ?? {};
-    return generationOf(at, file, start, ends);
+  /** From its beginning, or from where it was signed; undefined where it was, and holds something else now. */
+  const generationFrom = (at: string, file: OpenFile): Generation | undefined => {
+    const place = parts.movedTo(file);
+    if (place !== undefined || (complete.get(file.id) ?? 0) === 0) {
+      return generationOf(at, file, place?.start, place?.ends);
+    }
+    complete.delete(file.id);
+    warn(`${at} was signed, and holds something else now: what is new in it is not taken`);
+    return undefined;
   };
 
   /** The file that now stands under the path. */
@@ -101,17 +108,22 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     current = undefined;
     // it may have been rotated before, and be read still
     if (file !== undefined && (isOpen(file.id) || isOthers(file.id))) file.close();
-    else if (file !== undefined) current = generationFrom(path, file);
+    else if (file !== undefined) {
+      complete.delete(file.id);
+      current = generationFrom(path, file);
+    }
     adoptUnseen();
   };
 
+  /** Whether a file has something that is not read: it is not known, or longer than it was when it was complete. */
+  const isToRead = ({ id, size }: RotatedFile): boolean =>
+    (!seen.has(id) || size > (complete.get(id) ?? size)) && !isOpen(id) && !isOthers(id);
+
   /** Whether a closer look may find a rotated file that is not taken care of, or that one is gone. */
   const isLookDue = (): boolean => {
-    const present = glance.rotated(path).map(({ id }) => id);
-    return (
-      present.some((id) => !seen.has(id) && !isOpen(id) && !isOthers(id)) ||
-      [...seen.keys()].some((id) => isMissing(id, present))
-    );
+    const present = glance.rotated(path);
+    const ids = present.map(({ id }) => id);
+    return present.some(isToRead) || [...seen.keys()].some((id) => isMissing(id, ids));
   };
 
   /** A copy of equal lines: what is in the log may go on from it, or be its first lines again. */
@@ -131,21 +143,24 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     const rotated = rotatedFiles(files, path);
     forgetGone(rotated.map(({ id }) => id));
     let [adopted, copied] = [false, false];
-    for (const { path: at, id } of rotated) {
+    for (const one of rotated) {
+      const { path: at, id } = one;
       // where it was copied, it is to be truncated: what was read of it goes on in the copy, and not in itself
       if (!copied && current?.tail.id === id && identify(files, path)?.id !== id) {
         drain(current);
         current = undefined;
         adopted = true;
       }
-      if (seen.has(id) || isOpen(id) || isOthers(id)) continue;
+      if (!isToRead(one)) continue;
       const file = openIfThere(() => parts.open(at));
       if (file === undefined) continue;
       const copy = current?.tail.isCopiedTo(file) === true;
-      if (file.id === id && !copy) {
-        drain(generationFrom(at, file));
+      const generation = file.id === id && !copy ? generationFrom(at, file) : undefined;
+      if (generation === undefined) file.close();
+      else {
+        drain(generation);
         adopted = true;
-      } else file.close();
+      }
       copied ||= copy;
       if (copy && file.size > 0 && current !== undefined) warnOfCopy(current, at, id);
     }
@@ -167,6 +182,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
         continue;
       }
       seen.delete(id);
+      complete.delete(id);
       gone.push(name);
       if (gone.length > MAX_GONE) run.record(gone.shift() ?? "", undefined);
     }
@@ -212,6 +228,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       generation.idleSince ??= clock.monotonic();
       if (lines !== undefined) {
         generation.tail.close();
+        complete.set(generation.tail.id, generation.tail.position);
         draining.splice(draining.indexOf(generation), 1);
       } else if (generation.tail.truncated || clock.monotonic() - generation.idleSince >= QUIET) {
         generation.tail.stop();

@@ -680,6 +680,95 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1", "2", "cut"]);
   });
 
+  describe("a file that is written to, and named as if it were rotated", () => {
+    const aMinute = (time: (ms: number) => () => void) => [nothing, time(61_000), nothing, nothing];
+
+    test.each([
+      ["a line", "1a\n", ["1a"]],
+      ["the beginning of a line", "1a", ["1a"]],
+      ["nothing", "", []],
+    ])("goes on after minutes without a line: %s was in it", async (_, before, first) => {
+      const { world, follow, records, time, warnings } = scene();
+      world.write("worker-1.log", before);
+      world.write("worker.log", "a\n");
+      const quiet = aMinute(time);
+      const more = ["2", "3"].flatMap((text) => [...quiet, lines(world, "worker-1.log", `${text}\n`)]);
+      await follow(["logs"], [...quiet, ...more, nothing, nothing]);
+      // the rest of a line that was taken for complete is a record of its own
+      expect(records().toSorted()).toEqual([...first, "a", "2", "3"].toSorted());
+      expect(warnings).toEqual([]);
+      await follow(["logs"], [nothing, nothing]);
+      expect(records()).toHaveLength(first.length + 3);
+    });
+
+    test("goes on where a run was ended", async () => {
+      const { world, follow, records, time } = scene();
+      world.write("worker-1.log", "1\n");
+      world.write("worker.log", "a\n");
+      await follow(["logs"], aMinute(time));
+      world.write("worker-1.log", "2\n");
+      await follow(["logs"], [...aMinute(time), lines(world, "worker-1.log", "3\n"), nothing, nothing]);
+      expect(records()).toEqual(["1", "a", "2", "3"]);
+    });
+
+    test("costs no look into it while it is as it was", async () => {
+      const { world, follow, records, time } = scene();
+      let opened = 0;
+      const open: typeof world.files.open = (path, ...rest) => {
+        if (path === "/d/logs/worker-1.log") opened += 1;
+        return world.files.open(path, ...rest);
+      };
+      world.write("worker-1.log", "1\n");
+      world.write("worker.log", "a\n");
+      const counts: number[] = [];
+      const count = () => void counts.push(opened);
+      const change = lines(world, "worker-1.log", "2\n");
+      const rounds = [
+        ...aMinute(time),
+        count,
+        nothing,
+        count,
+        change,
+        nothing,
+        count,
+        ...aMinute(time),
+        count,
+      ];
+      await follow(["logs"], rounds, { files: { ...world.files, open } });
+      expect(records()).toEqual(["1", "a", "2"]);
+      const [at = 0] = counts;
+      expect(counts).toEqual([at, at, at + 1, at + 1]);
+    });
+
+    test("is a copy of the log where the next one is written into it", async () => {
+      const { world, follow, records, time, warnings } = scene();
+      world.write("a.log", "1\n");
+      const copy = () => world.copy("a.log", "a.log.1", 1);
+      const truncate = () => world.truncate("a.log");
+      const quiet = aMinute(time);
+      const more = (text: string) => lines(world, "a.log", text);
+      const first = [nothing, copy, nothing, truncate, more("2\n3\n"), ...quiet];
+      await follow(["logs"], [...first, copy, nothing, truncate, more("4\n"), ...quiet, nothing]);
+      expect(records()).toEqual(["1", "2", "3", "4"]);
+      expect(warnings).toEqual([]);
+    });
+
+    test("is left, with a warning, where it holds something else", async () => {
+      const { world, follow, records, time, warnings } = scene();
+      world.write("worker-1.log", "1\n");
+      world.write("worker.log", "a\n");
+      const writeAnew = () => {
+        world.truncate("worker-1.log");
+        world.write("worker-1.log", "2\n3\n");
+      };
+      await follow(["logs"], [...aMinute(time), writeAnew, nothing, nothing]);
+      expect(records()).toEqual(["1", "a"]);
+      expect(warnings).toEqual([
+        "/d/logs/worker-1.log was signed, and holds something else now: what is new in it is not taken",
+      ]);
+    });
+  });
+
   test("finds rotated files again after a pause, by what was signed of them", async () => {
     const { world, follow, records } = scene();
     await follow(["logs/a.log"], [lines(world, "a.log", "1\n"), nothing]);
