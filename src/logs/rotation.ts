@@ -1,4 +1,5 @@
-import { formatVerifierKey, type VerifierKey } from "./verifier-key.ts";
+import { FleetsecError } from "../errors.ts";
+import { formatVerifierKey, parseVerifierKey, type VerifierKey } from "./verifier-key.ts";
 
 /**
  * The change of a log's keys is a batch of its own, with one record: an event that names the keys
@@ -55,4 +56,16 @@ function areTexts(value: unknown): value is string[] {
 /** Whether a rotation leads to that key. */
 export function leadsTo({ next }: Rotation, key: VerifierKey): boolean {
   return next.includes(formatVerifierKey(key));
+}
+
+/** Verifier keys of texts, without those that are none. */
+export function verifierKeysIn(texts: readonly string[]): VerifierKey[] {
+  return texts.flatMap((text) => {
+    try {
+      return [parseVerifierKey(text)];
+    } catch (error) {
+      if (error instanceof FleetsecError) return [];
+      throw error;
+    }
+  });
 }

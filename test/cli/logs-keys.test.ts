@@ -4,12 +4,14 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseNote } from "../../src/logs/note.ts";
+import { formatRotation } from "../../src/logs/rotation.ts";
 import { systemExec } from "../../src/platform/exec.ts";
 import { type CliOptions, runCli } from "../support/cli.ts";
 import { schemaErrors } from "../support/schema.ts";
@@ -200,6 +202,40 @@ describe("double signing", () => {
       log();
       expect(await run(`${sign} --key hsm/audit.key`)).toMatchObject({ code: 0 });
     }
+    expect(await verify()).toEqual({ code: 0, found: [] });
+  });
+
+  test.each(["old", "next"])(
+    "a line that says that all but key %s is retired leaves none out",
+    async (name) => {
+      const { directory, run, log, pub, verify } = await signedTwice();
+      const [origin, size] = ["fleet.internal/audit", 4];
+      const previous = [pub("old"), pub("hsm")];
+      const line = formatRotation({ origin, size, previous, next: [pub(name)] }, 0);
+      appendFileSync(join(directory, "a.log"), line);
+      const both = `${sign} --key old/audit.key hsm/audit.key`;
+      expect(await run(both)).toMatchObject({ code: 0 });
+      expect(readFileSync(join(directory, "store/fleetsec/batch/003.jsonl"))).toEqual(line);
+      log();
+      const { code, stderr } = await run(`${sign} --key old/audit.key`);
+      expect([code, stderr]).toEqual([2, expect.stringContaining("name every key")]);
+      expect(await run(both)).toMatchObject({ code: 0 });
+      expect(await verify("--all-keys")).toEqual({ code: 0, found: [] });
+    },
+  );
+
+  test("a key is retired also where the list of such keys was lost since: by the same command", async () => {
+    const { directory, run, log, verify } = await signedTwice();
+    const retire = "logs rotate-key --store store --key old/audit.key hsm/audit.key --new-key hsm/audit.key";
+    expect(await run(retire)).toMatchObject({ code: 0 });
+    rmSync(join(directory, "store.signer/retired-keys.json"));
+    log();
+    const hsm = `${sign} --key hsm/audit.key`;
+    expect(await run(hsm)).toMatchObject({ code: 2, stderr: expect.stringContaining("rotate-key") });
+    for (const _ of [1, 2]) expect(await run(retire)).toMatchObject({ code: 0 });
+    const list = readFileSync(join(directory, "store.signer/retired-keys.json"), "utf8");
+    expect(JSON.parse(list)).toMatchObject({ retired: [{ size: 4 }] });
+    expect(await run(hsm)).toMatchObject({ code: 0 });
     expect(await verify()).toEqual({ code: 0, found: [] });
   });
 

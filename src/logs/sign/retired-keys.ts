@@ -1,7 +1,9 @@
 import { dirname, join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import { leadsTo } from "../rotation.ts";
-import { formatVerifierKey } from "../verifier-key.ts";
+import type { Checkpoint } from "../checkpoint.ts";
+import { leadsTo, verifierKeysIn } from "../rotation.ts";
+import type { LogStore } from "../store.ts";
+import { formatVerifierKey, type VerifierKey } from "../verifier-key.ts";
 import type { SignedLog } from "./publish.ts";
 import { rotationAt } from "./rotation-at.ts";
 
@@ -19,14 +21,16 @@ interface RetiredKey {
 const SCHEMA = "fleetsec.retired-keys/v1";
 const MAX_SIZE = 16 << 20;
 
-/** Adds to the list: durable before the change of keys is written. */
+/** Adds to the list what it has not: durable before the change of keys is written. */
 export async function noteRetired(
   log: Pick<SignedLog, "files" | "write" | "statePath">,
   keys: readonly string[],
   size: number,
 ): Promise<void> {
-  if (keys.length === 0) return;
-  const retired = [...readRetired(log), ...keys.map((key) => ({ key, size }))];
+  const known = readRetired(log);
+  const fresh = keys.filter((key) => !known.some((one) => one.key === key && one.size === size));
+  if (fresh.length === 0) return;
+  const retired = [...known, ...fresh.map((key) => ({ key, size }))];
   await log.write(pathOf(log), `${JSON.stringify({ schema: SCHEMA, retired }, null, 1)}\n`, { mode: 0o600 });
 }
 
@@ -37,14 +41,30 @@ export async function noteRetired(
 export async function requireUnretired(log: SignedLog): Promise<void> {
   for (const { key, size } of readRetired(log)) {
     const signer = log.signers.find((own) => formatVerifierKey(own.key) === key);
-    if (signer === undefined) continue;
-    const rotation = await rotationAt(log.store, signer.key.name, size);
-    // a change that was interrupted before it was written did not take place
-    if (rotation === undefined || leadsTo(rotation, signer.key)) continue;
+    if (signer === undefined || !(await isRetiredAt(log.store, signer.key, size))) continue;
     throw new FleetsecError("refused", `${key} was retired at size ${size}: it signs no more`, {
       hint: "leave it out, or make a new one with fleetsec logs keygen",
     });
   }
+}
+
+/** Ids of the keys that sign a checkpoint for the last time. */
+export async function retiredBy(log: SignedLog, { origin, size }: Checkpoint): Promise<readonly number[]> {
+  const ids: number[] = [];
+  for (const key of verifierKeysIn(
+    readRetired(log)
+      .filter((one) => one.size === size)
+      .map((one) => one.key),
+  )) {
+    if (key.name === origin && (await isRetiredAt(log.store, key, size))) ids.push(key.keyId);
+  }
+  return ids;
+}
+
+/** A change that was interrupted before it was written did not take place. */
+async function isRetiredAt(store: LogStore, key: VerifierKey, size: number): Promise<boolean> {
+  const rotation = await rotationAt(store, key.name, size);
+  return rotation !== undefined && !leadsTo(rotation, key);
 }
 
 function readRetired({ files, statePath }: Pick<SignedLog, "files" | "statePath">): RetiredKey[] {

@@ -4,22 +4,16 @@ import { parseCheckpoint } from "../checkpoint.ts";
 import { CHECKPOINT } from "../layout.ts";
 import { hashRecords } from "../records.ts";
 import { MAX_NOTE_SIZE, parseNote } from "../note.ts";
-import { formatRotation, leadsTo, type Rotation } from "../rotation.ts";
+import { formatRotation, leadsTo, type Rotation, verifierKeysIn } from "../rotation.ts";
 import type { LogSigner } from "../signer.ts";
 import type { LogStore } from "../store.ts";
-import {
-  formatVerifierKey,
-  parseVerifierKey,
-  signatureBy,
-  type VerifierKey,
-  verifySignature,
-} from "../verifier-key.ts";
+import { formatVerifierKey, signatureBy, verifySignature } from "../verifier-key.ts";
 import { keyName } from "../verify/signed-checkpoint.ts";
 import { holdLog, type RemoteStore } from "./hold.ts";
 import { type KeyRange, rangeUntil } from "./key-range.ts";
 import { publishBatch, type SignedLog } from "./publish.ts";
 import { resume } from "./resume.ts";
-import { noteRetired, requireUnretired } from "./retired-keys.ts";
+import { noteRetired, requireUnretired, retiredBy } from "./retired-keys.ts";
 import { rotationAt } from "./rotation-at.ts";
 import type { LogTail } from "./tail.ts";
 
@@ -68,7 +62,10 @@ export async function rotateKey(
     const size = already ? before : before + 1;
     if (!already) {
       await requireUnretired(log);
-      await noteRetired(log, keysOf(retired), size);
+    }
+    // also where it is done: the list can have been lost since
+    await noteRetired(log, keysOf(retired), size);
+    if (!already) {
       const now = parts.clock.now();
       const record = formatRotation({ origin, size, ...keys }, now);
       const time = Math.max(tail.closed, Math.floor(now / 1000));
@@ -104,7 +101,9 @@ export async function requireInUse({ store, signers }: SignedLog, tail: LogTail)
   if (rotation === undefined) return;
   const replaced = signers.find(({ key }) => !leadsTo(rotation, key));
   const note = parseNote((await store.read(CHECKPOINT, MAX_NOTE_SIZE)) ?? Buffer.of());
-  const others = keysIn(rotation.next).filter((key) => !signers.some((own) => own.key.keyId === key.keyId));
+  const others = verifierKeysIn(rotation.next).filter(
+    (key) => !signers.some((own) => own.key.keyId === key.keyId),
+  );
   const isSigned = others.some((key) => {
     const signature = signatureBy(key, note)?.signature;
     return signature !== undefined && verifySignature(key, note.text, signature);
@@ -119,19 +118,20 @@ export async function requireInUse({ store, signers }: SignedLog, tail: LogTail)
 
 /**
  * No key is left out that signed the newest checkpoint: an auditor who counts on it would not see that
- * it signs no more. A key that the newest batch retires has done so for the last time. What its public
- * key is we do not know: it has the log's name, which no witness has.
+ * it signs no more. A key that the newest batch retires has done so for the last time, where we retired it: a line
+ * of the log that says so is not enough. What the public keys are we do not know: they have the log's name, which
+ * no witness has.
  * @throws FleetsecError `refused`
  */
-export async function requireEveryKey({ store, signers }: SignedLog): Promise<void> {
+export async function requireEveryKey(log: SignedLog): Promise<void> {
+  const { store, signers } = log;
   const bytes = await store.read(CHECKPOINT, MAX_NOTE_SIZE);
   if (bytes === undefined) return;
   const note = parseNote(bytes);
   const checkpoint = parseCheckpoint(note.text);
-  const rotation = await newestRotation(store, { checkpoint });
-  const next = rotation === undefined ? undefined : keysIn(rotation.next).map(({ keyId }) => keyId);
+  const retired = await retiredBy(log, checkpoint);
   const isOwn = (keyId: number) => signers.some(({ key }) => key.keyId === keyId);
-  const isInUse = (keyId: number) => next === undefined || next.includes(keyId);
+  const isInUse = (keyId: number) => !retired.includes(keyId);
   const own = note.signatures.filter(({ keyId }) => isOwn(keyId) && isInUse(keyId));
   // a key that does not sign this log, or no more, is told so elsewhere
   if (own.length === 0) return;
@@ -144,17 +144,6 @@ export async function requireEveryKey({ store, signers }: SignedLog): Promise<vo
     `the newest checkpoint of this log is signed with ${left.map(keyName).join(", ")} too`,
     { hint: "name every key with --key, or retire one with logs rotate-key" },
   );
-}
-
-function keysIn(texts: readonly string[]): VerifierKey[] {
-  return texts.flatMap((text) => {
-    try {
-      return [parseVerifierKey(text)];
-    } catch (error) {
-      if (error instanceof FleetsecError) return [];
-      throw error;
-    }
-  });
 }
 
 async function newestRotation(
