@@ -73,8 +73,10 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
     const others = logs.filter((log) => !isRotatedOf(log.path, path) && !isRotatedOf(path, log.path));
     return [...rotated, current].some((file) => file !== undefined && others.some((log) => log.has(file.id)));
   };
-  const survey = (path: string, positions: readonly InputPosition[]): SurveyedLog =>
-    unlessMoved(() => surveyLog(files, path, positions, begun.of(path)));
+  const survey = (path: string, positions: readonly InputPosition[]): SurveyedLog => {
+    const apart = named.filter((other) => other !== path && isRotatedOf(path, other));
+    return unlessMoved(() => surveyLog(files, path, positions, begun.of(path), apart));
+  };
 
   /** Every file that may be a log's: its path, and what it is. */
   const filesThere = (): readonly (readonly [string, string | undefined])[] => {

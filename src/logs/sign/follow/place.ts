@@ -57,6 +57,7 @@ export interface SurveyedLog {
 
 /**
  * Looks for a log's files by what was signed of them, whatever rotation has called them since.
+ * @param apart paths that are logs of their own, also where rotation gives such names
  * @throws FleetsecError `not-found` where its files are rotated meanwhile
  */
 export function surveyLog(
@@ -64,9 +65,10 @@ export function surveyLog(
   path: string,
   known: readonly InputPosition[],
   begun: BegunFile | undefined,
+  apart: readonly string[],
 ): SurveyedLog {
-  const positions = known.filter(({ name }) => isOf(path, name));
-  const found = look(files, path);
+  const positions = known.filter(({ name }) => isOf(path, name) && !apart.includes(logOf(name)));
+  const found = look(files, path, apart);
   const all = filesOf(found);
   const isNew = positions.length === 0;
   const placed = isNew ? new Map<string, Placed>() : goingOn(files, all, positions);
@@ -75,7 +77,7 @@ export function surveyLog(
       ? all.filter((file) => reading(files, file.path, (opened) => beginsAs(opened, begun)))
       : [];
   // names that moved while they were read tell nothing
-  if (!isDeepStrictEqual(idsOf(look(files, path)), idsOf(found))) throw movedAway(path);
+  if (!isDeepStrictEqual(idsOf(look(files, path, apart)), idsOf(found))) throw movedAway(path);
   return { path, ...found, positions, placed, begun, alike };
 }
 
@@ -214,8 +216,9 @@ export function filesOf({ rotated, current }: LogFiles): readonly RotatedFile[] 
   return current === undefined ? rotated : [...rotated, current];
 }
 
-function look(files: Files, path: string): LogFiles {
-  return { rotated: rotatedFiles(files, path), current: identify(files, path) };
+function look(files: Files, path: string, apart: readonly string[]): LogFiles {
+  const rotated = rotatedFiles(files, path).filter((file) => !apart.includes(file.path));
+  return { rotated, current: identify(files, path) };
 }
 
 function idsOf({ rotated, current }: LogFiles): unknown {

@@ -701,6 +701,31 @@ describe("logs sign --follow", () => {
       expect(records()).toHaveLength(first.length + 3);
     });
 
+    test.each([
+      [["logs", "logs/worker-1.log"]],
+      [["logs/worker-1.log", "logs"]],
+      [["logs/worker.log", "logs/worker-1.log"]],
+      [["logs/worker-1.log", "logs/worker.log"]],
+    ])("is a log of its own where it is named, and signed once: %j", async (inputs) => {
+      const { world, follow, records, time, warnings } = scene();
+      const add = (name: string, text: string) => lines(world, name, `${text}\n`);
+      const rotate = () => {
+        world.rename("worker-1.log", "worker-1.log.1");
+        world.write("worker-1.log", "3\n");
+      };
+      add("worker-1.log", "1")();
+      add("worker.log", "a")();
+      const first = [...aMinute(time), add("worker-1.log", "2"), nothing, rotate, ...aMinute(time)];
+      await follow(inputs, [...first, add("worker-1.log", "4"), nothing]);
+      for (const text of ["5", "7"]) {
+        add("worker-1.log", text)();
+        const later = [...aMinute(time), add("worker-1.log", `${Number(text) + 1}`), add("worker.log", text)];
+        await follow(inputs, [nothing, ...later, nothing, nothing]);
+      }
+      expect(records().toSorted()).toEqual(["1", "2", "3", "4", "5", "5", "6", "7", "7", "8", "a"]);
+      expect(warnings).toEqual([]);
+    });
+
     test("goes on where a run was ended", async () => {
       const { world, follow, records, time } = scene();
       world.write("worker-1.log", "1\n");
