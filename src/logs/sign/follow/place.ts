@@ -23,7 +23,7 @@ export interface PlacedLog {
   readonly rotated: readonly PlacedFile[];
   /** Undefined where there is no such file at present. */
   readonly current: PlacedFile | undefined;
-  /** Device and inode of every rotated file that was there, whether it is to be read or not. */
+  /** Device and inode of the rotated files that are taken care of, whether they are to be read or not. */
   readonly present: readonly string[];
   /** Whether nothing of it is signed yet. */
   readonly isNew: boolean;
@@ -121,13 +121,16 @@ export function placeLogs(
       } = placed.get(file.path) ?? moved.get(file.path) ?? {};
       return { path: file.path, id, start, ends };
     };
+    /** Came beside the log while no signer ran: it is taken as if it came now. */
+    const isNews = (file: RotatedFile) =>
+      withRotated(path) && isContinued(log) && !placed.has(file.path) && !moved.has(file.path);
     const others = filesOf(log).flatMap((file) => moved.get(file.path)?.position ?? []);
     const family = [...positions.filter((position) => !takenOver.has(position)), ...others];
     return {
       path,
       rotated: rotated.filter((file, n) => follows(n) || moved.has(file.path)).map(place),
       current: current && place(current),
-      present: rotated.map(({ id }) => id),
+      present: rotated.filter((file) => !isNews(file)).map(({ id }) => id),
       isNew: family.length === 0,
       family: family.map(({ name }) => name),
     };
@@ -163,12 +166,18 @@ function without(known: readonly InputPosition[], placed: readonly Placed[]): In
 }
 
 /** Which rotated files, by their number, are to be read. */
-function followsKnown({ rotated, current, placed }: SurveyedLog): (n: number) => boolean {
+function followsKnown(log: SurveyedLog): (n: number) => boolean {
+  const { rotated, placed } = log;
   const continued = (file: RotatedFile) => placed.has(file.path);
   const newest = rotated.findLastIndex(continued);
   // a log that goes on where it was signed has not been rotated since
-  const goesOn = current !== undefined && continued(current);
+  const goesOn = isContinued(log);
   return (n) => continued(rotated[n] as RotatedFile) || (!goesOn && newest >= 0 && n > newest);
+}
+
+/** Whether the file under the log's path goes on from what is signed of the log. */
+function isContinued({ current, placed }: SurveyedLog): boolean {
+  return current !== undefined && placed.has(current.path);
 }
 
 /**

@@ -736,6 +736,19 @@ describe("logs sign --follow", () => {
       expect(records()).toEqual(["1", "a", "2", "3"]);
     });
 
+    test("is read where it came while no signer ran, and is no copy", async () => {
+      const { world, follow, records, warnings } = scene();
+      world.write("worker-1.log", "");
+      world.write("worker.log", "a\n");
+      await follow(["logs"], [nothing, nothing]);
+      world.write("worker-1.log", "1\n");
+      world.write("worker-2.log", "2\n");
+      world.copy("worker.log", "worker-3.log", 1);
+      for (const _ of [1, 2]) await follow(["logs"], [nothing, nothing, nothing]);
+      expect(records()).toEqual(["a", "2", "1"]);
+      expect(warnings).toEqual([]);
+    });
+
     test("costs no look into it while it is as it was", async () => {
       const { world, follow, records, time } = scene();
       let opened = 0;
