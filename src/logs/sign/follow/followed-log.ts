@@ -161,8 +161,10 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
         drain(generation);
         adopted = true;
       }
-      copied ||= copy;
-      if (copy && file.size > 0 && current !== undefined) warnOfCopy(current, at, id);
+      // an empty one is in the making, or of a file that had nothing to lose
+      if (!copy || file.size === 0) continue;
+      copied = true;
+      if (current !== undefined) warnOfCopy(current, at, id);
     }
     return adopted;
   };

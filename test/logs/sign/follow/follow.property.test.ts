@@ -124,6 +124,19 @@ const FOUND: [[Step, number][], number, Place][] = [
     1,
     "a directory",
   ],
+  // an empty copy from before, beside a file that was begun anew and renamed before it was read: signed out of order
+  [
+    [
+      [{ kind: "copytruncate", part: 0 }, 7],
+      [{ kind: "copytruncate", part: 0 }, 2],
+      [{ kind: "lines", count: 1 }, 4],
+      [{ kind: "late rename", create: true, count: 0 }, 0],
+      [{ kind: "half line" }, 0],
+      [{ kind: "copytruncate", part: 0 }, 0],
+    ],
+    1,
+    "a file",
+  ],
   // a file that was copied, truncated and renamed while it was read: signed twice
   [
     [
