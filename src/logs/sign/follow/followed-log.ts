@@ -1,13 +1,12 @@
-import { isDeepStrictEqual } from "node:util";
-import { FleetsecError } from "../../../errors.ts";
 import type { Files, OpenFile } from "../../../platform/files.ts";
 import type { Clock } from "../../../platform/platform.ts";
-import { continuing, type Placed } from "../positions.ts";
+import type { Placed } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
+import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
 import { movedAway, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
-import { identify, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
+import { identify, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 export interface FollowParts {
   readonly files: Files;
@@ -38,7 +37,6 @@ export interface FollowedLog {
 const QUIET = 60_000;
 /** Milliseconds after which a rotated file that is not there any more is forgotten: inodes are used again. */
 const GONE = 10_000;
-const MAX_ATTEMPTS = 10;
 /** Rotated files that are gone and whose positions stay known, in case they come back. */
 const MAX_GONE = 16;
 
@@ -190,23 +188,9 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     }
   };
 
-  /** The newest file beside the log that holds all that was read of it. */
-  const findCopy = (generation: Generation): OpenFile | undefined => {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const rotated = rotatedFiles(files, path);
-      for (const { path: at, id } of rotated.toReversed()) {
-        const copy = isOpen(id) ? undefined : openCopy(parts, at, generation);
-        if (copy !== undefined) return copy;
-      }
-      // while the files are being renamed, the copy can be at another name than it was listed under
-      if (isDeepStrictEqual(namesAndIds(rotatedFiles(files, path)), namesAndIds(rotated))) break;
-    }
-    return undefined;
-  };
-
   /** What was read is gone from the file; where it was copied before, the copy has the rest. */
   const replaceTruncated = (generation: Generation): void => {
-    const copy = findCopy(generation);
+    const copy = findCopy(parts, path, generation, isOpen);
     if (copy !== undefined) generation.tail.moveTo(copy);
     else {
       const lines = generation.signed.position()?.lines ?? 0;
@@ -289,25 +273,4 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       for (const { tail } of current === undefined ? draining : [...draining, current]) tail.close();
     },
   };
-}
-
-/** The file where it begins with all that was signed of the generation, and with what was read after that. */
-function openCopy(parts: FollowParts, path: string, generation: Generation): OpenFile | undefined {
-  const file = openIfThere(() => parts.open(path));
-  if (file === undefined) return undefined;
-  const position = generation.signed.position();
-  const isSigned = position === undefined || continuing(file, position) !== undefined;
-  if (isSigned && generation.tail.isHeldBy(file)) return file;
-  file.close();
-  return undefined;
-}
-
-/** What is rotated can vanish between two looks at it. */
-function openIfThere<T>(open: () => T): T | undefined {
-  try {
-    return open();
-  } catch (error) {
-    if (error instanceof FleetsecError && error.code === "not-found") return undefined;
-    throw error;
-  }
 }
