@@ -88,8 +88,8 @@ function permittedBy({ domain, pki }: Config): PermittedNames {
 }
 
 /** Adds the flag to a command that needs the CA's key. */
-export function withPassphrase(command: Command): Command {
-  return command.option("--passphrase-file <file>", "passphrase of the CA (also FLEETSEC_PASSPHRASE)");
+export function withPassphrase(command: Command, of = "the CA"): Command {
+  return command.option("--passphrase-file <file>", `passphrase of ${of} (also FLEETSEC_PASSPHRASE)`);
 }
 
 /**

@@ -7,7 +7,7 @@ import type { ProbeFlags } from "./probe/flags.ts";
 import { publish, wantedReports, withReports } from "./reports.ts";
 
 export const define: Define = (command, bind) => {
-  withReports(withPassphrase(command))
+  withReports(withPassphrase(command, "keys that are encrypted, the dev CA's too"))
     .description(
       "Prove that each endpoint refuses every client without a valid certificate: a valid client must be\n" +
         "served, forged ones refused, and the valid client served again. A TARGET is https://HOST:PORT/PATH,\n" +

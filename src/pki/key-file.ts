@@ -77,6 +77,11 @@ export function readPrivateKey(pem: string, what: string, passphrase?: string): 
   }
 }
 
+/** Whether a private key's PEM needs a passphrase. */
+export function isEncryptedKey(pem: string): boolean {
+  return pem.startsWith(`-----BEGIN ${ENCRYPTED}-----`);
+}
+
 /** OpenSSL writes the curve of an EC key into a block before it. */
 function keyOnly(pem: string): string {
   return pem.replace(/^-----BEGIN EC PARAMETERS-----[^-]{0,200}-----END EC PARAMETERS-----\r?\n/, "");

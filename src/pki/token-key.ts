@@ -3,7 +3,7 @@ import type { TokenKey, Tokens } from "../platform/pkcs11/tokens.ts";
 import { formatPkcs11Uri, parsePkcs11Uri } from "../platform/pkcs11/uri.ts";
 import { derReader, readSingle, tags } from "./der/read.ts";
 import { element, sequence, utf8String } from "./der/write.ts";
-import { readPrivateKey } from "./key-file.ts";
+import { isEncryptedKey, readPrivateKey } from "./key-file.ts";
 import { defaultHash, type KeyType, keySigner, keyTypeOf, publicKeyOf, type Signer } from "./keys.ts";
 import { encodePem } from "./pem.ts";
 
@@ -45,8 +45,7 @@ export function storedTokenKey(key: TokenKey): StoredKey {
 export async function openKey(pem: string, what: string, sources: KeySources = {}): Promise<StoredKey> {
   const uri = tokenUri(pem, what);
   if (uri === undefined) {
-    const encrypted = pem.startsWith("-----BEGIN ENCRYPTED");
-    const key = readPrivateKey(pem, what, encrypted ? await sources.passphrase?.() : undefined);
+    const key = readPrivateKey(pem, what, isEncryptedKey(pem) ? await sources.passphrase?.() : undefined);
     return { signer: keySigner(key), pem, inFile: true };
   }
   if (sources.tokens === undefined) {

@@ -1,10 +1,11 @@
-import { randomBytes } from "node:crypto";
+import { createPrivateKey, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
+import { encryptedKeyPem } from "../../src/pki/key-file.ts";
 import type { ProbeResult } from "../../src/probe/result.ts";
 import { newWorld, type World } from "../probe/support/probing.ts";
 import { httpsServer, tcpServer } from "../probe/support/servers.ts";
@@ -132,6 +133,50 @@ describe("probe", () => {
     const { code, stdout } = await runCli(args, { cwd: given.directory });
     expect(code).toBe(0);
     expect(stdout).toContain("· not run: expired: needs the key of the CA");
+  });
+
+  describe("keys that are encrypted", () => {
+    const PASSPHRASE = "the passphrase of the test";
+    const encrypted = (pem: string) =>
+      encryptedKeyPem(createPrivateKey(pem), PASSPHRASE, { random: randomBytes, iterations: 1000 });
+    const probing = async (env: Record<string, string>, passphrase?: string) => {
+      const given = files();
+      given.put("client.key", await encrypted(world.client.keyPem));
+      given.put("ca.key", await encrypted(world.ca.keyPem));
+      const args = ["probe", `https://localhost:${await server(true)}/`, ...flagsFor(given), "--json"];
+      const ca = ["--client-ca", given.ca, "--client-ca-key", given.caKey];
+      const supplied = ["--identity", `revoked=${given.cert},${given.key}`];
+      const attacks = ["--attack", "no-cert", "expired", "revoked"];
+      const file = passphrase === undefined ? [] : ["--passphrase-file", given.put("pw", `${passphrase}\n`)];
+      const all = [...args, ...ca, ...supplied, ...attacks, ...file];
+      const { code, stdout } = await runCli(all, { cwd: given.directory, env });
+      return { exit: code, ...(JSON.parse(stdout) as Partial<ProbeResult> & { message?: string; hint?: string }) };
+    };
+
+    test.each<[string, Record<string, string>, string | undefined]>([
+      ["in the environment", { FLEETSEC_PASSPHRASE: PASSPHRASE }, undefined],
+      ["in a file", {}, PASSPHRASE],
+      ["in a file, whatever the environment holds", { FLEETSEC_PASSPHRASE: "another" }, PASSPHRASE],
+    ])("are opened with the passphrase %s", async (_where, env, passphrase) => {
+      const { exit, endpoints = [] } = await probing(env, passphrase);
+      const outcomes = new Map(endpoints[0]?.attacks.map(({ id, outcome }) => [id, outcome]));
+      // the supplied identity is the valid client's: that it is accepted shows that its key was opened too
+      expect(["no-cert", "expired", "revoked"].map((id) => outcomes.get(id))).toEqual([
+        "refused",
+        "refused",
+        "accepted",
+      ]);
+      expect(exit).toBe(1);
+    });
+
+    test("are not without one, nor with a wrong one, and the message says what to do", async () => {
+      const without = await probing({});
+      expect([without.exit, without.message?.includes("client.key is encrypted")]).toEqual([2, true]);
+      expect(without.hint).toBe("set FLEETSEC_PASSPHRASE, or name a file with --passphrase-file");
+      const wrong = await probing({}, "another");
+      expect([wrong.exit, wrong.endpoints]).toEqual([2, undefined]);
+      expect(wrong.message).toMatch(/the passphrase for .*client\.key is wrong/);
+    });
   });
 
   test("without any identity an open server is still found", async () => {

@@ -1,9 +1,8 @@
 import { resolve } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import { readPrivateKey } from "../../pki/key-file.ts";
+import { privateKeyPem } from "../../pki/key-file.ts";
 import { keySigner } from "../../pki/keys.ts";
 import { encodePem } from "../../pki/pem.ts";
-import { MAX_PEM_BYTES } from "../../pki/state.ts";
 import { isSelfIssued } from "../../pki/verify/certificate.ts";
 import { MAX_CERTIFICATE_FILE, readCertificates } from "../../pki/verify/pem.ts";
 import { attackNamed } from "../../probe/attacks.ts";
@@ -14,18 +13,21 @@ import type { ProbeRequest } from "../../probe/run.ts";
 import type { Cli } from "../command.ts";
 import { type DevCa, devSigningCa, issueAs, issueControl, openDevCa } from "./dev-ca.ts";
 import type { ProbeFlags } from "./flags.ts";
+import { keyFiles, type ReadKey } from "./key-files.ts";
 
 /**
  * Who connects, and what is trusted: from flags, otherwise from the project's dev CA.
- * @throws FleetsecError `usage` for half of a pair, `input` for files that do not fit together
+ * @throws FleetsecError `usage` for half of a pair, `input` for files that do not fit together, `passphrase` for a key
+ *   that is encrypted
  */
 export async function identitiesFor(
   cli: Cli,
   flags: ProbeFlags,
 ): Promise<Pick<ProbeRequest, "forgery" | "supplied" | "serverCa">> {
-  const supplied = suppliedIdentities(cli, flags.identity ?? []);
-  const givenClient = clientOf(cli, flags);
-  const givenCa = clientCaOf(cli, flags);
+  const readKey = keyFiles(cli, flags);
+  const supplied = await suppliedIdentities(cli, flags.identity ?? [], readKey);
+  const givenClient = await clientOf(cli, flags, readKey);
+  const givenCa = await clientCaOf(cli, flags, readKey);
   if (givenClient !== undefined && givenCa !== undefined && !hasIssued(givenCa.certificate, givenClient)) {
     throw new FleetsecError("input", `${flags.clientCa} did not issue ${flags.clientCert}`, {
       hint: "name the CA that did: forgeries of another one are refused for the wrong reason",
@@ -113,12 +115,20 @@ function serverCaOf(
   );
 }
 
-function clientOf(cli: Cli, { clientCert, clientKey }: ProbeFlags): Identity | undefined {
+async function clientOf(
+  cli: Cli,
+  { clientCert, clientKey }: ProbeFlags,
+  readKey: ReadKey,
+): Promise<Identity | undefined> {
   const pair = pairOf(clientCert, "--client-cert", clientKey, "--client-key");
-  return pair && identityIn(cli, ...pair);
+  return pair && identityIn(cli, ...pair, readKey);
 }
 
-function clientCaOf({ platform }: Cli, { clientCa, clientCaKey }: ProbeFlags): SigningCa | undefined {
+async function clientCaOf(
+  { platform }: Cli,
+  { clientCa, clientCaKey }: ProbeFlags,
+  readKey: ReadKey,
+): Promise<SigningCa | undefined> {
   const pair = pairOf(clientCa, "--client-ca", clientCaKey, "--client-ca-key");
   if (pair === undefined) return undefined;
   const [caFile, keyFile] = pair;
@@ -126,9 +136,7 @@ function clientCaOf({ platform }: Cli, { clientCa, clientCaKey }: ProbeFlags): S
     platform.files.read(resolve(platform.cwd, caFile), MAX_CERTIFICATE_FILE),
     caFile,
   );
-  const signer = keySigner(
-    readPrivateKey(platform.files.readText(resolve(platform.cwd, keyFile), MAX_PEM_BYTES), keyFile),
-  );
+  const signer = keySigner(await readKey(keyFile));
   if (certificate === undefined || Buffer.compare(certificate.spki, signer.spki) !== 0) {
     throw new FleetsecError("input", `${keyFile} is not the key of ${caFile}`, {
       hint: "name the CA's certificate and the key that belongs to it; the issuing CA comes first in its file",
@@ -140,35 +148,39 @@ function clientCaOf({ platform }: Cli, { clientCa, clientCaKey }: ProbeFlags): S
   return { certificate, signer, chain: chain.map(({ der }) => der), path: path.map(({ der }) => der) };
 }
 
-function suppliedIdentities(cli: Cli, texts: readonly string[]): Map<string, Identity> {
-  return new Map(
-    texts.map((text) => {
-      const [, id, certificate, key] = /^([a-z0-9-]+)=([^,]+),([^,]+)$/.exec(text) ?? [];
-      if (id === undefined || certificate === undefined || key === undefined) {
-        throw new FleetsecError("usage", `--identity is not ATTACK=CERT,KEY: ${text}`, {
-          hint: "write it as --identity expired=old.pem,old.key",
-        });
-      }
-      if (!attackNamed(id).takesIdentity) {
-        throw new FleetsecError("usage", `${id} presents no certificate`, {
-          hint: "see fleetsec probe --list",
-        });
-      }
-      return [id, identityIn(cli, certificate, key)];
-    }),
-  );
+async function suppliedIdentities(
+  cli: Cli,
+  texts: readonly string[],
+  readKey: ReadKey,
+): Promise<Map<string, Identity>> {
+  const found = new Map<string, Identity>();
+  // one after the other: a person may be asked for each
+  for (const text of texts) {
+    const [, id, certificate, key] = /^([a-z0-9-]+)=([^,]+),([^,]+)$/.exec(text) ?? [];
+    if (id === undefined || certificate === undefined || key === undefined) {
+      throw new FleetsecError("usage", `--identity is not ATTACK=CERT,KEY: ${text}`, {
+        hint: "write it as --identity expired=old.pem,old.key",
+      });
+    }
+    if (!attackNamed(id).takesIdentity) {
+      throw new FleetsecError("usage", `${id} presents no certificate`, {
+        hint: "see fleetsec probe --list",
+      });
+    }
+    found.set(id, await identityIn(cli, certificate, key, readKey));
+  }
+  return found;
 }
 
-function identityIn({ platform }: Cli, certificate: string, key: string): Identity {
+async function identityIn(
+  { platform }: Cli,
+  certificate: string,
+  key: string,
+  readKey: ReadKey,
+): Promise<Identity> {
   const { files, cwd } = platform;
-  return readIdentity(
-    files.read(resolve(cwd, certificate), MAX_CERTIFICATE_FILE),
-    files.readText(resolve(cwd, key), MAX_PEM_BYTES),
-    {
-      certificate,
-      key,
-    },
-  );
+  const certificates = files.read(resolve(cwd, certificate), MAX_CERTIFICATE_FILE);
+  return readIdentity(certificates, privateKeyPem(await readKey(key)), { certificate, key });
 }
 
 /** Both or neither. */

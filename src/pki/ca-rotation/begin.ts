@@ -13,7 +13,7 @@ import { buildCertificate } from "../certificate.ts";
 import { buildCrl } from "../crl.ts";
 import { type CaRequest, FIRST_CRL, makeCa } from "../init-authority.ts";
 import { newKey } from "../issue.ts";
-import { encryptedKeyPem, readPrivateKey } from "../key-file.ts";
+import { encryptedKeyPem, isEncryptedKey, readPrivateKey } from "../key-file.ts";
 import { encodePem } from "../pem.ts";
 import { BACKDATE, issuingProfile, type PermittedNames } from "../profiles.ts";
 import { publish } from "../published.ts";
@@ -151,7 +151,7 @@ async function makeIntermediate(
   const rootCrl = { ...crl, number: crlNumber, issuer: identityOf(root), nextUpdate: issuing.notAfter };
   const nextUpdate = now + settings.crlTtl * 1000;
   const issuingCrl = { ...crl, number: FIRST_CRL, issuer: identityOf(issuing), nextUpdate };
-  const isEncrypted = made.inFile && rootKey.startsWith("-----BEGIN ENCRYPTED");
+  const isEncrypted = made.inFile && isEncryptedKey(rootKey);
   const key = isEncrypted
     ? await encryptedKeyPem(readPrivateKey(made.pem, issuingPath), await passphrase(id), { random })
     : made.pem;
