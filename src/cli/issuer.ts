@@ -123,7 +123,7 @@ async function openStepCa(cli: Cli, project: PkiProject, { inventory }: Registry
       const path = settings.provisioner_key;
       if (path !== undefined) return readProvisionerKey(readSecretFile(path), path);
       throw new FleetsecError("issuer", "there is no provisioner's key to ask step-ca with", {
-        hint: "name it with pki.step_ca.provisioner_key; without it only certificates whose keys are in files can be renewed",
+        hint: "name it with pki.step_ca.provisioner_key; without it only certificates for clients whose keys are in files can be renewed",
       });
     },
   });

@@ -86,6 +86,8 @@ export const stepCa = z.strictObject({
     .record(name, theirName)
     .default({})
     .describe("its JWK provisioners for our roles, where their names differ"),
-  provisioner_key: path.optional().describe("their private key, PEM or JWK, mode 0600; not needed to renew"),
+  provisioner_key: path
+    .optional()
+    .describe("their private key, PEM or JWK, mode 0600; not needed to renew a client's certificate"),
   timeout: duration.prefault("10s").describe("of each request"),
 });

@@ -106,6 +106,20 @@ describeWithEngines(["step-ca"], "step-ca", ({ "step-ca": stepCa }) => {
     }
   });
 
+  test("renews what is for a server alone by its provisioner's key, and says that it needs it", async () => {
+    const project = testProject(() => withIssuer(lines())());
+    await project.json(["cert", "issue", "edge", "--role", "gateway"]);
+    await project.json(["cert", "issue", "truck-17", "--role", "fleet-edge"]);
+    writeFileSync(join(project.directory, "alone.yaml"), withIssuer(lines({ key: "" }))());
+    const renew = (name: string, ...more: string[]) => [...more, "cert", "renew", name, "--force"];
+    const alone = ["--config", "alone.yaml"];
+    const refused = await project.attempt(renew("edge", ...alone));
+    expect(refused).toMatchObject({ exit: 3, code: "issuer", changed: false });
+    expect(refused.text).toContain("only certificates for clients whose keys are in files can be renewed");
+    expect((await project.json(renew("truck-17", ...alone))).document.renewed).toBe(true);
+    expect((await project.json(renew("edge"))).document.renewed).toBe(true);
+  });
+
   test("does not renew what it has revoked, whoever asks", async () => {
     const project = testProject(() => withIssuer(lines())());
     const { document } = await project.json(["cert", "issue", "truck-17", "--role", "fleet-edge"]);

@@ -111,7 +111,9 @@ export function tokenKeyContract(party: () => ContractParty, renewsAlone?: () =>
         expect((await run(...alone, ...RENEW.with(2, "truck-18"))).document.renewed).toBe(true);
         const refused = await project.attempt([...alone, ...RENEW], options());
         expect(refused).toMatchObject({ exit: 3, code: "issuer", changed: false });
-        expect(refused.text).toContain("only certificates whose keys are in files can be renewed");
+        expect(refused.text).toContain(
+          "only certificates for clients whose keys are in files can be renewed",
+        );
         expect((await run(...RENEW)).document.renewed).toBe(true);
       });
 

@@ -190,26 +190,33 @@ export function issuerContract(
       expect(refused).toMatchObject({ exit: 2, code: "refused", changed: false });
     });
 
-    unlessLeft("renewing", "renews with the same key, and with another where that is asked for", async () => {
-      const project = await projectOf(party());
-      const { run } = at(project);
-      const { document: first } = await run(...ISSUE);
-      const key = readFileSync(first.files.key, "utf8");
-      expect((await run("cert", "renew", "truck-17")).document.renewed).toBe(false);
-      const { code, document: second } = await run("cert", "renew", "truck-17", "--force");
-      expect({ code, renewed: second.renewed, message: second.message }).toMatchObject({
-        code: 0,
-        renewed: true,
+    const kinds = { client: "fleet-edge", server: "gateway" } as const;
+    for (const [kind, role] of Object.entries(kinds)) {
+      const what = `renews the certificate of a ${kind} with the same key, and with another where that is asked for`;
+      unlessLeft("renewing", what, async () => {
+        const project = await projectOf(party());
+        const { run } = at(project);
+        const { document: first } = await run(...ISSUE.with(4, role));
+        const key = readFileSync(first.files.key, "utf8");
+        expect((await run("cert", "renew", "truck-17")).document.renewed).toBe(false);
+        const { code, document: second } = await run("cert", "renew", "truck-17", "--force");
+        expect({ code, renewed: second.renewed, message: second.message }).toMatchObject({
+          code: 0,
+          renewed: true,
+        });
+        expect(second.serial).not.toBe(first.serial);
+        expect(readFileSync(first.files.key, "utf8")).toBe(key);
+        expect(spkiOf(new X509Certificate(readFileSync(first.files.cert)))).toBe(spkiIn(key));
+        const { document: third } = await run("cert", "renew", "truck-17", "--force", "--rekey");
+        expect(third.serial).not.toBe(second.serial);
+        const other = readFileSync(first.files.key, "utf8");
+        expect(other).not.toBe(key);
+        expect(spkiOf(new X509Certificate(readFileSync(first.files.cert)))).toBe(spkiIn(other));
+        const rotated = await run("cert", "rotate", "--force");
+        expect([rotated.code, rotated.document.certificates?.[0]?.outcome]).toEqual([0, "renewed"]);
+        expect(issuedBy(first).usages).toEqual([kind]);
       });
-      expect(second.serial).not.toBe(first.serial);
-      expect(readFileSync(first.files.key, "utf8")).toBe(key);
-      expect(spkiOf(new X509Certificate(readFileSync(first.files.cert)))).toBe(spkiIn(key));
-      const { document: third } = await run("cert", "renew", "truck-17", "--force", "--rekey");
-      expect(third.serial).not.toBe(second.serial);
-      const other = readFileSync(first.files.key, "utf8");
-      expect(other).not.toBe(key);
-      expect(spkiOf(new X509Certificate(readFileSync(first.files.cert)))).toBe(spkiIn(other));
-    });
+    }
 
     unlessLeft("revoking", "revokes, says so once, and renews no more", async () => {
       const project = await projectOf(party());

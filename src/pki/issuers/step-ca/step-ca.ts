@@ -24,7 +24,7 @@ export interface StepCa {
   readonly roleOf: (serial: string) => string;
   /**
    * That provisioner's key, read when it is first needed.
-   * @throws FleetsecError where there is none: then certificates whose keys are in files can still be renewed
+   * @throws FleetsecError where there is none: then certificates of clients, whose keys are in files, can still be renewed
    */
   readonly key: () => ProvisionerKey;
 }
@@ -32,9 +32,9 @@ export interface StepCa {
 type StepCaPlatform = Pick<Platform, "clock" | "random" | "network">;
 
 /**
- * Issues through step-ca's sign API with one-time tokens of a JWK provisioner, and renews by the
- * certificate itself, over mutual TLS, as long as that is valid: a machine that only renews needs no
- * provisioner's key. API: smallstep/certificates, api/api.go.
+ * Issues through step-ca's sign API with one-time tokens of a JWK provisioner, and renews a
+ * client's certificate by itself, over mutual TLS, as long as it is valid: a machine that only does that needs
+ * no provisioner's key. API: smallstep/certificates, api/api.go.
  */
 export function stepCaService(
   { clock, random, network }: StepCaPlatform,
@@ -112,8 +112,12 @@ export function stepCaService(
   };
 }
 
-/** It renews what it made itself, as it was and while it is valid. */
+/**
+ * It renews what it made itself, as it was and while it is valid. Its TLS server takes certificates of
+ * clients only (clientAuth): one for a server alone cannot be shown.
+ */
 function renewingIdentity({ plan, present }: ServiceRequest, now: number): HttpRequest["identity"] {
+  if (!plan.role.usages.includes("client")) return undefined;
   if (present?.issuer !== "step-ca" || now >= present.certificate.notAfter) return undefined;
   return isAsPlanned(present.certificate, plan) ? { cert: present.chain, key: present.key } : undefined;
 }
