@@ -3,14 +3,12 @@ import { FleetsecError } from "../../../errors.ts";
 import type { Files, OpenFile } from "../../../platform/files.ts";
 import { continuing } from "../positions.ts";
 import type { Generation } from "./generation.ts";
-import { namesAndIds, rotatedFiles } from "./rotated.ts";
+import { MAX_ATTEMPTS, namesAndIds, rotatedFiles } from "./rotated.ts";
 
 interface CopyParts {
   readonly files: Files;
   readonly open: (path: string) => OpenFile;
 }
-
-const MAX_ATTEMPTS = 10;
 
 /**
  * The newest file beside the log that holds all that was read of it.

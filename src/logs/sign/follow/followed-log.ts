@@ -6,7 +6,7 @@ import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
 import { movedAway, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
-import { identify, type RotatedFile, rotatedFiles } from "./rotated.ts";
+import { identify, MAX_ATTEMPTS, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 export interface FollowParts {
   readonly files: Files;
@@ -137,7 +137,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
    * Rotated files that came and went as the log between two looks; a copy of it in the making is none.
    * The file that is followed may be among them itself: what is older comes before it, what is newer after.
    */
-  const adoptUnseen = (): boolean => {
+  const adoptUnseen = (attempt = 1): boolean => {
     const rotated = rotatedFiles(files, path);
     forgetGone(rotated.map(({ id }) => id));
     let [adopted, copied] = [false, false];
@@ -151,6 +151,11 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       }
       if (!isToRead(one)) continue;
       const file = openIfThere(() => parts.open(at));
+      if (file?.id !== id && attempt < MAX_ATTEMPTS) {
+        // renamed since it was listed: whether it is a copy could not be told
+        file?.close();
+        return adoptUnseen(attempt + 1) || adopted;
+      }
       if (file === undefined) continue;
       const copy = current?.tail.isCopiedTo(file) === true;
       const generation = file.id === id && !copy ? generationFrom(at, file) : undefined;

@@ -18,7 +18,14 @@ import {
   type SurveyedLog,
   surveyLog,
 } from "./place.ts";
-import { identify, isRotatedOf, type RotatedFile, rotatedFiles, rotatedNames } from "./rotated.ts";
+import {
+  identify,
+  isRotatedOf,
+  MAX_ATTEMPTS,
+  type RotatedFile,
+  rotatedFiles,
+  rotatedNames,
+} from "./rotated.ts";
 
 export interface FollowLogsRequest {
   /** Files and directories as absolute paths. A file may come later. */
@@ -256,5 +263,3 @@ function unlessMoved<T>(action: (attempt: number) => T): T {
     }
   }
 }
-
-const MAX_ATTEMPTS = 10;

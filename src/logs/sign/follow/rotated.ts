@@ -50,7 +50,8 @@ export function rotatedFiles(files: Files, path: string): RotatedFile[] {
   return found;
 }
 
-const MAX_ATTEMPTS = 10;
+/** Files that are being renamed are looked at anew, so many times. */
+export const MAX_ATTEMPTS = 10;
 
 /**
  * The same in one look: a file that is being renamed may be missing.

@@ -149,6 +149,21 @@ const FOUND: [[Step, number][], number, Place][] = [
     1,
     "a file",
   ],
+  // renamed between its listing and its opening, it was not seen to be a copy: signed twice
+  [
+    [
+      [{ kind: "lines", count: 2 }, 1],
+      [{ kind: "late rename", create: false, count: 2 }, 6],
+      [{ kind: "late rename", create: false, count: 3 }, 3],
+      [{ kind: "half line" }, 6],
+      [{ kind: "copytruncate", part: 0 }, 10],
+      [{ kind: "time", ms: 70_000 }, 0],
+      [{ kind: "late rename", create: true, count: 1 }, 0],
+      [{ kind: "copytruncate", part: 0 }, 4],
+    ],
+    2,
+    "a directory",
+  ],
 ];
 
 const LOG = "a.log";
