@@ -67,6 +67,6 @@ const HINTS: Partial<Record<ReasonCode, string>> = {
   "log-altered": "run fleetsec verify-logs on the log of issuance",
   "log-not-verified": "run fleetsec verify-logs on the log of issuance",
   "log-not-anchored":
-    "compare the log with a checkpoint kept elsewhere: --anchor; once it was verified, --state holds it to that; or --allow-unanchored",
+    "compare the log with a checkpoint kept elsewhere that has the issue: --anchor, after fleetsec logs anchor where it is newer; once it was verified, --state holds it to that; or --allow-unanchored",
   "unusable-crl": "get a complete CRL from the certificate's issuer",
 };

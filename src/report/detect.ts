@@ -1,7 +1,7 @@
 import { alteredLog, type DetectResult, standingOf } from "../logs/detect/detect.ts";
 import type { EventPlace } from "../logs/detect/seen.ts";
 import type { UnloggedCertificate, UnloggedCode } from "../logs/detect/unlogged.ts";
-import { isWhole, type Verification } from "../logs/verify/verification.ts";
+import { anchoredSize, isWhole, type Verification } from "../logs/verify/verification.ts";
 import { anchorAdvice, lacksAnchor } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
 import { fields } from "./fields.ts";
@@ -10,7 +10,7 @@ import { wrap } from "./wrap.ts";
 
 /** What `detect` found, as JSON. */
 export function detectDocument(result: DetectResult): object {
-  const { seen, unread, truncated, unlogged, events, issuance } = result;
+  const { seen, unread, truncated, unlogged, events, issuance, beyond } = result;
   return {
     schema: "fleetsec.detect/v1",
     ok: standingOf(result) === "clean",
@@ -18,8 +18,8 @@ export function detectDocument(result: DetectResult): object {
     unread,
     truncated,
     findings: unlogged.map((one) => ({ ...one, serial: serialText(one) })),
-    ...(events === undefined ? {} : { events: logOf(events) }),
-    issuance: logOf(issuance),
+    ...(events === undefined ? {} : { events: logOf(events, beyond.events) }),
+    issuance: logOf(issuance, beyond.issuance),
   };
 }
 
@@ -28,8 +28,15 @@ function serialText({ serial }: UnloggedCertificate): string {
   return serial.toUpperCase().padStart(serial.length + (serial.length % 2), "0");
 }
 
-function logOf({ verdict, log }: Verification): object {
-  return { verdict, ...(log === undefined ? {} : { origin: log.origin, size: log.size }) };
+function logOf(verification: Verification, beyond: number | undefined): object {
+  const { verdict, log } = verification;
+  return {
+    verdict,
+    ...(log === undefined
+      ? {}
+      : { origin: log.origin, size: log.size, anchored: anchoredSize(verification) }),
+    ...(beyond === undefined ? {} : { beyond }),
+  };
 }
 
 const WHY: Readonly<Record<UnloggedCode, string>> = {
@@ -61,7 +68,7 @@ export function detectText(result: DetectResult, columns: number): string {
       ["issuance", logText(issuance)],
     ]),
     ...logsWithoutAnchor(result).map(
-      ({ name, flag, log }) => `\n${wrap(`Log of ${name}: ${anchorAdvice(log, flag)}`, columns).join("\n")}`,
+      ({ name, flag, log }) => `\n${wrap(`Log of ${name}: ${adviceOf(log, flag)}`, columns).join("\n")}`,
     ),
   ].join("\n");
 }
@@ -103,24 +110,38 @@ function doubtOf(result: DetectResult): string {
   if (truncated) return "there are too many certificates";
   if (unread > 0) return `${unread} records do not say which certificate was let in`;
   if (seen === 0) return "no event tells of a certificate";
-  return `nothing anchors the log of ${logsWithoutAnchor(result)
-    .map(({ name }) => name)
-    .join(" and that of ")}`;
+  const unanchored = logsWithoutAnchor(result);
+  const bare = unanchored.filter(({ log }) => lacksAnchor(log)).map(({ name }) => name);
+  if (bare.length > 0) return `nothing anchors the log of ${bare.join(" and that of ")}`;
+  return unanchored
+    .map(({ name, beyond }) => `no anchor has batch ${beyond} of the log of ${name}`)
+    .join(", ");
 }
 
-/** The logs whose end could be cut off, each with the flag that names an anchor of it. */
-function logsWithoutAnchor({ events, issuance }: DetectResult): readonly UnanchoredLog[] {
+/** The logs that no anchor has as far as they are read, each with the flag that names one of it. */
+function logsWithoutAnchor({ events, issuance, beyond }: DetectResult): readonly UnanchoredLog[] {
   const logs = [
-    ...(events === undefined ? [] : [{ name: "events", flag: "--anchor", log: events }]),
-    { name: "issuance", flag: "--transparency-anchor", log: issuance },
+    ...(events === undefined
+      ? []
+      : [{ name: "events", flag: "--anchor", log: events, beyond: beyond.events }]),
+    { name: "issuance", flag: "--transparency-anchor", log: issuance, beyond: beyond.issuance },
   ];
-  return logs.filter(({ log }) => lacksAnchor(log));
+  return logs.filter((one) => lacksAnchor(one.log) || (isWhole(one.log) && one.beyond !== undefined));
+}
+
+function adviceOf(log: Verification, flag: string): string {
+  const advice = anchorAdvice(log, flag);
+  if (lacksAnchor(log)) return advice;
+  const size = anchoredSize(log);
+  return `its newest anchor has ${size} ${size === 1 ? "batch" : "batches"}; where it is older than the log, anchor the log anew (fleetsec logs anchor). ${advice}`;
 }
 
 interface UnanchoredLog {
   readonly name: string;
   readonly flag: string;
   readonly log: Verification;
+  /** The newest batch that was read and that no anchor has. */
+  readonly beyond: number | undefined;
 }
 
 function notVerified(name: string, { unestablished: [why] }: Verification): string {

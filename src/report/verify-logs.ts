@@ -1,5 +1,10 @@
 import type { Finding } from "../logs/verify/finding.ts";
-import type { AnchorUsed, Verdict, Verification } from "../logs/verify/verification.ts";
+import {
+  type AnchorUsed,
+  anchoredSize,
+  type Verdict,
+  type Verification,
+} from "../logs/verify/verification.ts";
 import { anchorAdvice } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
 import type { Style } from "./style.ts";
@@ -197,7 +202,7 @@ export function meaning(result: Verification): string[] {
       anchorAdvice(result),
     ];
   }
-  const anchored = anchors.reduce((most, anchor) => Math.max(most, anchor.size), 0);
+  const anchored = anchoredSize(result);
   const tail =
     anchored < size
       ? [

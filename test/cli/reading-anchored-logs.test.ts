@@ -14,7 +14,7 @@ const event = (name: string, serial: string) =>
     result: "success",
   })}\n`;
 
-/** Logs of events and of issuance, each whole, as it was one batch ago (`-cut`), and its newest checkpoint in `published`. */
+/** Logs of events and of issuance, each whole, as it was one batch ago (`-cut`), its newest checkpoint in `published` and the one before in `stale`. */
 async function project() {
   const made = testProject();
   const at = (path: string) => join(made.directory, path);
@@ -32,15 +32,15 @@ async function project() {
   await ok("ca init --insecure-dev-key");
   for (const name of ["audit", "issuance"])
     await ok(`logs keygen --origin fleet.internal/${name} --out keys`);
-  mkdirSync(at("published"));
+  for (const place of ["published", "stale"]) mkdirSync(at(place));
   for (const name of ["a", "b"]) {
     const { serial } = await ok(`cert issue ${name} --role tms-connector`);
     writeFileSync(at("events.jsonl"), event(name, serial), { flag: "a" });
     await ok("logs sign --in events.jsonl --store audit --key keys/audit.key");
     await ok("logs sign --in .fleetsec/inventory.jsonl --store issuance --key keys/issuance.key");
     for (const log of ["audit", "issuance"]) {
+      cpSync(at(`${log}/checkpoint`), at(`${name === "a" ? "stale" : "published"}/${log}.txt`));
       if (name === "a") cpSync(at(log), at(`${log}-cut`), { recursive: true });
-      else cpSync(at(`${log}/checkpoint`), at(`published/${log}.txt`));
     }
   }
   return { ...made, at, json, run: async (argv: string) => made.run(argv.split(" ")) };
@@ -59,6 +59,8 @@ const commands = [
     argv: (cut: string) => `detect --store audit${cut} --trust keys/audit.pub ${transparency("")}`,
     anchors: "--anchor published --transparency-anchor published",
     inside: "--anchor audit/checkpoint --transparency-anchor published",
+    // both certificates, of which the log had one when it was verified before
+    isNewRead: true,
     stands: ({ events }: { events: { verdict: string } }) => events.verdict,
   },
   {
@@ -79,7 +81,7 @@ const commands = [
   },
 ].map((one) => ({ ...one, name: one.argv("").split(" ").slice(0, 3).join(" ") }));
 
-describe.each(commands)("$name …", ({ argv, anchors, inside, stands }) => {
+describe.each(commands)("$name …", ({ argv, anchors, inside, stands, isNewRead = false }) => {
   async function prepared() {
     const made = await project();
     const [first = ""] = readFileSync(made.at("events.jsonl"), "utf8").split("\n");
@@ -97,6 +99,8 @@ describe.each(commands)("$name …", ({ argv, anchors, inside, stands }) => {
     expect(await run(`${argv("-cut")} --state fresh`)).toEqual(unanchored);
     // it is held to what it was then
     expect(await run(`${argv("-cut")} --state fresh`)).toEqual({ code: 0, stands: "intact" });
+    const grown = await run(`${argv("")} --state fresh`);
+    expect(grown).toEqual({ code: isNewRead ? 3 : 0, stands: "intact" });
     expect(await run(`${argv("")} --state fresh`)).toEqual({ code: 0, stands: "intact" });
     expect(await run(`${argv("-cut")} --state fresh`)).toEqual({ code: 1, stands: "altered" });
     expect((await run(`${argv("-cut")} --state other --allow-unanchored`)).code).toBe(0);
@@ -122,6 +126,67 @@ describe.each(commands)("$name …", ({ argv, anchors, inside, stands }) => {
     expect(await run(`${flags} --tsa-ca .fleetsec/ca/bundle.pem`)).toEqual({ code: 1, stands: "altered" });
     for (const tokens of logs) rmSync(tokens, { recursive: true });
     expect(await run(`${flags} --tsa-ca .fleetsec/ca/bundle.pem`)).toEqual({ code: 0, stands: "intact" });
+  });
+});
+
+describe("an anchor that is older than what is read", () => {
+  const verify = (name: string) =>
+    `cert verify .fleetsec/certs/${name}/current/cert.pem --transparency issuance --trust keys/issuance.pub`;
+
+  test("cert verify: the issue of a certificate must lie within it", async () => {
+    const { json, run } = await project();
+    const reasonOf = async (argv: string) => {
+      const { code, document } = await json(argv);
+      return { code, reasons: document.certificates[0].reasons.map((one: { code: string }) => one.code) };
+    };
+    const refused = { code: 3, reasons: ["log-not-anchored"] };
+    const passed = { code: 0, reasons: [] };
+    expect(await reasonOf(`${verify("b")} --anchor stale --state s1`)).toEqual(refused);
+    expect(await reasonOf(`${verify("a")} --anchor stale --state s2`)).toEqual(passed);
+    expect(await reasonOf(`${verify("b")} --anchor published --state s3`)).toEqual(passed);
+    expect(await reasonOf(`${verify("b")} --anchor stale --state s4 --allow-unanchored`)).toEqual(passed);
+    // the checkpoint that the first run kept has it
+    expect(await reasonOf(`${verify("b")} --anchor stale --state s1`)).toEqual(passed);
+    const { stdout } = await run(`${verify("b")} --anchor stale --state s5`);
+    const said = stdout.replaceAll(/\s+/g, " ");
+    expect(said).toContain(
+      "in batch 1 of the log of issuance, which came after the newest anchor (of size 1)",
+    );
+    expect(said).toContain("after fleetsec logs anchor where it is newer");
+  });
+
+  const [, detected] = commands;
+  test.each([
+    ["events", "--anchor stale --transparency-anchor published"],
+    ["issuance", "--anchor published --transparency-anchor stale"],
+  ])("detect: the batches of the log of %s that were used must lie within it", async (log, flags) => {
+    const { json, run } = await project();
+    const argv = `${detected?.argv("")} ${flags}`;
+    const refused = await json(`${argv} --state s1`);
+    expect(refused).toMatchObject({
+      code: 3,
+      document: { [log]: { verdict: "intact", anchored: 1, beyond: 1 } },
+    });
+    expect(await json(`${argv} --state s1`)).toMatchObject({ code: 0, document: { [log]: { anchored: 2 } } });
+    const allowed = await json(`${argv} --state s2 --allow-unanchored`);
+    expect(allowed.code).toBe(0);
+    expect(allowed.document[log]).not.toHaveProperty("beyond");
+    const { stdout } = await run(`${argv} --state s3`);
+    expect(stdout).toMatch(new RegExp(`^NOT ESTABLISHED: no anchor has batch 1 of the log of ${log}\n`));
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain("its newest anchor has 1 batch; where it is older");
+  });
+
+  test("detect: batches that no certificate needs may lie beyond it, and what is found is found", async () => {
+    const { json, at } = await project();
+    const [first = "", second = ""] = readFileSync(at("events.jsonl"), "utf8").split("\n");
+    const asked = `${transparency("")} --transparency-anchor stale`;
+    writeFileSync(at("one.jsonl"), `${first}\n`);
+    expect((await json(`detect --in one.jsonl ${asked} --state s1`)).code).toBe(0);
+    // b was refused by TLS: its issue clears nobody
+    writeFileSync(at("refused.jsonl"), `${first}\n${second.replace("success", "failure")}\n`);
+    expect((await json(`detect --in refused.jsonl ${asked} --state s2`)).code).toBe(0);
+    writeFileSync(at("other.jsonl"), `${second}\n${event("c", "abcd")}`);
+    expect((await json(`detect --in other.jsonl ${asked} --state s3`)).code).toBe(1);
   });
 });
 

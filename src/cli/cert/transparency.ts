@@ -1,5 +1,6 @@
 import { FleetsecError } from "../../errors.ts";
-import type { Verification } from "../../logs/verify/verification.ts";
+import type { LoggedIssue } from "../../logs/trace/logged.ts";
+import { anchoredSize, type Verification } from "../../logs/verify/verification.ts";
 import { isFinding, type Reason } from "../../pki/verify/reason.ts";
 import type { FileVerdict } from "../../pki/verify/verify-files.ts";
 import type { AnchorFlags } from "../anchor-options.ts";
@@ -38,7 +39,7 @@ export async function demandLogged(
   const { verification, logged } = await loggedCertificates(fingerprints, request, readingParts(cli));
   warnOfUnkept(cli, verification);
   return verdicts.map((verdict) => {
-    const fault = faultOf(verification, logged.has(verdict.path[0]?.fingerprint ?? ""));
+    const fault = faultOf(verification, logged.get(verdict.path[0]?.fingerprint ?? ""));
     if (fault === undefined) return verdict;
     const isInvalid = verdict.status === "invalid" || isFinding(fault.code);
     return { ...verdict, status: isInvalid ? "invalid" : "unknown", reasons: [...verdict.reasons, fault] };
@@ -46,7 +47,12 @@ export async function demandLogged(
 }
 
 /** What speaks against a certificate: the log as a whole comes before what is in it. */
-function faultOf({ verdict, ok, unestablished: [why] }: Verification, isLogged: boolean): Reason | undefined {
+function faultOf(verification: Verification, issue: LoggedIssue | undefined): Reason | undefined {
+  const {
+    verdict,
+    ok,
+    unestablished: [why],
+  } = verification;
   if (verdict === "altered") {
     return { code: "log-altered", message: "the log of issuance is altered", certificate: 0 };
   }
@@ -54,12 +60,11 @@ function faultOf({ verdict, ok, unestablished: [why] }: Verification, isLogged: 
     const message = `the log of issuance is not established${why === undefined ? "" : `: ${why}`}`;
     return { code: "log-not-verified", message, certificate: 0 };
   }
-  if (!isLogged) return { code: "not-logged", message: "its issue is not in the log", certificate: 0 };
-  return ok
-    ? undefined
-    : {
-        code: "log-not-anchored",
-        message: "its issue is in the log of issuance, which nothing outside its store anchors",
-        certificate: 0,
-      };
+  if (issue === undefined)
+    return { code: "not-logged", message: "its issue is not in the log", certificate: 0 };
+  if (ok && issue.isCovered) return undefined;
+  const message = ok
+    ? `its issue is in batch ${issue.seq} of the log of issuance, which came after the newest anchor (of size ${anchoredSize(verification)})`
+    : "its issue is in the log of issuance, which nothing outside its store anchors";
+  return { code: "log-not-anchored", message, certificate: 0 };
 }

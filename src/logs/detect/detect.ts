@@ -6,7 +6,7 @@ import { openVerified } from "../trace/verified-log.ts";
 import { isWhole, type Verification, type VerifyRequest } from "../verify/verification.ts";
 import type { VerifyParts } from "../verify/verify.ts";
 import { type CertificateWatch, watchCertificates } from "./seen.ts";
-import { type UnloggedCertificate, unloggedCertificates } from "./unlogged.ts";
+import { compareWithIssues, type UnloggedCertificate } from "./unlogged.ts";
 
 /** Where gateways' events are: in a signed log, or in files (absolute paths, or `-`) as they were written. */
 export type EventSource = { readonly store: VerifyRequest } | { readonly inputs: readonly string[] };
@@ -30,6 +30,8 @@ export interface DetectResult {
   /** Of the signed events; undefined for files. */
   readonly events: Verification | undefined;
   readonly issuance: Verification;
+  /** The newest batch of each log that it rests on, where no anchor has that batch and one must. */
+  readonly beyond: { readonly events?: number; readonly issuance?: number };
 }
 
 /**
@@ -39,16 +41,21 @@ export interface DetectResult {
  */
 export async function detect(request: DetectRequest, parts: DetectParts): Promise<DetectResult> {
   const watch = watchCertificates();
-  const { complete, events, noEvents } = await watchEvents(request.events, watch, parts);
+  const { complete, events, noEvents, beyond } = await watchEvents(request.events, watch, parts);
   const issuance = await openVerified(request.issuance, parts);
   const seen = watch.seen();
+  const { unlogged, lastIssue } = await compareWithIssues(seen, issuance);
   return {
     seen: seen.length,
     unread: watch.unread() + noEvents,
     truncated: !complete,
-    unlogged: await unloggedCertificates(seen, issuance),
+    unlogged,
     events,
     issuance: issuance.verification,
+    beyond: {
+      ...(beyond === undefined ? {} : { events: beyond }),
+      ...(lastIssue === undefined || issuance.covers(lastIssue) ? {} : { issuance: lastIssue }),
+    },
   };
 }
 
@@ -57,6 +64,8 @@ interface Watched {
   readonly events: Verification | undefined;
   /** Records of a signed log that are no events: they are not shown. */
   readonly noEvents: number;
+  /** The batch of the last event that lets a certificate in, where an anchor must have it and none has. */
+  readonly beyond?: number;
 }
 
 async function watchEvents(
@@ -79,7 +88,10 @@ async function watchEvents(
     const { verification } = log;
     // of a log that is not whole it is not known how many there should be
     const isKnown = complete && isWhole(verification);
-    return { complete, events: verification, noEvents: isKnown ? verification.checked.records - shown : 0 };
+    const noEvents = isKnown ? verification.checked.records - shown : 0;
+    const last = watch.lastLetIn();
+    const isBeyond = last !== undefined && "seq" in last && !log.covers(last.seq);
+    return { complete, events: verification, noEvents, ...(isBeyond ? { beyond: last.seq } : {}) };
   }
   for (const path of expandInputs(parts.files, source.inputs).paths) {
     await eachRecord(path, parts, (record, line) => {
@@ -94,7 +106,8 @@ export type Standing = "clean" | "found" | "not-established";
 
 /**
  * A certificate that was let in counts; what TLS refused is reported. Nothing is clean where no event
- * tells of a certificate, or some do not say which, or a log does not stand as a whole, or is not anchored.
+ * tells of a certificate, or some do not say which, or a log does not stand as a whole, or is not anchored
+ * as far as it is read.
  */
 export function standingOf(result: DetectResult): Standing {
   const { unlogged, events, issuance } = result;
@@ -103,7 +116,8 @@ export function standingOf(result: DetectResult): Standing {
   // of a log of issuance that is not whole, what is not found may have been in it
   if (isFound && isWhole(issuance)) return "found";
   const isDoubtful = result.truncated || result.unread > 0 || result.seen === 0;
-  const areEstablished = issuance.ok && (events === undefined || events.ok);
+  const areWhole = issuance.ok && (events === undefined || events.ok);
+  const areEstablished = areWhole && Object.keys(result.beyond).length === 0;
   return isFound || isDoubtful || !areEstablished ? "not-established" : "clean";
 }
 

@@ -33,6 +33,8 @@ export interface CertificateWatch {
    */
   note(event: Event | undefined, place: EventPlace): boolean;
   readonly seen: () => readonly SeenCertificate[];
+  /** Where the last event stands that lets a certificate in. */
+  readonly lastLetIn: () => EventPlace | undefined;
   /** Records that may tell of a certificate, and do not say which in a way that can be read. */
   readonly unread: () => number;
 }
@@ -45,6 +47,7 @@ const MAX_TEXT = 500;
 export function watchCertificates(): CertificateWatch {
   const known = new Map<string, SeenCertificate>();
   let unread = 0;
+  let lastLetIn: EventPlace | undefined;
   return {
     note(event, place) {
       if (event === undefined || isUnread(event)) unread += 1;
@@ -56,6 +59,7 @@ export function watchCertificates(): CertificateWatch {
       if (before === undefined && known.size === MAX_SEEN) return false;
       const time = textIn(event, "timestamp");
       const letIn = !isRefused(event);
+      if (letIn) lastLetIn = place;
       known.set(key, {
         ...certificate,
         events: (before?.events ?? 0) + 1,
@@ -67,6 +71,7 @@ export function watchCertificates(): CertificateWatch {
       return true;
     },
     seen: () => [...known.values()],
+    lastLetIn: () => lastLetIn,
     unread: () => unread,
   };
 }

@@ -1,5 +1,6 @@
 import type { Event } from "../lint/event.ts";
 import { holdersIn, isNamed, plainSerial } from "../trace/identity.ts";
+import type { TracedEvent } from "../trace/verified-events.ts";
 import type { VerifiedLog } from "../trace/verified-log.ts";
 import type { SeenCertificate } from "./seen.ts";
 
@@ -16,47 +17,57 @@ export interface UnloggedCertificate extends SeenCertificate {
   readonly code: UnloggedCode;
 }
 
+export interface Compared {
+  readonly unlogged: readonly UnloggedCertificate[];
+  /** The newest batch that clears a certificate which was let in. */
+  readonly lastIssue: number | undefined;
+}
+
 /**
- * The certificates among `seen` whose issue is not in the verified batches of the log of issuance
+ * Finds the certificates among `seen` whose issue is not in the verified batches of the log of issuance
  * (a CA's inventory, signed). With the fingerprint nothing can be forged; a serial and a name can be
  * given again by whoever has the CA's key.
  */
-export async function unloggedCertificates(
+export async function compareWithIssues(
   seen: readonly SeenCertificate[],
   issuance: VerifiedLog,
-): Promise<UnloggedCertificate[]> {
+): Promise<Compared> {
   const serials = new Set(seen.map(({ serial }) => serial));
-  const issues = new Map<string, Event[]>();
+  const issues = new Map<string, TracedEvent[]>();
   await issuance.each(
     ['"issue"'],
     (event) => event["op"] === "issue" && serials.has(serialOf(event)),
-    ({ event }) => {
-      const serial = serialOf(event);
-      issues.set(serial, [...(issues.get(serial) ?? []), event]);
+    (issue) => {
+      const serial = serialOf(issue.event);
+      issues.set(serial, [...(issues.get(serial) ?? []), issue]);
       return true;
     },
   );
-  return seen.flatMap((certificate) => {
-    const code = judge(certificate, issues.get(certificate.serial) ?? []);
-    return code === undefined ? [] : [{ ...certificate, code }];
-  });
+  const unlogged: UnloggedCertificate[] = [];
+  let lastIssue: number | undefined;
+  for (const certificate of seen) {
+    const judged = judge(certificate, issues.get(certificate.serial) ?? []);
+    if (typeof judged === "string") unlogged.push({ ...certificate, code: judged });
+    else if (certificate.letIn) lastIssue = Math.max(lastIssue ?? 0, judged.seq);
+  }
+  return { unlogged, lastIssue };
 }
 
 function serialOf({ serial }: Event): string {
   return typeof serial === "string" ? plainSerial(serial) : "";
 }
 
-function judge(seen: SeenCertificate, issues: readonly Event[]): UnloggedCode | undefined {
+/** The first issue of the certificate, or why there is none. */
+function judge(seen: SeenCertificate, issues: readonly TracedEvent[]): UnloggedCode | TracedEvent {
   if (issues.length === 0) return "NOT_LOGGED";
-  const named = issues.filter((issue) => isOf(seen, issue));
+  const named = issues.filter(({ event }) => isOf(seen, event));
   if (named.length === 0) return "OTHER_NAME";
   const { sha256 } = seen;
   // what the gateway or an old inventory does not say cannot be compared
-  return named.some(
-    (issue) => sha256 === undefined || [undefined, sha256].includes(issue["sha256"] as string),
-  )
-    ? undefined
-    : "OTHER_CERTIFICATE";
+  const own = named.find(
+    ({ event }) => sha256 === undefined || [undefined, sha256].includes(event["sha256"] as string),
+  );
+  return own ?? "OTHER_CERTIFICATE";
 }
 
 /** A gateway that tells no subject leaves nothing to compare. */

@@ -9,7 +9,15 @@ export interface LoggedCertificates {
    * Those of the fingerprints asked for whose issue a verified batch records. It counts only where the
    * log stands as a whole.
    */
-  readonly logged: ReadonlySet<string>;
+  readonly logged: ReadonlyMap<string, LoggedIssue>;
+}
+
+/** The first record of a certificate's issue. */
+export interface LoggedIssue {
+  /** Its batch. */
+  readonly seq: number;
+  /** Whether an anchor has that batch, or none need have. */
+  readonly isCovered: boolean;
 }
 
 /** Certificates that can be asked for at once. */
@@ -32,6 +40,10 @@ export async function loggedCertificates(
     (event) => event["op"] === "issue" && left.has(event["sha256"]),
     MAX_FOUND,
   );
-  const logged = new Set(events.map(({ event }) => event["sha256"] as string));
+  const logged = new Map<string, LoggedIssue>();
+  for (const { event, seq } of events) {
+    const fingerprint = event["sha256"] as string;
+    if (!logged.has(fingerprint)) logged.set(fingerprint, { seq, isCovered: log.covers(seq) });
+  }
   return { verification: log.verification, logged };
 }

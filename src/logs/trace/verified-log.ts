@@ -2,7 +2,7 @@ import type { BatchLeaf } from "../leaf.ts";
 import type { Event } from "../lint/event.ts";
 import { paceOf } from "../verify/pace.ts";
 import { directoryReader } from "../verify/store.ts";
-import type { Verification, VerifyRequest } from "../verify/verification.ts";
+import { anchoredSize, type Verification, type VerifyRequest } from "../verify/verification.ts";
 import { verifyLog, type VerifyParts } from "../verify/verify.ts";
 import { textFilter } from "./text-filter.ts";
 import { type BatchEvents, eventsIn, type TracedEvent } from "./verified-events.ts";
@@ -13,6 +13,8 @@ export interface VerifiedLog {
   readonly verification: Verification;
   /** Batches that are not verified, or have changed since: nothing of them is found. */
   readonly excluded: ReadonlySet<number>;
+  /** Whether a verdict may rest on a batch: an anchor has it, or none need have. */
+  readonly covers: (seq: number) => boolean;
   /**
    * Shows the events that are wanted, in the order of the log, until `visit` says that it has enough.
    * @param needles of which their records contain one as it is, or with escapes; none: any record may be wanted
@@ -57,6 +59,7 @@ export async function openVerified(request: VerifyRequest, parts: VerifyParts): 
       return verification;
     },
     excluded,
+    covers: (seq) => request.allowUnanchored || seq < anchoredSize(verification),
     each,
     async find(needles, wanted, limit) {
       const events: TracedEvent[] = [];

@@ -71,6 +71,11 @@ export interface AnchorUsed {
   readonly since?: number;
 }
 
+/** How many batches, from the first, the newest anchor has: whoever holds the log's key can still rewrite the others. */
+export function anchoredSize({ anchors }: Pick<Verification, "anchors">): number {
+  return anchors.reduce((most, { size }) => Math.max(most, size), 0);
+}
+
 export interface Verification {
   readonly verdict: Verdict;
   /** Whether this is a success: intact and, unless that was waived, anchored. */
