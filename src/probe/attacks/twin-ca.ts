@@ -5,6 +5,7 @@ import type { Identity } from "../identities/identity.ts";
 import type { KeyFamily } from "../key-family.ts";
 import { beforeClientCas } from "./before-client-cas.ts";
 import { verifyClients } from "./fixes.ts";
+import { belowUnknownRoot } from "./unknown-root.ts";
 
 /**
  * Every CA above the valid client has a twin: the same name, byte for byte (another string type is
@@ -44,20 +45,30 @@ export const twinCa: Attack = {
       const issuer = await twinOf(control, forgery, family, true);
       return forgery.leaf({ family, issuer: { ...issuer, chain: cas } });
     });
+    const below = await belowUnknownRoot(forgery, families, async (family, root) => {
+      const issuer = await twinOf(control, forgery, family, false, root);
+      return forgery.leaf({ family, issuer });
+    });
     // Node hears of the wrong signature with its next read: who has asked by then is served
     const atOnce = version === "1.3" && !protocol.maySayNothing;
-    return { attempts: [...attempts.flat(), ...followed.map((attempt) => ({ ...attempt, atOnce }))] };
+    return {
+      attempts: [...attempts.flat(), ...followed.map((attempt) => ({ ...attempt, atOnce })), ...below],
+    };
   },
 };
 
-/** The twin of the CA that issued the client, below the twins of those above it. */
+/**
+ * The twin of the CA that issued the client, below the twins of those above it.
+ * @param root that issued the topmost twin, which is sent then; self-signed and not sent unless told
+ */
 async function twinOf(
   client: Identity,
   forgery: Forgery,
   family: KeyFamily,
   sameKeyIds: boolean,
+  root?: Issuer,
 ): Promise<Issuer> {
-  let twin: Issuer | undefined;
+  let twin: Issuer | undefined = root;
   // the issuer of the topmost certificate is the root, which clients do not send
   for (const certificate of client.chain.toReversed()) {
     const named = namedIssuerOf(certificate);

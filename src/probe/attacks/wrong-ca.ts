@@ -2,6 +2,7 @@ import { encodeName } from "../../pki/name.ts";
 import { type Attack, inEachFamily } from "../attack.ts";
 import type { KeyFamily } from "../key-family.ts";
 import { beforeClientCas } from "./before-client-cas.ts";
+import { belowUnknownRoot } from "./unknown-root.ts";
 import { verifyClients } from "./fixes.ts";
 
 const STRANGER = encodeName([{ type: "CN", value: "fleetsec probe unrelated CA" }]);
@@ -43,6 +44,10 @@ export const wrongCa: Attack = {
         return forgery.leaf({ family, issuer: { ...issuer, chain: [...issuer.chain, ...cas] } });
       },
     );
-    return { attempts: [...attempts.flat(), ...followed] };
+    const below = await belowUnknownRoot(forgery, families, async (family, root) => {
+      const issuer = await forgery.authority(family, STRANGER, { issuer: root });
+      return forgery.leaf({ family, issuer });
+    });
+    return { attempts: [...attempts.flat(), ...followed, ...below] };
   },
 };

@@ -59,6 +59,10 @@ export const haproxies: readonly Member[] = [
       haproxy("verify optional", "  http-request deny unless { ssl_c_verify 0 }"),
     ],
     "`verify required crt-ignore-err 10`": [["expired"], haproxy("verify required crt-ignore-err 10")],
+    "`verify required ca-ignore-err 20`": [
+      ["wrong-ca", "twin-ca"],
+      haproxy("verify required ca-ignore-err 20"),
+    ],
     "`verify required`, beside a `bind` with `verify optional`, `tls-ticket-keys` in common": [
       ["resume-cross-host"],
       beside(

@@ -3,7 +3,7 @@ import type { DetailedPeerCertificate, TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Scene } from "../../../src/probe/attack.ts";
 import { attackNamed } from "../../../src/probe/attacks.ts";
-import { richClient, ROLE_TEXT } from "../support/certificates.ts";
+import { richClient, ROLE_TEXT, testCa, testLeaf } from "../support/certificates.ts";
 import {
   forgeryFor,
   newWorld,
@@ -61,6 +61,46 @@ describe("a chain that breaks the constraints of a CA in it", () => {
     expect(
       evidence.every((one) => one.evidence.includes("(p256, p384, p521, rsa)") || one.tls === "1.3"),
     ).toBe(true);
+  });
+});
+
+describe("a CA below a root that nobody knows", () => {
+  const attacks = selected("no-cert", "self-signed", "wrong-ca", "twin-ca");
+  let flat: World;
+  beforeAll(async () => {
+    const root = await testCa("Fleet Root CA");
+    const leaf = async (name: "server" | "client") => testLeaf(root, { commonName: name, purpose: name });
+    flat = { root, ca: root, server: await leaf("server"), client: await leaf("client") };
+  });
+  /** Forgives this error, where the issuer bears the CA's name if need be. */
+  const forgivingIn = async (of: World, error: string, byName = false) =>
+    httpsServer(
+      {
+        ...options({ rejectUnauthorized: false }),
+        cert: of.server.pem,
+        key: of.server.keyPem,
+        ca: [of.root.pem],
+      },
+      (request, response) => {
+        const socket = request.socket as TLSSocket;
+        const hasError = String(socket.authorizationError) === error;
+        const forgiven = hasError && (!byName || socket.getPeerCertificate().issuer.CN === "Fleet Root CA");
+        response.writeHead(socket.authorized || forgiven ? 200 : 403).end("hello");
+      },
+    );
+
+  test.each([
+    ["", false, ["wrong-ca", "twin-ca"]],
+    [", where the issuer has the CA's name", true, ["twin-ca"]],
+  ])("is forgiven%s: accepted", async (_where, byName, ids) => {
+    const port = await forgivingIn(flat, "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", byName);
+    const endpoint = await probed(flat, url(port), { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth(...ids));
+  });
+
+  test("is refused where no such error is forgiven", async () => {
+    const endpoint = await probed(flat, url(await forgivingIn(flat, "CERT_HAS_EXPIRED")), { attacks });
+    expect(endpoint.verdict).toBe("enforced");
   });
 });
 
