@@ -1,21 +1,33 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
-import { chmodSync, existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { storedTokenKey } from "../../src/pki/token-key.ts";
 import { systemTokens, type Tokens } from "../../src/platform/pkcs11/tokens.ts";
 import { holdsPrivateKey } from "../support/private-key.ts";
 import { testProject, type TestProject } from "../support/project.ts";
 import { schemaErrors } from "../support/schema.ts";
 import { leaksOf, spies, watched } from "../support/spying.ts";
-import { describeWithEngines } from "./engines.ts";
+import { describeWithEngines, type Engine } from "./engines.ts";
 import { freePorts } from "./process.ts";
 import { modulesOf, PIN, SOFTHSM, type SoftToken, softToken } from "./soft-token.ts";
 
 const TOKEN = "pkcs11:token=fleet";
+const PROGRAM = fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url));
 const edge = (name: string) => ["cert", "issue", name, "--role", "fleet-edge"];
 
 describeWithEngines(
@@ -273,11 +285,44 @@ describeWithEngines(
       test("a wrong PIN, and none", async () => {
         const other = "pkcs11:token=other;object=x";
         const wrongPin = systemTokens({ ...soft.settings, pin: "000000" });
-        await expect(wrongPin.generate(other, "p256")).rejects.toMatchObject({ code: "passphrase" });
+        for (let i = 0; i < 2; i += 1)
+          await expect(wrongPin.generate(other, "p256")).rejects.toMatchObject({ code: "passphrase" });
         const none = systemTokens({ ...soft.settings, pin: undefined });
         await expect(none.generate(other, "p256")).rejects.toMatchObject({ code: "passphrase" });
         const asked = none.asking(() => Promise.resolve(PIN));
         expect((await asked.generate(other, "p256")).uri).toContain("token=other");
+      });
+
+      test("a wrong PIN, which no command tries twice", async () => {
+        const project = testProject();
+        await inToken(project)(["ca", "init", "--token", `${TOKEN};object=once`]);
+        await inToken(project)(["ca", "rotate", "begin", "--yes"]);
+        const { count, env } = countedLogins(pkcs11js);
+        const logins = (argv: string, pin: string) => {
+          const before = count();
+          const { status } = spawnSync(process.execPath, [PROGRAM, ...argv.split(" ")], {
+            cwd: project.directory,
+            env: { ...process.env, ...soft.env, ...env, FLEETSEC_PIN: pin },
+          });
+          return { argv, status, logins: count() - before };
+        };
+        const wrongPin = `${PIN}-wrong`;
+        const steps = [
+          ["cert issue truck-1 --role fleet-edge", 2],
+          // what could not be established of a key is in its answer
+          ["ca show", 0],
+          ["ca rotate switch --loaded", 2],
+          ["cert revoke truck-1", 2],
+          ["ca rotate status", 0],
+        ] as const;
+        for (const [argv, status] of steps) {
+          expect(logins(argv, wrongPin)).toEqual({ argv, status, logins: 1 });
+          expect(logins(argv, PIN)).toEqual({ argv, status: 0, logins: 1 });
+        }
+        const [abort, finish] = ["ca rotate abort", "ca rotate finish"];
+        for (const argv of [abort, finish])
+          expect(logins(argv, wrongPin)).toEqual({ argv, status: 2, logins: 1 });
+        expect(logins(finish, PIN)).toEqual({ argv: finish, status: 0, logins: 1 });
       });
 
       test("the package is not installed", async () => {
@@ -323,7 +368,7 @@ describeWithEngines(
           PTOOL: ptool.path,
           PORT: String(port),
           CONTROL: String(port + 1),
-          FLEETSEC: fileURLToPath(new URL("../../bin/fleetsec.js", import.meta.url)),
+          FLEETSEC: PROGRAM,
           SIGN_AT_ONCE: fileURLToPath(new URL("sign-at-once.mjs", import.meta.url)),
           FLEETSEC_PIN: PIN,
           FLEETSEC_MODULES: modulesOf(pkcs11js),
@@ -359,6 +404,26 @@ describeWithEngines(
     }, 150_000);
   },
 );
+
+/** A place for the package that counts the logins of other processes, and is the real one else. */
+function countedLogins(pkcs11js: Engine) {
+  const modules = mkdtempSync(join(tmpdir(), "fleetsec-test-"));
+  onTestFinished(() => rmSync(modules, { recursive: true, force: true }));
+  const [log, home] = [join(modules, "logins"), join(modules, "node_modules/pkcs11js")];
+  writeFileSync(log, "");
+  mkdirSync(home, { recursive: true });
+  const real = JSON.stringify(join(modulesOf(pkcs11js), "node_modules/pkcs11js"));
+  const counting = `const { PKCS11 } = require(${real});
+exports.PKCS11 = class extends PKCS11 {
+  C_Login(...args) {
+    require("node:fs").appendFileSync(${JSON.stringify(log)}, "x");
+    return super.C_Login(...args);
+  }
+};
+`;
+  writeFileSync(join(home, "index.js"), counting);
+  return { count: () => readFileSync(log).length, env: { FLEETSEC_MODULES: modules } };
+}
 
 /** A software TPM with a broker (without it the TPM runs out of contexts), and the tour in it. */
 const TPM_SCRIPT = `set -euo pipefail

@@ -207,8 +207,9 @@ async function step<T>(
     return { files, authority, status: rotationStatus(files, authority), now: clock.now() };
   };
   const { layout } = look().authority;
-  // before the lock: this may ask a person for a passphrase
-  await refusalOf(look());
+  // before the lock: this may ask a person for a passphrase, and once is enough where it is wrong
+  const { cause } = (await refusalOf(look())) ?? {};
+  if (cause !== undefined) throw cause;
   return locks.hold(layout.lock, async () => {
     // what nobody knows to be published is left to `begin`, so that the wait begins anew
     if (!isUnpublished(look().status)) settle(files, layout);

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { FleetsecError } from "../../errors.ts";
 import { CK, type Cryptoki, type Handle, loadLibrary, reasonOf, type Template } from "./cryptoki.ts";
 import { publicKeyAttributes, spkiFrom, type TokenKeyType, generation } from "./key-types.ts";
@@ -51,6 +51,8 @@ export interface Session {
 
 /** By library and token: logging in is for the whole process. */
 const sessions = new Map<string, Promise<Session>>();
+/** By library, token and PIN, hashed. A token locks itself after a few wrong PINs: none is tried twice. */
+const wrongPins = new Set<string>();
 
 export function systemTokens(settings: TokenSettings): Tokens {
   return {
@@ -108,9 +110,9 @@ async function sessionFor(uri: Pkcs11Uri, settings: TokenSettings): Promise<Sess
   const key = `${path}\n${slot.toString("hex")}`;
   const known = sessions.get(key);
   if (known !== undefined) return known;
-  const opening = openSession(library, slot, where, () => pinFor(uri, settings));
+  const opening = pinFor(uri, settings).then((pin) => openSession(library, slot, where, pin));
   sessions.set(key, opening);
-  // a wrong PIN is asked for again
+  // another PIN may be the right one
   opening.catch(() => sessions.delete(key));
   return opening;
 }
@@ -148,19 +150,18 @@ function numberOf(handle: Buffer): number {
   return Number(handle.readBigUInt64LE(0));
 }
 
-async function openSession(
-  library: Cryptoki,
-  slot: Handle,
-  where: Pkcs11Uri,
-  pin: () => Promise<string>,
-): Promise<Session> {
+function openSession(library: Cryptoki, slot: Handle, where: Pkcs11Uri, pin: string): Session {
+  const tried = createHash("sha256")
+    .update(JSON.stringify([where.modulePath, slot.toString("hex"), pin]))
+    .digest("hex");
+  if (wrongPins.has(tried)) throw wrongPin();
   const flags = CK.SERIAL_SESSION | CK.RW_SESSION;
   const handle = attempt("no session with the token", () => library.C_OpenSession(slot, flags));
-  const secret = await pin();
   try {
-    library.C_Login(handle, CK.USER, secret);
+    library.C_Login(handle, CK.USER, pin);
   } catch (error) {
     const reason = reasonOf(error);
+    if (WRONG_PIN.includes(reason)) wrongPins.add(tried);
     if (reason !== "CKR_USER_ALREADY_LOGGED_IN") throw loginFault(reason);
   }
   let last: Promise<unknown> = Promise.resolve();
@@ -176,13 +177,17 @@ async function openSession(
   };
 }
 
+const WRONG_PIN: readonly string[] = ["CKR_PIN_INCORRECT", "CKR_PIN_LEN_RANGE", "CKR_PIN_INVALID"];
+
+function wrongPin(): FleetsecError {
+  return new FleetsecError("passphrase", "the PIN of the token is wrong", {
+    hint: "a token locks itself after a few wrong PINs: check before trying again",
+  });
+}
+
 /** The cause is left out: it may quote what was asked. */
 function loginFault(reason: string): FleetsecError {
-  if (reason === "CKR_PIN_INCORRECT" || reason === "CKR_PIN_LEN_RANGE" || reason === "CKR_PIN_INVALID") {
-    return new FleetsecError("passphrase", "the PIN of the token is wrong", {
-      hint: "a token locks itself after a few wrong PINs: check before trying again",
-    });
-  }
+  if (WRONG_PIN.includes(reason)) return wrongPin();
   if (reason === "CKR_PIN_LOCKED") {
     return new FleetsecError("passphrase", "the token is locked after too many wrong PINs", {
       hint: "its security officer can set a new PIN",
