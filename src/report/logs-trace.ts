@@ -1,5 +1,6 @@
 import type { Event } from "../logs/lint/event.ts";
 import { isEstablished, type TraceResult } from "../logs/trace/trace.ts";
+import { requestOf } from "../logs/trace/query.ts";
 import type { TracedEvent } from "../logs/trace/verified-events.ts";
 import { anchorAdvice, lacksAnchor } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
@@ -74,17 +75,19 @@ function count(n: number, one: string, many: string): string {
 
 function rowOf({ seq, line, event }: TracedEvent): string[] {
   return [
-    textOf(event["timestamp"]),
+    textOf(event["timestamp"] ?? event["at"]),
     textOf(event["service"]),
-    textOf(event["event_type"]),
+    textOf(event["event_type"] ?? event["op"]),
     whatHappened(event),
-    textOf(event["request_id"]),
+    textOf(requestOf(event)),
     `${seq}:${line}`,
   ];
 }
 
 function whatHappened(event: Event): string {
-  const { decision, reason, command, vehicles, result, alert } = event;
+  const { decision, reason, command, vehicles, result, alert, op, name, serial } = event;
+  // a CA's inventory: whom a certificate was issued to, or which one was revoked
+  if (op !== undefined) return [name, serial, reason].map(textOf).filter(Boolean).join(" ");
   const to = Array.isArray(vehicles) ? ` -> ${vehicles.map(textOf).join(", ")}` : "";
   const parts = [decision, result, command, alert].find((part) => typeof part === "string");
   return `${textOf(parts)}${to}${typeof reason === "string" ? ` (${textOf(reason)})` : ""}`;

@@ -63,16 +63,20 @@ async function project(logged: readonly (object | string)[] = events, maxRecords
   expect(await run("logs keygen --origin fleet.internal/audit")).toMatchObject({ code: 0 });
   const sign = `logs sign --in a.log --store store --key audit.key --max-records ${maxRecords}`;
   expect(await run(sign)).toMatchObject({ code: 0 });
-  const trace = async (flags: string, options: CliOptions = {}) =>
+  const trace = async (flags: string | readonly string[], options: CliOptions = {}) =>
     runCli(
-      `logs trace --store store --trust audit.pub --state state --allow-unanchored ${flags}`.split(" "),
+      [
+        ..."logs trace --store store --trust audit.pub --state state --allow-unanchored".split(" "),
+        ...(typeof flags === "string" ? flags.split(" ") : flags),
+      ],
       {
         cwd: directory,
         ...options,
       },
     );
-  const services = async (flags: string, files?: Files) => {
-    const { code, stdout } = await trace(`${flags} --json`, files === undefined ? {} : { files });
+  const services = async (flags: string | readonly string[], files?: Files) => {
+    const asked = typeof flags === "string" ? flags.split(" ") : flags;
+    const { code, stdout } = await trace([...asked, "--json"], files === undefined ? {} : { files });
     const document = JSON.parse(stdout) as {
       events: { seq: number; event: { service: string } }[];
       excluded: object;
@@ -236,6 +240,49 @@ describe("logs trace", () => {
     const { services } = await project();
     expect(await services("--vehicle truck-7")).toEqual({ code: 0, seqs: [1, 2, 0, 3], excluded: none });
     expect(await services("--vehicle truck")).toMatchObject({ seqs: [] });
+  });
+
+  test("finds a vehicle in each field that names one, and in a path however it is encoded", async () => {
+    const { services } = await project([
+      { service: "a", vehicle_id: "truck 17" },
+      { service: "b", vehicle: { id: "truck 17" } },
+      { service: "c", vehicles: [{ id: "truck 17" }, { id: "truck 18" }] },
+      { service: "d", vehicles: [{ vehicle_id: "truck 17" }] },
+      { service: "e", path: "/v1/vehicles/truck%2017/missions" },
+      { service: "f", path: "/v1/%76ehicles/%74ruck%2017?x#y" },
+      { service: "g", path: "/v1/vehicles/truck%2018/missions?vehicles/truck 17" },
+      { service: "h", vehicle: { name: "truck 17" }, path: "/v1/vehicles/%zz" },
+      { service: "i", vehicle: 17 },
+    ]);
+    const found = async (id: string) => (await services(["--vehicle", id])).seqs;
+    expect(await found("truck 17")).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await found("truck 18")).toEqual([2, 6]);
+    expect(await found("%zz")).toEqual([7]);
+    expect(await found("17")).toEqual([8]);
+  });
+
+  test("records of many requests of a vehicle that are no events count where they may be about them", async () => {
+    const many = Array.from({ length: 12 }, (_, i) => ({ request_id: `r${i}`, service: "a", vehicle: "v1" }));
+    const { services } = await project([...many, "a line of something else"], 20);
+    expect(await services("--vehicle v1")).toMatchObject({ code: 0 });
+    const other = await project([...many, "GET /vehicles/%76%31"], 20);
+    expect(await other.services("--vehicle v1")).toMatchObject({ code: 3 });
+  });
+
+  test("the table shows ids that are numbers, and the lines of a CA's inventory; a leap second is in its place", async () => {
+    const { trace, services } = await project([
+      { service: "a", timestamp: "2017-01-01T00:00:01Z", request_id: 4711, vehicle: "v1" },
+      { service: "b", timestamp: "2016-12-31T23:59:60Z", request_id: 4711 },
+      { service: "c", timestamp: "2016-12-31T23:59:59Z", request_id: 4711 },
+      { op: "issue", at: "2016-12-31T23:00:00.000Z", name: "truck", serial: "0ABC" },
+      { op: "revoke", at: "2016-12-31T23:30:00.000Z", serial: "0ABC", reason: "keyCompromise" },
+    ]);
+    expect(await services("--request-id 4711")).toMatchObject({ seqs: [2, 1, 0] });
+    const { stdout } = await trace("--vehicle v1");
+    expect(stdout).toMatch(/^2017-01-01T00:00:01Z +a +4711 +0:1$/m);
+    const inventory = await trace("--identity 0ABC");
+    expect(inventory.stdout).toMatch(/^2016-12-31T23:00:00.000Z +issue +truck 0ABC +3:1$/m);
+    expect(inventory.stdout).toMatch(/^2016-12-31T23:30:00.000Z +revoke +0ABC keyCompromise +4:1$/m);
   });
 
   test("leaves out what is not verified, and says so", async () => {

@@ -150,7 +150,10 @@ describe("probe", () => {
       const file = passphrase === undefined ? [] : ["--passphrase-file", given.put("pw", `${passphrase}\n`)];
       const all = [...args, ...ca, ...supplied, ...attacks, ...file];
       const { code, stdout } = await runCli(all, { cwd: given.directory, env });
-      return { exit: code, ...(JSON.parse(stdout) as Partial<ProbeResult> & { message?: string; hint?: string }) };
+      return {
+        exit: code,
+        ...(JSON.parse(stdout) as Partial<ProbeResult> & { message?: string; hint?: string }),
+      };
     };
 
     test.each<[string, Record<string, string>, string | undefined]>([

@@ -1,6 +1,6 @@
-import type { Json } from "../lint/canonical-json.ts";
+import { isLetIn, isRefused, isSaid, isSerial, plainFingerprint, plainSerial } from "../lint/certificate.ts";
 import type { Event } from "../lint/event.ts";
-import { certificatesIn, isSerial, plainSerial } from "../trace/identity.ts";
+import { certificatesIn } from "../trace/identity.ts";
 
 /** Where an event stands: in a signed batch, or on a line of a file. */
 export type EventPlace =
@@ -76,26 +76,11 @@ export function watchCertificates(): CertificateWatch {
   };
 }
 
-/** TLS refused the client. Whatever else an event tells of happened to one that it let in. */
-function isRefused({ event_type: type, result, decision }: Event): boolean {
-  return type === "authentication" && result === "failure" && decision !== "allow";
-}
-
-/** Somebody was let in, who must have had a certificate. */
-function isLetIn(event: Event): boolean {
-  return event["decision"] === "allow" || (event["event_type"] === "authentication" && !isRefused(event));
-}
-
 /** The event may tell of a certificate, and does not say which, or says it in a way that cannot be read. */
 function isUnread(event: Event): boolean {
   const told = certificatesIn(event);
   if (told.some((one) => isSaid(one["sha256"]) && fingerprintIn(one) === undefined)) return true;
   return certificateIn(event) === undefined && (isLetIn(event) || told.some(({ serial }) => isSaid(serial)));
-}
-
-/** Gateways must write something for what they do not know. */
-function isSaid(value: Json | undefined): boolean {
-  return value !== undefined && value !== null && value !== "" && value !== "-";
 }
 
 function certificateIn(event: Event): Pick<SeenCertificate, "serial" | "sha256" | "subject"> | undefined {
@@ -106,10 +91,8 @@ function certificateIn(event: Event): Pick<SeenCertificate, "serial" | "sha256" 
   return undefined;
 }
 
-/** As hex, in either case, also with colons between the bytes (OpenSSL, Node) and with its algorithm before it. */
 function fingerprintIn(told: Event): string | undefined {
-  const plain = textIn(told, "sha256").trim().replaceAll(":", "").toLowerCase();
-  return /^(?:sha256)?([0-9a-f]{64})$/.exec(plain)?.[1];
+  return plainFingerprint(textIn(told, "sha256"));
 }
 
 function textIn(event: Event, name: string): string {

@@ -1,5 +1,6 @@
 import type { Event } from "../lint/event.ts";
-import { holdersIn, isNamed, plainSerial } from "../trace/identity.ts";
+import { plainSerial } from "../lint/certificate.ts";
+import { holdersIn, isNamed } from "../trace/identity.ts";
 import type { TracedEvent } from "../trace/verified-events.ts";
 import type { VerifiedLog } from "../trace/verified-log.ts";
 import type { SeenCertificate } from "./seen.ts";

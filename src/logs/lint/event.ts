@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { canonicalJson, type Json } from "./canonical-json.ts";
+import { isLetIn, isSaid, isSerial, plainFingerprint } from "./certificate.ts";
 import { jsonStructure } from "./structure.ts";
 import { isRfc3339 } from "./timestamp.ts";
 
@@ -129,6 +130,21 @@ function oneOf(values: readonly string[]): Rule {
   };
 }
 
+const anyText: Rule = { holds: (value) => typeof value === "string", wants: "text" };
+const serial: Rule = {
+  holds: (value) => typeof value === "string" && isSerial(value),
+  wants: "a serial number in hex",
+};
+const fingerprint: Rule = {
+  holds: (value) => typeof value === "string" && plainFingerprint(value) !== undefined,
+  wants: "a SHA-256 in hex",
+};
+
+/** The same, or what gateways write where they do not know. */
+function orUnsaid({ holds, wants }: Rule): Rule {
+  return { holds: (value) => !isSaid(value) || holds(value), wants };
+}
+
 const decisions = oneOf(["allow", "deny"]);
 
 function commonFaults(event: Event): Fault[] {
@@ -138,22 +154,32 @@ function commonFaults(event: Event): Fault[] {
     ...required(event, "event_type", oneOf(eventTypes)),
     ...required(event, "request_id", text),
     ...identityFaults(event),
+    ...certificateFaults(event),
   ];
 }
 
 /** Who acted must be known wherever something was let through or commanded. */
 function identityFaults(event: Event): Fault[] {
-  const acted = event["decision"] === "allow" || event["event_type"] === "command";
+  const acted = isLetIn(event) || event["event_type"] === "command";
   const { identity } = event;
   if (identity === undefined || identity === null) {
     return acted ? [{ code: "FIELD_MISSING", field: "identity", detail: "who acted is not said" }] : [];
   }
   if (!isObject(identity)) return [{ code: "FIELD_INVALID", field: "identity", detail: "wants an object" }];
-  const subject: Rule = acted ? text : { holds: (value) => typeof value === "string", wants: "text" };
   return [
-    ...required(identity, "subject", subject, "identity."),
-    ...required(identity, "serial", subject, "identity."),
+    ...required(identity, "subject", acted ? text : anyText, "identity."),
+    ...required(identity, "serial", acted ? serial : orUnsaid(serial), "identity."),
     ...optional(identity, "roles", texts, "identity."),
+    ...optional(identity, "sha256", orUnsaid(fingerprint), "identity."),
+  ];
+}
+
+/** Of a client that was refused. */
+function certificateFaults({ certificate }: Event): Fault[] {
+  const told = objectIn(certificate);
+  return [
+    ...optional(told, "serial", orUnsaid(serial), "certificate."),
+    ...optional(told, "sha256", orUnsaid(fingerprint), "certificate."),
   ];
 }
 

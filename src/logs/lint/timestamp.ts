@@ -21,3 +21,10 @@ export function isRfc3339(text: string): boolean {
     offsetMinute <= 59
   );
 }
+
+/** What RFC 3339 text says, in milliseconds since the epoch; a leap second is the second after it. Undefined for other text. */
+export function instantOf(text: string): number | undefined {
+  if (!isRfc3339(text)) return undefined;
+  const isLeap = text.startsWith("60", 17);
+  return Date.parse(isLeap ? `${text.slice(0, 17)}59${text.slice(19)}` : text) + (isLeap ? 1000 : 0);
+}

@@ -1,4 +1,5 @@
 import type { Json } from "../lint/canonical-json.ts";
+import { isSerial, plainSerial } from "../lint/certificate.ts";
 import { type Event, objectIn } from "../lint/event.ts";
 
 /** Who an event is about, however the program that wrote it writes subjects and serial numbers. */
@@ -55,16 +56,6 @@ export function textOfName(name: string): string {
   return values.length === 0
     ? name
     : values.reduce((one, other) => (other.length > one.length ? other : one));
-}
-
-/** Serials are written in many ways: with colons, leading zeros or 0x, in either case. */
-export function plainSerial(serial: string): string {
-  return serial.replace(/^0x/i, "").replaceAll(":", "").replace(/^0+/, "").toLowerCase();
-}
-
-/** Whether a text can be a serial number in one of these ways. */
-export function isSerial(text: string): boolean {
-  return /^[0-9a-f]{1,64}$/.test(plainSerial(text));
 }
 
 /** What an event tells of the client's certificate; one that was refused stands under `certificate`. */

@@ -1,6 +1,7 @@
 import type { Json } from "../lint/canonical-json.ts";
-import type { Event } from "../lint/event.ts";
-import { isAbout, isSerial, textOfName } from "./identity.ts";
+import { type Event, objectIn } from "../lint/event.ts";
+import { isSerial } from "../lint/certificate.ts";
+import { isAbout, textOfName } from "./identity.ts";
 
 /** Whose events are wanted. */
 export type TraceQuery =
@@ -14,7 +15,8 @@ export type TraceQuery =
  */
 export function needlesOf(query: TraceQuery): readonly string[] {
   if ("requestId" in query) return [query.requestId];
-  if ("vehicle" in query) return [query.vehicle];
+  // a path can have any of its characters percent-encoded
+  if ("vehicle" in query) return [query.vehicle, "%"];
   const text = isSerial(query.identity) ? "" : textOfName(query.identity);
   return text === "" ? [] : [text];
 }
@@ -31,13 +33,26 @@ export function requestOf({ request_id: id }: Event): string | undefined {
   return (typeof id === "string" && id !== "") || typeof id === "number" ? String(id) : undefined;
 }
 
-/** A command to the vehicle, an event that names it, or a request to a path below it. */
-function concerns(event: Event, vehicle: string): boolean {
-  const { vehicles, path } = event;
-  const named = [event["vehicle"], ...(Array.isArray(vehicles) ? (vehicles as readonly Json[]) : [])];
-  if (named.some((one) => isId(one, vehicle))) return true;
-  const segments = typeof path === "string" ? path.split("?", 1)[0]?.split("/") : undefined;
+/** A command to the vehicle, an event that names it, or a request to a path below it (docs/log-format.md, "Vehicles"). */
+function concerns({ vehicle: named, vehicle_id: id, vehicles, path }: Event, vehicle: string): boolean {
+  if ([named, id, vehicles].flatMap(idsIn).some((one) => isId(one, vehicle))) return true;
+  const segments = typeof path === "string" ? path.split(/[?#]/, 1)[0]?.split("/").map(decoded) : undefined;
   return segments?.some((segment, i) => segment === vehicle && segments[i - 1] === "vehicles") === true;
+}
+
+/** Of an id, an object that has one, or a list of these. */
+function idsIn(value: Json | undefined): Json[] {
+  const items = Array.isArray(value) ? (value as readonly Json[]) : [value ?? null];
+  return items.flatMap((item) => [item, objectIn(item)["id"] ?? null, objectIn(item)["vehicle_id"] ?? null]);
+}
+
+/** A segment of a path (RFC 3986 section 2.1), as it stands where it is not encoded rightly. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }
 
 /** Some services write ids as numbers; one that no double holds is read as the nearest that does. */

@@ -23,10 +23,11 @@ const WORDS = /[\w-]+/g;
 
 /** Of many texts, those that are words are compared with all words of a record at once. */
 function wordFilter(texts: readonly string[]): TextFilter["mayHave"] {
-  if (!texts.every((text) => ONE_WORD.test(text))) return () => true;
+  const others = texts.filter((text) => !ONE_WORD.test(text));
+  if (others.length > MAX_SOUGHT) return () => true;
   const sought = new Set(texts);
   return (record) => {
-    if (record.includes(BACKSLASH)) return true;
+    if (record.includes(BACKSLASH) || others.some((text) => record.includes(text))) return true;
     return (record.toString("latin1").match(WORDS) ?? []).some((word) => sought.has(word));
   };
 }

@@ -1,4 +1,5 @@
 import type { Event } from "../lint/event.ts";
+import { instantOf } from "../lint/timestamp.ts";
 import type { Verification, VerifyRequest } from "../verify/verification.ts";
 import type { VerifyParts } from "../verify/verify.ts";
 import { matches, needlesOf, requestOf, type TraceQuery } from "./query.ts";
@@ -63,8 +64,8 @@ function byTime(a: TracedEvent, b: TracedEvent): number {
   return order === 0 || Number.isNaN(order) ? a.seq - b.seq || a.line - b.line : order;
 }
 
-/** An event without a time comes first. */
-function timeOf({ timestamp }: Event): number {
-  const time = typeof timestamp === "string" ? Date.parse(timestamp) : 0;
-  return Number.isNaN(time) ? 0 : time;
+/** An event without a time comes first. A CA's inventory says `at`. */
+function timeOf({ timestamp, at }: Event): number {
+  const text = timestamp ?? at;
+  return typeof text === "string" ? (instantOf(text) ?? 0) : 0;
 }

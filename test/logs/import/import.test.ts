@@ -137,6 +137,7 @@ describe("a gateway's access log", () => {
       ...common,
       service: "envoy",
       event_type: "authentication",
+      result: "failure",
       identity: { subject: "CN=a", serial: null },
       reason: null,
       tls: "-",
@@ -146,6 +147,7 @@ describe("a gateway's access log", () => {
         ...common,
         service: "envoy",
         event_type: "authentication",
+        result: "failure",
         identity: { subject: "CN=a", serial: "" },
       },
     });

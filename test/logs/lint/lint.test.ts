@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { canonicalJson, type Json } from "../../../src/logs/lint/canonical-json.ts";
 import { lintRecord } from "../../../src/logs/lint/event.ts";
 import { lintLogs } from "../../../src/logs/lint/lint.ts";
-import { isRfc3339 } from "../../../src/logs/lint/timestamp.ts";
+import { instantOf, isRfc3339 } from "../../../src/logs/lint/timestamp.ts";
 import { scratch } from "../../support/scratch.ts";
 import { signParts, stdinOf } from "../sign/parts.ts";
 import { eventOf } from "../store-model.ts";
@@ -55,7 +55,8 @@ describe("a record", () => {
     authorization,
     command,
     { ...base, event_type: "authentication", result: "failure" },
-    { ...base, event_type: "authentication", identity: { subject: "", serial: "" } },
+    { ...base, event_type: "authentication", result: "failure", identity: { subject: "", serial: "" } },
+    { ...base, event_type: "authentication", result: "success", identity },
     { ...authorization, decision: "deny", identity: { subject: "", serial: "", roles: null } },
     signed(base),
     signed({ ...base, n: 1.5, nested: { b: [1, "é"], a: null } }),
@@ -120,6 +121,51 @@ describe("a record", () => {
     expect(codesOf({ ...authorization, decision: "perhaps" })).toEqual(["FIELD_INVALID decision"]);
   });
 
+  test.each(["success", undefined])("names who was let in by TLS, its result being %s", (result) => {
+    const event = { ...base, event_type: "authentication", result };
+    expect(codesOf({ ...event, identity })).toEqual([]);
+    expect(codesOf(event)).toEqual(["FIELD_MISSING identity"]);
+    expect(codesOf({ ...event, identity: { ...identity, serial: "" } })).toEqual([
+      "FIELD_INVALID identity.serial",
+    ]);
+    expect(codesOf({ ...event, identity: { ...identity, subject: "" } })).toEqual([
+      "FIELD_INVALID identity.subject",
+    ]);
+  });
+
+  const sha256 = "ab".repeat(32);
+  test.each([sha256, sha256.toUpperCase(), `sha256:${sha256}`, "AB:".repeat(32).slice(0, -1), "", "-", null])(
+    "may give the SHA-256 %j",
+    (said) => {
+      expect(codesOf({ ...command, identity: { ...identity, sha256: said } })).toEqual([]);
+      expect(codesOf({ ...base, certificate: { sha256: said } })).toEqual([]);
+    },
+  );
+
+  test.each(["abcd", `${sha256}00`, "unknown", 7, {}])("does not give the SHA-256 %j", (said) => {
+    const wrong = { ...command, identity: { ...identity, sha256: said } };
+    expect(codesOf(wrong)).toEqual(["FIELD_INVALID identity.sha256"]);
+    expect(codesOf({ ...base, certificate: { sha256: said } })).toEqual(["FIELD_INVALID certificate.sha256"]);
+  });
+
+  test.each(["0A", "0a:bc", "0x0a", "00"])("may give the serial number %j", (serial) => {
+    expect(codesOf({ ...command, identity: { ...identity, serial } })).toEqual([]);
+    expect(codesOf({ ...base, certificate: { serial } })).toEqual([]);
+  });
+
+  test.each(["unknown", 7, "0".repeat(3) + "f".repeat(65)])(
+    "does not give the serial number %j",
+    (serial) => {
+      expect(codesOf({ ...command, identity: { ...identity, serial } })).toEqual([
+        "FIELD_INVALID identity.serial",
+      ]);
+      expect(codesOf({ ...base, identity: { subject: "", serial } })).toEqual([
+        "FIELD_INVALID identity.serial",
+      ]);
+      expect(codesOf({ ...base, certificate: { serial } })).toEqual(["FIELD_INVALID certificate.serial"]);
+    },
+  );
+
   test("with a signature is what the signature is over", () => {
     const right = signed(base);
     expect(codesOf({ ...right, service: "other" })).toEqual(["SIGNATURE_MISMATCH signature"]);
@@ -136,6 +182,12 @@ describe("a record", () => {
 });
 
 describe("a timestamp", () => {
+  test("is an instant; a leap second is the second after it", () => {
+    expect(instantOf("2016-12-31T23:59:60.500Z")).toBe(Date.parse("2017-01-01T00:00:00.500Z"));
+    expect(instantOf("2017-01-01t01:00:00+01:00")).toBe(Date.parse("2017-01-01T00:00:00Z"));
+    expect(instantOf("2016-12-31")).toBeUndefined();
+  });
+
   test.each([
     "2025-11-23T06:00:00Z",
     "2024-02-29T23:59:60Z",
