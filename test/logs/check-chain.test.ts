@@ -83,8 +83,8 @@ describe("docs/check-chain.sh, of a checkpoint that is damaged,", () => {
   });
 
   test.each([
-    ["1", "batch 1: the checkpoint does not count it\n"],
-    ["4", "batch 4: the checkpoint does not count it\n"],
+    ["1", "4 more batches than the checkpoint counts\n"],
+    ["4", "1 more batches than the checkpoint counts\n"],
     ["6", expect.stringContaining("000.p/6")],
     ["257", expect.stringContaining("000")],
     ["99999999999999999999", expect.stringMatching(/./)],
@@ -97,6 +97,20 @@ describe("docs/check-chain.sh, of a checkpoint that is damaged,", () => {
     expect({ refused: status !== 0, stdout, said }).toEqual({ refused: true, stdout: "", said: stderr });
     writeFileSync(path, sound);
     expect(check(store).status).toBe(0);
+  });
+
+  test("counts every batch, not the next one alone", async () => {
+    const store = await storeOf(batchesOf(5));
+    const path = join(store, "checkpoint");
+    writeFileSync(path, withSize("3")(readFileSync(path, "utf8")));
+    rmSync(join(store, batchPath(3)));
+    expect(check(store)).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: "1 more batches than the checkpoint counts\n",
+    });
+    rmSync(join(store, batchPath(4)));
+    expect(check(store)).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("does not accept a store without one", async () => {
