@@ -90,6 +90,8 @@ export async function initAuthority(platform: PkiPlatform, request: InitRequest)
 export const FIRST_CRL = 1;
 
 export interface MadeCa {
+  readonly root: Certificate;
+  readonly issuing: Certificate;
   readonly entries: readonly DirectoryEntry[];
   readonly passphrase: PassphraseSource;
 }
@@ -139,6 +141,8 @@ export async function makeCa(
   const { passphrase, keys } = await protect(request, root, [rootKey, issuingKey]);
   const file = (name: string, data: string, mode = 0o644): DirectoryEntry => ({ name, data, mode });
   return {
+    root,
+    issuing,
     passphrase,
     entries: [
       file(caFiles.rootCertificate, encodePem("CERTIFICATE", root.der)),

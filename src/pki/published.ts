@@ -66,6 +66,16 @@ export function areRootsPublished(files: Files, authorities: string): boolean {
   return !unpublished(files, authorities).some(({ lacksRoot }) => lacksRoot);
 }
 
+/** Whether gateways read the root of a CA generation. */
+export function isInBundle(files: Files, authorities: string, generation: number): boolean {
+  const bundle = join(authorities, publishedFiles.bundle);
+  const root = join(authorities, String(generation), caFiles.rootCertificate);
+  return (
+    files.kind(bundle) === "file" &&
+    files.readText(bundle, MAX_CRL_BYTES).includes(files.readText(root, MAX_PEM_BYTES))
+  );
+}
+
 /** Whether what gateways read is what the CA generations on disk ask for. */
 export function isPublished(files: Files, authorities: string): boolean {
   return unpublished(files, authorities).length === 0;

@@ -5,10 +5,15 @@ import { type Authority, type CaGeneration, caFiles } from "./authority.ts";
 import { chainFault } from "./ca-chain.ts";
 import { readRecord } from "./ca-rotation/record.ts";
 import { readRootCrl } from "./crl-evidence.ts";
+import { isInBundle } from "./published.ts";
 import { generationDirectory, type StateLayout } from "./state.ts";
 import { fingerprintOf } from "./verify/describe.ts";
 
-type Layout = Pick<StateLayout, "authorities">;
+/** Where the CA generations lie, and all that are trusted, the newest last. */
+interface Trusted {
+  readonly layout: Pick<StateLayout, "authorities">;
+  readonly trusted: readonly CaGeneration[];
+}
 
 /** What a CA generation is good for. */
 export interface Soundness {
@@ -32,7 +37,7 @@ export async function soundnessOf(
   now: number,
 ): Promise<Soundness> {
   const { layout } = authority;
-  const seen = publicFaults(files, layout, ca, now);
+  const seen = publicFaults(files, authority, ca, now);
   if (seen.length > 0) return { faults: seen, unknown: undefined };
   const issuing = await keyOutcome(() => authority.signer(ca));
   const rootKey = join(generationDirectory(layout, ca.number), caFiles.rootKey);
@@ -60,15 +65,16 @@ export async function soundnessOfAll(files: Files, authority: Authority, now: nu
  */
 export function publicFaults(
   files: Files,
-  layout: Layout,
+  all: Trusted,
   ca: CaGeneration,
   now?: number,
 ): readonly FleetsecError[] {
+  const { layout } = all;
   const crlPath = join(generationDirectory(layout, ca.number), caFiles.rootCrl);
   try {
     const crl = readRootCrl(files, crlPath, ca.root);
     const fault = chainFault(layout, ca, now, now === undefined ? undefined : crl);
-    return [fault, recordFault(files, layout, ca)].flatMap((found) => found ?? []);
+    return [fault, recordFault(files, all, ca)].flatMap((found) => found ?? []);
   } catch (error) {
     if (error instanceof FleetsecError) return [error];
     throw error;
@@ -79,20 +85,36 @@ export function publicFaults(
  * Only CAs of the project's own are published.
  * @throws FleetsecError `state`, or `input` for a damaged CRL of a root
  */
-export function requirePublishable(files: Files, { layout, trusted }: Authority): void {
-  const [fault] = trusted.flatMap((ca) => publicFaults(files, layout, ca));
+export function requirePublishable(files: Files, all: Trusted): void {
+  const [fault] = all.trusted.flatMap((ca) => publicFaults(files, all, ca));
   if (fault !== undefined) throw fault;
 }
 
-/** A CA that is whole, and another than the one that was made, is not noticed otherwise. */
-function recordFault(files: Files, layout: Layout, ca: CaGeneration): FleetsecError | undefined {
+/**
+ * A CA that is whole, and another than the one that was made, is not noticed otherwise. Without a record,
+ * what gateways have read already shows that it is the one.
+ */
+function recordFault(
+  files: Files,
+  { layout, trusted }: Trusted,
+  ca: CaGeneration,
+): FleetsecError | undefined {
+  const directory = generationDirectory(layout, ca.number);
   const record = readRecord(files, layout);
-  if (record === undefined || record.to !== ca.number) return undefined;
+  if (record?.to !== ca.number) {
+    const isSuccessor = ca === trusted.at(-1) && trusted.some(({ id }) => id !== ca.id);
+    if (!isSuccessor || isInBundle(files, layout.authorities, ca.number)) return undefined;
+    return new FleetsecError(
+      "state",
+      `nothing shows that ${directory} is the CA that fleetsec ca rotate begin made: it is neither on record in rotation.json nor in bundle.pem`,
+      { hint: "restore these files; fleetsec ca rotate abort drops that CA" },
+    );
+  }
   if (record.root === fingerprintOf(ca.root) && record.issuing === fingerprintOf(ca.issuing))
     return undefined;
   return new FleetsecError(
     "state",
-    `${generationDirectory(layout, ca.number)} is not the CA that fleetsec ca rotate begin made and published`,
+    `${directory} is not the CA that fleetsec ca rotate begin made and published`,
     { hint: "find out who put it there; fleetsec ca rotate abort drops it" },
   );
 }

@@ -23,7 +23,7 @@ import { besideTokenKey, newTokenKey } from "../token-key.ts";
 import { parseCertificate } from "../verify/certificate.ts";
 import { fingerprintOf } from "../verify/describe.ts";
 import { isoTime } from "../verify/time.ts";
-import { writeRecord } from "./record.ts";
+import { type RotationRecord, writeRecord } from "./record.ts";
 import { settle } from "./settle.ts";
 import { isUnpublished, rotationStatus } from "./status.ts";
 
@@ -52,14 +52,21 @@ export async function beginRotation(
     settle(files, layout);
     if (made !== undefined) {
       requireIdle(authority, platform);
-      addGeneration(platform, authority, made.entries);
+      // first what it is: what a killed process left is told from another CA in its place
+      addGeneration(platform, authority, made.entries, (to) =>
+        writeRecord(files, layout, recordOf(to, made)),
+      );
     }
     publish(files, layout.authorities);
-    const { number: to, root, issuing } = rotationStatus(files, reopen()).next;
-    const fingerprints = { root: fingerprintOf(root), issuing: fingerprintOf(issuing) };
-    writeRecord(files, layout, { to, ...fingerprints, published: isoTime(platform.clock.now()) });
+    const { next } = rotationStatus(files, reopen());
+    const published = isoTime(platform.clock.now());
+    writeRecord(files, layout, { ...recordOf(next.number, next), published });
   });
   return made !== undefined;
+}
+
+function recordOf(to: number, { root, issuing }: Pick<CaGeneration, "root" | "issuing">): RotationRecord {
+  return { to, root: fingerprintOf(root), issuing: fingerprintOf(issuing) };
 }
 
 function requireIdle(authority: Authority, { files }: Pick<PkiPlatform, "files">): void {
@@ -70,15 +77,20 @@ function requireIdle(authority: Authority, { files }: Pick<PkiPlatform, "files">
   });
 }
 
-/** Writes a generation, whole or not at all. To be called under the state's lock. */
+/**
+ * Writes a generation, whole or not at all. To be called under the state's lock.
+ * @param announce called before, with its number, which no other generation will have
+ */
 function addGeneration(
   { files, clock }: PkiPlatform,
   { inventory, layout }: Authority,
   entries: readonly DirectoryEntry[],
+  announce?: (number: number) => void,
 ): void {
   inventory.refresh();
   const number = inventory.lastAuthority() + 1;
   inventory.append([{ op: "crl", at: isoTime(clock.now()), authority: number, number: FIRST_CRL }]);
+  announce?.(number);
   files.writeDirectory(join(layout.authorities, String(number)), entries);
 }
 

@@ -16,7 +16,9 @@ export function settle(files: Files, layout: Authorities): void {
   const { authorities } = layout;
   files.removeTemporaries(authorities);
   const generations = readGenerations(files, layout);
-  const whole = generations.filter((ca) => publicFaults(files, layout, ca).length === 0);
+  const whole = generations.filter(
+    (ca) => publicFaults(files, { layout, trusted: generations }, ca).length === 0,
+  );
   if (whole.length === generations.length) publish(files, authorities);
   const link = join(authorities, "current");
   const current = files.readLink(link);

@@ -100,12 +100,12 @@ const MEND = "restore what is named, or go back with fleetsec ca rotate abort";
 
 /** Generations that are damaged keep what gateways read from being made anew. */
 export function damaged(
-  { files, authority: { layout, trusted } }: Situation,
+  { files, authority }: Situation,
   dropped: readonly CaGeneration[] = [],
 ): Refusal | undefined {
   const gone = new Set(dropped.map(({ number }) => number));
-  const kept = trusted.filter(({ number }) => !gone.has(number));
-  const [fault] = kept.flatMap((ca) => publicFaults(files, layout, ca));
+  const kept = authority.trusted.filter(({ number }) => !gone.has(number));
+  const [fault] = kept.flatMap((ca) => publicFaults(files, authority, ca));
   return fault && refusal(fault.message, fault.hint ?? MEND);
 }
 

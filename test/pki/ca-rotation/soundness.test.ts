@@ -136,6 +136,41 @@ describe("a new CA that is not whole", () => {
     await ca.issue("a");
   });
 
+  test.each(["without a record", "with the record of another"])(
+    "of another project, %s, is not taken for the one that begin made",
+    async (how) => {
+      const ca = await usedCa();
+      const other = await rotatingCa();
+      await ca.steps.begin();
+      const record = fileOf(ca, "rotation.json");
+      const [restore, both, kept] = [keep(ca), seen(ca), readFileSync(record, "utf8")];
+      const spoil = () =>
+        how === "without a record"
+          ? systemFiles.remove(record)
+          : systemFiles.write(record, JSON.stringify({ ...JSON.parse(kept), to: 9 }));
+      spoil();
+      cpSync(fileOf(other, "1"), fileOf(ca, "2"), { recursive: true });
+      const why = expect.stringMatching(/nothing shows that .*\/2 is the CA/);
+      await expect(ca.steps.begin()).rejects.toMatchObject({ code: "state", message: why });
+      await expect(ca.steps.switch()).rejects.toEqual(REFUSED);
+      await expect(ca.steps.finish()).rejects.toEqual(REFUSED);
+      expect(await faults(ca)).toEqual([why]);
+      expect(await next(ca)).toMatchObject({ command: "begin", refusal: { message: why } });
+      expect(seen(ca)).toEqual(both);
+
+      const aborted = copyOf(ca);
+      await aborted.steps.abort();
+      expect(aborted.status().phase).toBe("idle");
+      // its own, which gateways have read, is known without a record
+      restore();
+      expect(await next(ca)).toEqual({ command: "begin", refusal: undefined });
+      await ca.steps.begin();
+      ca.pass(OVERLAP);
+      await ca.steps.switch();
+      expect(ca.open().current.number).toBe(2);
+    },
+  );
+
   test("with the old root in place of its own, it is neither put in charge nor left alone", async () => {
     const ca = await rotatingCa();
     await ca.steps.begin();
