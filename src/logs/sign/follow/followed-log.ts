@@ -2,6 +2,7 @@ import type { Files, OpenFile } from "../../../platform/files.ts";
 import type { Clock } from "../../../platform/platform.ts";
 import type { Placed } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
+import { warnOfCopies } from "./copy-in-making.ts";
 import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
@@ -53,8 +54,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   /** Rotated files that were read to their end, and how long they were then, in bytes. */
   const complete = new Map<string, number>();
   const gone: string[] = [];
-  /** Copies of the log of which was warned. */
-  const copies = new Set<string>();
+  const warnOfCopy = warnOfCopies(parts, path);
   /** Rotated files that are taken care of, and since when they are missing, by the monotonic clock. */
   const seen = new Map<string, number | undefined>();
   for (const id of placed.present) seen.set(id, undefined);
@@ -122,15 +122,6 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     const present = glance.rotated(path);
     const ids = present.map(({ id }) => id);
     return present.some(isToRead) || [...seen.keys()].some((id) => isMissing(id, ids));
-  };
-
-  /** A copy of equal lines: what is in the log may go on from it, or be its first lines again. */
-  const warnOfCopy = ({ tail }: Generation, at: string, id: string): void => {
-    if (!tail.isUniform || copies.has(id)) return;
-    copies.add(id);
-    warn(
-      `${at} is a copy of ${path}, whose lines are all equal: if it was truncated after that, lines may be lost`,
-    );
   };
 
   /**

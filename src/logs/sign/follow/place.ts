@@ -5,6 +5,7 @@ import { beginning, type Start } from "../lines.ts";
 import { type Ends, NO_ENDS, type Placed, placeFiles, reading } from "../positions.ts";
 import type { InputPosition } from "../state.ts";
 import { type BegunFile, beginsAs } from "./begun.ts";
+import { copyInMaking } from "./copy-in-making.ts";
 import { identify, isRotatedOf, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 /** Where a file of a log goes on. */
@@ -53,6 +54,8 @@ export interface SurveyedLog {
   /** Where nothing of it is signed: the file that an earlier run began with, and those that begin alike. */
   readonly begun: BegunFile | undefined;
   readonly alike: readonly RotatedFile[];
+  /** The rotated file that can be a copy of it in the making, where it does not go on itself. */
+  readonly copy: RotatedFile | undefined;
 }
 
 /**
@@ -76,9 +79,12 @@ export function surveyLog(
     isNew && begun !== undefined
       ? all.filter((file) => reading(files, file.path, (opened) => beginsAs(opened, begun)))
       : [];
+  const { rotated, current } = found;
+  const unknown = rotated.filter((file) => !placed.has(file.path));
+  const copy = current === undefined || placed.has(path) ? undefined : copyInMaking(files, unknown, current);
   // names that moved while they were read tell nothing
   if (!isDeepStrictEqual(idsOf(look(files, path, apart)), idsOf(found))) throw movedAway(path);
-  return { path, ...found, positions, placed, begun, alike };
+  return { path, ...found, positions, placed, begun, alike, copy };
 }
 
 export interface PlaceOptions {
@@ -93,7 +99,7 @@ export interface PlaceOptions {
 /**
  * Where logs go on that were surveyed: each in its own files, and where one of those was moved elsewhere, from
  * what was signed of it there. What was rotated after the newest of a log's files that are known was never
- * seen, and is signed from its beginning.
+ * seen, and is signed from its beginning; but for a copy in the making, of which the log has the lines.
  * @param known every position that may be gone on from
  * @throws FleetsecError `input` on a log that does not go on from what was signed of it; `not-found` where files
  *   are moved meanwhile
@@ -108,7 +114,7 @@ export function placeLogs(
   const moved = placeMoved(files, surveyed, without(known, own));
   const takenOver = new Set([...moved.values()].map(({ position }) => position));
   return surveyed.map((log) => {
-    const { path, rotated, current, positions, placed } = log;
+    const { path, rotated, current, positions, placed, copy } = log;
     const loss = positions.length > 0 ? signedLoss(log, takenOver) : begunLoss(files, log, find);
     if (loss !== undefined && !acceptNew) throw loss;
     const isKnown = positions.length > 0 && loss === undefined;
@@ -121,16 +127,21 @@ export function placeLogs(
       } = placed.get(file.path) ?? moved.get(file.path) ?? {};
       return { path: file.path, id, start, ends };
     };
+    const isPlaced = (file: RotatedFile) => placed.has(file.path) || moved.has(file.path);
+    const isCopy = (file: RotatedFile, n: number) =>
+      file === copy && follows(n) && !isPlaced(file) && file !== firstOf(log);
     /** Came beside the log while no signer ran: it is taken as if it came now. */
-    const isNews = (file: RotatedFile) =>
-      withRotated(path) && isContinued(log) && !placed.has(file.path) && !moved.has(file.path);
+    const isNews = (file: RotatedFile, n: number) =>
+      isCopy(file, n) || (withRotated(path) && isContinued(log) && !isPlaced(file));
     const others = filesOf(log).flatMap((file) => moved.get(file.path)?.position ?? []);
     const family = [...positions.filter((position) => !takenOver.has(position)), ...others];
     return {
       path,
-      rotated: rotated.filter((file, n) => follows(n) || moved.has(file.path)).map(place),
+      rotated: rotated
+        .filter((file, n) => (follows(n) || moved.has(file.path)) && !isCopy(file, n))
+        .map(place),
       current: current && place(current),
-      present: rotated.filter((file) => !isNews(file)).map(({ id }) => id),
+      present: rotated.filter((file, n) => !isNews(file, n)).map(({ id }) => id),
       isNew: family.length === 0,
       family: family.map(({ name }) => name),
     };

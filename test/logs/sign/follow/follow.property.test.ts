@@ -164,6 +164,17 @@ const FOUND: [[Step, number][], number, Place][] = [
     2,
     "a directory",
   ],
+  // the signer starts after a log that was truncated before was copied, and before it is truncated: signed twice
+  [
+    [
+      [{ kind: "copytruncate", part: 0 }, 99],
+      [{ kind: "kill", down: 4 }, 99],
+      [{ kind: "lines", count: 1 }, 99],
+      [{ kind: "copytruncate", part: 0 }, 99],
+    ],
+    1,
+    "a directory",
+  ],
 ];
 
 const LOG = "a.log";

@@ -652,6 +652,161 @@ describe("logs sign --follow", () => {
     expect(warnings).toEqual([]);
   });
 
+  describe("a copy that copytruncate is making when the signer starts", () => {
+    type Scene = ReturnType<typeof scene>;
+    const copy = ({ world }: Scene, part = 1, name = "a.log.1") => world.copy("a.log", name, part);
+    const signed = async ({ follow }: Scene) => follow(["logs"], [nothing, nothing]);
+
+    test.each<[string, string[], (at: Scene) => Promise<void> | void]>([
+      ["of a log that is new", [], (at) => copy(at)],
+      ["with the name of a date", [], (at) => copy(at, 1, "a.log-20261123")],
+      ["with a part of the log", [], (at) => copy(at, 0.7)],
+      ["with nothing in it yet", [], (at) => copy(at, 0)],
+      [
+        "of what was written since, by a file that was truncated before",
+        ["1", "2"],
+        async (at) => {
+          at.world.write("a.log", "");
+          at.world.truncate("a.log");
+          at.world.write("a.log", "1\n2\n");
+          await signed(at);
+          copy(at, 1, "a.log.2");
+          at.world.truncate("a.log");
+          at.world.write("a.log", "3\n4\n5\n");
+          copy(at);
+        },
+      ],
+      [
+        "after an earlier run read the log that was truncated",
+        ["1", "2"],
+        async (at) => {
+          const { world, follow } = at;
+          world.truncate("a.log");
+          world.write("a.log", "1\n2\n");
+          const rotate = () => {
+            copy(at);
+            world.truncate("a.log");
+          };
+          await follow(["logs"], [nothing, rotate, nothing, nothing]);
+          world.rename("a.log.1", "a.log.2");
+          world.write("a.log", "3\n4\n5\n");
+          copy(at);
+        },
+      ],
+      [
+        "of a log that goes on where it was signed",
+        [],
+        async (at) => {
+          at.world.truncate("a.log");
+          at.world.write("a.log", "3\n");
+          await signed(at);
+          at.world.write("a.log", "4\n5\n");
+          copy(at);
+        },
+      ],
+    ])("is signed once: %s", async (_, before, start) => {
+      const at = scene();
+      const { world, follow, records, warnings } = at;
+      world.write("a.log", "3\n4\n5\n");
+      await start(at);
+      const name = world.has("a.log.1") ? "a.log.1" : "a.log-20261123";
+      const truncate = () => {
+        copy(at, 1, name);
+        world.truncate("a.log");
+      };
+      await follow(["logs"], [nothing, nothing, truncate, lines(world, "a.log", "6\n"), nothing, nothing]);
+      expect(records()).toEqual([...before, "3", "4", "5", "6"]);
+      expect(warnings).toEqual([]);
+      await signed(at);
+      expect(records()).toEqual([...before, "3", "4", "5", "6"]);
+    });
+
+    test("goes on in it where the log is truncated before its first line is read", async () => {
+      const at = scene();
+      const { world, follow, records } = at;
+      world.write("a.log", "1\n2\n");
+      copy(at);
+      // when the log was compared with its copy, and is opened to be followed
+      let opened = 0;
+      const open: typeof world.files.open = (path, ...rest) => {
+        if (path === "/d/logs/a.log" && (opened += 1) === 2) world.truncate("a.log");
+        return world.files.open(path, ...rest);
+      };
+      await follow(["logs"], [nothing, lines(world, "a.log", "3\n"), nothing], {
+        files: { ...world.files, open },
+      });
+      expect(opened).toBeGreaterThan(1);
+      expect(records()).toEqual(["1", "2", "3"]);
+    });
+
+    test("a rotated file that only begins as the log does, or goes on after that, is none", async () => {
+      for (const [rotated, log] of [
+        ["1\n2\n", "1\n3\n"],
+        ["1\n2\n", "1\n"],
+        [`${"1".repeat(100_000)}\n2\n`, `${"1".repeat(100_000)}\n3\n`],
+      ] as const) {
+        const { world, follow, records } = scene();
+        world.write("a.log.1", rotated);
+        world.write("a.log", log);
+        await follow(["logs"], [nothing, nothing]);
+        expect(
+          records()
+            .map((text) => `${text}\n`)
+            .join(""),
+        ).toBe(rotated + log);
+      }
+    });
+
+    test("a rotated file that an earlier run began with is none, though the next one has the same lines", async () => {
+      const at = scene();
+      const { world, follow, records } = at;
+      world.write("a.log", "begun\n");
+      const write: typeof world.files.write = (path, ...rest) => {
+        if (path.startsWith("/d/store/")) throw new Error("killed");
+        world.files.write(path, ...rest);
+      };
+      const files = { ...world.files, write };
+      await expect(follow(["logs"], [nothing, nothing], { files })).rejects.toThrow("killed");
+      world.rename("a.log", "a.log.1");
+      world.write("a.log", "begun\n2\n");
+      await signed(at);
+      expect(records()).toEqual(["begun", "begun", "2"]);
+    });
+
+    test.each<[string, (at: Scene) => void]>([
+      ["renamed", ({ world }) => world.rename("a.log", "a.log.1")],
+      ["copied and truncated", (at) => (copy(at), at.world.truncate("a.log"))],
+    ])("is at most one of several files, warned of, and read where the log is %s", async (_, rotate) => {
+      const at = scene();
+      const { world, follow, records, warnings, time } = at;
+      for (const n of [3, 2, 1]) world.write(`a.log.${n}`, "begun\n");
+      world.write("a.log", "begun\n1\n");
+      await follow(["logs"], [nothing, time(500_000), nothing]);
+      expect(records()).toEqual(["begun", "begun", "begun", "1"]);
+      expect(warnings).toEqual([]);
+      const next = () => {
+        for (const n of [3, 2, 1]) world.rename(`a.log.${n}`, `a.log.${n + 1}`);
+        rotate(at);
+        world.write("a.log", "2\n");
+      };
+      await follow(["logs"], [nothing, time(601_000), nothing, nothing, next, nothing, nothing]);
+      expect(warnings).toEqual([
+        "/d/logs/a.log.1 begins as /d/logs/a.log does, and is taken for a copy of it: its lines are not signed beside those",
+      ]);
+      expect(records().toSorted()).toEqual(["1", "2", "begun", "begun", "begun", "begun"]);
+    });
+
+    test("is warned of where the lines are all equal", async () => {
+      const { world, follow, records, warnings } = scene();
+      for (const name of ["a.log.1", "a.log"]) world.write(name, "tick\ntick\n");
+      await follow(["logs"], [nothing, nothing, nothing]);
+      expect(records()).toEqual(["tick", "tick"]);
+      expect(warnings).toEqual([
+        "/d/logs/a.log.1 is a copy of /d/logs/a.log, whose lines are all equal: if it was truncated after that, lines may be lost",
+      ]);
+    });
+  });
+
   test("keeps a copy that somebody makes of a log apart from it", async () => {
     const { world, follow, records } = scene();
     await follow(
