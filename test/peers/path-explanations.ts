@@ -1,5 +1,8 @@
 const NOT_CONFORMING = "RFC 5280 forbids CAs to issue it; a verifier need not care.";
 
+const COMMON_NAME =
+  "OpenSSL takes a common name for a host's where there is no DNS name, and leaves out a NUL at its end. Go ignores it, and GnuTLS refuses one with a NUL.";
+
 /** Why the verdicts on a path differ, by what is unusual about it; docs/verify-agreement.md shows them. */
 export const explanations: Readonly<Record<string, string>> = {
   "leaf is for any purpose":
@@ -23,6 +26,11 @@ export const explanations: Readonly<Record<string, string>> = {
   "URI with a colon in its path":
     "For OpenSSL all before the first colon is the host. A SPIFFE ID has no colon in its path.",
   "URI with a query after the permitted host": "For OpenSSL the query belongs to the host.",
+  "mailbox in the subject as a UTF8String, below any name constraint":
+    "RFC 5280, appendix A, has an IA5String there. Go and GnuTLS look at it where mailboxes are constrained, if at all.",
+  "common name of a host that is not permitted, with a NUL after it": COMMON_NAME,
+  "common name of a host that is permitted, with a NUL after it": COMMON_NAME,
+  "common name of a host that is permitted, after a NUL": COMMON_NAME,
   "directory name not permitted": "GnuTLS does not apply name constraints to directory names.",
   "name constraints not critical":
     "Section 4.2.1.10 demands them critical, so that no verifier passes over them.",

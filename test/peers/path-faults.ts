@@ -1,3 +1,4 @@
+import { tags } from "../../src/pki/der/read.ts";
 import { constructed, element, integer, oid, primitive, sequence, setOf } from "../../src/pki/der/write.ts";
 import {
   basicConstraints,
@@ -50,8 +51,14 @@ const dns = (value: string): GeneralName => ({ type: "dns", value });
 const permitted = (...bases: ConstraintBase[]) => [nameConstraints({ permitted: bases })];
 const excluded = (...bases: ConstraintBase[]) => [nameConstraints({ excluded: bases })];
 const noName = encodeName([]);
-const printable = (text: string) =>
-  sequence(setOf(sequence(oid(oids.commonName), element(0x13, Buffer.from(text, "latin1")))));
+const attribute = (type: string, tag: number, text: string) =>
+  sequence(setOf(sequence(oid(type), element(tag, Buffer.from(text, "latin1")))));
+const printable = (text: string) => attribute(oids.commonName, tags.printableString, text);
+/** A common name, and no DNS name beside it. */
+const hostOnly = (text: string): Spec => ({
+  subject: attribute(oids.commonName, tags.utf8String, text),
+  replace: names({ type: "uri", value: "spiffe://fleet.internal/a" }),
+});
 const noSignature = () => Buffer.from("3006020101020101", "hex");
 
 /** Oddities by name, in the order of the page; made for the instant `now`. */
@@ -138,6 +145,26 @@ export async function oddities(now: number): Promise<ReadonlyMap<string, Oddity>
     "mailbox not permitted": {
       issuing: { extra: permitted({ type: "email", value: "fleet.internal" }) },
       leaf: { replace: names({ type: "email", value: "ops@other.internal" }) },
+    },
+    "mailbox in the subject": {
+      issuing: { extra: permitted(dns("fleet.internal")) },
+      leaf: { subject: attribute(oids.emailAddress, tags.ia5String, "ops@fleet.internal") },
+    },
+    "mailbox in the subject as a UTF8String, below any name constraint": {
+      issuing: { extra: permitted(dns("fleet.internal")) },
+      leaf: { subject: attribute(oids.emailAddress, tags.utf8String, "ops@fleet.internal") },
+    },
+    "common name of a host that is not permitted, with a NUL after it": {
+      issuing: { extra: permitted(dns("fleet.internal")) },
+      leaf: hostOnly("evil.internal\0"),
+    },
+    "common name of a host that is permitted, with a NUL after it": {
+      issuing: { extra: permitted(dns("fleet.internal")) },
+      leaf: hostOnly("fleet.internal\0"),
+    },
+    "common name of a host that is permitted, after a NUL": {
+      issuing: { extra: permitted(dns("fleet.internal")) },
+      leaf: hostOnly("evil.internal\0.fleet.internal"),
     },
     "directory name not permitted": {
       issuing: { extra: permitted({ type: "dn", value: encodeName([{ type: "O", value: "acme" }]) }) },

@@ -1,7 +1,8 @@
-import type { Certificate } from "./certificate.ts";
+import { tags } from "../der/read.ts";
 import { oids } from "../oids.ts";
+import type { Certificate } from "./certificate.ts";
 import { displayGeneralName, type GeneralName, parseMailbox, parseUri } from "./general-name.ts";
-import { displayBytes, isEmptyName, isWithin, mayBeWithin, textsOf } from "./name.ts";
+import { displayBytes, isEmptyName, isWithin, mayBeWithin, type NameAttribute, textsOf } from "./name.ts";
 import type { NameConstraints } from "./subtrees.ts";
 
 /** What comparing names with constraints may still cost; shared by one whole verification. */
@@ -27,6 +28,8 @@ export function constraintViolation(
   isEnd = true,
 ): Violation | undefined {
   if (constraints.length === 0) return undefined;
+  const unfit = unfitName(certificate, isEnd);
+  if (unfit !== undefined) return { message: unfit };
   const names = [...namesOf(certificate), ...(isEnd ? hostsOf(certificate) : [])];
   for (const { permitted, excluded } of constraints) {
     comparisons.left -= names.length * (permitted.length + excluded.length);
@@ -39,26 +42,46 @@ export function constraintViolation(
   return undefined;
 }
 
+/** Names of the subject that no constraint can be held to, whatever it is about. As OpenSSL has it. */
+function unfitName(certificate: Names, isEnd: boolean): string | undefined {
+  if (emailsOf(certificate).some(({ der }) => der[0] !== tags.ia5String))
+    return "has a mailbox in its subject that is no IA5String, which name constraints cannot be applied to";
+  if (isEnd && hostNames(certificate).some((text) => text.includes("\0")))
+    return "has a common name with a NUL in it, which name constraints cannot be applied to";
+  return undefined;
+}
+
+function emailsOf({ subject }: Names): NameAttribute[] {
+  return subject.rdns.flat().filter(({ oid }) => oid === oids.emailAddress);
+}
+
 /** The subject, its mail addresses, and the subject alternative names. */
-function namesOf({ subject, subjectAltName = [] }: Names): GeneralName[] {
-  const emails = subject.rdns.flat().filter(({ oid }) => oid === oids.emailAddress);
+function namesOf(certificate: Names): GeneralName[] {
+  const { subject, subjectAltName = [] } = certificate;
   return [
     ...(isEmptyName(subject) ? [] : [{ type: "dn", value: subject } as const]),
-    // one that is no text is no mailbox, and refused where mailboxes are constrained
-    ...emails.map(({ text, der }) => ({ type: "email", value: text ?? displayBytes(der) }) as const),
+    // one that cannot be read is no mailbox, and refused where mailboxes are constrained
+    ...emailsOf(certificate).map(
+      ({ text, der }) => ({ type: "email", value: text ?? displayBytes(der) }) as const,
+    ),
     ...subjectAltName,
     ...subjectAltName.filter(isUtf8Mailbox).map(() => ({ type: "email", value: "SmtpUTF8Mailbox" }) as const),
   ];
 }
 
+/** Common names that look like a host's. */
+function hostsOf(certificate: Names): GeneralName[] {
+  const hosts = hostNames(certificate).filter((text) => HOST.test(text));
+  return hosts.map((value) => ({ type: "dns", value }));
+}
+
 /**
- * Common names that look like a host's, where there is no DNS name: some still take them for one. As
+ * Common names where there is no DNS name: some still take them for a host's, and leave out a NUL at the end. As
  * OpenSSL has it, which is more than RFC 5280 asks for.
  */
-function hostsOf({ subject, subjectAltName = [] }: Names): GeneralName[] {
+function hostNames({ subject, subjectAltName = [] }: Names): string[] {
   if (subjectAltName.some(({ type }) => type === "dns")) return [];
-  const hosts = textsOf(subject, oids.commonName).filter((text) => HOST.test(text));
-  return hosts.map((value) => ({ type: "dns", value }));
+  return textsOf(subject, oids.commonName).map((text) => text.replace(/\0+$/, ""));
 }
 
 /** Two labels or more. */

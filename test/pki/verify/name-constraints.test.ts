@@ -182,8 +182,10 @@ describe("constraints", () => {
     const subject = subjectOf(oids.emailAddress, tag, "boss@evil.test");
     expect(await allows(names, [], mail("evil.test"), { subject })).toBe(false);
     expect(await allows(names, mail("good.test"), [], { subject })).toBe(false);
-    expect(await allows(names, mail("evil.test"), [], { subject })).toBe(true);
-    expect(await allows(names, [], mail("good.test"), { subject })).toBe(true);
+    const isMailbox = tag === tags.ia5String;
+    expect(await allows(names, mail("evil.test"), [], { subject })).toBe(isMailbox);
+    expect(await allows(names, [], mail("good.test"), { subject })).toBe(isMailbox);
+    expect(await allows(names, [], [{ type: "dns", value: "b.org" }], { subject })).toBe(isMailbox);
   });
 
   test.each(STRINGS)("on directory names are not escaped by a subject as %s", async (_, tag) => {
@@ -207,6 +209,16 @@ describe("constraints", () => {
     for (const other of ["truck-17", "evil.test.", "evil test.", "-.test", "x@evil.test"]) {
       expect(await allows([uri], ok, [], subject(other))).toBe(true);
     }
+    // a NUL at the end is left out, and one before it makes no host's name out of what comes first
+    for (const tag of [tags.utf8String, tags.bmpString]) {
+      const ending = (end: string) => ({ subject: subjectOf(oids.commonName, tag, `evil.test${end}`) });
+      for (const end of ["\0", "\0\0", "\0.ok.test", "\0a.ok.test"])
+        expect(await allows([uri], ok, [], ending(end))).toBe(false);
+      expect(await allows([uri], [], evil, ending("\0"))).toBe(false);
+      expect(await allows([uri], [], [{ type: "uri", value: "b.org" }], ending("\0a"))).toBe(false);
+      expect(await allows([uri], evil, [], ending("\0"))).toBe(true);
+      expect(await allows([host], ok, [], ending("\0a"))).toBe(true);
+    }
     expect(await allows([host], ok, [], subject("evil.test"))).toBe(true);
     const { certificate } = await forge({ ...subject("evil.test"), ca: true });
     const { nameConstraints: limits } = (
@@ -225,7 +237,7 @@ describe("constraints", () => {
       false,
     );
     expect(await allows(names, good, [], { subject: mailbox })).toBe(false);
-    expect(await allows(names, [{ type: "dns", value: "a.org" }], [], { subject: mailbox })).toBe(true);
+    expect(await allows(names, [{ type: "dns", value: "a.org" }], [], { subject: mailbox })).toBe(false);
     const subject = subjectOf(oids.organizationName, 0x1b, "Good");
     expect(await allows(names, [], [dn("evil")], { subject })).toBe(false);
     expect(await allows(names, [dn("good")], [], { subject })).toBe(false);
