@@ -52,12 +52,17 @@ export function readTokenKeyFile(files: Files, path: string): { name: string; pe
 
 /** Longer than what stands before a key in any file that OpenSSL or we write. */
 const HEAD = 4096;
-const PRIVATE_KEY = /^(?:-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----|PRIVATE\+KEY\+)/m;
+/** PEM (RFC 7468, RFC 1421) with a line of its base64, or all of it: a line that only looks like its first holds no key. */
+const PEM_KEY =
+  /^-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----\s*(?:(?:Proc-Type|DEK-Info): [^\n]*\n\s*)*(?:[A-Za-z0-9+/=]+[ \t\r]*\n)*(?:[A-Za-z0-9+/=]{40}|-----END )/m;
+/** The form of Go's `note`, in the first line. */
+const SIGNER_KEY = /^PRIVATE\+KEY\+\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{40}/;
 
-/** Whether a file begins like one that holds a private key, of a log or of anything else. */
+/** Whether a private key, of a log or of anything else, stands where a file that holds one has it. */
 export function holdsPrivateKey(file: Pick<OpenFile, "read">): boolean {
-  const head = Buffer.alloc(HEAD);
-  return PRIVATE_KEY.test(head.toString("latin1", 0, file.read(head, 0)));
+  const bytes = Buffer.alloc(HEAD);
+  const head = bytes.toString("latin1", 0, file.read(bytes, 0));
+  return SIGNER_KEY.test(head) || PEM_KEY.test(head);
 }
 
 /** What a private key's file holds. */

@@ -16,6 +16,8 @@ import { schemaErrors } from "../support/schema.ts";
 import { scratch } from "../support/scratch.ts";
 
 const origin = "fleet.internal/audit";
+/** A line of a key's PEM. */
+const base64 = "MC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const event = `{"timestamp":"2025-11-23T06:00:00Z","service":"s","event_type":"alert","request_id":"r"}\n`;
 
 /** A directory with keys and a log of two events, and how to run a command line in it. */
@@ -177,12 +179,21 @@ describe("logs sign", () => {
   });
 
   test.each([
-    ["another log's", "PRIVATE+KEY+other.example/log+"],
-    ["a P-256 log's", "name: other.example/log\n-----BEGIN PRIVATE KEY-----\n"],
-    ["a certificate's", "-----BEGIN EC PRIVATE KEY-----\n"],
+    ["another log's", `PRIVATE+KEY+other.example/log+0a1b2c3d+${base64}\n`],
+    ["a P-256 log's", `name: other.example/log\n-----BEGIN PRIVATE KEY-----\n${base64}\n`],
+    ["a certificate's", `-----BEGIN EC PRIVATE KEY-----\r\n${base64}\r\n`],
     [
       "an encrypted one with its attributes",
-      "Bag Attributes\n    friendlyName: x\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n",
+      `Bag Attributes\n    friendlyName: x\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n${base64}\n`,
+    ],
+    [
+      "OpenSSL's older form, encrypted",
+      `-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n${base64}\n`,
+    ],
+    ["one in narrow lines", `-----BEGIN PRIVATE KEY-----\nMC4C\nAQAw\n-----END PRIVATE KEY-----\n`],
+    [
+      "one behind a certificate",
+      `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n${base64}\n`,
     ],
   ])("is refused where it would publish another private key: %s", async (_, text) => {
     const { directory, run } = await project();
@@ -195,6 +206,24 @@ describe("logs sign", () => {
     // what merely speaks of one is a record like any other
     writeFileSync(join(directory, "b.log"), `{"reason":"${text.split("\n")[0]}"}\n`);
     expect(await run(...sign, "--in", "a.log", "b.log")).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "PRIVATE+KEY+other.example/log+0a1b2c3d+",
+    `PRIVATE+KEY+other.example/log+0a1b2c3d+${base64}`,
+  ])("is not stopped by a line that begins as a key does: %s", async (line) => {
+    const { directory, run } = await project();
+    writeFileSync(join(directory, "b.log"), "one\n");
+    const argv = [...sign, "--in", "b.log"];
+    expect(await run(...argv)).toMatchObject({ code: 0 });
+    appendFileSync(join(directory, "b.log"), `${line}\n`);
+    expect(await run(...argv)).toMatchObject({ code: 0 });
+    appendFileSync(join(directory, "b.log"), `OK\nOK then\n${base64}\n-----END\n`);
+    expect(await run(...argv)).toMatchObject({ code: 0 });
+    const verify = ["verify-logs", "store", "--trust", "keys/audit.pub", "--state", "state"];
+    expect(await run(...verify, "--allow-unanchored")).toMatchObject({ code: 0 });
   });
 
   test("is refused with a key that others can read", async () => {
