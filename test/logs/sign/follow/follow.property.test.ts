@@ -66,7 +66,9 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** A step, and after how many operations on files it happens where the signer is not idle before that. */
-const script = fc.array(fc.tuple(steps, fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constant(99))), { maxLength: 40 });
+const script = fc.array(fc.tuple(steps, fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constant(99))), {
+  maxLength: 40,
+});
 
 /** What is named, and where rotated files are kept. Copies are looked for beside the log alone. */
 const PLACES = {
