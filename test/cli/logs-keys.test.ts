@@ -368,13 +368,20 @@ describe("logs rotate-key", () => {
   });
 
   test("ends the old key: it signs no more, at that size or later", async () => {
-    const { run, log } = await rotated();
+    const { run, log, keygen, pub, directory } = await rotated();
     expect(await run(`${sign} --key old/audit.key`)).toMatchObject({ code: 2 });
     expect(await run(`${sign} --key next/audit.key`)).toMatchObject({ code: 0 });
     log();
     const late = await run(`${sign} --key old/audit.key`);
     expect(late).toMatchObject({ code: 2 });
-    expect(late.stderr).toContain("not signed with the key");
+    expect(late.stderr).toContain(`${pub("old")} was retired at size 2`);
+    // a key that never signed, and one of which nothing is known any more
+    await keygen("third");
+    const stranger = await run(`${sign} --key third/audit.key`);
+    expect(stranger.stderr).toContain("not signed with the key");
+    rmSync(join(directory, "store.signer/retired-keys.json"));
+    const forgotten = await run(`${sign} --key old/audit.key`);
+    expect(forgotten).toMatchObject({ code: 2, stderr: expect.stringContaining("not signed with the key") });
   });
 
   test("a key that was retired signs no more, beside the new one or brought back as the next", async () => {

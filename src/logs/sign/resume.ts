@@ -17,6 +17,7 @@ import {
   removeUnsigned,
   type SignedLog,
 } from "./publish.ts";
+import { requireUnretired } from "./retired-keys.ts";
 import { type InputPosition, readState } from "./state.ts";
 import { emptyTail, type LogTail, readCheckpoint, readTail } from "./tail.ts";
 
@@ -39,7 +40,7 @@ export interface Resumed {
  */
 export async function resume(log: SignedLog, anew: boolean, now: number): Promise<Resumed> {
   const { files, store, statePath, signers } = log;
-  const published = await readCheckpoint(store, signers[0]);
+  const published = await ownCheckpoint(log);
   const state = readState(files, statePath);
   if (state === undefined && published !== undefined && !anew) throw stateLost(statePath);
   const committed = state === undefined ? undefined : parseCheckpoint(state.text);
@@ -56,6 +57,16 @@ export async function resume(log: SignedLog, anew: boolean, now: number): Promis
   const ended = isBehind ? { ended: checkpoint.size - 1 } : {};
   const resumed = { tail, inputs: state?.inputs ?? [], ...ended };
   return store.cleaning === undefined ? endBegun(log, resumed, anew, now) : resumed;
+}
+
+/** The newest checkpoint. A key that it is not signed with may be one that was retired: then that is said. */
+async function ownCheckpoint(log: SignedLog): Promise<Checkpoint | undefined> {
+  try {
+    return await readCheckpoint(log.store, log.signers[0]);
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "refused") await requireUnretired(log);
+    throw error;
+  }
 }
 
 /** Signs the batch that was begun, where one was: our own, or with `anew` another signer's. */
