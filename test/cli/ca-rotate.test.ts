@@ -1,5 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { FleetsecError } from "../../src/errors.ts";
@@ -63,6 +63,22 @@ describe("ca rotate", () => {
     const finished = await project.json(["ca", "rotate", "finish"], later);
     expect([finished.code, finished.document.phase]).toEqual([0, "idle"]);
     expect((await project.json(["ca", "bundle"])).document.certificates).toHaveLength(1);
+  });
+
+  test("status is an error where it cannot tell how far a rotation is", async () => {
+    const project = await withCa();
+    const status = ["ca", "rotate", "status"];
+    expect((await project.run(status)).code).toBe(0);
+    const stray = join(project.directory, ".fleetsec/ca/2");
+    mkdirSync(stray);
+    expect(await project.attempt(status)).toMatchObject({ exit: 2, changed: false });
+    rmdirSync(stray);
+    expect((await project.run(status)).code).toBe(0);
+    const config = join(project.directory, "fleetsec.yaml");
+    const vault =
+      'pki:\n  issuer: vault\n  trust_anchor: root.pem\n  vault: {address: "https://127.0.0.1:1"}\n';
+    writeFileSync(config, readFileSync(config, "utf8").replace("pki:\n", vault));
+    expect(await project.attempt(status)).toMatchObject({ exit: 2, code: "config", changed: false });
   });
 
   test("waits as long as pki.trust_overlap says", async () => {
