@@ -21,9 +21,11 @@ export function heedRecord(verdict: FileVerdict, { inventory, service, issuing }
   const { issued, revoked } = inventory.bySerial(certificate.serial) ?? {};
   const isOurs = issued?.issuer === service && (service !== undefined || issuing.has(issuer.fingerprint));
   if (revoked === undefined || !isOurs) return verdict;
-  if (verdict.reasons.some(({ code, certificate: place }) => code === "revoked" && place === 0))
-    return verdict;
-  const message = `was revoked at ${revoked.at}, reason ${revoked.reason}, by the inventory, and the CRL does not say so yet`;
+  const byCrl = new Set(verdict.reasons.flatMap(({ code, certificate: place }) => (place === 0 ? code : [])));
+  if (byCrl.has("revoked")) return verdict;
+  // what a CRL says that does not count is not known
+  const isUnread = byCrl.has("unusable-crl") || byCrl.has("no-crl");
+  const message = `was revoked at ${revoked.at}, reason ${revoked.reason}, by the inventory${isUnread ? "" : ", and the CRL does not say so yet"}`;
   return faulty(verdict, "invalid", { code: "revoked", message, certificate: 0 });
 }
 

@@ -138,6 +138,16 @@ describeWithEngines(["step-ca"], "step-ca", ({ "step-ca": stepCa }) => {
     expect(await stolen.attempt(renewal)).toMatchObject({ exit: 2, code: "refused", changed: false });
   });
 
+  test("what was revoked is said to be so by the inventory, beside a CRL that does not count", async () => {
+    const project = testProject(() => withIssuer(lines())());
+    const { document } = await project.json(["cert", "issue", "truck-17", "--role", "fleet-edge"]);
+    expect((await project.json(["cert", "revoke", "truck-17"])).code).toBe(0);
+    const verified = await project.json(["cert", "verify", document.files.cert]);
+    const [{ reasons }] = verified.document.certificates;
+    expect([verified.code, reasons]).toMatchObject([1, [{ code: "unusable-crl" }, { code: "revoked" }]]);
+    expect(reasons[1].message).toMatch(/by the inventory$/);
+  });
+
   test("its provisioner's key is seen by no hook and left nowhere", async () => {
     const spying = spies();
     const project = testProject(() => withIssuer(lines())());
