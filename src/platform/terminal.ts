@@ -19,6 +19,8 @@ export function systemTerminal(
   };
 }
 
+const DEFAULT_COLUMNS = 80;
+
 function sink(stream: NodeJS.WriteStream, name: string, onFault: (error: unknown) => void): TextSink {
   let isBroken = false;
   const fail = (error: unknown) => {
@@ -42,7 +44,9 @@ function sink(stream: NodeJS.WriteStream, name: string, onFault: (error: unknown
     // undefined at run time where the stream is no terminal
     isTTY: "isTTY" in stream && stream.isTTY,
     get columns() {
-      return stream.columns ?? 80;
+      // undefined where the stream is no terminal, and 0 where that does not say how wide it is
+      const { columns } = stream;
+      return columns > 0 ? columns : DEFAULT_COLUMNS;
     },
   };
 }
