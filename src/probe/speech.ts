@@ -11,7 +11,13 @@ export type Speech =
       readonly atOnce: boolean;
     }
   /** One request over HTTP/2. */
-  | { readonly in: "http2"; readonly fields: readonly Field[]; readonly body: Uint8Array | undefined }
+  | {
+      readonly in: "http2";
+      readonly fields: readonly Field[];
+      readonly body: Uint8Array | undefined;
+      /** The stream is not ended after the body. */
+      readonly goesOn?: true;
+    }
   | {
       readonly in: "http2-kept-alive";
       readonly requests: readonly Pick<Extract<Speech, { in: "http2" }>, "fields" | "body">[];

@@ -1,4 +1,5 @@
 import { type Attack, asking, withoutIdentity } from "../attack.ts";
+import { connectHttp2 } from "../protocols/connect-h2.ts";
 import { connect, isTunnel } from "../protocols/connect.ts";
 import { h2 } from "../protocols/h2.ts";
 import { h2cUpgrade } from "../protocols/h2c-upgrade.ts";
@@ -13,7 +14,8 @@ const asTunnel: Revise = (judgement, variant) =>
 /**
  * HTTP/2 without TLS: at once, and by an upgrade; and the upgrade within TLS, which a gateway may pass
  * on, and then see nothing of what follows. An upgrade to a WebSocket may lead around the check as well: in
- * Node it is an event of its own, of which the handler of requests hears nothing. So is CONNECT, for a tunnel.
+ * Node it is an event of its own, of which the handler of requests hears nothing. So is CONNECT, for a tunnel, which
+ * HTTP/2 has as well.
  */
 export const h2cUpgradeAttack: Attack = {
   id: "h2c-upgrade",
@@ -24,13 +26,14 @@ export const h2cUpgradeAttack: Attack = {
   weight: "required",
   takesIdentity: false,
   versions: ["1.3", "1.2", null],
-  async plan({ protocol, version }) {
+  async plan({ protocol, version, target }) {
     if (protocol.http === undefined)
       return { outcome: "not-applicable", reason: "the service speaks no HTTP" };
-    if (version !== null && !protocol.alpn.includes("http/1.1")) {
-      return { outcome: "not-applicable", reason: "the target is asked over HTTP/2, which has no upgrade" };
-    }
     const { request } = protocol.http;
+    if (version !== null && protocol.speech.in === "http2") {
+      if (target.scheme === "grpcs") return { outcome: "not-applicable", reason: "gRPC has no upgrade" };
+      return { attempts: [{ ...asking(connectHttp2(request), "CONNECT"), revise: asTunnel }] };
+    }
     if (version !== null) {
       const within = [asking(h2cUpgrade(request), "h2c within TLS"), asking(webSocket(request), "WebSocket")];
       const tunnel = { ...asking(connect(request), "CONNECT"), revise: asTunnel };

@@ -2,7 +2,14 @@ import { type Attack, asking, type Attempt } from "../attack.ts";
 import type { Protocol } from "../protocol.ts";
 import type { HttpRequest } from "../protocols/http.ts";
 import { changing } from "../methods.ts";
-import { asOtherPath, asSameRequest, asStranger, type Revise, unlessEmpty } from "../variant.ts";
+import {
+  asOtherPath,
+  asOtherRequest,
+  asSameRequest,
+  asStranger,
+  type Revise,
+  unlessEmpty,
+} from "../variant.ts";
 import { normalizePaths } from "./fixes.ts";
 
 /** Ways to write a path that one program takes for another path, and the next one does not. */
@@ -27,6 +34,8 @@ const SPELLINGS: readonly (readonly [kind: string, spell: (path: string) => stri
 
 /** That of nobody. */
 const UNKNOWN = "FLEETSEC";
+/** One that servers know and rules forget: Node's parser takes no other than those that it knows (RFC 4918, section 9.1). */
+const FORGOTTEN = "PROPFIND";
 
 /**
  * Rules about certificates that stand in front of paths: a gateway and the service behind it may not
@@ -54,12 +63,15 @@ export const pathTricks: Attack = {
     );
     const older = protocol.speech.in === "http1" ? onlyInHttp1(request, ask) : [];
     const queried = { ...request, path: `${request.path}?x` };
+    const expecting = [["100-continue", "Expect"] as const, ["fleetsec", "Expect: fleetsec"] as const].map(
+      ([expected, kind]) => revised(asking(ask(withField(request, "expect", expected)), kind), asSameRequest),
+    );
     const others = [
       ...(request.path.includes("?") ? [] : [revised(asking(ask(queried), "a query"), asOtherPath)]),
       revised(asking(ask(withField(request, "range", "bytes=0-")), "Range"), asSameRequest),
       revised(asking(ask(namedInFields(request)), "X-Original-URL"), asOtherPath),
     ];
-    return { attempts: [...spelt, ...methods, ...older, ...others] };
+    return { attempts: [...spelt, ...methods, ...older, ...expecting, ...others] };
   },
 };
 
@@ -73,6 +85,7 @@ function otherMethods({ method }: HttpRequest, unsafe: boolean): [method: string
   const safe: [string, Revise][] = [
     ["HEAD", unlessEmpty(revise)],
     [UNKNOWN, revise],
+    [FORGOTTEN, revise],
     ["OPTIONS", unlessEmpty(asOtherPath)],
     ["GET", asOtherPath],
   ];
@@ -83,7 +96,9 @@ function otherMethods({ method }: HttpRequest, unsafe: boolean): [method: string
 /** Without what the target's own method sends, but where another of its kind may send the same. */
 function withMethod(request: HttpRequest, method: string): HttpRequest {
   if (!changing.includes(method)) {
-    const fields = request.fields.filter(([name]) => name !== "content-type");
+    const kept = request.fields.filter(([name]) => name !== "content-type");
+    // of what lies below, nothing is asked for
+    const fields = method === FORGOTTEN ? [...kept, ["depth", "0"] as const] : kept;
     return { ...request, method, fields, body: undefined };
   }
   return { ...request, method, body: request.body ?? new Uint8Array() };
@@ -93,13 +108,16 @@ function withField(request: HttpRequest, name: string, value: string): HttpReque
   return { ...request, fields: [...request.fields, [name, value]] };
 }
 
-/** What HTTP/2 has no words for. In Node, `Expect` is an event of its own, of which the handler of requests hears nothing. */
+/** What HTTP/2 has no words for. */
 function onlyInHttp1(request: HttpRequest, ask: (request: HttpRequest) => Protocol): Attempt[] {
-  const expecting = withField(request, "expect", "100-continue");
   const absolute = { ...request, path: `https://${request.authority}${request.path}` };
   return [
     revised(asking(ask({ ...request, version: "1.0" }), "HTTP/1.0"), asSameRequest),
-    revised(asking(ask(expecting), "Expect"), asSameRequest),
+    // for nobody's host, which may be another one's
+    revised(
+      asking(ask({ ...request, version: "1.0", withoutHost: true }), "HTTP/1.0 without Host"),
+      asOtherRequest,
+    ),
     // RFC 9112, section 3.2.2
     revised(asking(ask(absolute), "a whole URL"), asOtherPath),
   ];

@@ -21,26 +21,28 @@ export function connect(request: HttpRequest): Protocol {
 }
 
 /** Whatever it leads to. */
-const TUNNEL: Answer = { label: "a tunnel", meaning: "granted", content: new Uint8Array() };
+export const TUNNEL: Answer = { label: "a tunnel", meaning: "granted", content: new Uint8Array() };
 
 /** Whether the server has opened a tunnel, and let nothing be seen of what it leads to. */
 export function isTunnel(answer: Answer | undefined): boolean {
   return answer === TUNNEL;
 }
 
+/** Asks for a tunnel to the target; its `path` is host and port. */
+export function tunnelRequest(request: HttpRequest): HttpRequest {
+  const { authority } = request;
+  return {
+    ...request,
+    method: "CONNECT",
+    path: /:\d+$/.test(authority) ? authority : `${authority}:443`,
+    fields: request.fields.filter(([name]) => name !== "content-type"),
+    body: undefined,
+  };
+}
+
 export async function converseConnect(request: HttpRequest, channel: Channel, wait: number): Promise<void> {
-  const { authority, fields } = request;
-  const target = /:\d+$/.test(authority) ? authority : `${authority}:443`;
-  const kept = fields.filter(([name]) => name !== "content-type");
-  channel.write(
-    requestText({
-      ...request,
-      method: "CONNECT",
-      path: target,
-      fields: [...kept, ["connection", "keep-alive"]],
-      body: undefined,
-    }),
-  );
+  const asked = tunnelRequest(request);
+  channel.write(requestText({ ...asked, fields: [...asked.fields, ["connection", "keep-alive"]] }));
   const tooMuch = () => channel.received().length >= MAX_KEPT;
   const parsed = (from: number) => parseResponse(channel.received().subarray(from), channel.over());
   await channel.until(() => parsed(0) !== undefined || tooMuch(), wait);

@@ -34,12 +34,12 @@ export function fieldsOf({ method, authority, path, fields }: HttpRequest): Fiel
 
 /** Asks, and reads until the response is whole or takes too long. */
 export async function converseHttp2(
-  { fields, body }: Pick<Extract<Speech, { in: "http2" }>, "fields" | "body">,
+  { fields, body, goesOn }: Extract<Speech, { in: "http2" }>,
   channel: Channel,
   wait: number,
 ): Promise<void> {
   if (channel.alpn !== undefined && channel.alpn !== H2) return;
-  channel.write(requestFrames(fields, body));
+  channel.write(requestFrames(fields, body, goesOn));
   await readHttp2(channel, wait, 0);
 }
 

@@ -12,6 +12,8 @@ export interface HttpRequest {
   readonly body: Uint8Array | undefined;
   /** Written in place of HTTP/1.1; nothing to HTTP/2. */
   readonly version?: "1.0";
+  /** HTTP/1.0 asks without it; nothing to HTTP/2. */
+  readonly withoutHost?: true;
 }
 
 /** The request that a target is asked with. */

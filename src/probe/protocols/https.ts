@@ -33,13 +33,13 @@ function responseTo({ method }: HttpRequest, bytes: Uint8Array, ended: boolean):
   return parseResponse(bytes, ended, method === "HEAD");
 }
 
-export function requestText({ method, authority, path, fields, body, version }: HttpRequest): Uint8Array {
+export function requestText(request: HttpRequest): Uint8Array {
+  const { method, authority, path, fields, body, version, withoutHost } = request;
+  const host = withoutHost === true ? [] : [["host", authority] as const];
   const length = body === undefined ? [] : [["content-length", `${body.length}`] as const];
   // an upgrade needs the connection for itself
   const connection = fields.some(([name]) => name === "connection") ? [] : [["connection", "close"] as const];
-  const lines = [["host", authority], ...fields, ...length, ...connection].map(
-    ([name, value]) => `${name}: ${value}`,
-  );
+  const lines = [...host, ...fields, ...length, ...connection].map(([name, value]) => `${name}: ${value}`);
   const head = [`${method} ${path} HTTP/${version ?? "1.1"}`, ...lines, "", ""].join("\r\n");
   return Buffer.concat([Buffer.from(head, "latin1"), body ?? new Uint8Array()]);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createSecureServer } from "node:http2";
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import { createServer } from "node:https";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -70,9 +70,7 @@ describe("a strict server refuses them all", () => {
       selected(...HTTP_ATTACKS),
     );
     expect(endpoint.reasons).toEqual([]);
-    // HTTP/2 has no upgrade
-    const ids = onBoth(...HTTP_ATTACKS.filter((id) => id !== "h2c-upgrade"));
-    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(ids));
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth(...HTTP_ATTACKS)));
   });
 });
 
@@ -230,7 +228,12 @@ describe("path-tricks", () => {
 
   test.each<[string, (request: IncomingMessage) => boolean]>([
     ["a query", ({ url }) => url === "/secret?x"],
-    ["HTTP/1.0", ({ httpVersion }) => httpVersion === "1.0"],
+    ["HTTP/1.0", ({ httpVersion, headers }) => httpVersion === "1.0" && headers.host !== undefined],
+    ["HTTP/1.0 without Host", ({ headers }) => headers.host === undefined],
+    [
+      "PROPFIND",
+      ({ method }) => !["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"].includes(method ?? ""),
+    ],
     ["OPTIONS", ({ method }) => method === "OPTIONS"],
     ["Range", ({ headers }) => headers.range !== undefined],
     [".css", ({ url }) => url === "/secret.css"],
@@ -314,6 +317,46 @@ describe("path-tricks", () => {
     const target = { ...parseTarget(`POST https://localhost:${port}/secret`), unsafeMethods: true };
     const endpoint = await probed(world, target.url, { ...selected("path-tricks"), targets: [target] });
     expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
+
+  test("a PROPFIND asks for nothing that lies below", async () => {
+    const depths: (string | undefined)[] = [];
+    const port = await httpsServer(open(), (request, response) => {
+      if (request.method === "PROPFIND") depths.push(request.headers["depth"] as string | undefined);
+      return authorized(request, response);
+    });
+    await probed(world, `https://localhost:${port}/`, selected("path-tricks"));
+    expect([depths.length > 0, depths.every((depth) => depth === "0")]).toEqual([true, true]);
+  });
+
+  test("a page for who names no host is no bypass", async () => {
+    const port = await httpsServer(open(), (request, response) =>
+      request.headers.host === undefined ? void response.end("welcome") : authorized(request, response),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/`, selected("path-tricks"));
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
+
+  describe.each(["https", "h2"])("`Expect` over %s, an event of its own in Node", (scheme) => {
+    test.each([
+      ["checkContinue", "Expect"],
+      ["checkExpectation", "Expect: fleetsec"],
+    ])("%s without a check is found, with one it is strict", async (event, kind) => {
+      const probing = async (isChecked: boolean) => {
+        const server = scheme === "h2" ? createSecureServer(open()) : createServer(open());
+        server.on("request", authorized as never).on("sessionError", () => {});
+        server.on(event, (request: IncomingMessage, response: ServerResponse) =>
+          isChecked ? authorized(request, response) : serve(response),
+        );
+        const url = `${scheme}://localhost:${await listening(server)}/secret`;
+        return probed(world, url, selected("path-tricks"));
+      };
+      const lax = await probing(false);
+      expect(withOutcome(lax, "accepted")).toEqual(onBoth("path-tricks"));
+      expect(evidenceOf(lax, "path-tricks")).toBe(`HTTP 200, as the control (${kind})`);
+      const enforced = await probing(true);
+      expect([enforced.verdict, enforced.reasons]).toEqual(["enforced", []]);
+    });
   });
 
   test.each([
@@ -628,6 +671,57 @@ describe("h2c-upgrade", () => {
     const endpoint = await tunnelling(onConnect);
     expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
     expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+  });
+
+  describe("a tunnel over HTTP/2", () => {
+    const SERVED = page(SECRET);
+    const DENIED = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
+    /** An event of its own there too. */
+    const probing = async (
+      onConnect: ((isKnown: boolean, response: Http2ServerResponse) => void) | undefined,
+    ) => {
+      const server = createSecureServer(open(), authorized as never);
+      server.on("sessionError", () => {});
+      if (onConnect !== undefined) {
+        server.on("connect", (request: Http2ServerRequest, response: Http2ServerResponse) => {
+          onConnect((request.socket as TLSSocket).authorized, response);
+        });
+      }
+      const url = `h2://localhost:${await listening(server)}/secret`;
+      return probed(world, url, selected("h2c-upgrade"));
+    };
+    const write = (response: Http2ServerResponse, text: string) => {
+      response.writeHead(200);
+      response.write(text);
+    };
+
+    test.each<[string, string, (response: Http2ServerResponse) => void]>([
+      ["a page", "HTTP 200, as the control (CONNECT)", (response) => void response.end(SECRET)],
+      ["the service", "HTTP 200, as the control (CONNECT)", (response) => write(response, SERVED)],
+      [
+        "who knows what",
+        "a tunnel, as for a valid client (CONNECT)",
+        (response) => response.stream.respond(),
+      ],
+    ])("that leads whoever comes to %s is found", async (_to, evidence, serveAll) => {
+      const endpoint = await probing((_isKnown, response) => serveAll(response));
+      expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("h2c-upgrade"));
+      expect(evidenceOf(endpoint, "h2c-upgrade")).toBe(evidence);
+    });
+
+    test.each<[string, ((isKnown: boolean, response: Http2ServerResponse) => void) | undefined]>([
+      ["is for nobody", undefined],
+      [
+        "is for valid clients",
+        (isKnown, response) => (isKnown ? response.stream.respond() : void response.writeHead(403).end()),
+      ],
+      ["leads to who denies", (isKnown, response) => write(response, isKnown ? SERVED : DENIED)],
+      ["is the same page for everybody", (_isKnown, response) => void response.end("a public page")],
+    ])("that %s is strict", async (_how, onConnect) => {
+      const endpoint = await probing(onConnect);
+      expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+      expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+    });
   });
 
   test("what becomes of an upgrade is not known where a valid client alone is served after it", async () => {

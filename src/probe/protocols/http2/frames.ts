@@ -62,15 +62,20 @@ export const OPENING: Uint8Array = Buffer.concat([
 ]);
 
 /** Everything that a client sends for its first request, in one piece. */
-export function requestFrames(fields: readonly Field[], body: Uint8Array | undefined): Uint8Array {
-  return Buffer.concat([OPENING, requestOn(STREAM, fields, body)]);
+export function requestFrames(
+  fields: readonly Field[],
+  body: Uint8Array | undefined,
+  goesOn = false,
+): Uint8Array {
+  return Buffer.concat([OPENING, requestOn(STREAM, fields, body, goesOn)]);
 }
 
-/** A request on a stream of its own. */
+/** A request on a stream of its own. @param goesOn whether the stream is left open after the body */
 export function requestOn(
   stream: number,
   fields: readonly Field[],
   body: Uint8Array | undefined,
+  goesOn = false,
 ): Uint8Array {
   const block = encodeFields(fields);
   const pieces: Uint8Array[] = [];
@@ -86,7 +91,7 @@ export function requestOn(
   );
   return Buffer.concat([
     ...headers,
-    ...(body === undefined ? [] : [frame(FrameType.data, Flag.endStream, stream, body)]),
+    ...(body === undefined ? [] : [frame(FrameType.data, goesOn ? 0 : Flag.endStream, stream, body)]),
   ]);
 }
 
