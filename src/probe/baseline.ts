@@ -33,6 +33,30 @@ export function applyBaseline(
   return { ...held, ok: standingOf(held) === "passed" };
 }
 
+/**
+ * Without what an earlier run's baseline accepted until a day that is over: it has no effect any more, whoever
+ * reads the result.
+ * @param now in milliseconds since the epoch
+ */
+export function withoutExpired(result: ProbeResult, now: number): ProbeResult {
+  const today = new Date(now).toISOString().slice(0, 10);
+  const over: BaselineEntry[] = [];
+  const endpoints = result.endpoints.map((endpoint) => ({
+    ...endpoint,
+    attacks: endpoint.attacks.map(({ tolerated, ...attack }) => {
+      if (tolerated === undefined) return attack;
+      if (tolerated.expires >= today) return { ...attack, tolerated };
+      const { id, tls } = attack;
+      over.push({ attack: id, target: endpoint.target, ...(tls === null ? {} : { tls }), ...tolerated });
+      return attack;
+    }),
+  }));
+  if (over.length === 0) return result;
+  const { expired = [], unused = [] } = result.baseline ?? {};
+  const left = { ...result, endpoints, baseline: { expired: [...expired, ...over], unused } };
+  return { ...left, ok: standingOf(left) === "passed" };
+}
+
 function tolerate(
   endpoint: EndpointResult,
   attack: AttackResult,

@@ -1,6 +1,12 @@
 import type { Attack, Attempt } from "./attack.ts";
 import { leaveToOtherRound } from "./other-version.ts";
-import { type AttackResult, type ControlResult, type EndpointResult, NOT_SELECTED } from "./result.ts";
+import {
+  type AttackResult,
+  type ControlResult,
+  type EndpointResult,
+  NOT_SELECTED,
+  toldVersion,
+} from "./result.ts";
 import type { Round } from "./round.ts";
 import type { TriedAttack } from "./tried.ts";
 import type { Judgement } from "./verdict/judgement.ts";
@@ -200,7 +206,7 @@ function toResult(attack: Attack, version: TlsVersion | null, judged: Judged): A
   return {
     id,
     title,
-    tls: isCurrent(version) ? version : null,
+    tls: toldVersion(version),
     outcome: judged.outcome,
     layer: judged.layer,
     evidence: judged.evidence,

@@ -1,6 +1,8 @@
 import { FleetsecError } from "../errors.ts";
+import type { Attack } from "./attack.ts";
 import { attacks as battery } from "./attacks.ts";
 import {
+  type AttackResult,
   type BaselineEntry,
   type EndpointResult,
   isUnselected,
@@ -8,6 +10,7 @@ import {
   type Selection,
   type Shard,
   standingOf,
+  toldVersion,
   type Verdict,
 } from "./result.ts";
 import { differences } from "./selection.ts";
@@ -77,11 +80,16 @@ function checkConsistent({ name, result }: NamedResult): void {
 
 const WEIGHTS = new Map(battery.map(({ id, weight }) => [id, weight]));
 
-/** What is only reported is not for the document to say; what was tried is told twice. */
+/** What is only reported is not for the document to say; what was tried is told twice, and on every version. */
 function isAsSelected({ attacks }: EndpointResult, selection: Selection | undefined): boolean {
   if (attacks.some(({ id, reportedOnly }) => reportedOnly && WEIGHTS.get(id) !== "reported")) return false;
   if (selection === undefined) return true;
-  return attacks.every((one) => isUnselected(one) !== selection.attacks.includes(one.id));
+  const wanted = battery.filter(({ id }) => selection.attacks.includes(id));
+  const isTold = ({ id, versions }: Attack) =>
+    versions.every((version) => attacks.some((one) => one.id === id && one.tls === toldVersion(version)));
+  return (
+    attacks.every((one) => isUnselected(one) !== selection.attacks.includes(one.id)) && wanted.every(isTold)
+  );
 }
 
 function isConsistent({ verdict, control, attacks, doubts }: EndpointResult): boolean {
@@ -96,11 +104,17 @@ function isConsistent({ verdict, control, attacks, doubts }: EndpointResult): bo
   }
 }
 
-/** Nothing is enforced where no valid client was served, or no attack settled. */
+/** Nothing is enforced where no valid client was served, no attack settled, or an essential one was not made. */
 function isShown({ control, attacks }: Pick<EndpointResult, "control" | "attacks">): boolean {
+  const served = control.filter(({ outcome }) => outcome === "accepted").map(({ tls }) => tls);
+  const isGap = ({ id, tls, outcome }: AttackResult) =>
+    WEIGHTS.get(id) === "essential" &&
+    served.some((version) => version === tls) &&
+    (outcome === "not-applicable" || outcome === "not-run");
   return (
-    control.some(({ outcome }) => outcome === "accepted") &&
-    attacks.some(({ outcome }) => outcome === "refused" || outcome === "not-applicable")
+    served.length > 0 &&
+    attacks.some(({ outcome }) => outcome === "refused" || outcome === "not-applicable") &&
+    !attacks.some(isGap)
   );
 }
 

@@ -30,6 +30,11 @@ export interface AttackResult {
   readonly tolerated?: { readonly expires: string; readonly reason: string };
 }
 
+/** How results name the version that an attack is run on. */
+export function toldVersion(version: TlsVersion | null): AttackResult["tls"] {
+  return version === "1.2" || version === "1.3" ? version : null;
+}
+
 /** Why an attack was not run that the user left out. */
 export const NOT_SELECTED = "not selected";
 

@@ -24,9 +24,18 @@ import { scratch } from "../support/scratch.ts";
 
 const TARGETS = ["https://a.example/", "https://b.example/"];
 
+const onBoth = (
+  changes: Parameters<typeof attackResult>[0],
+  endpoint: Parameters<typeof endpointResult>[1],
+) =>
+  endpointResult(
+    [attackResult({ ...changes, tls: "1.3" }), attackResult({ ...changes, tls: "1.2" })],
+    endpoint,
+  );
+
 function shard(index: number, changes: Parameters<typeof attackResult>[0] = {}): ProbeResult {
   const part = { index, count: 2, targets: TARGETS };
-  const own = partOf(TARGETS, part).map((target) => endpointResult([attackResult(changes)], { target }));
+  const own = partOf(TARGETS, part).map((target) => onBoth(changes, { target }));
   return { ...probeResult(...own), shard: part, selection: selection() };
 }
 
@@ -51,7 +60,7 @@ describe("report merge", () => {
     const document: unknown = JSON.parse(stdout);
     expect(schemaErrors(document)).toEqual([]);
     expect(document).toMatchObject({ ok: exit === 0, missing: [] });
-    expect(parseXml(readFileSync(join(it.directory, "all.xml"), "utf8")).attributes["tests"]).toBe("6");
+    expect(parseXml(readFileSync(join(it.directory, "all.xml"), "utf8")).attributes["tests"]).toBe("8");
   });
 
   test("a missing shard is exit 3, and said in every form", async () => {
@@ -71,6 +80,19 @@ describe("report merge", () => {
     const { code, stdout } = await it.run("1.json", "2.json", "--baseline", "base.yaml");
     expect(code).toBe(0);
     expect(stdout).toContain(`${expires}, by the baseline: known`);
+  });
+
+  test.each([
+    ["has an effect to the end of its last day", 0, 0],
+    ["has none afterwards", -1, 1],
+  ])("what another run's baseline accepted %s", async (_what, days, exit) => {
+    const expires = inDays(days);
+    const accepted = { outcome: "accepted", tolerated: { expires, reason: "known" } } as const;
+    const it = saved({ "1.json": shard(1), "2.json": shard(2, accepted) });
+    const { code, stderr } = await it.run("1.json", "2.json");
+    expect(code).toBe(exit);
+    const warning = `the baseline's entry for no-cert at https://b.example/ expired on ${expires}`;
+    expect(stderr.includes(warning)).toBe(exit === 1);
   });
 
   test.each([

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { applyBaseline, entriesFor } from "../../src/probe/baseline.ts";
+import { applyBaseline, entriesFor, withoutExpired } from "../../src/probe/baseline.ts";
 import { type BaselineEntry, type ProbeResult, standingOf } from "../../src/probe/result.ts";
 import { anyProbeResult } from "../report/support/arbitrary.ts";
 import { attackResult, endpointResult, probeResult } from "../report/support/fixtures.ts";
@@ -29,6 +29,19 @@ describe("a baseline", () => {
       reason: "the old gateway goes in December",
     });
     expect(standingOf(applyBaseline(lax, [entry()], NOW + 60_000))).toBe("failed");
+  });
+
+  test("of an earlier run lets nothing pass after its last day, and says so", () => {
+    const result = held(lax, entry({ tls: "1.3" }), entry({ tls: "1.2", expires: "2026-12-31" }));
+    expect(withoutExpired(result, NOW)).toBe(result);
+    expect(standingOf(result)).toBe("passed");
+    const later = withoutExpired(result, NOW + 60_000);
+    expect([standingOf(later), later.ok]).toEqual(["failed", false]);
+    expect(later.baseline?.expired).toEqual([entry({ tls: "1.3" })]);
+    expect(later.endpoints[0]?.attacks.map(({ tolerated }) => tolerated?.expires)).toEqual([
+      undefined,
+      "2026-12-31",
+    ]);
   });
 
   test.each<[string, Partial<BaselineEntry>]>([

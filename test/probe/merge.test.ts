@@ -13,12 +13,16 @@ import { attackResult, endpointResult, probeResult, selection } from "../report/
 
 const TARGETS = ["https://a.example/", "https://b.example/", "https://c.example/"];
 
+/** An attack as strict servers answer it, on both versions. */
+const onBoth = (changes: Parameters<typeof attackResult>[0] = {}) =>
+  (["1.3", "1.2"] as const).map((tls) => attackResult({ ...changes, tls }));
+
 /** The results of `count` shards over TARGETS, all of them enforced. */
 function shards(count: number, targets = TARGETS): ProbeResult[] {
   return Array.from({ length: count }, (_, i) => {
     const shard = { index: i + 1, count, targets };
     const own = partOf(targets, shard);
-    const endpoints = own.map((target) => endpointResult([attackResult()], { target }));
+    const endpoints = own.map((target) => endpointResult(onBoth(), { target }));
     return { ...probeResult(...endpoints), shard, selection: selection() };
   });
 }
@@ -41,10 +45,10 @@ const refusal = (...results: ProbeResult[]) => faultOf(...results)?.message ?? "
 /** The same with another selection, as its attacks tell it too. */
 function asked(result: ProbeResult, changes: Partial<Selection>): ProbeResult {
   const chosen = selection(changes);
-  const attacks = ["no-cert", "wrong-ca"].map((id) =>
+  const attacks = ["no-cert", "wrong-ca"].flatMap((id) =>
     chosen.attacks.includes(id)
-      ? attackResult({ id })
-      : attackResult({ id, tls: null, outcome: "not-run", evidence: NOT_SELECTED }),
+      ? onBoth({ id })
+      : [attackResult({ id, tls: null, outcome: "not-run", evidence: NOT_SELECTED })],
   );
   return {
     ...result,
@@ -88,7 +92,7 @@ describe("joining results", () => {
       ...one,
       endpoints: [
         ...one.endpoints,
-        { ...endpointResult([attackResult()], { target: "https://a.example:2/" }), siblingOf },
+        { ...endpointResult(onBoth(), { target: "https://a.example:2/" }), siblingOf },
       ],
     });
     expect(merge(sibling("https://a.example/"), two).summary.enforced).toBe(4);
@@ -117,7 +121,7 @@ describe("joining results", () => {
     const [one, two] = shards(2);
     const [otherSplit] = shards(3);
     const [otherTargets] = shards(2, [...TARGETS, "https://d.example/"]);
-    const plain = probeResult(endpointResult([attackResult()], { target: "https://e.example/" }));
+    const plain = probeResult(endpointResult(onBoth(), { target: "https://e.example/" }));
     if (!one || !two || !otherSplit || !otherTargets) throw new Error("too few");
     expect(refusal(one, two)).toBe("accepted");
     expect(refusal(one, one)).toMatch(/is in 0\.json and in 1\.json/);
@@ -166,7 +170,7 @@ describe("joining results", () => {
 
   test("of different targets, what each was asked for is its own", () => {
     const plain = (target: string) => ({
-      ...probeResult(endpointResult([attackResult()], { target })),
+      ...probeResult(endpointResult(onBoth(), { target })),
       selection: selection(),
     });
     const [one, two] = [plain("https://a.example/"), plain("https://b.example/")];
@@ -186,7 +190,12 @@ describe("joining results", () => {
     const [one] = shards(1);
     if (one === undefined) throw new Error("none");
     expect(refusal(one)).toBe("accepted");
-    expect(refusal({ ...one, selection: selection({ attacks: ["no-cert", "wrong-ca"] }) })).toBe("accepted");
+    const wanted = selection({ attacks: ["no-cert", "wrong-ca"] });
+    const telling = (...attacks: EndpointResult["attacks"][number][]) =>
+      refusal({ ...one, selection: wanted, endpoints: one.endpoints.map((each) => ({ ...each, attacks })) });
+    expect(telling(...onBoth(), ...onBoth({ id: "wrong-ca" }))).toBe("accepted");
+    expect(telling(...onBoth())).toMatch(/contradicts itself/);
+    expect(telling(...onBoth(), attackResult({ id: "wrong-ca", tls: "1.3" }))).toMatch(/contradicts itself/);
     expect(refusal({ ...one, selection: selection({ attacks: ["wrong-ca"] }) })).toMatch(
       /contradicts itself/,
     );
@@ -209,6 +218,15 @@ describe("joining results", () => {
     expect(changed({ control: [] })).toMatch(/contradicts itself/);
     expect(changed({ attacks: [attackResult({ outcome: "not-run" })] })).toMatch(/contradicts itself/);
     expect(changed({ attacks: [] })).toMatch(/contradicts itself/);
+    for (const outcome of ["not-applicable", "not-run"] as const) {
+      const gap = [attackResult({ outcome }), attackResult({ id: "wrong-ca" })];
+      expect(changed({ attacks: gap })).toMatch(/contradicts itself/);
+      // on a version that serves no valid client nothing needs to be tried
+      const elsewhere = good.control.map((one) =>
+        one.tls === "1.3" ? { ...one, outcome: "refused" as const } : one,
+      );
+      expect(changed({ attacks: gap, control: elsewhere })).toBe("accepted");
+    }
     expect(changed({})).toBe("accepted");
   });
 });

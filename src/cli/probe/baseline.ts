@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { BrokenRule } from "../../config/rules.ts";
 import { FleetsecError } from "../../errors.ts";
 import { attackNamed } from "../../probe/attacks.ts";
-import { applyBaseline, entriesFor } from "../../probe/baseline.ts";
+import { applyBaseline, entriesFor, withoutExpired } from "../../probe/baseline.ts";
 import type { BaselineEntry, ProbeResult } from "../../probe/result.ts";
 import { parseTarget } from "../../probe/target.ts";
 import { escapeText } from "../../report/escape.ts";
@@ -68,7 +68,7 @@ function faultsOf(key: string, read: () => unknown): BrokenRule[] {
 export async function holdTo(cli: Cli, { entries, into }: HeldTo, result: ProbeResult): Promise<ProbeResult> {
   const { platform, output } = cli;
   const now = platform.clock.now();
-  const held = entries === undefined ? result : applyBaseline(result, entries, now);
+  const held = entries === undefined ? withoutExpired(result, now) : applyBaseline(result, entries, now);
   const say = (entry: BaselineEntry, what: string) =>
     output.warn(`the baseline's entry for ${escapeText(`${entry.attack} at ${entry.target}`)} ${what}`);
   for (const entry of held.baseline?.expired ?? []) say(entry, `expired on ${entry.expires}`);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../../errors.ts";
 import { isSafe } from "../methods.ts";
 import { parseTarget, type Target } from "../target.ts";
@@ -86,8 +87,15 @@ function targetOf(
   stem: string,
   { method, path, pathItem, operation }: Operation,
 ): Target {
+  if (!isAtBase(api, pathItem, operation)) throw unaskable("it is at servers of its own, not at the base");
   const request = requestOf(api, path, [field(pathItem, "parameters"), field(operation, "parameters")]);
   return targetAt(origin, stem, method, request, bodyOf(api, field(operation, "requestBody")));
+}
+
+/** Servers of an operation or a path stand in place of the document's, for which the base stands (OpenAPI 3.1, section 4.8.10). */
+function isAtBase({ root }: OpenApi, pathItem: unknown, operation: unknown): boolean {
+  const own = [field(operation, "servers"), field(pathItem, "servers")].find((one) => items(one).length > 0);
+  return own === undefined || isDeepStrictEqual(own, field(root, "servers"));
 }
 
 interface Unknown extends Reason {
@@ -117,6 +125,10 @@ interface Parameter {
   readonly in: string;
   readonly required: boolean;
   readonly value: unknown;
+  /** How the value is written in a path. */
+  readonly style: "json" | "simple" | "label" | "matrix";
+  /** Whether members of an object are written with `=`. */
+  readonly explode: boolean;
 }
 
 /** Of the path item and the operation; those of the operation win. */
@@ -132,9 +144,16 @@ function parametersOf(api: OpenApi, lists: readonly unknown[]): Parameter[] {
       in: place,
       required: field(parameter, "required") === true || place === "path",
       value: exampleOf(api, content ?? parameter),
+      style: content === undefined ? styleOf(parameter) : "json",
+      explode: field(parameter, "explode") === true,
     });
   }
   return [...found.values()].filter(({ required }) => required);
+}
+
+function styleOf(parameter: unknown): Parameter["style"] {
+  const style = field(parameter, "style");
+  return style === "label" || style === "matrix" ? style : "simple";
 }
 
 interface Request {
@@ -145,11 +164,9 @@ interface Request {
 /** A request with everything that it has to hold. @throws FleetsecError `input` where there is none */
 function requestOf(api: OpenApi, template: string, lists: readonly unknown[]): Request {
   const parameters = parametersOf(api, lists);
-  const valueOf = (name: string) => parameters.find((one) => one.in === "path" && one.name === name)?.value;
+  const inPath = (name: string) => parameters.find((one) => one.in === "path" && one.name === name);
   if (!/^\/[!-~]*$/.test(template)) throw unaskable("its path has characters that a URL cannot hold");
-  const path = template.replaceAll(/\{([^{}]{1,200})\}/g, (_whole, name: string) =>
-    encoded(text(valueOf(name) ?? "example")),
-  );
+  const path = template.replaceAll(/\{([^{}]{1,200})\}/g, (_whole, name: string) => segment(inPath(name)));
   const query = parameters
     .filter((one) => one.in === "query")
     .flatMap(({ name, value }) => (Array.isArray(value) ? value : [value]).map((one) => [name, one] as const))
@@ -159,7 +176,7 @@ function requestOf(api: OpenApi, template: string, lists: readonly unknown[]): R
     .map(({ name, value }) => `${encoded(name)}=${encoded(text(value))}`);
   const fields = parameters
     .filter((one) => one.in === "header" && !RESERVED.has(one.name.toLowerCase()))
-    .map(({ name, value }) => [name.toLowerCase(), text(value)] as const);
+    .map((one) => [one.name.toLowerCase(), parts(one, (part) => part).join(",")] as const);
   if (!fields.every(isField)) throw unaskable("it demands a header field that cannot be sent");
   return {
     path: query.length === 0 ? path : `${path}?${query.join("&")}`,
@@ -173,6 +190,23 @@ const RESERVED = new Set(["accept", "content-type", "authorization", "host", "co
 /** RFC 9110, section 5: nothing that could begin another field. */
 function isField([name, value]: readonly [string, string]): boolean {
   return /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/.test(name) && /^[ -~]{0,1000}$/.test(value);
+}
+
+/** One value in a path. @throws FleetsecError `input` for a style that is not written here */
+function segment(parameter: Parameter | undefined): string {
+  if (parameter === undefined) return "example";
+  const { style } = parameter;
+  if (style === "label" || style === "matrix") throw unaskable(`a value in its path is of style ${style}`);
+  return parts(parameter, encoded).join(",") || "example";
+}
+
+/** What stands between the commas of style `simple`, that of paths and fields (OpenAPI 3.1, section 4.8.12.3). */
+function parts({ value, style, explode }: Parameter, write: (part: string) => string): string[] {
+  if (style === "json" || typeof value !== "object" || value === null)
+    return [write(text(value ?? "example"))];
+  if (Array.isArray(value)) return value.map((one) => write(text(one)));
+  const pairs = members(value).map(([name, one]) => [write(name), write(text(one))]);
+  return explode ? pairs.map((pair) => pair.join("=")) : pairs.flat();
 }
 
 function text(value: unknown): string {

@@ -80,6 +80,52 @@ describe("an OpenAPI document", () => {
     );
   });
 
+  test.each<[string, object, string]>([
+    ["a list", { schema: { type: "array", items: { type: "integer" } } }, "1"],
+    ["a longer list", { example: ["a,b", "c"] }, "a%2Cb,c"],
+    ["an empty list", { example: [] }, "example"],
+    ["an object", { example: { r: 1, g: "x/y" } }, "r,1,g,x%2Fy"],
+    ["an object, exploded", { example: { r: 1, g: 2 }, explode: true }, "r=1,g=2"],
+    ["JSON, where that is said", { content: { "application/json": { example: [1] } } }, "%5B1%5D"],
+  ])("%s in the path", (_what, parameter, value) => {
+    expect(withParameters("/v1/{p}", { name: "p", in: "path", ...parameter })).toBe(`${BASE}/v1/${value}`);
+  });
+
+  test("a list in a header field", () => {
+    const parameters = [{ name: "X-Ids", in: "header", required: true, example: [1, 2] }];
+    expect(expanded(document({ "/a": { get: { parameters } } })).targets[0]?.fields).toEqual([
+      ["x-ids", "1,2"],
+    ]);
+  });
+
+  test.each(["label", "matrix"])("a path of style %s leaves the operation out, by name", (style) => {
+    const parameters = [{ name: "p", in: "path", style, example: 1 }];
+    expect(expanded(document({ "/a/{p}": { get: { parameters } } }))).toEqual({
+      targets: [],
+      leftOut: [
+        { target: `GET ${BASE}/a/{p}`, reason: `a value in its path is of style ${style}`, wanted: true },
+      ],
+    });
+  });
+
+  test("an operation at servers of its own is left out, by name; the document's are where the base stands", () => {
+    const [here, other] = [[{ url: "https://api.example/v1" }], [{ url: "https://other.example" }]];
+    const paths = {
+      "/a": { get: {}, head: { servers: other }, options: { servers: here } },
+      "/b": { servers: other, get: {}, head: { servers: here }, options: { servers: [] } },
+    };
+    const { targets, leftOut } = expanded(document(paths, { servers: here }));
+    expect(targets.map(({ url }) => url)).toEqual([`${BASE}/a`, `OPTIONS ${BASE}/a`, `HEAD ${BASE}/b`]);
+    const reason = "it is at servers of its own, not at the base";
+    expect(leftOut).toEqual(
+      [`HEAD ${BASE}/a`, `GET ${BASE}/b`, `OPTIONS ${BASE}/b`].map((target) => ({
+        target,
+        reason,
+        wanted: true,
+      })),
+    );
+  });
+
   test("required parameters in query, header and cookie; those of the operation win", () => {
     const text = document({
       "/a": {
