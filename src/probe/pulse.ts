@@ -1,5 +1,6 @@
 import type { Client, Meet } from "./endpoint.ts";
 import type { Trace } from "./exchange.ts";
+import { patiently } from "./late.ts";
 import { limit } from "./limit.ts";
 import type { Encounter } from "./verdict/judgement.ts";
 
@@ -20,8 +21,6 @@ const AT_ONCE = 8;
 /** So many in a row that are told nothing call for the valid client; more where it has been answered. */
 const PATIENCE = 3;
 const MOST_PATIENCE = 12;
-/** All the time there is, in milliseconds. */
-const ALL = Number.POSITIVE_INFINITY;
 
 /**
  * A server that has stopped answering would let every attack wait in vain, for minutes: after a few in a
@@ -65,7 +64,7 @@ export function pulseOf(
     let patient: Encounter | undefined;
     waited ??= (async () => {
       met += 1;
-      patient = await meet({ ...client, ms: { established: ALL, total: ALL } });
+      patient = await patiently(meet)(client);
       const { total } = patient.trace.ms;
       const inVain = isSilent(patient);
       return { inVain, ms: inVain ? await fastest() : { established: total, total } };
@@ -86,7 +85,7 @@ export function pulseOf(
     await check;
     given.signal.throwIfAborted();
     met += 1;
-    const hasty = await meet({ ...client, ms: known });
+    const hasty = await meet({ ...client, ms: client.ms ?? known });
     const mayBeSlow = wasServed && known === undefined && isSilent(hasty) && wasHeard(hasty);
     const encounter = mayBeSlow && mayExpectAWord(client, hasty) ? await meetAgain(client, hasty) : hasty;
     if (!isSilent(encounter)) silences = 0;
@@ -99,7 +98,7 @@ export function pulseOf(
   };
   return {
     meet: async (client) => turn(() => meetOne(client)),
-    alone: async (client) => alone({ ...client, ms: (await waited)?.ms }),
+    alone: async (client) => alone({ ...client, ms: client.ms ?? (await waited)?.ms }),
     signal: given.signal,
     lost: () => found,
   };

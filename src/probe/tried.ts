@@ -5,6 +5,7 @@ import { isFlight, serverAlert } from "./evidence.ts";
 import { tookNoEarlyData } from "./flight.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
+import { lateDenials, patiently } from "./late.ts";
 import { changing } from "./methods.ts";
 import { isSettled, onceForEachKind } from "./settled.ts";
 import { judgeAttempt } from "./verdict/attempt.ts";
@@ -70,9 +71,21 @@ export async function attackAll(
   attacks: readonly Attack[],
   { scene, version, controls, first, setting, lead }: Field,
 ): Promise<MetAttack[]> {
-  const meetAttempt = async (attempt: Attempt, by = setup) => {
-    const met = await meetOne(by, version, attempt, first);
-    return withOwnControl(by, scene, met, { ...controls, sound: true }, setting);
+  const late = lateDenials(async () => {
+    const identity = await setup.forgery.controlIn(scene.families);
+    return patiently(setup.meet)({ version, identity, control: true, like: first.trace });
+  });
+  const meetAttempt = async ({ weight }: Attack, attempt: Attempt, by = setup) => {
+    const ask = async (meet: Meet) => {
+      const asked = { ...by, meet };
+      const met = await meetOne(asked, version, attempt, first);
+      return withOwnControl(asked, scene, met, { ...controls, sound: true }, setting);
+    };
+    const hasWaited = late.isKnown();
+    const met = await ask(hasWaited ? patiently(by.meet) : by.meet);
+    // what is let in on purpose says nothing of those that are not
+    const isDecided = weight === "reported" || met.encounter.answer !== undefined || !isAccepted(met);
+    return isDecided || hasWaited ? met : late.decisive(met, async () => ask(patiently(by.meet)));
   };
   const isAccepted = (met: Met) => judgeMet(met, controls, setting).outcome === "accepted";
   // whoever is served is answered here, and this one was neither answered nor turned away
@@ -92,7 +105,7 @@ export async function attackAll(
       const attempts = await unlessInterrupted(setup.signal, async () => {
         const left = "attempts" in plan ? [...plan.attempts] : [];
         for (let next = left.shift(); next !== undefined; next = left.shift()) {
-          const one = await meetAttempt(next);
+          const one = await meetAttempt(attack, next);
           met.push(one);
           // one that is accepted says it all
           if (met.some(isAccepted)) break;
@@ -104,7 +117,8 @@ export async function attackAll(
       return { attack, plan: attempts === undefined || !("attempts" in plan) ? plan : { attempts }, met };
     }),
   );
-  const meetAlone = async (attempt: Attempt) => meetAttempt(attempt, { ...setup, meet: setup.alone });
+  const meetAlone = async (attack: Attack, attempt: Attempt) =>
+    meetAttempt(attack, attempt, { ...setup, meet: setup.alone });
   if (setup.signal.aborted) return all;
   await unlessInterrupted(setup.signal, () => repeatAlone(all, meetAlone, isUnanswered));
   return all;
@@ -215,14 +229,14 @@ const MAX_UNANSWERED = 6;
 /** A server that serves one client at a time lets the others wait: those are tried again, one by one. */
 async function repeatAlone(
   all: readonly MetAttack[],
-  meetAlone: (attempt: Attempt) => Promise<Met>,
+  meetAlone: (attack: Attack, attempt: Attempt) => Promise<Met>,
   isUnanswered: (met: Met) => boolean,
 ): Promise<void> {
   let unanswered = 0;
-  for (const { met } of all) {
+  for (const { attack, met } of all) {
     for (const [i, one] of met.entries()) {
       if (!waitedInVain(one.encounter) && !isUnanswered(one)) continue;
-      const again = await meetAlone(one.attempt);
+      const again = await meetAlone(attack, one.attempt);
       met[i] = again;
       // it is not the others that it waited for
       if (waitedInVain(again.encounter)) return;
