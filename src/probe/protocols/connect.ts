@@ -1,7 +1,7 @@
 import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
-import { BODY_WAIT, type HttpRequest } from "./http.ts";
+import { bodyWait, type HttpRequest } from "./http.ts";
 import { parseResponse } from "./http1.ts";
 import { https, requestText } from "./https.ts";
 
@@ -48,11 +48,12 @@ export async function converseConnect(request: HttpRequest, channel: Channel, wa
   await channel.until(() => parsed(0) !== undefined || tooMuch(), wait);
   const from = endOfConsent(channel.received());
   if (from === undefined) {
-    await channel.until(() => parsed(0)?.complete !== false || tooMuch(), BODY_WAIT);
+    await channel.until(() => parsed(0)?.complete !== false || tooMuch(), bodyWait(parsed(0)?.status));
     return;
   }
   channel.write(requestText(request));
-  await channel.until(() => parsed(from)?.complete === true || tooMuch(), BODY_WAIT);
+  await channel.until(() => parsed(from) !== undefined || tooMuch(), bodyWait(undefined));
+  await channel.until(() => parsed(from)?.complete !== false || tooMuch(), bodyWait(parsed(from)?.status));
 }
 
 /** Where the tunnel begins; undefined where there is none, and where the server took CONNECT for any method, and answers with a page. */

@@ -2,7 +2,7 @@ import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import type { Speech } from "../speech.ts";
-import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
+import { bodyWait, httpAnswer, type HttpRequest } from "./http.ts";
 import { parseResponse } from "./http1.ts";
 import { requestFrames, settingsAck, STREAM } from "./http2/frames.ts";
 import type { Field } from "./http2/hpack.ts";
@@ -72,7 +72,7 @@ export async function readHttp2(
   );
   await channel.until(
     progress(() => false),
-    BODY_WAIT,
+    bodyWait(response.status),
   );
   return response;
 }

@@ -34,8 +34,15 @@ export function requestTo(target: Target): HttpRequest {
   };
 }
 
-/** The status decides; an endless body (server-sent events) is not waited for. Milliseconds. */
-export const BODY_WAIT = 1000;
+/** What is granted is decided by its status; an endless body (server-sent events) is not waited for. Milliseconds. */
+const BODY_WAIT = 1000;
+/** A denial may hand out in the end what it denies: its body is waited for as long as the slowest answer is. */
+const DENIAL_WAIT = 10_000;
+
+/** Milliseconds that the rest of a response may take, once its head has come. @param status undefined while it has not */
+export function bodyWait(status: number | undefined): number {
+  return status === undefined || meaningOf(status) === "granted" ? BODY_WAIT : DENIAL_WAIT;
+}
 
 /**
  * 495 and 496 are nginx's for a wrong and a missing certificate. A redirect's target counts as its

@@ -1,6 +1,6 @@
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
-import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
+import { bodyWait, httpAnswer, type HttpRequest } from "./http.ts";
 import { type HttpResponse, isInterim, parseResponse } from "./http1.ts";
 
 /** One request over HTTP/1.1; redirects are answers, never followed. */
@@ -25,7 +25,7 @@ export async function converseHttp1(request: HttpRequest, channel: Channel, wait
   await channel.until(() => response() !== undefined || channel.received().length >= MAX_KEPT, wait);
   await channel.until(
     () => response()?.complete !== false || channel.received().length >= MAX_KEPT,
-    BODY_WAIT,
+    bodyWait(response()?.status),
   );
 }
 

@@ -2,7 +2,7 @@ import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import type { Speech } from "../speech.ts";
-import { BODY_WAIT, httpAnswer, type HttpRequest } from "./http.ts";
+import { bodyWait, httpAnswer, type HttpRequest } from "./http.ts";
 import { type HttpResponse, parseResponse } from "./http1.ts";
 import { https, requestText } from "./https.ts";
 
@@ -70,7 +70,7 @@ export async function converseKeptAlive(
     if (!atOnce) channel.write(text);
     const response = () => responsesTo(requests, channel.received(), channel.over())[i];
     await channel.until(() => response() !== undefined || tooMuch(), wait);
-    await channel.until(() => response()?.complete !== false || tooMuch(), BODY_WAIT);
+    await channel.until(() => response()?.complete !== false || tooMuch(), bodyWait(response()?.status));
     if (response()?.end === undefined) return;
   }
 }
