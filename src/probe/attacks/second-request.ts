@@ -1,6 +1,6 @@
 import { type Attack, asking } from "../attack.ts";
 import { keptAlive } from "../protocols/kept-alive.ts";
-import { keptAliveHttp2 } from "../protocols/kept-alive-h2.ts";
+import { keptAliveGrpc, keptAliveHttp2 } from "../protocols/kept-alive-h2.ts";
 import { asOtherRequest } from "../variant.ts";
 import { everyRequest } from "./fixes.ts";
 
@@ -22,8 +22,7 @@ export const secondRequest: Attack = {
     if (protocol.http === undefined)
       return { outcome: "not-applicable", reason: "the service speaks no HTTP" };
     const { request } = protocol.http;
-    if (target.scheme === "grpcs")
-      return { outcome: "not-applicable", reason: "the service has no other paths" };
+    if (target.scheme === "grpcs") return { attempts: [asking(keptAliveGrpc(request), "")] };
     if (protocol.speech.in === "http2") return { attempts: [asking(keptAliveHttp2(request), "")] };
     const atOnce = asking(keptAlive(request, true), "in one write");
     // who leaves what comes too early unread does so to everybody

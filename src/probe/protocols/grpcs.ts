@@ -3,6 +3,7 @@ import type { Protocol } from "../protocol.ts";
 import type { Target } from "../target.ts";
 import { http2Answer, saysNothingYet } from "./h2.ts";
 import { httpAnswer, type HttpRequest, requestTo } from "./http.ts";
+import type { Field } from "./http2/hpack.ts";
 import type { Http2Response } from "./http2/response.ts";
 
 /** A message of no bytes, uncompressed: what every method can be called with. */
@@ -10,39 +11,39 @@ const EMPTY_MESSAGE = new Uint8Array(5);
 
 /** One call of a gRPC method with an empty message (gRPC over HTTP/2, protocol document of gRPC). */
 export function grpcs(target: Target): Protocol {
-  return asking({ ...requestTo(target), method: "POST", body: EMPTY_MESSAGE });
+  return grpcCall({ ...requestTo(target), method: "POST", body: EMPTY_MESSAGE });
 }
 
-function asking(request: HttpRequest): Protocol {
-  const { method, authority, path, fields, body } = request;
+/** @param request with the method, content and path of a call */
+export function grpcCall(request: HttpRequest): Protocol {
   return {
     layer: "http",
     alpn: ["h2"],
     maySayNothing: false,
-    http: { request, ask: asking },
+    http: { request, ask: grpcCall },
     isPreamble: saysNothingYet,
-    speech: {
-      in: "http2",
-      fields: [
-        [":method", method],
-        [":scheme", "https"],
-        [":authority", authority],
-        [":path", path],
-        ["content-type", "application/grpc"],
-        ["te", "trailers"],
-        ...fields.filter(([name]) => name !== "accept"),
-      ],
-      body,
-    },
+    speech: { in: "http2", fields: callFields(request), body: request.body },
     answer: (trace) => http2Answer(trace, grpcAnswer),
   };
+}
+
+export function callFields({ method, authority, path, fields }: HttpRequest): Field[] {
+  return [
+    [":method", method],
+    [":scheme", "https"],
+    [":authority", authority],
+    [":path", path],
+    ["content-type", "application/grpc"],
+    ["te", "trailers"],
+    ...fields.filter(([name]) => name !== "accept"),
+  ];
 }
 
 /**
  * The status stands in the trailers, or in the header section of a response that is nothing else. One
  * that streams without end has no status: its first message says that the call was served.
  */
-function grpcAnswer({ status, fields, trailers, body }: Http2Response): Answer | undefined {
+export function grpcAnswer({ status, fields, trailers, body }: Http2Response): Answer | undefined {
   if (status === undefined) return undefined;
   const code = trailers.get("grpc-status") ?? fields.get("grpc-status");
   if (code === undefined) {

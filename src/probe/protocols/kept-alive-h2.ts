@@ -1,5 +1,6 @@
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
+import { callFields, grpcAnswer, grpcCall } from "./grpcs.ts";
 import { fieldsOf, h2, H2, http2Answer, plainAnswer, readHttp2 } from "./h2.ts";
 import type { HttpRequest } from "./http.ts";
 import { OPENING, requestOn, STREAM } from "./http2/frames.ts";
@@ -8,16 +9,34 @@ import { bestOf, NOT_KEPT, sequenceTo } from "./kept-alive.ts";
 
 /** The same over HTTP/2: one request after the other, each on a stream of its own. */
 export function keptAliveHttp2(request: HttpRequest): Protocol {
-  const requests = sequenceTo(request);
   return {
-    ...h2(request),
+    ...inTurn(sequenceTo(request), fieldsOf, plainAnswer, h2(request)),
     http: { request, ask: keptAliveHttp2 },
+  };
+}
+
+/** A call of gRPC and the same again, as a service may have no other that anybody may make. */
+export function keptAliveGrpc(request: HttpRequest): Protocol {
+  return {
+    ...inTurn([request, request], callFields, grpcAnswer, grpcCall(request)),
+    http: { request, ask: keptAliveGrpc },
+  };
+}
+
+function inTurn(
+  requests: readonly HttpRequest[],
+  fieldsFor: (request: HttpRequest) => Field[],
+  read: Parameters<typeof http2Answer>[1],
+  once: Protocol,
+): Protocol {
+  return {
+    ...once,
     speech: {
       in: "http2-kept-alive",
-      requests: requests.map((one) => ({ fields: fieldsOf(one), body: one.body })),
+      requests: requests.map((one) => ({ fields: fieldsFor(one), body: one.body })),
     },
     answer(trace) {
-      const [first, ...later] = requests.map((_, i) => http2Answer(trace, plainAnswer, streamOf(i)));
+      const [first, ...later] = requests.map((_, i) => http2Answer(trace, read, streamOf(i)));
       const over = trace.end === "closed" || trace.end === "reset";
       return bestOf(later) ?? (first !== undefined && over ? NOT_KEPT : undefined);
     },

@@ -115,6 +115,37 @@ describe("in one write", () => {
   });
 });
 
+describe("of gRPC", () => {
+  /** Answers calls by what `admits` says of the nth one of a session that has no valid certificate. */
+  const calls = async (admits: (nth: number) => boolean) => {
+    const counts = new WeakMap<object, number>();
+    const port = await http2Server(options(), ({ stream, socket }, response) => {
+      const session = stream.session ?? stream;
+      const nth = counts.get(session) ?? 0;
+      counts.set(session, nth + 1);
+      const isServed = (socket as TLSSocket).authorized || admits(nth);
+      const fields = { "content-type": "application/grpc" };
+      if (!isServed) return void response.writeHead(200, { ...fields, "grpc-status": "16" }).end();
+      response.writeHead(200, fields);
+      response.addTrailers({ "grpc-status": "0" });
+      response.end(Buffer.of(0, 0, 0, 0, 2, 8, 1));
+    });
+    return probed(world, `grpcs://localhost:${port}`, { attacks });
+  };
+
+  test("a check of each call refuses it", async () => {
+    const endpoint = await calls(() => false);
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "second-request"));
+  });
+
+  test("a check of the first call of a connection is found", async () => {
+    const endpoint = await calls((nth) => nth > 0);
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
+  });
+});
+
 test("a server that keeps no connection has let nobody ask again", async () => {
   const endpoint = await probing((request, response) => {
     const isKnown = (request.socket as TLSSocket).authorized;
