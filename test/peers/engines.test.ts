@@ -67,15 +67,18 @@ describe("a suite that lacks its engine or vectors", () => {
   test("is skipped, and named with the reason after the summary", async () => {
     const { failed, output } = await runLacking("");
     expect(failed).toBe(false);
-    expect(output).toContain("1 passed | 2 skipped");
+    expect(output).toContain("1 passed | 3 skipped");
     expect(output).toContain(`skipped: test/peers/lacking/suite.ts: outer > gateway (${engineNeeded})`);
+    expect(output).toContain(
+      "lacking/suite.ts: a page of what it does (needs node: of no known version: run `npm run peers`)",
+    );
     expect(output).toContain(`skipped: test/peers/lacking/suite.ts: signatures (${vectorsNeeded}`);
   });
 
   test("fails where FLEETSEC_REQUIRE_ENGINES is 1", async () => {
     const { failed, output } = await runLacking("1");
     expect(failed).toBe(true);
-    expect(output).toContain("2 failed | 1 passed");
+    expect(output).toContain("3 failed | 1 passed");
     expect(output).toContain(`Error: ${engineNeeded}`);
     expect(output).toContain(`Error: ${vectorsNeeded}`);
   });

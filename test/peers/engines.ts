@@ -25,6 +25,8 @@ declare module "vitest" {
   }
 }
 
+const UNKNOWN = "unknown";
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** In CI, what is missing fails the suite that needs it instead of skipping it. */
@@ -35,7 +37,7 @@ export function engine(name: string, env: Environment = process.env): Engine | M
   const listed = installed(env)[name];
   if (listed !== undefined && "path" in listed && existsSync(listed.path)) return listed;
   const path = onPath(name, env["PATH"] ?? "");
-  if (path !== undefined) return { path, version: "unknown" };
+  if (path !== undefined) return { path, version: UNKNOWN };
   const reason = listed !== undefined && "missing" in listed ? listed.missing : "not installed";
   return { missing: `${reason}: run \`npm run peers\`` };
 }
@@ -47,17 +49,22 @@ export function vectors(name: string, env: Environment = process.env): { readonl
   return existsSync(path) ? { path } : { missing: `no ${path}: set FLEETSEC_VECTORS` };
 }
 
-/** A suite that runs against real engines. Its body is not called where one of them is missing. */
+/**
+ * A suite that runs against real engines. Its body is not called where one of them is missing.
+ * @param isPage whether it writes down what each does, which is true of the versions of install.sh's table alone
+ */
 export function describeWithEngines<Name extends string>(
   names: readonly Name[],
   title: string,
   body: (engines: Readonly<Record<Name, Engine>>) => void,
+  { isPage = false }: { readonly isPage?: boolean } = {},
 ): void {
   const found: Partial<Record<Name, Engine>> = {};
   const lacks: string[] = [];
   for (const name of names) {
     const candidate = engine(name);
-    if ("path" in candidate) found[name] = candidate;
+    if ("path" in candidate && !(isPage && candidate.version === UNKNOWN)) found[name] = candidate;
+    else if ("path" in candidate) lacks.push(`${name}: of no known version: run \`npm run peers\``);
     else lacks.push(`${name}: ${candidate.missing}`);
   }
   describeUnless(lacks, title, () => body(found as Record<Name, Engine>));

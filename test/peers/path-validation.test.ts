@@ -39,7 +39,11 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
-describeWithEngines(["openssl", "go", "certtool"], "path validation by others", (engines) => {
+const ENGINES = ["openssl", "go", "certtool"] as const;
+
+describeWithEngines(ENGINES, "path validation by others", pathValidation, { isPage: true });
+
+function pathValidation(engines: Readonly<Record<(typeof ENGINES)[number], Engine>>): void {
   const directory = mkdtempSync(join(tmpdir(), "fleetsec-test-"));
   const goVerify = join(directory, "x509verify");
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -153,7 +157,7 @@ describeWithEngines(["openssl", "go", "certtool"], "path validation by others", 
     // both verdicts occur, or the comparison would be empty
     expect(new Set(verdicts.map(({ fleetsec }) => fleetsec))).toEqual(new Set([true, false]));
   }, 180_000);
-});
+}
 
 /** Accepted here and refused by OpenSSL, and so by most gateways. */
 function isLax({ fleetsec, openssl }: Verdicts): boolean {

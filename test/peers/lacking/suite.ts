@@ -14,3 +14,8 @@ describeWithVectors("no-such-vectors.json", "signatures", () => {
 describeWithEngines(["node"], "present", ({ node }) => {
   test("is given its engine", () => expect(node.path).toMatch(/node$/));
 });
+
+const pageOf = () => {
+  throw new Error("the body is not called");
+};
+describeWithEngines(["node"], "a page of what it does", pageOf, { isPage: true });
