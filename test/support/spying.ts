@@ -53,6 +53,16 @@ function holding(files: readonly string[], secret: string | Buffer): string[] {
   return files.filter((path) => readFileSync(path).includes(secret));
 }
 
+/** Well before the test is given up, which says less: milliseconds. */
+const HANGS = 120_000;
+
+/** Each thread of a process, and what in the kernel it waits for. */
+function threadsOf(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`;
+  const read = (task: string, name: string) => readFileSync(join(tasks, task, name), "utf8").trim();
+  return readdirSync(tasks).map((task) => `${read(task, "comm")}: ${read(task, "wchan")}`);
+}
+
 /**
  * What a secret is found in that a process gives to its child in every way there is: the control of
  * each search. Whether a process that dies leaves a core file is the kernel's to say.
@@ -90,9 +100,15 @@ export function watched(project: TestProject, spying: Spies): Watched {
     },
     run: async (words, env, code = 0) => {
       const home = { XDG_STATE_HOME: project.userState, HOME: project.userState };
-      const ended = await start(project.directory, [BIN, ...words], { ...home, ...env }).ended;
+      const { child, ended: ending } = start(project.directory, [BIN, ...words], { ...home, ...env });
+      let hung: readonly string[] = [];
+      const timer = setTimeout(() => {
+        hung = threadsOf(child.pid ?? 0);
+        child.kill("SIGKILL");
+      }, HANGS);
+      const ended = await ending.finally(() => clearTimeout(timer));
       all.push(ended);
-      expect({ words, ...ended }).toMatchObject({ words, code });
+      expect({ words, hung, ...ended }).toMatchObject({ words, hung: [], code });
     },
     leaks: (secret) => [
       ...spying.seen(secret),
