@@ -1,12 +1,12 @@
 import type { Platform } from "../../platform/platform.ts";
 import { NEWLINE } from "../records.ts";
+import { STREAM } from "./expand.ts";
 import { beginning, lineInput, type LineInput } from "./lines.ts";
 import { fileSource, streamSource } from "./sources.ts";
 
 /** What reading an input needs. */
 export type RecordParts = Pick<Platform, "files" | "clock" | "stdin" | "signal">;
 
-const STREAM = "-";
 const TOO_LONG = "a record has at most 1 MiB: is it a log file, with one record a line?";
 
 /** Gives each record of an input, with its line's number; returns the input's length. */

@@ -1,6 +1,10 @@
 import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
+import { MAX_ATTEMPTS } from "./follow/rotated.ts";
+
+/** The name of standard input. */
+export const STREAM = "-";
 
 export interface ExpandedInputs {
   /** Absolute paths of files, and `-`; each once, in the order in which they are signed. */
@@ -23,13 +27,12 @@ export function expandInputs(files: Files, inputs: readonly string[]): ExpandedI
   const paths: string[] = [];
   const skipped: string[] = [];
   for (const input of inputs) {
-    if (input === "-" || !isDirectory(files, input)) {
+    if (input === STREAM || !isDirectory(files, input)) {
       paths.push(input);
       continue;
     }
-    const names = files.list(input);
-    const usable = names.filter((name) => isLogFile(files, input, name));
-    skipped.push(...names.filter((name) => !usable.includes(name)).map((name) => join(input, name)));
+    const { usable, others } = logFilesIn(files, input);
+    skipped.push(...others.map((name) => join(input, name)));
     paths.push(...usable.sort(byRotation).map((name) => join(input, name)));
   }
   if (paths.length === 0) {
@@ -40,12 +43,29 @@ export function expandInputs(files: Files, inputs: readonly string[]): ExpandedI
   return { ...eachFileOnce(files, paths), skipped };
 }
 
+/** The names in a directory; listed again where one is gone, as it can have another name now. */
+function logFilesIn(
+  files: Files,
+  directory: string,
+): { readonly usable: string[]; readonly others: string[] } {
+  for (let attempt = 1; ; attempt += 1) {
+    const kinds = files.list(directory).map((name) => ({ name, kind: files.kind(join(directory, name)) }));
+    if (kinds.some(({ kind }) => kind === undefined) && attempt < MAX_ATTEMPTS) continue;
+    const isUsable = ({ name, kind }: (typeof kinds)[number]) => kind === "file" && isLogName(name);
+    const namesOf = (those: typeof kinds) => those.map(({ name }) => name);
+    return {
+      usable: namesOf(kinds.filter(isUsable)),
+      others: namesOf(kinds.filter((one) => !isUsable(one))),
+    };
+  }
+}
+
 /** A file that has several names is one: its lines would be signed twice. */
 function eachFileOnce(files: Files, named: readonly string[]): Pick<ExpandedInputs, "paths" | "repeated"> {
   const byId = new Map<string, string>();
   const repeated: { path: string; as: string }[] = [];
   const paths = [...new Set(named)].filter((path) => {
-    const id = path === "-" ? undefined : idOf(files, path);
+    const id = path === STREAM ? undefined : idOf(files, path);
     const as = id === undefined ? undefined : byId.get(id);
     if (as !== undefined) repeated.push({ path, as });
     else if (id !== undefined) byId.set(id, path);
@@ -71,7 +91,11 @@ export function repeatedText({ path, as }: ExpandedInputs["repeated"][number]): 
 
 /** Whether a name in a directory of logs is one of them. */
 export function isLogFile(files: Files, directory: string, name: string): boolean {
-  return !name.startsWith(".") && !COMPRESSED.test(name) && files.kind(join(directory, name)) === "file";
+  return isLogName(name) && files.kind(join(directory, name)) === "file";
+}
+
+function isLogName(name: string): boolean {
+  return !name.startsWith(".") && !COMPRESSED.test(name);
 }
 
 /** Whether the user's path is a directory; a symlink is as good as what it leads to. */

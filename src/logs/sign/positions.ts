@@ -39,24 +39,15 @@ export function extendEnds({ head, last }: Ends, bytes: Buffer): Ends {
   };
 }
 
-export interface PlacedFiles {
-  /** Where each file goes on, by its path. */
-  readonly placed: ReadonlyMap<string, Placed>;
-  /** Positions that none of the files continues. */
-  readonly others: readonly InputPosition[];
-}
-
 /**
+ * Where each file goes on, by its path: at its beginning, where it continues none of the positions.
  * @param paths of files, each once
- * @param acceptNew takes a file that does not continue its position for a new input
- * @throws FleetsecError `input` on a file that was signed under that name and does not begin as it did
  */
 export function placeFiles(
   files: Files,
   paths: readonly string[],
   known: readonly InputPosition[],
-  acceptNew: boolean,
-): PlacedFiles {
+): ReadonlyMap<string, Placed> {
   const free = new Set(known);
   const placed = new Map<string, Placed>();
   const claim = (path: string, candidates: readonly InputPosition[]): void => {
@@ -91,12 +82,8 @@ export function placeFiles(
       candidates.sort((a, b) => b.bytes - a.bytes),
     );
   }
-  for (const path of paths.filter((candidate) => !placed.has(candidate))) {
-    const lost = [...free].find(({ name }) => name === path);
-    if (lost !== undefined && !acceptNew) throw changed(path, files.stat(path).size, lost);
-    placed.set(path, { start: beginning() });
-  }
-  return { placed, others: [...free].filter(({ name }) => !paths.includes(name)) };
+  for (const path of paths) if (!placed.has(path)) placed.set(path, { start: beginning() });
+  return placed;
 }
 
 /** Reads of a file, and closes it. */

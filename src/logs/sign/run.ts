@@ -145,6 +145,17 @@ export function signingRun(
     record(input.name, input.position());
   };
 
+  /** What is at hand is taken while a batch is being published; before we wait, that is over. */
+  const peek = async (input: LineInput, from: number): Promise<Buffer | undefined> => {
+    try {
+      return await input.peek(publishing === undefined ? due : clock.monotonic());
+    } catch (error) {
+      // how far it was taken before that is known all the same
+      hashTaken(input, from);
+      throw error;
+    }
+  };
+
   return {
     record,
     positions: () => [...positions.values()],
@@ -156,8 +167,7 @@ export function signingRun(
       for (;;) {
         signal.throwIfAborted();
         await pace();
-        // what is at hand is taken while a batch is being published; before we wait, that is over
-        const lines = await input.peek(publishing === undefined ? due : clock.monotonic());
+        const lines = await peek(input, from);
         if (lines?.length === 0) break;
         if (lines === undefined) await published();
         else {

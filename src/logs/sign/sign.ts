@@ -2,21 +2,18 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files, OpenFile } from "../../platform/files.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { holdsPrivateKey } from "../key-file.ts";
-import { expandInputs, repeatedText } from "./expand.ts";
-import { holdLog, type RemoteStore } from "./hold.ts";
-import { beginning, lineInput, positionAt } from "./lines.ts";
+import { type ExpandedInputs, expandInputs, repeatedText, STREAM } from "./expand.ts";
 import { begunLogs } from "./follow/begun.ts";
 import { startFollowing } from "./follow/follow.ts";
-import { type Placed, placeFiles, placeStream } from "./positions.ts";
+import { unlessMoved } from "./follow/rotated.ts";
+import { holdLog, type RemoteStore } from "./hold.ts";
 import type { SignedLog } from "./publish.ts";
 import { resume } from "./resume.ts";
 import { requireUnretired } from "./retired-keys.ts";
 import { requireEveryKey, requireInUse } from "./rotate-key.ts";
 import { type SignedAmount, type SigningRun, signingRun } from "./run.ts";
-import { fileSource, streamSource } from "./sources.ts";
-import type { InputPosition } from "./state.ts";
-import type { LogTail } from "./tail.ts";
 import { type SigningThreads, signingThreads, type ThreadUse } from "./threads.ts";
+import { type RunStart, signToEnd } from "./to-end.ts";
 
 export interface SignRequest {
   /** Files and directories as absolute paths, or `-` for standard input. */
@@ -61,9 +58,6 @@ export interface SignResult {
   readonly splitLines: readonly string[];
 }
 
-/** The name of standard input. */
-const STREAM = "-";
-
 /**
  * Signs the lines of the inputs that are not signed yet, in order, in batches.
  * @throws FleetsecError `input` on inputs that cannot be read or were changed, `refused` where a
@@ -71,25 +65,37 @@ const STREAM = "-";
  */
 export async function signLogs(request: SignRequest, parts: SignParts): Promise<SignResult> {
   const { files, signers } = parts;
-  const { paths, skipped, repeated } = request.follow
-    ? { paths: request.inputs, skipped: [], repeated: [] }
-    : expandInputs(files, request.inputs);
-  for (const one of repeated) parts.onWarning?.(repeatedText(one));
   const open = logOpener(files, request.keyFiles);
   // what is followed may come later, and is refused when it is opened
-  for (const path of request.follow ? [] : paths) if (path !== STREAM) open(path).close();
+  const { skipped, repeated } = request.follow
+    ? { skipped: [], repeated: [] }
+    : expandOpening(files, request.inputs, open);
+  for (const one of repeated) parts.onWarning?.(repeatedText(one));
   const { write, close, ...threads } = signingThreads(files, parts.threads, request.threads);
   try {
     return {
       ...(await holdLog(request.store, { ...parts, write }, signers, async (log) =>
-        signPaths(request, { ...parts, ...threads, open }, log, paths),
+        signInputs(request, { ...parts, ...threads, open }, log),
       )),
       skipped,
     };
   } finally {
     await close();
-    if (paths.includes(STREAM)) parts.stdin.close();
+    if (request.inputs.includes(STREAM)) parts.stdin.close();
   }
+}
+
+/** What the inputs are; each file is opened once, so that a private key among them is refused before anything is done. */
+function expandOpening(
+  files: Files,
+  inputs: readonly string[],
+  open: (path: string) => OpenFile,
+): ExpandedInputs {
+  return unlessMoved(() => {
+    const expanded = expandInputs(files, inputs);
+    for (const path of expanded.paths) if (path !== STREAM) open(path).close();
+    return expanded;
+  });
 }
 
 /** Opens files to be signed. @throws FleetsecError `refused` on a private key: the log's, or any other */
@@ -120,11 +126,10 @@ function publishesKey(path: string): FleetsecError {
 type OpeningParts = Omit<SignParts, "threads"> &
   Pick<SigningThreads, "hash" | "expect"> & { readonly open: (path: string) => OpenFile };
 
-async function signPaths(
+async function signInputs(
   request: SignRequest,
   parts: OpeningParts,
   log: SignedLog,
-  paths: readonly string[],
 ): Promise<Omit<SignResult, "skipped">> {
   const now = parts.clock.now();
   await requireEveryKey(log);
@@ -136,27 +141,20 @@ async function signPaths(
   await requireUnretired(log);
   const start = { log, tail, known };
   const run = request.follow
-    ? await followPaths(request, parts, start, paths)
-    : await signToEnd(request, parts, start, paths);
+    ? await followInputs(request, parts, start)
+    : await signToEnd(request, parts, start);
   const { tail: newest, signed, splitLines } = await run.end();
   return { ...newest.checkpoint, signed, splitLines, ...(ended === undefined ? {} : { ended }) };
 }
 
-interface RunStart {
-  readonly log: SignedLog;
-  readonly tail: LogTail;
-  readonly known: readonly InputPosition[];
-}
-
-async function followPaths(
+async function followInputs(
   request: SignRequest,
   parts: OpeningParts,
   { log, tail, known }: RunStart,
-  inputs: readonly string[],
 ): Promise<SigningRun> {
   const run = signingRun(request, parts, log, tail, known);
   const warn = parts.onWarning ?? (() => {});
-  const { newInput } = request;
+  const { inputs, newInput } = request;
   const followed = { ...parts, run, warn, begun: begunLogs(log) };
   const following = startFollowing({ inputs, newInput }, followed);
   try {
@@ -166,53 +164,4 @@ async function followPaths(
     await run.settled();
   }
   return run;
-}
-
-async function signToEnd(
-  request: SignRequest,
-  parts: OpeningParts,
-  { log, tail, known }: RunStart,
-  paths: readonly string[],
-): Promise<SigningRun> {
-  const { files, clock, stdin, signal } = parts;
-  const filePaths = paths.filter((path) => path !== STREAM);
-  const { placed, others } = placeFiles(files, filePaths, known, request.newInput);
-  const run = signingRun({ ...request, heartbeat: false }, parts, log, tail, others);
-  for (const [path, { start }] of placed) {
-    run.record(path, positionAt(path, start));
-    parts.expect(Math.max(0, files.stat(path).size - start.bytes));
-  }
-  try {
-    for (const path of paths) {
-      const place = placed.get(path);
-      if (place === undefined) {
-        const input = lineInput(path, streamSource(stdin, clock, signal), beginning());
-        const last = known.find(({ name }) => name === STREAM);
-        if (last !== undefined && !request.newInput) await placeStream(input, last);
-        await run.sign(input);
-      } else {
-        const file = reopen(parts.open, path, place);
-        try {
-          await run.sign(lineInput(path, fileSource(file, place.start.bytes), place.start));
-        } finally {
-          file.close();
-        }
-      }
-    }
-  } finally {
-    // whatever ends the reading: a batch that is being published is published
-    await run.settled();
-  }
-  signal.throwIfAborted();
-  return run;
-}
-
-/** Opens a placed file to read on in it. */
-function reopen(open: (path: string) => OpenFile, path: string, { id }: Placed): OpenFile {
-  const file = open(path);
-  if (id === undefined || file.id === id) return file;
-  file.close();
-  throw new FleetsecError("input", `${path} was replaced while it was being compared`, {
-    hint: "run the command again",
-  });
 }

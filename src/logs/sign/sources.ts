@@ -1,6 +1,8 @@
 import { FleetsecError } from "../../errors.ts";
 import type { OpenFile } from "../../platform/files.ts";
 import type { Clock, TextSource } from "../../platform/platform.ts";
+import { movedAway } from "./follow/rotated.ts";
+import type { TailedFile } from "./follow/tailed-file.ts";
 import type { ByteSource } from "./lines.ts";
 
 /** A file from `position` on, to where it ends now. */
@@ -10,6 +12,21 @@ export function fileSource(file: OpenFile, position: number): ByteSource {
     async read(target) {
       const read = file.read(target, at);
       at += read;
+      return read;
+    },
+  };
+}
+
+/**
+ * A file from where it is read to where it ends now.
+ * @throws FleetsecError `not-found` once what was read of it is no longer in it
+ */
+export function untilTruncated(file: TailedFile, path: string): ByteSource {
+  file.stop();
+  return {
+    async read(target, until) {
+      const read = await file.read(target, until);
+      if (file.truncated) throw movedAway(path);
       return read;
     },
   };

@@ -1,4 +1,5 @@
 import type { Platform } from "../../../platform/platform.ts";
+import { STREAM } from "../expand.ts";
 import { beginning, lineInput } from "../lines.ts";
 import { placeStream } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
@@ -25,7 +26,6 @@ const GRACE = 100;
 /** How much is still read then, however fast it comes. */
 const MAX_LAST_ROUNDS = 64;
 const MAX_LAST_CHUNKS = 1024;
-const STREAM = "-";
 
 export interface Following {
   /** Takes lines as they are written, until the signal is aborted or every input has ended. */

@@ -6,8 +6,8 @@ import { warnOfCopies } from "./copy-in-making.ts";
 import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
-import { movedAway, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
-import { identify, MAX_ATTEMPTS, type RotatedFile, rotatedFiles } from "./rotated.ts";
+import { type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
+import { identify, MAX_ATTEMPTS, movedAway, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 export interface FollowParts {
   readonly files: Files;

@@ -8,23 +8,15 @@ import type { SigningRun } from "../run.ts";
 import type { InputPosition } from "../state.ts";
 import type { BegunLogs } from "./begun.ts";
 import { type FollowedLog, followLog, type FollowParts } from "./followed-log.ts";
-import {
-  filesOf,
-  isOf,
-  logOf,
-  movedAway,
-  type PlacedLog,
-  placeLogs,
-  type SurveyedLog,
-  surveyLog,
-} from "./place.ts";
+import { filesOf, isOf, logOf, type PlacedLog, placeLogs, type SurveyedLog, surveyLog } from "./place.ts";
 import {
   identify,
   isRotatedOf,
-  MAX_ATTEMPTS,
+  movedAway,
   type RotatedFile,
   rotatedFiles,
   rotatedNames,
+  unlessMoved,
 } from "./rotated.ts";
 
 export interface FollowLogsRequest {
@@ -250,16 +242,4 @@ function logsIn(
     .filter((name) => !isRotated.has(name))
     .filter((name) => present.has(name) || rotated.get(name)?.some((one) => present.has(one)) === true)
     .map((name) => join(directory, name));
-}
-
-/** Once more where a file was rotated while its place was looked for. */
-function unlessMoved<T>(action: (attempt: number) => T): T {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return action(attempt);
-    } catch (error) {
-      const moved = error instanceof FleetsecError && error.code === "not-found";
-      if (!moved || attempt === MAX_ATTEMPTS) throw error;
-    }
-  }
 }

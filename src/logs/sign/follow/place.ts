@@ -6,7 +6,7 @@ import { type Ends, NO_ENDS, type Placed, placeFiles, reading } from "../positio
 import type { InputPosition } from "../state.ts";
 import { type BegunFile, beginsAs } from "./begun.ts";
 import { copyInMaking } from "./copy-in-making.ts";
-import { identify, isRotatedOf, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
+import { identify, isRotatedOf, movedAway, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 /** Where a file of a log goes on. */
 export interface PlacedFile {
@@ -167,7 +167,7 @@ function goingOn(
   positions: readonly InputPosition[],
 ): ReadonlyMap<string, Placed> {
   const paths = among.map(({ path }) => path);
-  const { placed } = placeFiles(files, paths, positions, true);
+  const placed = placeFiles(files, paths, positions);
   return new Map([...placed].filter(([, { position }]) => position !== undefined));
 }
 
@@ -243,11 +243,6 @@ function look(files: Files, path: string, apart: readonly string[]): LogFiles {
 
 function idsOf({ rotated, current }: LogFiles): unknown {
   return [namesAndIds(rotated), current?.id];
-}
-
-/** To be tried again. */
-export function movedAway(path: string): FleetsecError {
-  return new FleetsecError("not-found", `${path} was rotated away while it was being compared`);
 }
 
 /** Whether a position is the log's, or one of its rotated files'. */

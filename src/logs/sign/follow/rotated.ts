@@ -53,6 +53,28 @@ export function rotatedFiles(files: Files, path: string): RotatedFile[] {
 /** Files that are being renamed are looked at anew, so many times. */
 export const MAX_ATTEMPTS = 10;
 
+/** To be tried again. */
+export function movedAway(path: string): FleetsecError {
+  return new FleetsecError("not-found", `${path} was rotated while it was being compared`, {
+    hint: "run the command again",
+  });
+}
+
+/** Once more where a file was rotated while its place was looked for. */
+export function unlessMoved<T>(action: (attempt: number) => T): T {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return action(attempt);
+    } catch (error) {
+      if (!isMoved(error) || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+export function isMoved(error: unknown): error is FleetsecError {
+  return error instanceof FleetsecError && error.code === "not-found";
+}
+
 /**
  * The same in one look: a file that is being renamed may be missing.
  * @param names of the directory, sorted by code unit

@@ -5,65 +5,11 @@ import { signLogs } from "../../../../src/logs/sign/sign.ts";
 import type { Files } from "../../../../src/platform/files.ts";
 import type { Clock } from "../../../../src/platform/platform.ts";
 import type { MemoryTree } from "../../../support/memory-files.ts";
-import { soaked } from "../../../support/soak.ts";
+import { drawn } from "../../../support/soak.ts";
 import { batchesOf, modelStore, recordsOf, summaryOf } from "../../store-model.ts";
 import { inMemory, signParts, START, storeIn } from "../parts.ts";
-import { type RotatingWorld, rotatingWorld } from "./rotating-world.ts";
-
-/** Soak runs make more of them. */
-const RUNS = soaked(50, 1_000);
-
-/** The sample is the same in every run. */
-const SAMPLE = process.env["FLEETSEC_SOAK"] === "1" ? {} : { seed: 20_261_123 };
-
-/** What happens to the log while it is followed. */
-type Step =
-  | { readonly kind: "lines"; readonly count: number }
-  | { readonly kind: "half line" }
-  /** Another file comes under the name at once, or with the next line. */
-  | { readonly kind: "rename"; readonly create: boolean }
-  /** The writer has its file still open while another one stands under the name, or none. */
-  | { readonly kind: "late rename"; readonly create: boolean; readonly count: number }
-  | { readonly kind: "copytruncate"; readonly part: number }
-  | { readonly kind: "drop oldest" }
-  | { readonly kind: "time"; readonly ms: number }
-  /** The signer is killed; so many steps later it runs again. */
-  | { readonly kind: "kill"; readonly down: number };
-
-const steps: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.record({ kind: fc.constant("lines" as const), count: fc.integer({ min: 1, max: 4 }) }),
-  },
-  { weight: 2, arbitrary: fc.constant({ kind: "half line" as const }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({ kind: fc.constant("rename" as const), create: fc.boolean() }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant("late rename" as const),
-      create: fc.boolean(),
-      count: fc.integer({ min: 0, max: 3 }),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant("copytruncate" as const),
-      part: fc.double({ min: 0, max: 1, noNaN: true }),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constant("time" as const), ms: fc.constantFrom(1_000, 70_000) }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constant("kill" as const), down: fc.integer({ min: 0, max: 4 }) }),
-  },
-);
+import { LOG, type Step, steps, writerOf } from "../rotation-script.ts";
+import { rotatingWorld } from "./rotating-world.ts";
 
 /** A step, and after how many operations on files it happens where the signer is not idle before that. */
 const script = fc.array(fc.tuple(steps, fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constant(99))), {
@@ -179,83 +125,6 @@ const FOUND: [[Step, number][], number, Place][] = [
   ],
 ];
 
-const LOG = "a.log";
-
-/** The writer of a log, and the rotation of its files, in small actions that others come between. */
-function writerOf(world: RotatingWorld, { old }: (typeof PLACES)[Place]) {
-  const written: { readonly generation: number; readonly line: string }[] = [];
-  let [generation, half] = [0, ""];
-  let open: ReturnType<RotatingWorld["handle"]> | undefined = world.handle(LOG);
-  const handle = () => (open ??= world.handle(LOG));
-  const line = (text: string): void => {
-    handle().write(`${half === "" ? text : ` ${text}`}\n`);
-    written.push({ generation, line: half === "" ? text : `${half} ${text}` });
-    half = "";
-  };
-  const number = () => `line ${written.length} ${"x".repeat((written.length * 7) % 40)}`;
-  const shift = (): void => {
-    for (let n = 30; n > 0; n -= 1) {
-      if (world.has(`${old}${LOG}.${n}`)) world.rename(`${old}${LOG}.${n}`, `${old}${LOG}.${n + 1}`);
-    }
-  };
-  const rename = (): void => {
-    if (!world.has(LOG)) return;
-    shift();
-    world.rename(LOG, `${old}${LOG}.1`);
-  };
-  const reopen = (): void => {
-    generation += 1;
-    open = world.handle(LOG);
-  };
-  /** Rotation comes between lines. */
-  const complete = (): void => {
-    if (half !== "") line("end");
-  };
-  const actionsOf = (step: Step): (() => void)[] => {
-    switch (step.kind) {
-      case "lines":
-        return Array.from({ length: step.count }, () => () => line(number()));
-      case "half line":
-        return [
-          () => {
-            complete();
-            half = number();
-            handle().write(half);
-          },
-        ];
-      case "rename":
-        return [
-          complete,
-          rename,
-          () => {
-            generation += 1;
-            open = undefined;
-            if (step.create) handle();
-          },
-        ];
-      case "late rename":
-        return [
-          complete,
-          handle,
-          rename,
-          ...(step.create ? [() => world.write(LOG, "")] : []),
-          ...Array.from({ length: step.count }, () => () => line(number())),
-          reopen,
-        ];
-      case "copytruncate":
-        return [
-          handle,
-          () => (complete(), shift(), world.copy(LOG, `${LOG}.1`, step.part)),
-          () => world.copy(LOG, `${LOG}.1`, 1),
-          () => (world.truncate(LOG), reopen()),
-        ];
-      default:
-        return [];
-    }
-  };
-  return { written, actionsOf, complete };
-}
-
 const KILLED = new FleetsecError("io", "killed");
 
 describe("following a log", () => {
@@ -281,7 +150,7 @@ describe("following a log", () => {
           next.act();
         };
         const world = rotatingWorld(tree, "/d/logs", tick);
-        const writer = writerOf(world, PLACES[place]);
+        const writer = writerOf(world, old);
         const pending: { after: number; readonly act: () => void }[] = timeline.flatMap(([step, after]) => {
           if (step.kind === "time") return [{ after, act: () => void (now += step.ms) }];
           if (step.kind === "kill") {
@@ -384,7 +253,7 @@ describe("following a log", () => {
         }
         expect(summaryOf(storeIn(tree, "/d"))).toEqual(summaryOf(await modelStore(batches)));
       }),
-      { numRuns: RUNS, examples: FOUND, ...SAMPLE },
+      { ...drawn(50, 1_000, 20_261_123), examples: FOUND },
     );
   });
 });

@@ -1,0 +1,131 @@
+import * as fc from "fast-check";
+import type { RotatingWorld } from "./follow/rotating-world.ts";
+
+/** What happens to the log while it is read. */
+export type Step =
+  | { readonly kind: "lines"; readonly count: number }
+  | { readonly kind: "half line" }
+  /** Another file comes under the name at once, or with the next line. */
+  | { readonly kind: "rename"; readonly create: boolean }
+  /** The writer has its file still open while another one stands under the name, or none. */
+  | { readonly kind: "late rename"; readonly create: boolean; readonly count: number }
+  | { readonly kind: "copytruncate"; readonly part: number }
+  | { readonly kind: "drop oldest" }
+  | { readonly kind: "time"; readonly ms: number }
+  /** The signer is killed; so many steps later it runs again. */
+  | { readonly kind: "kill"; readonly down: number };
+
+export const steps: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({ kind: fc.constant("lines" as const), count: fc.integer({ min: 1, max: 4 }) }),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: "half line" as const }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("rename" as const), create: fc.boolean() }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("late rename" as const),
+      create: fc.boolean(),
+      count: fc.integer({ min: 0, max: 3 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("copytruncate" as const),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("time" as const), ms: fc.constantFrom(1_000, 70_000) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("kill" as const), down: fc.integer({ min: 0, max: 4 }) }),
+  },
+);
+
+export const LOG = "a.log";
+
+/**
+ * The writer of a log, and the rotation of its files, in small actions that others come between.
+ * @param old where renamed files go: "" or a directory's name and a slash
+ */
+export function writerOf(world: RotatingWorld, old: string) {
+  const written: { readonly generation: number; readonly line: string }[] = [];
+  let [generation, half] = [0, ""];
+  let open: ReturnType<RotatingWorld["handle"]> | undefined = world.handle(LOG);
+  const handle = () => (open ??= world.handle(LOG));
+  const line = (text: string): void => {
+    handle().write(`${half === "" ? text : ` ${text}`}\n`);
+    written.push({ generation, line: half === "" ? text : `${half} ${text}` });
+    half = "";
+  };
+  const number = () => `line ${written.length} ${"x".repeat((written.length * 7) % 40)}`;
+  const shift = (): void => {
+    for (let n = 30; n > 0; n -= 1) {
+      if (world.has(`${old}${LOG}.${n}`)) world.rename(`${old}${LOG}.${n}`, `${old}${LOG}.${n + 1}`);
+    }
+  };
+  const rename = (): void => {
+    if (!world.has(LOG)) return;
+    shift();
+    world.rename(LOG, `${old}${LOG}.1`);
+  };
+  const reopen = (): void => {
+    generation += 1;
+    open = world.handle(LOG);
+  };
+  /** Rotation comes between lines. */
+  const complete = (): void => {
+    if (half !== "") line("end");
+  };
+  const actionsOf = (step: Step): (() => void)[] => {
+    switch (step.kind) {
+      case "lines":
+        return Array.from({ length: step.count }, () => () => line(number()));
+      case "half line":
+        return [
+          () => {
+            complete();
+            half = number();
+            handle().write(half);
+          },
+        ];
+      case "rename":
+        return [
+          complete,
+          rename,
+          () => {
+            generation += 1;
+            open = undefined;
+            if (step.create) handle();
+          },
+        ];
+      case "late rename":
+        return [
+          complete,
+          handle,
+          rename,
+          ...(step.create ? [() => world.write(LOG, "")] : []),
+          ...Array.from({ length: step.count }, () => () => line(number())),
+          reopen,
+        ];
+      case "copytruncate":
+        return [
+          handle,
+          () => (complete(), shift(), world.copy(LOG, `${LOG}.1`, step.part)),
+          () => world.copy(LOG, `${LOG}.1`, 1),
+          () => (world.truncate(LOG), reopen()),
+        ];
+      default:
+        return [];
+    }
+  };
+  return { written, actionsOf, complete };
+}
