@@ -8,7 +8,9 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
-    maxWorkers: 2,
+    // much of the work is waiting: for a probe's time-outs, for processes, for the disk
+    maxWorkers: 4,
+    maxConcurrency: 10,
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

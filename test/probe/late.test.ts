@@ -2,7 +2,15 @@ import type { TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { lateDenials } from "../../src/probe/late.ts";
 import type { Met } from "../../src/probe/tried.ts";
-import { newWorld, probed, selected, strictServer, withOutcome, type World } from "./support/probing.ts";
+import {
+  newWorld,
+  outside,
+  probed,
+  selected,
+  strictServer,
+  withOutcome,
+  type World,
+} from "./support/probing.ts";
 import { tlsServer } from "./support/servers.ts";
 import { silent, unanswered } from "./support/traces.ts";
 
@@ -12,7 +20,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-describe.each(["TLSv1.2", "TLSv1.3"] as const)("a silent service on %s", (version) => {
+describe.concurrent.each(["TLSv1.2", "TLSv1.3"] as const)("a silent service on %s", (version) => {
   /** @param everybody milliseconds after which nobody is kept */
   const hangingUp = async (isStranger: (socket: TLSSocket) => boolean, everybody = 60_000) => {
     const options = strictServer(world, {
@@ -22,8 +30,13 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a silent service on %s", (versio
     });
     const port = await tlsServer(options, (socket) => {
       socket.on("data", () => {});
-      const timer = setTimeout(() => socket.destroy(), isStranger(socket) ? 2500 : everybody);
-      socket.once("close", () => clearTimeout(timer));
+      const gone = new AbortController();
+      // by the probe's own clock, which a busy machine does not hurry
+      outside.clock.sleep(isStranger(socket) ? 2500 : everybody, gone.signal).then(
+        () => socket.destroy(),
+        () => {},
+      );
+      socket.once("close", () => gone.abort());
     });
     return probed(world, `tls://localhost:${port}`, { attacks: selected("no-cert", "self-signed") });
   };
@@ -40,7 +53,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a silent service on %s", (versio
   });
 });
 
-describe("of those who are met by silence", () => {
+describe.concurrent("of those who are met by silence", () => {
   const met = (encounter = silent) => ({ attempt: {}, encounter }) as unknown as Met;
   const counting = (...ends: Met[]) => {
     let asked = 0;

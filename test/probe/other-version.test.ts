@@ -29,7 +29,7 @@ async function probing(newer: number, older: number, otherwise: (socket: Socket)
   });
 }
 
-describe("what is said without TLS, where valid clients are served over TLS 1.2 alone", () => {
+describe.concurrent("what is said without TLS, where valid clients are served over TLS 1.2 alone", () => {
   const hello = (socket: Socket) => void socket.end("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
   const answering = (status: number) => {
     const options = strictServer(world, { rejectUnauthorized: false });

@@ -30,7 +30,7 @@ const ON_13 = ["no-cert", "self-signed", "wrong-ca", "no-sni", "unknown-sni", "o
 /** Milliseconds that a step may take, so that waiting in vain is short. */
 const timeout = 500;
 
-describe("a server that stops answering", () => {
+describe.concurrent("a server that stops answering", () => {
   test("is left after a few connections, and is inconclusive", async () => {
     const { url, came } = await hangingAfter(2);
     const { verdict, reasons } = await probed(world, url, { timeout });
@@ -76,7 +76,7 @@ describe("a server that stops answering", () => {
   });
 });
 
-describe("a server that answers valid clients at once, and others late", () => {
+describe.concurrent("a server that answers valid clients at once, and others late", () => {
   /** Longer than a second, which is all that such clients are given at first. */
   const LATE = 1500;
   const lateTo = async (status: number) => {

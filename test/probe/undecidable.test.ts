@@ -22,7 +22,7 @@ async function told(url: string) {
 
 const WHO = "clients without a valid certificate on TLS 1.3";
 
-describe("a service that answers others in words that are no refusal", () => {
+describe.concurrent("a service that answers others in words that are no refusal", () => {
   const answering = async (toOthers: (response: ServerResponse) => unknown, toValid = toOthers) => {
     const port = await httpsServer(open(), (request, response) => {
       (isAuthorized(request) ? toValid : toOthers)(response);

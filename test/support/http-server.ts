@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { onTestFinished } from "vitest";
+import { atEndOfTest } from "./ending.ts";
 
 export interface TestServer {
   /** Ends with a slash. */
@@ -23,7 +23,7 @@ export async function serveHttp(listener: RequestListener): Promise<TestServer> 
   server.keepAliveTimeout = 120_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  onTestFinished(() => {
+  atEndOfTest(() => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(() => resolve(undefined)));
   });

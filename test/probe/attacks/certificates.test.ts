@@ -40,7 +40,7 @@ const forgiving = (...errors: readonly string[]) =>
   });
 const url = (port: number) => `https://localhost:${port}/`;
 
-describe("a chain that breaks the constraints of a CA in it", () => {
+describe.concurrent("a chain that breaks the constraints of a CA in it", () => {
   const attacks = selected("no-cert", "path-length", "name-constraint");
 
   test.each([
@@ -64,7 +64,7 @@ describe("a chain that breaks the constraints of a CA in it", () => {
   });
 });
 
-describe("a CA below a root that nobody knows", () => {
+describe.concurrent("a CA below a root that nobody knows", () => {
   const attacks = selected("no-cert", "self-signed", "wrong-ca", "twin-ca");
   let flat: World;
   beforeAll(async () => {
@@ -104,7 +104,7 @@ describe("a CA below a root that nobody knows", () => {
   });
 });
 
-describe("a service that knows its clients by the serial number", () => {
+describe.concurrent("a service that knows its clients by the serial number", () => {
   const attacks = selected("no-cert", "self-signed", "wrong-ca", "twin-ca", "leaf-as-ca");
   const bySerial = (rejectUnauthorized: boolean, ofCa = false) =>
     httpsServer(options({ rejectUnauthorized }), (request, response) => {
@@ -130,7 +130,7 @@ describe("a service that knows its clients by the serial number", () => {
   });
 });
 
-test("self-signed: each family alone, and one with a valid client's certificate after it", async () => {
+test.concurrent("self-signed: each family alone, and one with a valid client's certificate after it", async () => {
   const of = forgeryFor(world);
   const plan = await attackNamed("self-signed").plan({
     forgery: of,
@@ -152,7 +152,7 @@ test("self-signed: each family alone, and one with a valid client's certificate 
   expect(before?.slice(1)).toEqual([world.ca.der, world.root.der].map((der) => Uint8Array.from(der)));
 });
 
-describe("a service that looks for the clients' CA by names alone", () => {
+describe.concurrent("a service that looks for the clients' CA by names alone", () => {
   const attacks = selected("no-cert", "self-signed", "wrong-ca", "twin-ca");
   /** Node links certificates by their names and key identifiers; what it trusts itself it finds by these as well. */
   const leadsToCa = (socket: TLSSocket) => {
@@ -181,7 +181,7 @@ describe("a service that looks for the clients' CA by names alone", () => {
   });
 });
 
-describe("a service that knows its clients by an extension of its own", () => {
+describe.concurrent("a service that knows its clients by an extension of its own", () => {
   const attacks = selected(
     "no-cert",
     "self-signed",
@@ -228,7 +228,7 @@ describe("a service that knows its clients by an extension of its own", () => {
   });
 });
 
-describe("weak algorithms of the right CA", () => {
+describe.concurrent("weak algorithms of the right CA", () => {
   const attacks = selected("no-cert", "weak-key", "sha1-signature");
   const server = (level: number) =>
     httpsServer(options({ rejectUnauthorized: true, ciphers: `DEFAULT@SECLEVEL=${level}` }), (_, to) => {

@@ -1,5 +1,5 @@
 import { createSecureServer } from "node:http2";
-import type { TlsOptions } from "node:tls";
+import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { byAlpn } from "../support/by-hello.ts";
 import {
@@ -13,7 +13,8 @@ import {
 } from "../support/probing.ts";
 import { grpcServer } from "../support/grpc.ts";
 import { broker } from "../support/mqtt.ts";
-import { http2Server, listening, tlsServer } from "../support/servers.ts";
+import { http2Server, httpsServer, listening, tlsServer } from "../support/servers.ts";
+import { authorized } from "../support/services.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -55,7 +56,7 @@ const evidenceOf = ({ attacks }: Awaited<ReturnType<typeof probed>>) =>
     .filter(({ id, outcome }) => id === "other-alpn" && outcome === "accepted")
     .map(({ evidence }) => evidence);
 
-describe("servers that look at ALPN to decide whom they ask for a certificate", () => {
+describe.concurrent("servers that look at ALPN to decide whom they ask for a certificate", () => {
   test.each<[string, "https" | "h2", IsLax, string | undefined]>([
     ["nobody is let in", "https", NOBODY, undefined],
     ["nobody is let in", "h2", NOBODY, undefined],
@@ -111,7 +112,28 @@ describe("servers that look at ALPN to decide whom they ask for a certificate", 
   });
 });
 
-describe("services that are not HTTP", () => {
+describe.concurrent("an application that decides", () => {
+  const open = () => strictServer(world, { rejectUnauthorized: false });
+
+  test("on HTTP/1.1 alone is found", async () => {
+    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
+      const mayPass = request.httpVersion === "2.0" || (request.socket as TLSSocket).authorized;
+      response.writeHead(mayPass ? 200 : 403);
+      response.end(mayPass ? "the fleet's secret" : "no");
+    });
+    server.on("sessionError", () => {});
+    const endpoint = await probing(`https://localhost:${await listening(server)}/`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-alpn"));
+  });
+
+  test("and speaks HTTP/1.1 alone is strict", async () => {
+    const endpoint = await probing(`https://localhost:${await httpsServer(open(), authorized)}/`);
+    expect(endpoint.verdict).toBe("enforced");
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "other-alpn"));
+  });
+});
+
+describe.concurrent("services that are not HTTP", () => {
   const greeting = (options: TlsOptions, text: string) => tlsServer(options, (socket) => socket.write(text));
 
   test.each<[string, IsLax, boolean]>([

@@ -33,21 +33,21 @@ const isChaCha = (socket: TLSSocket) => /CHACHA20/i.test(socket.getCipher().name
 const probing = (port: number) =>
   probed(world, `https://localhost:${port}/`, { attacks: selected("no-cert", "other-hello") });
 
-test("a server that demands a certificate of everybody refuses each", async () => {
+test.concurrent("a server that demands a certificate of everybody refuses each", async () => {
   const endpoint = await probing(await serving(() => false));
   expect(endpoint.reasons).toEqual([]);
   expect(endpoint.verdict).toBe("enforced");
   expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "other-hello"));
 });
 
-test("nor does the version that the server chooses matter to one that refuses in the handshake", async () => {
+test.concurrent("nor does the version that the server chooses matter to one that refuses in the handshake", async () => {
   const port = await serving(() => false, { rejectUnauthorized: true });
   const endpoint = await probing(port);
   expect(endpoint.reasons).toEqual([]);
   expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "other-hello"));
 });
 
-test.each(["TLSv1.2", "TLSv1.3"] as const)("so does one of %s alone", async (version) => {
+test.concurrent.each(["TLSv1.2", "TLSv1.3"] as const)("so does one of %s alone", async (version) => {
   const port = await serving(() => false, { minVersion: version, maxVersion: version });
   const endpoint = await probing(port);
   expect(endpoint.verdict).toBe("enforced");
@@ -56,7 +56,7 @@ test.each(["TLSv1.2", "TLSv1.3"] as const)("so does one of %s alone", async (ver
   );
 });
 
-test("one that lets ChaCha20 in is found", async () => {
+test.concurrent("one that lets ChaCha20 in is found", async () => {
   const endpoint = await probing(await serving(isChaCha, clientsChoice));
   expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert"));
   expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-hello"));
@@ -68,7 +68,7 @@ const P256 = 0x0017;
 const offersBoth = ({ extensions }: Offered) => (extensions.get(SUPPORTED_VERSIONS)?.length ?? 0) > 3;
 const CHACHA20 = [0x1303, 0xcca8, 0xcca9];
 
-describe("a server that excuses a client for its ClientHello is found", () => {
+describe.concurrent("a server that excuses a client for its ClientHello is found", () => {
   /** As Go's GetConfigForClient chooses: one without a check beside one that demands certificates. */
   const excusing = async (isExcused: (offered: Offered) => boolean) => {
     const [guarded, open] = [await serving(() => false), await serving(() => true)];
@@ -99,7 +99,7 @@ describe("a server that excuses a client for its ClientHello is found", () => {
 });
 
 /** As Apache has it where certificates are demanded for a path alone: over TLS 1.3 nobody is asked for one. */
-describe("a server that serves nobody over TLS 1.3", () => {
+describe.concurrent("a server that serves nobody over TLS 1.3", () => {
   const probingWith = async (choosesNewer: (offered: Offered) => boolean) => {
     const [newer, older] = [
       await serving(() => false, { minVersion: "TLSv1.3", requestCert: false }),
@@ -124,7 +124,7 @@ describe("a server that serves nobody over TLS 1.3", () => {
   });
 });
 
-describe("its plan", () => {
+describe.concurrent("its plan", () => {
   const planFor = async (scene: Pick<Scene, "version" | "families">) => {
     const plan = await otherHello.plan({ ...scene, forgery: forgeryFor(world) } as Scene);
     if (!("attempts" in plan)) throw new Error("no attempts");

@@ -36,7 +36,7 @@ function checking(admits: (socket: TLSSocket, url: string) => boolean | "for goo
 const probing = async (onRequest: RequestListener, path = "/secret") =>
   probed(world, `https://localhost:${await httpsServer(options(), onRequest)}${path}`, { attacks });
 
-test.each(["/secret", "/"])("a check of each request refuses it at %s", async (path) => {
+test.concurrent.each(["/secret", "/"])("a check of each request refuses it at %s", async (path) => {
   const endpoint = await probing(
     checking(() => false),
     path,
@@ -45,7 +45,7 @@ test.each(["/secret", "/"])("a check of each request refuses it at %s", async (p
   expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "second-request"));
 });
 
-test.each([
+test.concurrent.each([
   ["/secret", "/"],
   ["/", "/health"],
 ])("a connection that is let in for a public page, and to %s with it, is found", async (path, open) => {
@@ -57,12 +57,12 @@ test.each([
   expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
 });
 
-test("a public page is none, where the target is asked for anew", async () => {
+test.concurrent("a public page is none, where the target is asked for anew", async () => {
   const endpoint = await probing(checking((_socket, url) => url === "/"));
   expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
 });
 
-test("one that was turned away once and is not looked at again is found", async () => {
+test.concurrent("one that was turned away once and is not looked at again is found", async () => {
   const turnedAway = new WeakSet<object>();
   const endpoint = await probing(
     checking((socket, url) => {
@@ -75,7 +75,7 @@ test("one that was turned away once and is not looked at again is found", async 
   expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
 });
 
-describe("in one write", () => {
+describe.concurrent("in one write", () => {
   /** A server of its own making, which answers all the requests of one read. */
   const reading = async (respond: (isKnown: boolean, place: number) => string) => {
     const server = createServer(options(), (socket) => {
@@ -115,7 +115,7 @@ describe("in one write", () => {
   });
 });
 
-describe("of gRPC", () => {
+describe.concurrent("of gRPC", () => {
   /** Answers calls by what `admits` says of the nth one of a session that has no valid certificate. */
   const calls = async (admits: (nth: number) => boolean) => {
     const counts = new WeakMap<object, number>();
@@ -146,7 +146,7 @@ describe("of gRPC", () => {
   });
 });
 
-test("a server that keeps no connection has let nobody ask again", async () => {
+test.concurrent("a server that keeps no connection has let nobody ask again", async () => {
   const endpoint = await probing((request, response) => {
     const isKnown = (request.socket as TLSSocket).authorized;
     const status = isKnown || request.url === "/" ? 200 : 403;
@@ -157,7 +157,7 @@ test("a server that keeps no connection has let nobody ask again", async () => {
   expect(evidence).toBe("closed after the first request; the control: HTTP 200");
 });
 
-test("responses in chunks and without a body are followed", async () => {
+test.concurrent("responses in chunks and without a body are followed", async () => {
   const endpoint = await probing((request, response) => {
     if ((request.socket as TLSSocket).authorized) return void response.end("the page");
     if (request.url === "/") return void response.writeHead(204).end();
@@ -169,7 +169,7 @@ test("responses in chunks and without a body are followed", async () => {
   expect(endpoint.attacks.find(({ id }) => id === "second-request")?.evidence).toMatch(/^HTTP 403/);
 });
 
-describe("over HTTP/2, on one stream after the other", () => {
+describe.concurrent("over HTTP/2, on one stream after the other", () => {
   const probing2 = async (admits: (session: object, path: string) => boolean) => {
     const port = await http2Server(options(), (request, response) => {
       const { session } = request.stream;

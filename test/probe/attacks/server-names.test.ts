@@ -34,7 +34,7 @@ const serving = (demands: (name: string | false) => boolean, certificate = world
     },
   );
 
-describe("a client without a certificate, by the name it asks for", () => {
+describe.concurrent("a client without a certificate, by the name it asks for", () => {
   test.each<[string, (name: string | false) => boolean, string[]]>([
     ["every name is protected", () => true, []],
     ["none is not", (name) => name !== false, onBoth("no-sni")],
@@ -98,7 +98,7 @@ describe("a client without a certificate, by the name it asks for", () => {
   });
 });
 
-describe("the name of a neighbour at the same port", () => {
+describe.concurrent("the name of a neighbour at the same port", () => {
   async function asNeighbour(demands: (name: string | false) => boolean) {
     const port = await serving(demands);
     const url = `https://localhost:${port}/`;
@@ -129,7 +129,7 @@ describe("the name of a neighbour at the same port", () => {
   });
 });
 
-describe("the other names of the server's own certificate", () => {
+describe.concurrent("the other names of the server's own certificate", () => {
   const withNames = (...names: string[]) =>
     testLeaf(world.ca, {
       commonName: "server",

@@ -36,7 +36,7 @@ const strict = (changes: TlsOptions = {}) =>
 const attacks = selected("no-cert", "resume-no-cert", "resume-after-reject");
 const url = (port: number) => `https://localhost:${port}/`;
 
-describe("a session of a client that was not let in", () => {
+describe.concurrent("a session of a client that was not let in", () => {
   test("Node calls its owner authorised afterwards, in TLS 1.3", async () => {
     const port = await serving(({ authorized }) => authorized);
     const endpoint = await probed(world, url(port), { attacks });
@@ -75,7 +75,7 @@ describe("a session of a client that was not let in", () => {
   });
 });
 
-describe("a session of another listener", () => {
+describe.concurrent("a session of another listener", () => {
   /** What the second of two listeners does with the first one's sessions. */
   async function second(
     first: TlsOptions,

@@ -36,7 +36,7 @@ async function serving(ciphers: string, name: RegExp, changes: TlsOptions = {}):
 
 const keyed = (key: string) => ({ pskCallback: () => Buffer.from(key, "hex"), pskIdentityHint: "hint" });
 
-test.each<[string, string, TlsOptions, TlsOptions]>([
+test.concurrent.each<[string, string, TlsOptions, TlsOptions]>([
   ["weak-ciphers", "AES128-SHA:", {}, {}],
   ["anonymous-suites", "AECDH-AES128-SHA:", {}, {}],
   ["null-suites", "ECDHE-RSA-NULL-SHA:", {}, {}],
@@ -54,7 +54,7 @@ test.each<[string, string, TlsOptions, TlsOptions]>([
   expect(withOutcome(enforced, "refused")).toContain(`${id}@1.2`);
 });
 
-test("a server that speaks none of them refuses them in the handshake", async () => {
+test.concurrent("a server that speaks none of them refuses them in the handshake", async () => {
   const port = await serving("", /none/);
   const endpoint = await probed(world, `https://localhost:${port}/`, {
     attacks: selected("no-cert", ...SUITES),

@@ -13,7 +13,7 @@ const SECRET = "the tenders of the fleet, all of them";
 const attacks = selected("no-cert", "self-signed");
 const options = () => strictServer(world, { rejectUnauthorized: false, minVersion: "TLSv1.3" });
 
-describe.each(["https", "h2"] as const)("a denial over %s whose body comes late", (scheme) => {
+describe.concurrent.each(["https", "h2"] as const)("a denial over %s whose body comes late", (scheme) => {
   const denyingWith = async (late: string) => {
     const answer = async (
       authorized: boolean,

@@ -5,7 +5,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from "@grpc/grpc-js";
-import { onTestFinished } from "vitest";
+import { atEndOfTest } from "../../support/ending.ts";
 
 /** Messages stay bytes: what they mean is not asked. */
 const bytes = {
@@ -40,7 +40,7 @@ export async function grpcServer(
   check: Check = serving,
 ): Promise<number> {
   const { port, stop } = await startGrpcServer(identity, check);
-  onTestFinished(stop);
+  atEndOfTest(stop);
   return port;
 }
 

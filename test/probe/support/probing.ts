@@ -165,3 +165,7 @@ export function withOutcome(endpoint: EndpointResult, outcome: string): string[]
     .filter((attack) => attack.outcome === outcome)
     .map(({ id, tls }) => (tls === null ? id : `${id}@${tls}`));
 }
+
+/** What is told of that attack, on the first version on which it was run. */
+export const evidenceOf = (endpoint: EndpointResult, wanted: string): string | undefined =>
+  endpoint.attacks.find(({ id, outcome }) => id === wanted && outcome !== "not-run")?.evidence;

@@ -9,7 +9,7 @@ import { createServer as createHttps } from "node:https";
 import type { RequestListener } from "node:http";
 import { createServer as createTls, type TlsOptions, type TLSSocket } from "node:tls";
 import type { Socket } from "node:net";
-import { onTestFinished } from "vitest";
+import { atEndOfTest } from "../../support/ending.ts";
 
 /** Listens on loopback until the test ends; gives the port. */
 export async function listening(server: Server, host = "127.0.0.1"): Promise<number> {
@@ -23,7 +23,7 @@ export async function listening(server: Server, host = "127.0.0.1"): Promise<num
     server.on("error", reject);
     server.listen(0, host, resolve);
   });
-  onTestFinished(() => {
+  atEndOfTest(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
   });

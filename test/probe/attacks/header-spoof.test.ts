@@ -1,0 +1,78 @@
+import type { RequestListener } from "node:http";
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  evidenceOf,
+  newWorld,
+  onBoth,
+  probed,
+  selected,
+  strictServer,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
+import { httpsServer } from "../support/servers.ts";
+import { authorized, deny, isAuthorized, serve } from "../support/services.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+/** The application decides. */
+const open = () => strictServer(world, { rejectUnauthorized: false });
+const attacks = selected("no-cert", "header-spoof");
+
+describe.concurrent("header-spoof", () => {
+  test.each([
+    ["x-forwarded-client-cert", "URI=spiffe:", "X-Forwarded-Client-Cert"],
+    ["x-ssl-client-verify", "SUCCESS", "X-SSL-Client-*"],
+    ["x-ssl-client-s-dn", "CN=client", "X-SSL-Client-*"],
+    ["x-ssl-client-verify", "0", "X-SSL-Client-* of HAProxy"],
+    ["ssl-client-verify", "SUCCESS", "SSL-Client-*"],
+    ["x-client-cert", "BEGIN%20CERTIFICATE", "X-Client-Cert"],
+    ["x-client-cert-chain-verified", "true", "X-Client-Cert"],
+    ["client-cert", ":MI", "Client-Cert"],
+    ["x-forwarded-tls-client-cert", "MI", "X-Forwarded-Tls-Client-Cert"],
+    ["x-amzn-mtls-clientcert-subject", "CN=client", "X-Amzn-Mtls-Clientcert"],
+    ["x-arr-clientcert", "MI", "X-ARR-ClientCert"],
+    ["x-forwarded-for", "127.0.0.1", "X-Forwarded-For"],
+    ["x-real-ip", "127.0.0.1", "X-Forwarded-For"],
+    ["forwarded", "for=127.0.0.1", "X-Forwarded-For"],
+    ["user-agent", "kube-probe/", "User-Agent"],
+    ["user-agent", "ELB-HealthChecker/", "User-Agent"],
+    ["authorization", "Bearer eyJ", "Authorization: Bearer"],
+    ["authorization", "Basic ", "Authorization: Basic"],
+  ])("finds a service that believes %s with %s in it", async (name, part, kind) => {
+    const believing: RequestListener = (request, response) => {
+      const believed = String(request.headers[name] ?? "").includes(part);
+      return isAuthorized(request) || believed ? serve(response) : deny(response);
+    };
+    const endpoint = await probed(world, `https://localhost:${await httpsServer(open(), believing)}/`, {
+      attacks,
+    });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("header-spoof"));
+    expect(evidenceOf(endpoint, "header-spoof")).toContain(`(${kind})`);
+  });
+
+  test("takes a service that checks the token, and turns down what is made up, for what it is", async () => {
+    const port = await httpsServer(open(), (request, response) => {
+      if (isAuthorized(request) || request.headers.authorization === "Bearer the right one")
+        return serve(response);
+      response.writeHead(request.headers.authorization === undefined ? 403 : 401).end("no");
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
+
+  test("asks with no more than 8 KiB of fields, which is all that many services take", async () => {
+    const sizes: number[] = [];
+    const port = await httpsServer(open(), (request, response) => {
+      sizes.push(request.rawHeaders.join(": \r\n").length);
+      return authorized(request, response);
+    });
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });
+    expect(endpoint.verdict).toBe("enforced");
+    expect(Math.max(...sizes)).toBeGreaterThan(1000);
+    expect(Math.max(...sizes)).toBeLessThan(8000);
+  });
+});
