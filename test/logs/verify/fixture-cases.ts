@@ -13,6 +13,7 @@ import {
   recordsOf,
   type StoreFiles,
 } from "../store-model.ts";
+import { type Bucket, bucketCases, tokenCases } from "./fixture-outside.ts";
 import {
   bytesAt,
   change,
@@ -37,7 +38,7 @@ export interface ExpectedFinding {
   readonly path?: string;
 }
 
-/** A store that somebody tampered with, and what is to be said of it. */
+/** A store that somebody tampered with, and what is to be said of it: of a control, nothing. */
 export interface FixtureCase {
   /** Of the catalogue. */
   readonly row: number;
@@ -49,6 +50,8 @@ export interface FixtureCase {
   readonly trust?: string;
   /** The newest batch may be so many seconds old; heartbeats are demanded. */
   readonly maxAge?: number;
+  /** Where the store is in a bucket: what that says of it. */
+  readonly bucket?: Bucket;
 }
 
 const SEQ = 2;
@@ -81,6 +84,8 @@ export async function fixtureCases(): Promise<FixtureCase[]> {
     ...(await keyCases(store)),
     ...witnessCases(store),
     ...(await timeCases(store)),
+    ...tokenCases(store, BATCHES),
+    ...bucketCases(store),
     ...strayCases(store),
   ];
 }
