@@ -10,7 +10,6 @@ export default defineConfig({
     expect: { poll: { timeout: 60_000 } },
     // much of the work is waiting: for a probe's time-outs, for processes, for the disk
     maxWorkers: 4,
-    maxConcurrency: 10,
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

@@ -3,8 +3,17 @@ import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { beforeAll, expect, test } from "vitest";
-import { newWorld, probed, selected, strictServer, withOutcome, type World } from "./support/probing.ts";
+import {
+  ESSENTIAL,
+  newWorld,
+  probed,
+  selected,
+  strictServer,
+  withOutcome,
+  type World,
+} from "./support/probing.ts";
 import { httpsServer, tcpServer } from "./support/servers.ts";
+import { hello } from "./support/services.ts";
 
 /** `FLEETSEC_SOAK=1`: the whole battery, a hundred times, with the delays of a bad mobile network. */
 const soak = process.env["FLEETSEC_SOAK"] === "1";
@@ -51,8 +60,6 @@ async function badNetwork(
   return { port, beginRound: () => void (isFirst = true) };
 }
 
-const hello = (_: IncomingMessage, response: ServerResponse) => void response.end("hello");
-
 test(
   "resets and delays change no verdict, and no finding",
   { timeout: soak ? 7_200_000 : 120_000 },
@@ -93,3 +100,23 @@ test(
     }
   },
 );
+
+test("a server that serves one client at a time is judged all the same", async () => {
+  const inner = await httpsServer(strictServer(world), hello);
+  let last = Promise.resolve();
+  const port = await tcpServer((socket) => {
+    socket.on("error", () => {});
+    const before = last;
+    const serve = async () => {
+      await before;
+      if (socket.destroyed) return;
+      const through = connect(inner, "127.0.0.1");
+      through.on("error", () => {});
+      socket.pipe(through).pipe(socket);
+      await new Promise((resolve) => through.on("close", resolve));
+    };
+    last = serve();
+  });
+  const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL });
+  expect(endpoint.verdict).toBe("enforced");
+});

@@ -156,6 +156,9 @@ export const FLIGHTS = wireAttacks
 /** Those attacks of the battery. */
 export const selected = (...ids: string[]) => ids.map(attackNamed);
 
+/** Enough to tell a strict server from a lax one. */
+export const ESSENTIAL = selected("no-cert", "self-signed", "wrong-ca");
+
 /** Those attacks on both versions, as `withOutcome` names them. */
 export const onBoth = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);
 

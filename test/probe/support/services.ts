@@ -4,10 +4,17 @@ import type { TLSSocket } from "node:tls";
 /** What only valid clients should get. */
 export const SECRET = "the fleet's secret";
 
-export const isAuthorized = ({ socket }: IncomingMessage): boolean => (socket as TLSSocket).authorized;
+/** After a session without a certificate was resumed, `authorized` alone is true as well. */
+export const isAuthorized = (request: IncomingMessage): boolean => {
+  const socket = request.socket as TLSSocket;
+  return socket.authorized && (socket.getPeerCertificate().raw as Buffer | undefined) !== undefined;
+};
 
 export const serve = (response: ServerResponse): void => void response.end(SECRET);
 export const deny = (response: ServerResponse): void => void response.writeHead(403).end("no");
+
+export const hello = (_request: IncomingMessage, response: ServerResponse): void =>
+  void response.end("hello");
 
 /** Serves everybody. */
 export const always: RequestListener = (_request, response) => serve(response);

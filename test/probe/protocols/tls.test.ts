@@ -1,0 +1,125 @@
+import { connect } from "node:net";
+import type { TlsOptions, TLSSocket } from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  ESSENTIAL,
+  newWorld,
+  outside,
+  probed,
+  selected,
+  strictServer,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
+import { tcpServer, tlsServer } from "../support/servers.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await newWorld();
+});
+
+const strict = (changes: TlsOptions = {}) => strictServer(world, changes);
+const lax = (changes: TlsOptions = {}) => strict({ rejectUnauthorized: false, ...changes });
+
+describe.concurrent("tls", () => {
+  const onData = (socket: TLSSocket) => socket.on("data", () => {});
+  const number = () => Buffer.from(outside.random(8)).toString("hex");
+  test.each([
+    ["speaks first", (socket: TLSSocket) => socket.write("220 fleet gateway\r\n")],
+    ["echoes", (socket: TLSSocket) => socket.pipe(socket)],
+    ["stays silent", onData],
+    [
+      "greets with a number that differs",
+      (socket: TLSSocket) => socket.write(`${number()} fleet gateway\r\n`),
+    ],
+    ["hangs up on a line", (socket: TLSSocket) => socket.once("data", () => socket.destroy())],
+  ] as const)("a service that %s", async (_name, serve) => {
+    // one version: silence takes its time
+    const version = { minVersion: "TLSv1.3" } as const;
+    const request = { attacks: selected("no-cert", "self-signed", "wrong-ca", "plaintext") };
+    const [strictPort, laxPort] = await Promise.all([
+      tlsServer(strict(version), serve),
+      tlsServer(lax(version), serve),
+    ]);
+    const [enforced, bypassed] = await Promise.all([
+      probed(world, `tls://localhost:${strictPort}`, request),
+      probed(world, `tls://localhost:${laxPort}`, request),
+    ]);
+    expect(enforced.verdict).toBe("enforced");
+    expect(bypassed.verdict).toBe("bypassed");
+    expect(withOutcome(bypassed, "accepted")).toEqual(["no-cert@1.3", "self-signed@1.3", "wrong-ca@1.3"]);
+    expect(withOutcome(bypassed, "refused")).toEqual(["plaintext"]);
+  });
+
+  test("a valid client that is greeted first and gets an error afterwards proves nothing", async () => {
+    let greeted = 0;
+    const port = await tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
+      if (!socket.authorized) {
+        socket.destroy();
+        return;
+      }
+      greeted += 1;
+      socket.end(greeted === 1 ? "WELCOME to the fleet\r\n" : "ERR backend down\r\n");
+    });
+    const endpoint = await probed(world, `tls://localhost:${port}`, { attacks: ESSENTIAL });
+    expect(greeted).toBe(2);
+    expect(endpoint.verdict).toBe("inconclusive");
+    expect(withOutcome(endpoint, "refused")).toEqual([]);
+    expect(endpoint.control[0]).toMatchObject({ tls: "1.3", outcome: "inconclusive" });
+  });
+
+  test("a service that tells others something else, and hangs up on them alone, is strict", async () => {
+    const saying = (hangUp: boolean) =>
+      tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
+        if (socket.authorized) return socket.write("OK welcome\r\n");
+        socket.write("ERR no certificate: hang up\r\n");
+        return hangUp ? socket.end() : onData(socket);
+      });
+    const request = { attacks: ESSENTIAL };
+    const enforced = await probed(world, `tls://localhost:${await saying(true)}`, request);
+    expect(enforced.verdict).toBe("enforced");
+    const unclear = await probed(world, `tls://localhost:${await saying(false)}`, request);
+    expect(unclear.verdict).toBe("inconclusive");
+  });
+
+  test("a service that hangs up after a while proves nothing, though it also did when a line came", async () => {
+    const port = await tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
+      outside.clock.sleep(1200, outside.signal).then(
+        () => socket.destroy(),
+        () => {},
+      );
+    });
+    // long enough to see it
+    const request = { attacks: ESSENTIAL };
+    const endpoint = await probed(world, `tls://localhost:${port}`, request);
+    expect(withOutcome(endpoint, "refused")).toEqual([]);
+    expect(endpoint.verdict).not.toBe("enforced");
+  });
+
+  test("a service that hangs up on everybody proves nothing", async () => {
+    const port = await tlsServer(strict(), (socket) => socket.end());
+    const endpoint = await probed(world, `tls://localhost:${port}`, { attacks: ESSENTIAL });
+    expect(endpoint.verdict).toBe("inconclusive");
+  });
+
+  test("a port that serves everybody without TLS too is bypassed by plaintext", async () => {
+    const inner = await tlsServer(strict(), (socket) => socket.write("220 fleet gateway\r\n"));
+    const port = await tcpServer((socket) => {
+      const greeting = new AbortController();
+      outside.clock.sleep(100, greeting.signal).then(
+        () => socket.write("220 fleet gateway\r\n"),
+        () => {},
+      );
+      socket.once("data", (first) => {
+        greeting.abort();
+        const through = connect(inner, "127.0.0.1");
+        through.on("error", () => {});
+        through.write(first);
+        socket.pipe(through).pipe(socket);
+      });
+    });
+    const request = { attacks: selected("no-cert", "self-signed", "wrong-ca", "plaintext") };
+    const endpoint = await probed(world, `tls://localhost:${port}`, request);
+    expect(withOutcome(endpoint, "accepted")).toEqual(["plaintext"]);
+  });
+});
