@@ -133,7 +133,7 @@ function adviceOf(log: Verification, flag: string): string {
   const advice = anchorAdvice(log, flag);
   if (lacksAnchor(log)) return advice;
   const size = anchoredSize(log);
-  return `its newest anchor has ${size} ${size === 1 ? "batch" : "batches"}; where it is older than the log, anchor the log anew (fleetsec logs anchor). ${advice}`;
+  return `its newest anchor has ${size} ${size === 1 ? "batch" : "batches"}; whoever holds the log's key can still rewrite what came after it. Of a log that grows, the kept checkpoint is always older: run fleetsec logs anchor before, and name that place. ${advice}`;
 }
 
 interface UnanchoredLog {

@@ -2,6 +2,7 @@ import type { Event } from "../logs/lint/event.ts";
 import { isEstablished, type TraceResult } from "../logs/trace/trace.ts";
 import { requestOf } from "../logs/trace/query.ts";
 import type { TracedEvent } from "../logs/trace/verified-events.ts";
+import { anchoredSize, type Verification } from "../logs/verify/verification.ts";
 import { anchorAdvice, lacksAnchor } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
 import { table } from "./table.ts";
@@ -9,30 +10,37 @@ import { wrap } from "./wrap.ts";
 
 /** The chain of events as JSON. */
 export function traceDocument(query: object, result: TraceResult): object {
-  const { verification, events, truncated, unread, excluded } = result;
+  const { verification, events, truncated, unread, excluded, covers } = result;
   const { verdict, log } = verification;
   return {
     schema: "fleetsec.logs-trace/v1",
     query,
     ok: isEstablished(result),
     verdict,
-    ...(log === undefined ? {} : { log: { ...log, root: Buffer.from(log.root).toString("base64") } }),
+    ...(log === undefined ? {} : { log: logOf(log, anchoredSize(verification)) }),
     events: events.map(({ seq, line, event }) => ({ seq, line, event })),
+    beyond: events.filter(({ seq }) => !covers(seq)).length,
     truncated,
     unread,
     excluded: { batches: excluded.length, first: excluded.slice(0, 100) },
   };
 }
 
+function logOf({ root, ...log }: NonNullable<Verification["log"]>, anchored: number): object {
+  return { ...log, root: Buffer.from(root).toString("base64"), anchored };
+}
+
 /** The same for a person, as wide as the terminal. */
 export function traceText(result: TraceResult, columns: number): string {
   const { verification, events, truncated, unread, excluded } = result;
-  const rows = events.map(rowOf);
+  const isBeyond = ({ seq }: TracedEvent) => !lacksAnchor(verification) && !result.covers(seq);
+  const rows = events.map((event) => rowOf(event, isBeyond(event) ? BEYOND : ""));
   const shown = rows.length === 0 ? ["no event of a verified batch is about that"] : [table(rows, columns)];
   return [
     ...headlineOf(result),
     ...shown,
     ...(truncated ? ["… and more: only the first are listed"] : []),
+    ...(events.some(isBeyond) ? wrap(beyondText(verification), columns) : []),
     "",
     verification.log === undefined
       ? "log      not established"
@@ -73,14 +81,22 @@ function count(n: number, one: string, many: string): string {
   return `${n} ${n === 1 ? one : many}`;
 }
 
-function rowOf({ seq, line, event }: TracedEvent): string[] {
+/** Marks an event of a batch that no anchor has. */
+const BEYOND = "*";
+
+function beyondText(verification: Verification): string {
+  const size = count(anchoredSize(verification), "batch", "batches");
+  return `${BEYOND} came after the newest anchor, which has ${size}: whoever holds the log's key can still rewrite it`;
+}
+
+function rowOf({ seq, line, event }: TracedEvent, mark: string): string[] {
   return [
     textOf(event["timestamp"] ?? event["at"]),
     textOf(event["service"]),
     textOf(event["event_type"] ?? event["op"]),
     whatHappened(event),
     textOf(requestOf(event)),
-    `${seq}:${line}`,
+    `${seq}:${line}${mark}`,
   ];
 }
 

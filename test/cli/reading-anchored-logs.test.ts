@@ -155,7 +155,32 @@ describe("an anchor that is older than what is read", () => {
     expect(said).toContain("after fleetsec logs anchor where it is newer");
   });
 
-  const [, detected] = commands;
+  const [traced, detected] = commands;
+  test("logs trace: marks the events that came after it", async () => {
+    const { json, run } = await project();
+    const argv = `${traced?.argv("")} --anchor stale`;
+    const { code, document } = await json(`${argv} --state s1`);
+    expect({ code, document }).toMatchObject({
+      code: 0,
+      document: { log: { size: 2, anchored: 1 }, beyond: 1 },
+    });
+    // the checkpoint that this run kept has them
+    expect((await json(`${argv} --state s1`)).document).toMatchObject({ log: { anchored: 2 }, beyond: 0 });
+    const allowed = await json(`${argv} --state s2 --allow-unanchored`);
+    expect(allowed.document).toMatchObject({ log: { anchored: 1 }, beyond: 0 });
+    const { stdout } = await run(`${argv} --state s3`);
+    expect(stdout).toMatch(/ 0:1\n.* 1:1\*\n\* came after the newest anchor, which has 1 batch: /);
+    expect((await run(`${argv} --state s3`)).stdout).not.toContain("*");
+    // where there is no anchor at all, that is what is said
+    const none = await run(`${traced?.argv("")} --state s4`);
+    expect(none.stdout).toMatch(/^NOT ESTABLISHED: the log is not anchored/);
+    expect(none.stdout).not.toContain("*");
+    expect((await json(`${traced?.argv("")} --state s5`)).document).toMatchObject({
+      log: { anchored: 0 },
+      beyond: 2,
+    });
+  });
+
   test.each([
     ["events", "--anchor stale --transparency-anchor published"],
     ["issuance", "--anchor published --transparency-anchor stale"],
@@ -173,7 +198,7 @@ describe("an anchor that is older than what is read", () => {
     expect(allowed.document[log]).not.toHaveProperty("beyond");
     const { stdout } = await run(`${argv} --state s3`);
     expect(stdout).toMatch(new RegExp(`^NOT ESTABLISHED: no anchor has batch 1 of the log of ${log}\n`));
-    expect(stdout.replaceAll(/\s+/g, " ")).toContain("its newest anchor has 1 batch; where it is older");
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain("its newest anchor has 1 batch; whoever holds");
   });
 
   test("detect: batches that no certificate needs may lie beyond it, and what is found is found", async () => {

@@ -16,6 +16,8 @@ export interface TraceResult {
   readonly unread: number;
   /** Batches that are not verified, whose events are left out. */
   readonly excluded: readonly number[];
+  /** Whether an anchor has that batch, or none need have. */
+  readonly covers: (seq: number) => boolean;
 }
 
 /** Whether these are all events about it: of an anchored log, or one that need not be, and none is left out. */
@@ -56,6 +58,7 @@ export async function traceEvents(
     truncated: related.length > MAX_EVENTS,
     unread,
     excluded: [...log.excluded].sort((a, b) => a - b),
+    covers: log.covers,
   };
 }
 
