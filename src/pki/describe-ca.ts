@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles } from "./authority.ts";
-import { type CertificateStatus, countCertificates } from "./list.ts";
+import { type CertificateCounts, countCertificates } from "./list.ts";
 import { staleFiles } from "./publish.ts";
 import { MAX_PEM_BYTES } from "./state.ts";
 import { isTokenKey } from "./token-key.ts";
@@ -33,12 +33,12 @@ export interface CaDescription {
     readonly thisUpdate: string;
     readonly nextUpdate: string;
     readonly revoked: number;
-    /** Whether it has ended, lacks a revocation that the inventory has, or is not what gateways read. */
+    /** Whether it has ended, is not valid yet, lacks a revocation that the inventory has, or is not what gateways read. */
     readonly stale: boolean;
   };
   /** Whether the trust bundle that gateways read holds other roots than those of this CA. */
   readonly bundleStale: boolean;
-  readonly certificates: Readonly<Record<CertificateStatus, number>>;
+  readonly certificates: CertificateCounts;
 }
 
 /** @param now milliseconds since the epoch. @throws FleetsecError where a file of the CA is damaged */
@@ -53,7 +53,7 @@ export function describeCa(files: Files, authority: Authority, now: number): CaD
     issuing: summarize(current.issuing),
     keys: keyProtection(files, authority, current),
     crl: describeCrl(files, authority, now),
-    bundleStale: staleFiles(files, authority).bundle,
+    bundleStale: staleFiles(files, authority, now).bundle,
     certificates: countCertificates(files, authority, now),
   };
 }
@@ -82,7 +82,7 @@ export function describeCrl(files: Files, authority: Authority, now: number): Ca
     thisUpdate: isoTime(thisUpdate),
     nextUpdate: isoTime(nextUpdate),
     revoked: revoked.size,
-    stale: nextUpdate < now || missing || staleFiles(files, authority).crl,
+    stale: nextUpdate < now || missing || staleFiles(files, authority, now).crl,
   };
 }
 

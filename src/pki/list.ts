@@ -6,8 +6,11 @@ import type { InventoryEntry } from "./inventory.ts";
 import { directoryOf } from "./issue.ts";
 import type { Registry } from "./issuers/issuer.ts";
 
-export const certificateStatuses = ["valid", "expired", "revoked", "superseded"] as const;
+export const certificateStatuses = ["valid", "not-yet-valid", "expired", "revoked", "superseded"] as const;
 export type CertificateStatus = (typeof certificateStatuses)[number];
+
+/** What is not yet valid counts as valid: no index says when certificates begin. */
+export type CertificateCounts = Readonly<Record<Exclude<CertificateStatus, "not-yet-valid">, number>>;
 
 export interface ListedCertificate extends InventoryEntry {
   readonly status: CertificateStatus;
@@ -23,11 +26,7 @@ export function listCertificates(files: Files, registry: Registry, now: number):
 }
 
 /** How many there are of each status, as `listCertificates` tells them. */
-export function countCertificates(
-  files: Files,
-  registry: Registry,
-  now: number,
-): Record<CertificateStatus, number> {
+export function countCertificates(files: Files, registry: Registry, now: number): CertificateCounts {
   const { total, revoked, expired, rivals } = registry.inventory.census(now);
   let superseded = 0;
   for (const entries of rivals) {
@@ -60,7 +59,8 @@ function withStatus(
     if (revoked !== undefined) return { ...entry, status: "revoked" };
     // valid up to and including its last second (RFC 5280 section 4.1.2.5)
     if (now > Date.parse(issued.notAfter) + 999) return { ...entry, status: "expired" };
-    return { ...entry, status: isInUse(issued) ? "valid" : "superseded" };
+    if (!isInUse(issued)) return { ...entry, status: "superseded" };
+    return { ...entry, status: now < Date.parse(issued.notBefore) ? "not-yet-valid" : "valid" };
   });
 }
 

@@ -74,7 +74,7 @@ export function applyRules(
   const held = <T>(rule: () => T) => apply(() => ({ value: rule() }));
   const isNamed = held(() => checkName(name));
   const isShort = held(() => checkMaxTtl(role, ttl));
-  const isWithinCa = held(() => ca === undefined || checkCaEnd(ca, ttl, now));
+  const isWithinCa = held(() => ca === undefined || checkCaPeriod(ca, ttl, now));
   const areAllowed = !sans.map((san) => held(() => checkSan(role, san))).includes(undefined);
   const names = isNamed && held(() => namesOf(request, settings.trustDomain));
   // a name that the role does not allow is no matter for the CA
@@ -108,7 +108,14 @@ function checkMaxTtl(role: Role, ttl: number): void {
   );
 }
 
-function checkCaEnd({ issuing }: CaGeneration, ttl: number, now: number): void {
+function checkCaPeriod({ issuing }: CaGeneration, ttl: number, now: number): void {
+  if (now < issuing.notBefore) {
+    throw new FleetsecError(
+      "refused",
+      `the issuing CA is not valid before ${isoTime(issuing.notBefore)}, and it is ${isoTime(now)} here`,
+      { hint: "set this machine's clock" },
+    );
+  }
   const left = Math.floor((issuing.notAfter - now) / 1000);
   if (ttl <= left) return;
   const end = isoTime(issuing.notAfter);

@@ -61,12 +61,23 @@ async function keepCrlFresh(
   authority: Authority,
   settings: PkiSettings,
 ): Promise<void> {
-  const half = platform.clock.now() - settings.crlTtl * 500;
+  const now = platform.clock.now();
+  const half = now - settings.crlTtl * 500;
   const isOld = (ca: CaGeneration) => {
     const newest = authority.inventory.newestCrl(ca.number);
-    return newest === undefined || Date.parse(newest.at) <= half;
+    return newest === undefined || Date.parse(newest.at) <= half || isOfFuture(authority, ca, now);
   };
   await publishCrls(platform, authority, settings, (ca) => (isOld(ca) ? [] : undefined));
+}
+
+/**
+ * Whether the newest CRL was made while the clock was ahead: gateways refuse every client by it, and it is not
+ * half over for long. A clock that is behind the CA's own beginning is the one that is wrong.
+ */
+function isOfFuture({ inventory }: Authority, { number, issuing }: CaGeneration, now: number): boolean {
+  const newest = inventory.newestCrl(number);
+  if (newest === undefined || now < issuing.notBefore) return false;
+  return now < Date.parse(newest.at) - BACKDATE;
 }
 
 /**
@@ -102,14 +113,16 @@ export async function publishCrls(
 
 /**
  * Which of the files that gateways read are not what the CA generations ask for, or, of the CRL, not what
- * is on record.
+ * is on record or not valid yet.
  */
 export function staleFiles(
   files: Files,
-  { inventory, layout, trusted }: Authority,
+  authority: Authority,
+  now: number,
 ): Readonly<Record<PublishedName, boolean>> {
+  const { inventory, layout, trusted } = authority;
   const names = unpublished(files, layout.authorities).map(({ name }) => name);
-  const isBehind = trusted.some(({ number }) => inventory.isAheadOfCrl(number));
+  const isBehind = trusted.some((ca) => inventory.isAheadOfCrl(ca.number) || isOfFuture(authority, ca, now));
   return { bundle: names.includes("bundle"), crl: isBehind || names.includes("crl") };
 }
 
@@ -123,7 +136,7 @@ export async function publishMissing(
   settings: PkiSettings,
 ): Promise<void> {
   if (issuer.kind !== "local") return;
-  const { bundle, crl } = staleFiles(platform.files, issuer);
+  const { bundle, crl } = staleFiles(platform.files, issuer, platform.clock.now());
   if (!bundle && !crl) return;
   // before the lock: this may ask a person for a passphrase
   await issuer.signer();

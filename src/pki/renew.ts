@@ -70,7 +70,7 @@ export async function renew(
   const now = clock.now();
   const current = currentOf(issuer, issued, readInUse(files, issuer, issued));
   requireGuardedPair(files, current.files);
-  if (request.force !== true && now < dueAt(current)) return { renewed: false, current };
+  if (request.force !== true && !isDue(current, now)) return { renewed: false, current };
   refuseLate(current, settings, now);
   const plan = planIssue(planOf(request, issued), settings, currentCa(issuer), now);
   const directory = directoryOf(issuer, issued);
@@ -100,6 +100,18 @@ export function dueAt(certificate: Pick<Certificate, "serial" | "notBefore" | "n
   const lifetime = notAfter - issued;
   const fraction = Number.parseInt(serial.slice(-8), 16) / 2 ** 32;
   return Math.floor(issued + (lifetime * 2) / 3 - (lifetime / 20) * fraction);
+}
+
+/**
+ * Whether a certificate is to be renewed. One that begins in the future was issued while the clock was
+ * ahead, and nobody accepts it.
+ * @param now milliseconds since the epoch
+ */
+export function isDue(
+  certificate: Pick<Certificate, "serial" | "notBefore" | "notAfter">,
+  now: number,
+): boolean {
+  return now >= dueAt(certificate) || now < certificate.notBefore;
 }
 
 function newestStored(registry: Registry, name: string): InventoryEntry {

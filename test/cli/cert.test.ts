@@ -37,6 +37,55 @@ const refusal = (code: string) => ({ exit: 2, code, changed: false });
 
 const at = (time: number) => ({ clock: movablePlatform(time).clock });
 
+test("what was issued while the clock was ahead is not called valid, and is renewed when that is put back", async () => {
+  const project = await withCa();
+  await project.run(ISSUE);
+  await project.run(["cert", "issue", "truck-2", "--role", "fleet-edge"]);
+  const crl = join(project.directory, ".fleetsec/ca/crl.pem");
+  const begins = () => execFileSync("openssl", ["crl", "-in", crl, "-noout", "-lastupdate"]).toString();
+  const thisUpdate = () => Date.parse(begins().trim().replace("lastUpdate=", ""));
+  const ahead = at(Date.now() + 4 * 24 * HOUR);
+  await project.run(["cert", "renew", "truck-1", "--force"], ahead);
+  expect(thisUpdate()).toBeGreaterThan(Date.now());
+  const statuses = async () => {
+    const { document } = await project.json(["cert", "list"]);
+    expect(schemaErrors(document)).toEqual([]);
+    return document.certificates.map(
+      ({ name, status }: { name: string; status: string }) => `${name} ${status}`,
+    );
+  };
+  expect(await statuses()).toEqual(["truck-1 superseded", "truck-2 valid", "truck-1 not-yet-valid"]);
+  const warned = await project.run(["cert", "list", "--status", "not-yet-valid"]);
+  expect([warned.stdout.trim().split("\n").length, warned.stderr]).toEqual([
+    2,
+    expect.stringContaining("is not valid yet"),
+  ]);
+  const shown = (await project.json(["ca", "show"])).document.crl;
+  expect([shown.number, shown.stale]).toEqual([2, true]);
+  const needed = await project.run(["cert", "needs-renewal", "truck-1"]);
+  expect([needed.code, needed.stdout]).toEqual([1, expect.stringContaining("is not valid before")]);
+  expect((await project.run(["cert", "needs-renewal", "truck-2"])).code).toBe(0);
+
+  // whoever renews mends the CRL, too
+  expect((await project.json(["cert", "renew", "truck-2"])).document.renewed).toBe(false);
+  expect(thisUpdate()).toBeLessThan(Date.now());
+  const mended = (await project.json(["ca", "show"])).document.crl;
+  expect([mended.number, mended.stale]).toEqual([3, false]);
+  const renewed = await project.json(["cert", "renew", "truck-1"]);
+  expect(renewed.document.renewed).toBe(true);
+  expect(Date.parse(renewed.document.notBefore)).toBeLessThan(Date.now());
+  expect((await project.json(["cert", "renew", "truck-1"])).document.renewed).toBe(false);
+});
+
+test("nothing is issued, and no CRL made, by a clock that is behind the CA's own beginning", async () => {
+  const project = await withCa();
+  await project.run(ISSUE);
+  const behind = at(Date.now() - 30 * 24 * HOUR);
+  expect(await project.attempt(["cert", "renew", "truck-1"], behind)).toMatchObject(refusal("refused"));
+  expect(await project.attempt(ISSUE, behind)).toMatchObject(refusal("refused"));
+  expect((await project.json(["cert", "renew", "truck-1"])).document.renewed).toBe(false);
+});
+
 describe("cert issue", () => {
   test("gives stable paths to a certificate and its key", async () => {
     const project = await withCa();

@@ -79,7 +79,8 @@ test("certificates are counted as they are listed, by way of the index and witho
         const inventory = openInventory(files, layout.inventory);
         const registry: Registry = { stateDirectory: state, layout, inventory };
         const counted = { valid: 0, expired: 0, revoked: 0, superseded: 0 };
-        for (const { status } of listCertificates(files, registry, NOW + ms)) counted[status] += 1;
+        for (const { status } of listCertificates(files, registry, NOW + ms))
+          if (status !== "not-yet-valid") counted[status] += 1;
         expect(countCertificates(files, registry, NOW + ms)).toEqual(counted);
         expect(Object.values(counted).reduce((a, b) => a + b)).toBe(made.length + others.length);
       },

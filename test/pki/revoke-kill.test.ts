@@ -64,13 +64,19 @@ test.each(Object.keys(MENDING))(
       if (!isDead()) break;
       expect(died).toBe("killed");
       const wasBehind = isRecorded && !published(directory).includes(serial);
-      expect(staleFiles(systemFiles, open(directory))).toEqual({ bundle: false, crl: wasBehind });
+      expect(staleFiles(systemFiles, open(directory), platform.clock.now())).toEqual({
+        bundle: false,
+        crl: wasBehind,
+      });
       seen.recorded += Number(isRecorded);
       seen.unpublished += Number(wasBehind);
       await MENDING[mending]?.(directory);
       const isWanted = isRecorded || mending === "the same revocation";
       expect(published(directory).includes(serial)).toBe(isWanted);
-      expect(staleFiles(systemFiles, open(directory))).toEqual({ bundle: false, crl: false });
+      expect(staleFiles(systemFiles, open(directory), platform.clock.now())).toEqual({
+        bundle: false,
+        crl: false,
+      });
     }
     // after the record, and after the issuing CA's CRL
     expect(seen).toEqual({ recorded: 2, unpublished: 2 });

@@ -10,9 +10,9 @@ interface Flags {
 }
 
 const CRL_BEHIND =
-  "what gateways read lacks what is on record: run fleetsec ca crl, and reload what reads it";
+  "the CRL that gateways read lacks what is on record, or is not valid yet: run fleetsec ca crl, and reload what reads it";
 
-const STATUSES: readonly CertificateStatus[] = ["valid", "expired", "revoked", "superseded"];
+const STATUSES: readonly CertificateStatus[] = ["valid", "not-yet-valid", "expired", "revoked", "superseded"];
 
 export const define: Define = (command, bind) => {
   command
@@ -24,7 +24,7 @@ export const define: Define = (command, bind) => {
         const { files, clock } = cli.platform;
         if (issuer.kind === "local") {
           const { staleFiles } = await import("../../pki/publish.ts");
-          if (staleFiles(files, issuer).crl) cli.output.warn(CRL_BEHIND);
+          if (staleFiles(files, issuer, clock.now()).crl) cli.output.warn(CRL_BEHIND);
         }
         const certificates = listCertificates(files, issuer, clock.now())
           .filter(({ status }) => wanted.length === 0 || wanted.includes(status))

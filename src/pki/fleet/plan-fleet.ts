@@ -9,7 +9,7 @@ import { newestValid, otherRole, recordedPath } from "../issue.ts";
 import { currentCa, type Issuer, type Registry } from "../issuers/issuer.ts";
 import type { KeyType } from "../keys.ts";
 import { applyRules, type ApplyRule, type IssuePlan } from "../plan.ts";
-import { dueAt } from "../renew.ts";
+import { isDue } from "../renew.ts";
 import { formatSan, type Role } from "../roles.ts";
 import { takenRefuser } from "../holders.ts";
 import { identities } from "./identities.ts";
@@ -156,7 +156,8 @@ export function alreadyIssued(
 ): IssueRecord | undefined {
   const record = newestValid(registry, plan.name, now);
   if (record?.files === undefined || !isAsPlanned(record, plan)) return undefined;
-  if (record.files.directory !== recordedPath(registry, directory) || now >= dueOf(record)) return undefined;
+  if (record.files.directory !== recordedPath(registry, directory) || isRecordDue(record, now))
+    return undefined;
   return files.kind(generationPath(directory, record.files.generation)) === undefined ? undefined : record;
 }
 
@@ -169,6 +170,6 @@ function isAsPlanned(record: IssueRecord, plan: IssuePlan): boolean {
   );
 }
 
-function dueOf({ serial, notBefore, notAfter }: IssueRecord): number {
-  return dueAt({ serial, notBefore: Date.parse(notBefore), notAfter: Date.parse(notAfter) });
+function isRecordDue({ serial, notBefore, notAfter }: IssueRecord, now: number): boolean {
+  return isDue({ serial, notBefore: Date.parse(notBefore), notAfter: Date.parse(notAfter) }, now);
 }

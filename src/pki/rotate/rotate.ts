@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
-import { type CurrentCertificate, currentCertificate, dueAt, renew } from "../renew.ts";
+import { type CurrentCertificate, currentCertificate, isDue, renew } from "../renew.ts";
 import { namesWithSameKey, sharedKeyWarning } from "../shared-key.ts";
 import { isoTime } from "../verify/time.ts";
 import { newRequestId, rotationEvent, type Step } from "./event.ts";
@@ -42,7 +42,7 @@ async function attempt(parts: Attempting, target: RotationTarget, force: boolean
   issuer.inventory.refresh();
   const before = currentCertificate(files, issuer, name);
   const left = readIntent(files, layout, name);
-  if (!force && clock.now() < dueAt(before)) {
+  if (!force && !isDue(before, clock.now())) {
     if (isOutstanding(left, before)) return serve(parts, target, before, left);
     if (left !== undefined) removeIntent(files, layout, name);
     return { outcome: "not-due", name, certificate: before };

@@ -18,6 +18,8 @@ export interface Task {
   readonly name: string;
   /** When it is to be renewed, by the wall clock. In the past where something is left to be done now. */
   readonly due: number;
+  /** Its beginning, by the wall clock: before it, a certificate is due too, for the clock was put back. */
+  readonly begin: number;
   /** Its end, by the wall clock. */
   readonly end: number;
   /** Attempts that failed since the last that did not. */
@@ -35,13 +37,15 @@ export const BACKOFF = { first: 1_000, longest: 300_000 } as const;
 /** A certificate that is due again as soon as it was renewed must not keep the machine busy. */
 export const REST = 1_000;
 
-export function isDue({ due, holdOff }: Task, { now, monotonic }: Instant): boolean {
-  return now >= due && monotonic >= holdOff;
+export function isDue({ due, begin, holdOff }: Task, { now, monotonic }: Instant): boolean {
+  return (now >= due || now < begin) && monotonic >= holdOff;
 }
 
 /** How long to sleep, in milliseconds: to the next certificate that is due, and never past the next poll. */
 export function pause(tasks: readonly Task[], { now, monotonic }: Instant): number {
-  const waits = tasks.map(({ due, holdOff }) => Math.max(0, due - now, holdOff - monotonic));
+  const waits = tasks.map(({ due, begin, holdOff }) =>
+    Math.max(0, now < begin ? 0 : due - now, holdOff - monotonic),
+  );
   return Math.min(POLL, ...waits);
 }
 

@@ -151,12 +151,22 @@ function observe(rotating: Rotating, name: string, before: Seen | undefined): Se
   const { platform, issuer } = rotating;
   const mark = markOf(rotating, name);
   if (before !== undefined && mark !== undefined && before.mark === mark) return before;
-  const known = before?.task ?? { name, due: 0, end: platform.clock.now(), failures: 0, holdOff: 0 };
+  const known = before?.task ?? {
+    name,
+    due: 0,
+    begin: 0,
+    end: platform.clock.now(),
+    failures: 0,
+    holdOff: 0,
+  };
   try {
     const certificate = currentCertificate(platform.files, issuer, name);
     const intent = readIntent(platform.files, issuer.layout, name);
     const due = isOutstanding(intent, certificate) ? 0 : dueAt(certificate);
-    return { task: { ...known, due, end: certificate.notAfter }, mark: mark ?? "" };
+    return {
+      task: { ...known, due, begin: certificate.notBefore, end: certificate.notAfter },
+      mark: mark ?? "",
+    };
   } catch (error) {
     if (!(error instanceof FleetsecError)) throw error;
     // the attempt says what is wrong

@@ -17,6 +17,7 @@ const instant = fc.record({ now: time, monotonic: fc.integer({ min: 0, max: 1e12
 const task: fc.Arbitrary<Task> = fc.record({
   name: fc.constant("a"),
   due: time,
+  begin: time,
   end: time,
   failures: fc.nat(1000),
   holdOff: fc.integer({ min: 0, max: 1e12 }),
@@ -41,7 +42,9 @@ describe("the schedule of rotations", () => {
     fc.assert(
       fc.property(task, instant, (one, { now, monotonic }) => {
         const free = { ...one, holdOff: monotonic };
-        expect(isDue(free, { now, monotonic })).toBe(now >= one.due);
+        expect(isDue(free, { now, monotonic })).toBe(now >= one.due || now < one.begin);
+        // put back to before it begins: due at once, too
+        expect(isDue(free, { now: one.begin - 1, monotonic })).toBe(true);
         // the clock jumps to that instant: due at once, without any time having passed
         expect(isDue(free, { now: one.due, monotonic })).toBe(true);
         expect(isDue({ ...one, holdOff: monotonic + 1 }, { now: one.due, monotonic })).toBe(false);
@@ -90,7 +93,7 @@ describe("the schedule of rotations", () => {
 
   test("a success forgets the failures, and rests for a moment", () => {
     const at = { now: 5000, monotonic: 70 };
-    const next = succeeded({ name: "a", due: 0, end: 1, failures: 7, holdOff: 0 }, at);
+    const next = succeeded({ name: "a", due: 0, begin: 0, end: 1, failures: 7, holdOff: 0 }, at);
     expect(next).toMatchObject({ failures: 0 });
     expect(isDue(next, at)).toBe(false);
     expect(isDue(next, { now: 5000, monotonic: 1070 })).toBe(true);

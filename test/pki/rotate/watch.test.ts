@@ -116,7 +116,21 @@ describe("cert rotate --watch", () => {
     });
   });
 
-  test("a clock that is put back renews nothing, and keeps what it has", async () => {
+  test("what was renewed while the clock was ahead is renewed when that is put back", async () => {
+    const watching = await startWatching(["a"]);
+    let looks = 0;
+    await watching.run(() => watching.serials("a").length > 2 || looks > 3, {
+      onSleep: (count) => {
+        if (count === 2) watching.jump(DAY);
+        if (count === 4) watching.jump(-DAY);
+        if (count > 4) looks += 1;
+      },
+    });
+    expect([watching.serials("a").length, looks]).toEqual([3, 1]);
+    expect(inUse(watching, "a").notBefore).toBeLessThan(watching.now());
+  });
+
+  test("a clock that is put back to before the CA began renews nothing, and keeps what it has", async () => {
     const watching = await startWatching(["a"]);
     await watching.run(() => watching.sleeps.length > 100, {
       onSleep: (count) => void (count === 2 && watching.jump(-365 * DAY)),
