@@ -5,7 +5,13 @@ import { leafHash } from "../merkle.ts";
 import { verifyConsistency, verifyInclusion } from "../merkle-proof.ts";
 import { collectFindings } from "../verify/finding.ts";
 import { judgeWitnesses } from "../verify/judge-witnesses.ts";
-import { type NoteFault, openCheckpoint, type SignedCheckpoint } from "../verify/signed-checkpoint.ts";
+import { isByRetiredAlone } from "../verify/retired.ts";
+import {
+  keyName,
+  type NoteFault,
+  openCheckpoint,
+  type SignedCheckpoint,
+} from "../verify/signed-checkpoint.ts";
 import type { Trust } from "../verify/trust.ts";
 import { CONSISTENCY, parseConsistency } from "./consistency-file.ts";
 import { malformedProof } from "./hash-lines.ts";
@@ -21,6 +27,8 @@ export type ProofFaultCode =
   | "PROOF_MALFORMED"
   | "QUORUM_UNMET"
   | "TIME_ANOMALY"
+  /** Only keys that the trust file calls retired signed the checkpoint: whoever holds one can sign another. */
+  | "KEY_RETIRED"
   /** The record is not what the batch's leaf commits to, at that place. */
   | "RECORD_NOT_INCLUDED"
   /** The leaf is not what the checkpoint commits to, at that place. */
@@ -151,7 +159,7 @@ function verifyConsistencyFile(
 ): ProofVerdict {
   const { old: size, proof, checkpoint } = parseConsistency(bytes);
   const newer = judgeCheckpoint(checkpoint, trust, now);
-  const findings = [...newer.findings, ...older.findings.filter(({ code }) => code !== "QUORUM_UNMET")];
+  const findings = [...newer.findings, ...older.findings.filter(isOfOlder)];
   const [before, after] = [older.checkpoint, newer.checkpoint];
   const consistent =
     before.origin === after.origin &&
@@ -173,6 +181,11 @@ function verifyConsistencyFile(
   };
 }
 
+/** What counts of an older checkpoint: it is of the auditor's own keeping, which vouches for it. */
+function isOfOlder({ code }: ProofFault): boolean {
+  return code !== "QUORUM_UNMET" && code !== "KEY_RETIRED";
+}
+
 interface JudgedCheckpoint {
   readonly findings: readonly ProofFault[];
   readonly checkpoint: Checkpoint;
@@ -192,6 +205,12 @@ function judgeCheckpoint(bytes: Uint8Array, trust: Trust, now: number): JudgedCh
   const findings: ProofFault[] = found
     .list()
     .map(({ code, detail }) => ({ code: code as "QUORUM_UNMET" | "TIME_ANOMALY", detail }));
+  // a witness cosigns no other history of the log
+  if (used.length === 0 && isByRetiredAlone(signed)) {
+    const keys = signed.keys.map(keyName).join(", ");
+    const detail = `retired keys alone signed the checkpoint of size ${signed.size} (${keys}), and their holder can sign another: prove it against a newer one`;
+    findings.push({ code: "KEY_RETIRED", detail });
+  }
   return { findings, checkpoint: signed, witnesses: used.map(({ source }) => source) };
 }
 

@@ -4,6 +4,8 @@ import type { Anchor } from "./anchors.ts";
 import type { Findings } from "./finding.ts";
 import type { History } from "./history.ts";
 import type { Inventory } from "./inventory.ts";
+import { shorterThanTrust } from "./retired.ts";
+import type { Trust } from "./trust.ts";
 
 /** The tree that the store is held to. */
 export interface ChosenTree {
@@ -20,6 +22,7 @@ export function chooseTree(
   inventory: Inventory,
   { current, stored }: History,
   anchors: readonly Anchor[],
+  { trust, origin }: { readonly trust: Trust; readonly origin: string | undefined },
   findings: Findings,
 ): ChosenTree {
   const extent = leavesIn(inventory);
@@ -48,6 +51,9 @@ export function chooseTree(
       detail: `leaves ${size} to ${largest - 1} are gone; the log signed them`,
     });
   }
+  // what is cut off by a checkpoint is not told twice
+  const shorter = shorterThanTrust(trust, origin, Math.max(size, largest));
+  if (shorter !== undefined) findings.add(shorter);
   const roots = signed.filter((one) => one.size === size).map(({ root }) => root);
   return { size, roots: distinct(roots) };
 }

@@ -7,6 +7,7 @@ import { collectFindings, type Findings, joinFindings } from "./finding.ts";
 import type { History } from "./history.ts";
 import { judgeWitnesses } from "./judge-witnesses.ts";
 import { keep, type Kept } from "./kept.ts";
+import { isByRetiredAlone } from "./retired.ts";
 import { keyName } from "./signed-checkpoint.ts";
 import type { Trust } from "./trust.ts";
 import type {
@@ -43,15 +44,12 @@ export async function conclude(
   const timely = collectFindings();
   const witnesses = judgeWitnesses(history, request.trust, now, timely);
   const age = judgeAge(whole, request.maxAge, now, timely);
-  const anchors = [
-    ...whole.anchors.flatMap((one) => usedOf(one, kept)),
-    ...witnesses,
-    ...whole.tokens,
-    ...age,
-  ];
+  const dated = [...whole.tokens, ...age];
+  const { believed, doubts } = unlessByRetired(dated, history);
+  const anchors = [...whole.anchors.flatMap((one) => usedOf(one, kept)), ...witnesses, ...believed];
   const lists = [whole, batches, { findings: timely.list(), counts: timely.counts() }];
   const { findings, counts, omitted } = joinFindings(lists);
-  const unestablished = [...gaps, ...unestablishedOf(examination, request)];
+  const unestablished = [...gaps, ...unestablishedOf(examination, request), ...doubts];
   const verdict = verdictOf(findings.length, anchors, unestablished);
   return {
     verdict,
@@ -74,6 +72,20 @@ export async function conclude(
     keys: keysOf(request.trust, history),
     timeline: whole.timeline,
   };
+}
+
+/** What is young bounds nothing where only retired keys signed it: whoever holds one can make it now. */
+function unlessByRetired(
+  dated: readonly AnchorUsed[],
+  { current }: Pick<History, "current">,
+): { readonly believed: readonly AnchorUsed[]; readonly doubts: readonly string[] } {
+  if (dated.length === 0 || current === undefined || !isByRetiredAlone(current)) {
+    return { believed: dated, doubts: [] };
+  }
+  const kinds = dated.map(({ kind }) => (kind === "age" ? "its age" : "a time-stamp")).join(" and ");
+  const keys = current.keys.map(keyName).join(", ");
+  const doubt = `${kinds} anchors nothing: the newest checkpoint is signed by retired keys alone (${keys}), whose holder can make one at any time`;
+  return { believed: [], doubts: [doubt] };
 }
 
 function keysOf({ logs, witnesses }: Trust, { current }: Pick<History, "current">): TrustedKey[] {

@@ -4,6 +4,7 @@ import type { Examination, Examined, WholeFacts } from "./examination.ts";
 import type { Findings } from "./finding.ts";
 import type { Inventory } from "./inventory.ts";
 import { readKept } from "./kept.ts";
+import { shorterThanTrust } from "./retired.ts";
 import type { VerifyRequest } from "./verification.ts";
 
 /** Whether nothing in a store is a file of the format. */
@@ -40,6 +41,8 @@ export function examineNothing(
       detail: `leaves 0 to ${to - 1} are gone; the log signed them`,
     });
   }
+  const shorter = shorterThanTrust(request.trust, origin, to);
+  if (shorter !== undefined) findings.add(shorter);
   const whole: WholeFacts = {
     log: undefined,
     origin,

@@ -76,7 +76,7 @@ async function examineWith(
   const origin = history.origin ?? soleOrigin(request);
   const kept = origin === undefined ? undefined : readKept(parts.files, request.state, origin, request.trust);
   const anchors = [...(kept === undefined ? [] : [anchorOf(kept)]), ...anchorsOf(request, origin)];
-  const chosen = chooseTree(inventory, history, anchors, findings);
+  const chosen = chooseTree(inventory, history, anchors, { trust: request.trust, origin }, findings);
   if (request.leaves === "batches") {
     const signed = chosen.roots.length > 0 ? chosen.size : 0;
     const own = Math.max(history.current?.size ?? 0, history.stored.at(-1)?.size ?? 0);

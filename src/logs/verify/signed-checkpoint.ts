@@ -11,7 +11,7 @@ export interface SignedCheckpoint extends Checkpoint {
   /** The signed note. */
   readonly note: string;
   /** Keys of the log that signed it and may sign that size. */
-  readonly keys: readonly VerifierKey[];
+  readonly keys: readonly LogKey[];
   /** Keys of the log that signed it though they may not. */
   readonly outOfRange: readonly LogKey[];
   /** Keys of the log whose ECDSA signature has the larger `s`: `logs sign` never writes it. */

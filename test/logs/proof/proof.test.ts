@@ -6,6 +6,8 @@ import { findRequest, openLog, proveConsistency, proveRecord } from "../../../sr
 import { formatOpening, parseOpening } from "../../../src/logs/proof/record-opening.ts";
 import { formatTlogProof, parseTlogProof } from "../../../src/logs/proof/tlog-proof.ts";
 import { verifyProof } from "../../../src/logs/proof/verify-proof.ts";
+import { formatVerifierKey } from "../../../src/logs/verifier-key.ts";
+import { parseTrust } from "../../../src/logs/verify/trust.ts";
 import { directoryReader } from "../../../src/logs/verify/store.ts";
 import {
   batchesArbitrary,
@@ -114,6 +116,30 @@ describe("a record's proof", () => {
         code: "input",
       });
     }
+  });
+});
+
+describe("a checkpoint that a retired key signed", () => {
+  const [old, next] = [modelSigner(), modelSigner(undefined, "next")];
+  const ranged = parseTrust(
+    Buffer.from(`${formatVerifierKey(old.key)} 1-4\n${formatVerifierKey(next.key)} 4-\n`),
+    "trust",
+  );
+  const codesOf = (proof: Buffer, note?: Buffer) =>
+    verifyProof({ proof, trust: ranged, old: note, now: NOW }).findings.map(({ code }) => code);
+
+  test("proves no record, and one that a key in use signed too does", async () => {
+    const log = await logOf(store, 3);
+    expect(codesOf(await proveRecord(log, { seq: 2, line: 9 }))).toEqual(["KEY_RETIRED"]);
+    const both = await modelStore(batchesOf(4, 9), [old, next]);
+    expect(codesOf(await proveRecord(await logOf(both), { seq: 2, line: 9 }))).toEqual([]);
+  });
+
+  test("is good enough as the older one, which the auditor kept, and not as the newer", async () => {
+    const both = await modelStore(batchesOf(4, 9), [old, next]);
+    const kept = store.get("fleetsec/checkpoint/2");
+    expect(codesOf(await proveConsistency(await logOf(both), 2), kept)).toEqual([]);
+    expect(codesOf(await proveConsistency(await logOf(store, 3), 2), kept)).toEqual(["KEY_RETIRED"]);
   });
 });
 

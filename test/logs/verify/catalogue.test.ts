@@ -809,6 +809,77 @@ describe("29, 30: keys", () => {
   });
 });
 
+describe("26: a log that is shorter than the trust file's ranges say", () => {
+  const [old, next] = [modelSigner(), modelSigner(undefined, "next")];
+  const trustOf = (...lines: string[]) => parseTrust(Buffer.from(lines.join("\n")), "trust");
+  const [oldKey, nextKey] = [formatVerifierKey(old.key), formatVerifierKey(next.key)];
+  const maxAge = NOW - 1_763_850_000;
+  const shorter = (from: number, to: number) => ({
+    code: "TAIL_TRUNCATED",
+    seq: from,
+    from,
+    to,
+    detail: expect.stringContaining(`ends at size ${from}, and by the trust file it had at least ${to}`),
+  });
+
+  test("whoever has a retired key makes no log that counts, and nothing is kept of it", async () => {
+    const kept: StoreFiles = new Map();
+    const forged = await modelStore(batchesOf(3, 2), [old]);
+    const trust = trustOf(`${oldKey} 1-4`, `${nextKey} 4-`);
+    const verdict = await verifyFiles(forged, { trust, maxAge, allKeys: true, kept, allowUnanchored: true });
+    expect(verdict).toMatchObject({ ok: false, verdict: "altered", findings: [shorter(3, 4)] });
+    expect([...kept.keys()]).toEqual([]);
+    // the control: a key that is in use signed the same
+    const own = await modelStore(batchesOf(3, 2), [old]);
+    expect(await verifyFiles(own, { trust: trustOf(oldKey, `${nextKey} 1-`), maxAge, kept })).toMatchObject({
+      verdict: "intact",
+      findings: [],
+    });
+    expect(kept.size).toBeGreaterThan(0);
+  });
+
+  test("a key that was retired beside others, or is not yet followed, tells so too", async () => {
+    const forged = await modelStore(batchesOf(3, 2), [old]);
+    for (const lines of [[`${oldKey} 1-4`], [`${oldKey} 1-4`, nextKey]]) {
+      const { findings } = await verifyFiles(forged, { trust: trustOf(...lines) });
+      expect(findings).toMatchObject([shorter(3, 4)]);
+    }
+    const another = formatVerifierKey(modelSigner("other.example/log").key);
+    const trust = trustOf(oldKey, `${another} 9-`);
+    expect(await verifyFiles(forged, { trust, maxAge })).toMatchObject({ verdict: "intact" });
+  });
+
+  test("a longer truncation that an anchor shows is told once; of an empty store it is told", async () => {
+    const trust = trustOf(`${oldKey} 1-4`, `${nextKey} 4-`);
+    const six = await modelStore(batchesOf(6, 2), [old, next]);
+    const anchor = anchorIn(six, "checkpoint", trustOf(oldKey, nextKey));
+    const cut = await modelStore(batchesOf(3, 2), [old]);
+    expect((await verifyFiles(cut, { trust, anchors: [anchor] })).findings).toMatchObject([
+      { code: "TAIL_TRUNCATED", from: 3, to: 6 },
+    ]);
+    expect((await verifyFiles(new Map(), { trust })).findings).toMatchObject([
+      { code: "LOG_EMPTY" },
+      shorter(0, 4),
+    ]);
+  });
+
+  test("the age anchors nothing where retired keys alone signed the newest checkpoint", async () => {
+    const forged = await modelStore(batchesOf(4, 2), [old]);
+    const kept: StoreFiles = new Map();
+    const trust = trustOf(`${oldKey} 1-4`, nextKey);
+    const asked = { trust, maxAge, kept, allowUnanchored: true };
+    const verdict = await verifyFiles(forged, asked);
+    expect(verdict).toMatchObject({ ok: false, verdict: "not-established", anchors: [], findings: [] });
+    expect(verdict.unestablished).toEqual([expect.stringContaining("signed by retired keys alone")]);
+    expect([...kept.keys()]).toEqual([]);
+    const honest = await modelStore(batchesOf(4, 2), [old, next]);
+    expect(await verifyFiles(honest, asked)).toMatchObject({ verdict: "intact", anchors: [{ kind: "age" }] });
+    // what else is an anchor stays one
+    const anchors = [anchorIn(forged)];
+    expect(await verifyFiles(forged, { trust, anchors })).toMatchObject({ verdict: "intact" });
+  });
+});
+
 describe("33, 34: time", () => {
   test("33: a batch is backdated", async () => {
     const batches = batchesOf(6, 20);
