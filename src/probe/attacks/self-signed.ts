@@ -27,6 +27,11 @@ export const selfSigned: Attack = {
             (family) => selfSignedLeaf(forgery, family, [known]),
             "a valid client's after it",
           ),
+      inEachFamily(
+        families.slice(0, 1),
+        (family) => selfSignedLeaf(forgery, family, [], true),
+        "a CA itself",
+      ),
       beforeClientCas(forgery, families, "the clients' CA after it", (family, cas) =>
         selfSignedLeaf(forgery, family, cas),
       ),
@@ -35,13 +40,18 @@ export const selfSigned: Attack = {
   },
 };
 
-/** In the valid client's name, signed with its own key. @param chain what is sent after it, DER */
+/**
+ * In the valid client's name, signed with its own key.
+ * @param chain what is sent after it, DER
+ * @param isCa it may sign others: a verifier may take each root that it is sent for one that it knows
+ */
 export async function selfSignedLeaf(
   forgery: Forgery,
   family: KeyFamily,
   chain: readonly Uint8Array[] = [],
+  isCa = false,
 ): Promise<Identity> {
   const { signer } = await forgery.key(family);
   const issuer = { name: forgery.claims.subject, keyId: undefined, serial: undefined, signer, chain };
-  return forgery.leaf({ family, issuer });
+  return forgery.leaf({ family, issuer, isCa });
 }

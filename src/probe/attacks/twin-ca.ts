@@ -5,6 +5,7 @@ import type { Identity } from "../identities/identity.ts";
 import type { KeyFamily } from "../key-family.ts";
 import { beforeClientCas } from "./before-client-cas.ts";
 import { verifyClients } from "./fixes.ts";
+import { inLongChain } from "./long-chain.ts";
 import { belowUnknownRoot } from "./unknown-root.ts";
 
 /**
@@ -49,10 +50,19 @@ export const twinCa: Attack = {
       const issuer = await twinOf(control, forgery, family, false, root);
       return forgery.leaf({ family, issuer });
     });
+    const long = await inLongChain(forgery, families, 1 + control.chain.length, async (family, above) => {
+      const issuer = await twinOf(control, forgery, family, false, above);
+      return forgery.leaf({ family, issuer });
+    });
     // Node hears of the wrong signature with its next read: who has asked by then is served
     const atOnce = version === "1.3" && !protocol.maySayNothing;
     return {
-      attempts: [...attempts.flat(), ...followed.map((attempt) => ({ ...attempt, atOnce })), ...below],
+      attempts: [
+        ...attempts.flat(),
+        ...followed.map((attempt) => ({ ...attempt, atOnce })),
+        ...below,
+        ...long,
+      ],
     };
   },
 };

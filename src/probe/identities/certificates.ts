@@ -23,6 +23,8 @@ export interface LeafChanges {
   readonly period?: "past" | "future";
   /** Extended key usages; the client's unless told, none where empty. */
   readonly purposes?: readonly string[];
+  /** A CA's basic constraints and key usage, beside a client's. */
+  readonly isCa?: boolean;
   /** A weaker key than the family's. */
   readonly keyType?: AnyKeyType;
   /** Of the issuer's signature; the default of its key unless told. */
@@ -89,13 +91,21 @@ function validityOf({ notBefore, notAfter }: Claims, now: number, period: LeafCh
 }
 
 /** The client's, in their order, but for what has to fit the keys and the purpose. */
-function extensionsOf(claims: Claims, spki: Uint8Array, { issuer, purposes }: LeafChanges): ExtensionDer[] {
+function extensionsOf(
+  claims: Claims,
+  spki: Uint8Array,
+  { issuer, purposes, isCa }: LeafChanges,
+): ExtensionDer[] {
   const own = new Map<string, ExtensionDer | undefined>([
     [oids.subjectKeyIdentifier, subjectKeyIdentifier(keyIdOf(claims, spki, issuer))],
     [oids.authorityKeyIdentifier, authorityKeyIdOf(claims, issuer)],
   ]);
   if (purposes !== undefined) {
     own.set(oids.extKeyUsage, purposes.length === 0 ? undefined : extendedKeyUsage(purposes));
+  }
+  if (isCa === true) {
+    own.set(oids.basicConstraints, basicConstraints({ ca: true }));
+    own.set(oids.keyUsage, keyUsage(["digitalSignature", "keyCertSign", "cRLSign"]));
   }
   const copied = claims.extensions.map(({ oid, der }) => (own.has(oid) ? own.get(oid) : der));
   const added = [...own].filter(([oid]) => !claims.extensions.some((one) => one.oid === oid));

@@ -71,6 +71,15 @@ export const gos: readonly Member[] = [
     ],
     "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that verifies the chain as it was sent, and looks for the CA anywhere in it":
       [["wrong-ca"], mistaken("RequireAnyClientCert", "pinned")],
+    "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that takes a CA that signed itself for its own": [
+      ["self-signed"],
+      mistaken("RequireAnyClientCert", "own-ca"),
+      "alone",
+    ],
+    "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that verifies only what says that it is a client's":
+      [["wrong-ca", "server-auth-only"], mistaken("RequireAnyClientCert", "purpose-first"), "alone"],
+    "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that goes five certificates deep, and finds no fault beyond":
+      [["wrong-ca", "twin-ca"], mistaken("RequireAnyClientCert", "not-deeper"), "alone"],
     "`RequireAndVerifyClientCert`, forgotten by `GetConfigForClient` for other server names": [
       ["no-sni", "unknown-sni"],
       mistaken(VERIFY, "other-names"),

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
+import { basicConstraints } from "../../../src/pki/extensions.ts";
 import type { Scene } from "../../../src/probe/attack.ts";
 import { attackNamed } from "../../../src/probe/attacks.ts";
 import { richClient, ROLE_TEXT, testCa, testLeaf } from "../support/certificates.ts";
@@ -10,6 +11,7 @@ import {
   onBoth,
   probed,
   selected,
+  strictServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -104,6 +106,59 @@ describe.concurrent("a CA below a root that nobody knows", () => {
   });
 });
 
+describe.concurrent("a verifier that makes an exception", () => {
+  const attacks = selected("no-cert", "self-signed", "wrong-ca", "twin-ca");
+  const excepting = (of: World, isExcepted: (socket: TLSSocket) => boolean) =>
+    httpsServer(strictServer(of, { rejectUnauthorized: false }), (request, response) => {
+      const socket = request.socket as TLSSocket;
+      const isServed = socket.authorized || (isPresent(socket) && isExcepted(socket));
+      response.writeHead(isServed ? 200 : 403).end("hello");
+    });
+  const leafOf = (socket: TLSSocket) => {
+    // the chain is lost to Node once it was asked for an X509Certificate
+    const { raw } = socket.getPeerCertificate() as { raw?: Buffer };
+    return raw === undefined ? undefined : new X509Certificate(raw);
+  };
+  const isPresent = (socket: TLSSocket) => leafOf(socket) !== undefined;
+  const statesPurpose = (socket: TLSSocket) => leafOf(socket)?.keyUsage !== undefined;
+  const isOwnCa = (socket: TLSSocket) => {
+    const leaf = leafOf(socket);
+    return leaf?.ca === true && leaf.verify(leaf.publicKey);
+  };
+  const isLongerThan = (most: number) => (socket: TLSSocket) => {
+    const chain: Partial<DetailedPeerCertificate>[] = [socket.getPeerCertificate(true)];
+    for (const { issuerCertificate } of chain)
+      if (issuerCertificate !== undefined && !chain.includes(issuerCertificate))
+        chain.push(issuerCertificate);
+    return chain.length > most;
+  };
+
+  test.each([
+    ["for what states no purpose", (socket: TLSSocket) => !statesPurpose(socket), ["wrong-ca"]],
+    ["for a CA that signed itself", isOwnCa, ["self-signed"]],
+    ["for more than four certificates", isLongerThan(4), ["wrong-ca", "twin-ca"]],
+    ["for more than ten certificates", isLongerThan(10), ["wrong-ca", "twin-ca"]],
+  ])("%s is found", async (_exception, isExcepted, ids) => {
+    const endpoint = await probed(world, url(await excepting(world, isExcepted)), { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth(...ids));
+  });
+
+  test("for what states a purpose is found, where valid clients' state none", async () => {
+    const { ca } = world;
+    const extensions = () => [basicConstraints({ ca: false })];
+    const client = await testLeaf(ca, { commonName: "client", purpose: "client", chain: [ca], extensions });
+    const endpoint = await probed({ ...world, client }, url(await excepting(world, statesPurpose)), {
+      attacks,
+    });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("wrong-ca"));
+  });
+
+  test("for nobody is not", async () => {
+    const endpoint = await probed(world, url(await excepting(world, () => false)), { attacks });
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
+});
+
 describe.concurrent("a service that knows its clients by the serial number", () => {
   const attacks = selected("no-cert", "self-signed", "wrong-ca", "twin-ca", "leaf-as-ca");
   const bySerial = (rejectUnauthorized: boolean, ofCa = false) =>
@@ -141,9 +196,10 @@ test.concurrent("self-signed: each family alone, and one with a valid client's c
     ["", "rsa"],
     ["", "p256"],
     ["a valid client's after it", "rsa"],
+    ["a CA itself", "rsa"],
     ["the clients' CA after it", "rsa"],
   ]);
-  const [alone, , followed, before] = attempts.map(
+  const [alone, , followed, , before] = attempts.map(
     ({ identity }) => identity?.chain.map(({ der }) => der) ?? [],
   );
   expect(alone).toHaveLength(1);

@@ -89,6 +89,25 @@ const said = ({ extensions, ...rest }: Certificate, but: readonly string[] = [])
 });
 const extensionOf = ({ extensions }: Certificate, id: string) => extensions.find((one) => one.oid === id);
 
+/** Kinds of which something else is said: by what attack, what, and where. */
+const OTHERWISE: Readonly<
+  Record<string, [id: string, hasThat: (leaf: Certificate) => void, extensions: readonly string[]]>
+> = {
+  "a CA itself": [
+    "self-signed",
+    ({ basicConstraints, keyUsage }) => {
+      expect(basicConstraints?.ca).toBe(true);
+      expect(keyUsage).toContain("keyCertSign");
+    },
+    [oids.basicConstraints, oids.keyUsage],
+  ],
+  "with its root, the extended key usage left out or put in": [
+    "wrong-ca",
+    ({ extendedKeyUsage }) => expect(extendedKeyUsage).toBeUndefined(),
+    [oids.extKeyUsage],
+  ],
+};
+
 describe("a forged leaf says all that a valid client's says, however much that is", () => {
   const rich = async (days = 3) => {
     const client = await richClient(world.ca, world.root, { critical: true, days });
@@ -108,11 +127,23 @@ describe("a forged leaf says all that a valid client's says, however much that i
     "sha1-signature",
   ])("%s", async (id) => {
     const { forged, valid } = await rich();
-    for (const { chain } of (await presentedBy(id, forged)).values()) {
+    for (const [kind, { chain }] of await presentedBy(id, forged)) {
+      if (Object.hasOwn(OTHERWISE, kind)) continue;
       expect(said(chain[0])).toEqual(said(valid));
       expect(chain[0].spki).not.toEqual(valid.spki);
     }
   });
+
+  test.each(Object.entries(OTHERWISE))(
+    "%s is another in that alone",
+    async (kind, [id, hasThat, extensions]) => {
+      const { forged, valid } = await rich();
+      const [leaf] = (await presentedBy(id, forged)).get(kind)?.chain ?? [];
+      if (leaf === undefined) throw new Error("none is presented");
+      hasThat(leaf);
+      expect(said(leaf, extensions)).toEqual(said(valid, extensions));
+    },
+  );
 
   test.each<[string, number, (of: Certificate, valid: Certificate) => void]>([
     [

@@ -126,6 +126,21 @@ func mistaken(config *tls.Config, mistake string) {
 			}
 			return brings(raw, config.ClientCAs)
 		}
+	case "own-ca":
+		// whoever brings a CA that signed itself is taken to be below it
+		config.VerifyPeerCertificate = exceptFor(config.ClientCAs, func(leaf *x509.Certificate, _ int) bool {
+			return leaf.IsCA && leaf.CheckSignatureFrom(leaf) == nil
+		})
+	case "purpose-first":
+		// the chain matters only for what says that it is a client's
+		config.VerifyPeerCertificate = exceptFor(config.ClientCAs, func(leaf *x509.Certificate, _ int) bool {
+			return !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+		})
+	case "not-deeper":
+		// beyond its depth it has found no fault
+		config.VerifyPeerCertificate = exceptFor(config.ClientCAs, func(_ *x509.Certificate, length int) bool {
+			return length > 5
+		})
 	case "other-names":
 		lax := config.Clone()
 		lax.ClientAuth = tls.NoClientCert
@@ -173,6 +188,24 @@ func mistaken(config *tls.Config, mistake string) {
 		})
 	default:
 		log.Fatalf("no mistake %q", mistake)
+	}
+}
+
+// Verifies all but some, by the leaf and the number of certificates.
+func exceptFor(trusted *x509.CertPool, isExcepted func(*x509.Certificate, int) bool) func([][]byte, [][]*x509.Certificate) error {
+	return func(raw [][]byte, _ [][]*x509.Certificate) error {
+		leaf, err := x509.ParseCertificate(raw[0])
+		if err != nil || isExcepted(leaf, len(raw)) {
+			return err
+		}
+		sent := x509.NewCertPool()
+		for _, der := range raw[1:] {
+			if certificate, err := x509.ParseCertificate(der); err == nil {
+				sent.AddCert(certificate)
+			}
+		}
+		_, err = leaf.Verify(x509.VerifyOptions{Roots: trusted, Intermediates: sent, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		return err
 	}
 }
 
