@@ -12,6 +12,8 @@ export interface Answer {
   readonly content: Uint8Array;
   /** What header fields tell of a content, be it sent or not: `etag: "1a"`. Of an empty one, nothing. */
   readonly traits?: readonly string[];
+  /** It is a denial, and the rest of it had not come. */
+  readonly goesOn?: true;
   /** Compared in place of the content, where that differs from client to client. */
   readonly essence?: Uint8Array;
 }

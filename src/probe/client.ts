@@ -63,7 +63,9 @@ export async function exchange(
       established = clock.monotonic() - started;
       if (session.ready && settles(dial.tls)) await events.until(() => session.over, settle);
       if ((session.ready || atOnce) && before?.refused === undefined) {
-        await converse(channelOf(session, events, () => (receivedUnasked = session.received.length)));
+        await converse(
+          channelOf(session, events, deadlines, () => (receivedUnasked = session.received.length)),
+        );
       }
     }
     const result = summary(wire, session);
@@ -116,7 +118,12 @@ function settles(tls: TlsDial | undefined): boolean {
   return tls.wire.attempt.script.earlyData !== true;
 }
 
-function channelOf(session: Session, events: Watch, beforeWrite: () => void): Channel {
+function channelOf(
+  session: Session,
+  events: Watch,
+  { denial: denialWait }: Deadlines,
+  beforeWrite: () => void,
+): Channel {
   let wrote = false;
   return {
     get alpn() {
@@ -124,6 +131,7 @@ function channelOf(session: Session, events: Watch, beforeWrite: () => void): Ch
     },
     received: () => session.received,
     sayNoMore: session.sayNoMore,
+    denialWait,
     over: () => session.over,
     until: (condition, ms) => events.until(() => session.over || condition(), ms),
     write(bytes) {

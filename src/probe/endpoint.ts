@@ -1,11 +1,20 @@
 import type { HelloChanges, WireClientOf } from "./attack.ts";
 import type { Outside } from "./client.ts";
-import type { Connect, Dial, Resumable, TlsDial, Trace, WireDial } from "./exchange.ts";
+import {
+  type Connect,
+  type Dial,
+  MAX_KEPT,
+  type Resumable,
+  type TlsDial,
+  type Trace,
+  type WireDial,
+} from "./exchange.ts";
 import { isGarbled, serverAlert } from "./evidence.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { Limit } from "./limit.ts";
 import type { Opening } from "./opening.ts";
 import type { Protocol } from "./protocol.ts";
+import { BODY_WAIT, DENIAL_WAIT } from "./protocols/http.ts";
 import type { Target } from "./target.ts";
 import type { Encounter } from "./verdict/judgement.ts";
 import type { TlsVersion } from "./wire/versions.ts";
@@ -73,6 +82,7 @@ export function meeting(
   const { target, address, timeout = Number.POSITIVE_INFINITY } = endpoint;
   const deadlines = { connect: Math.min(CONNECT, timeout), handshake: Math.min(HANDSHAKE, timeout) };
   let flaky = false;
+  let denial = DENIAL_WAIT;
   return async (client) => {
     const { version, control, like, opening, port = target.port } = client;
     const protocol = client.protocol ?? endpoint.protocol;
@@ -80,9 +90,14 @@ export function meeting(
     const dial: Dial = { address, port, opening, tls };
     const wait = waitFor(client, protocol, timeout);
     for (let tries = 1; ; tries += 1) {
-      const met = await limited(() => connect({ dial, speech: protocol.speech, wait, like, deadlines }));
+      const met = await limited(() =>
+        connect({ dial, speech: protocol.speech, wait, like, deadlines: { ...deadlines, denial } }),
+      );
       const trace = withoutPreamble(met, protocol);
       const answer = protocol.answer(trace);
+      // what has no end is waited for once, and by those that are under way meanwhile
+      if (answer?.goesOn === true && trace.end === "open" && trace.received.length < MAX_KEPT)
+        denial = BODY_WAIT;
       // what a forged client was told before the reset must not be forgotten for a later, silent one
       const told = answer !== undefined || (isGarbled(trace) && !control);
       const again =

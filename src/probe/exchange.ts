@@ -29,6 +29,8 @@ export type Connect = (call: Call) => Promise<Trace>;
 export interface Deadlines {
   readonly connect: number;
   readonly handshake: number;
+  /** What is left of a denial, once its head has come. */
+  readonly denial: number;
 }
 
 /** Where a connection leads to, and how it is made. */
@@ -91,6 +93,8 @@ export interface Channel {
   /** Closed by the server, or failed. */
   over(): boolean;
   write(bytes: Uint8Array): void;
+  /** Milliseconds that the rest of a denial may take, once its head has come. */
+  readonly denialWait: number;
   /** Nothing more will be written. Only without TLS. */
   readonly sayNoMore: (() => void) | undefined;
   /** Waits until the condition holds, the connection is over, or `ms` milliseconds are past. */

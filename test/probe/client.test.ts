@@ -18,7 +18,7 @@ const outside: Outside = {
 };
 /** Milliseconds in which a busy machine comes to anything. */
 const LONG = 60_000;
-const deadlines = { connect: LONG, handshake: LONG };
+const deadlines = { connect: LONG, handshake: LONG, denial: LONG };
 
 const NOTHING = { schemes: [], certificateTypes: undefined };
 
@@ -179,7 +179,7 @@ describe("hostile and broken servers", () => {
   test("silence is waited for no longer than allowed", async () => {
     const port = await tcpServer(() => {});
     const started = performance.now();
-    const trace = await exchange(dial(port), read, { connect: LONG, handshake: 200 }, outside);
+    const trace = await exchange(dial(port), read, { ...deadlines, handshake: 200 }, outside);
     expect(trace).toMatchObject({ end: "open", established: false });
     expect(performance.now() - started).toBeLessThan(LONG);
   });

@@ -48,12 +48,18 @@ export async function converseConnect(request: HttpRequest, channel: Channel, wa
   await channel.until(() => parsed(0) !== undefined || tooMuch(), wait);
   const from = endOfConsent(channel.received());
   if (from === undefined) {
-    await channel.until(() => parsed(0)?.complete !== false || tooMuch(), bodyWait(parsed(0)?.status));
+    await channel.until(
+      () => parsed(0)?.complete !== false || tooMuch(),
+      bodyWait(parsed(0)?.status, channel),
+    );
     return;
   }
   channel.write(requestText(request));
-  await channel.until(() => parsed(from) !== undefined || tooMuch(), bodyWait(undefined));
-  await channel.until(() => parsed(from)?.complete !== false || tooMuch(), bodyWait(parsed(from)?.status));
+  await channel.until(() => parsed(from) !== undefined || tooMuch(), bodyWait(undefined, channel));
+  await channel.until(
+    () => parsed(from)?.complete !== false || tooMuch(),
+    bodyWait(parsed(from)?.status, channel),
+  );
 }
 
 /** Where the tunnel begins; undefined where there is none, and where the server took CONNECT for any method, and answers with a page. */

@@ -43,14 +43,15 @@ export function callFields({ method, authority, path, fields }: HttpRequest): Fi
  * The status stands in the trailers, or in the header section of a response that is nothing else. One
  * that streams without end has no status: its first message says that the call was served.
  */
-export function grpcAnswer({ status, fields, trailers, body }: Http2Response): Answer | undefined {
+export function grpcAnswer(response: Http2Response): Answer | undefined {
+  const { status, fields, trailers, body } = response;
   if (status === undefined) return undefined;
   const code = trailers.get("grpc-status") ?? fields.get("grpc-status");
   if (code === undefined) {
     const streams = status === 200 && isGrpc(fields) && body.length > 0;
     return streams
       ? { label: "gRPC message", meaning: "granted", content: body }
-      : httpAnswer(status, fields, body);
+      : httpAnswer({ ...response, status });
   }
   const message = trailers.get("grpc-message") ?? fields.get("grpc-message") ?? "";
   const number = /^\d{1,2}$/.test(code) ? Number(code) : -1;

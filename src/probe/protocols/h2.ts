@@ -24,8 +24,9 @@ export function h2(request: HttpRequest): Protocol {
   };
 }
 
-export function plainAnswer({ status, fields, body }: Http2Response): Answer | undefined {
-  return status === undefined ? undefined : httpAnswer(status, fields, body);
+export function plainAnswer(response: Http2Response): Answer | undefined {
+  const { status } = response;
+  return status === undefined ? undefined : httpAnswer({ ...response, status });
 }
 
 export function fieldsOf({ method, authority, path, fields }: HttpRequest): Field[] {
@@ -72,7 +73,7 @@ export async function readHttp2(
   );
   await channel.until(
     progress(() => false),
-    bodyWait(response.status),
+    bodyWait(response.status, channel),
   );
   return response;
 }
@@ -101,7 +102,7 @@ export function http2Answer(
 /** A server that does not speak HTTP/2, without TLS above all, may say so in HTTP/1. */
 function http1Answer(received: Uint8Array, end: Trace["end"]): Answer | undefined {
   const older = parseResponse(received, end === "closed" || end === "reset");
-  return older && httpAnswer(older.status, older.fields, older.body);
+  return older && httpAnswer(older);
 }
 
 const NO_ERROR = 0;

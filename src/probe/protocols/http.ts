@@ -1,4 +1,5 @@
 import type { Answer } from "../answer.ts";
+import type { Channel } from "../exchange.ts";
 import { hostPort, type Target } from "../target.ts";
 
 /** What a client asks an HTTP server for, whatever the version of HTTP. */
@@ -35,24 +36,36 @@ export function requestTo(target: Target): HttpRequest {
 }
 
 /** What is granted is decided by its status; an endless body (server-sent events) is not waited for. Milliseconds. */
-const BODY_WAIT = 1000;
+export const BODY_WAIT = 1000;
 /** A denial may hand out in the end what it denies: its body is waited for as long as the slowest answer is. */
-const DENIAL_WAIT = 10_000;
+export const DENIAL_WAIT = 10_000;
 
 /** Milliseconds that the rest of a response may take, once its head has come. @param status undefined while it has not */
-export function bodyWait(status: number | undefined): number {
-  return status === undefined || meaningOf(status) === "granted" ? BODY_WAIT : DENIAL_WAIT;
+export function bodyWait(status: number | undefined, { denialWait }: Pick<Channel, "denialWait">): number {
+  return status === undefined || meaningOf(status) === "granted" ? BODY_WAIT : denialWait;
 }
 
 /**
  * 495 and 496 are nginx's for a wrong and a missing certificate. A redirect's target counts as its
  * content: one leads to the page, another to the login.
  */
-export function httpAnswer(status: number, fields: ReadonlyMap<string, string>, body: Uint8Array): Answer {
+export function httpAnswer({
+  status,
+  fields,
+  body,
+  complete,
+}: {
+  readonly status: number;
+  readonly fields: ReadonlyMap<string, string>;
+  readonly body: Uint8Array;
+  readonly complete: boolean;
+}): Answer {
   const location = fields.get("location");
+  const meaning = meaningOf(status);
   return {
     label: `HTTP ${status}`,
-    meaning: meaningOf(status),
+    meaning,
+    ...(complete || meaning === "granted" ? {} : { goesOn: true }),
     content: location === undefined ? body : Buffer.concat([Buffer.from(`${location}\n`), body]),
     traits: TRAITS.flatMap((name) => {
       const value = fields.get(name);

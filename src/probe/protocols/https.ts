@@ -14,7 +14,7 @@ export function https(request: HttpRequest): Protocol {
     speech: { in: "http1", request },
     answer({ received, end }: Trace) {
       const response = responseTo(request, received, end === "closed" || end === "reset");
-      return response && httpAnswer(response.status, response.fields, response.body);
+      return response && httpAnswer(response);
     },
   };
 }
@@ -25,7 +25,7 @@ export async function converseHttp1(request: HttpRequest, channel: Channel, wait
   await channel.until(() => response() !== undefined || channel.received().length >= MAX_KEPT, wait);
   await channel.until(
     () => response()?.complete !== false || channel.received().length >= MAX_KEPT,
-    bodyWait(response()?.status),
+    bodyWait(response()?.status, channel),
   );
 }
 

@@ -57,7 +57,8 @@ export async function converseKeptAliveHttp2(
     const request = requestOn(streamOf(i), fields, body);
     channel.write(i === 0 ? Buffer.concat([OPENING, request]) : request);
     const response = await readHttp2(channel, wait, 0, streamOf(i), settings);
-    if (!response.complete || channel.over() || channel.received().length >= MAX_KEPT) return;
+    const isSilent = response.status === undefined && !response.complete;
+    if (isSilent || response.malformed || channel.over() || channel.received().length >= MAX_KEPT) return;
     settings = response.settings;
   }
 }

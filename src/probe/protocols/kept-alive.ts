@@ -20,9 +20,10 @@ export function keptAlive(request: HttpRequest, atOnce = false): Protocol {
     answer({ received, end }) {
       const over = end === "closed" || end === "reset";
       const [first, ...later] = responsesTo(requests, received, over);
-      const answers = later.map(({ status, fields, body }) => httpAnswer(status, fields, body));
+      const answers = later.map(httpAnswer);
       const best = bestOf(answers);
-      if (best !== undefined || first?.complete !== true) return best;
+      if (best !== undefined || first === undefined) return best;
+      if (!first.complete) return httpAnswer(first).goesOn === true ? blockedBy(first) : undefined;
       if (over) return NOT_KEPT;
       return atOnce ? LEFT_UNREAD : undefined;
     },
@@ -48,6 +49,16 @@ export const NOT_KEPT: Answer = {
   content: new Uint8Array(),
 };
 
+/** Responses come in the order of the requests (RFC 9112, section 9.3.2): behind one without an end comes no other. */
+function blockedBy({ status }: HttpResponse): Answer {
+  return {
+    label: `HTTP ${status} to the first request, without an end`,
+    meaning: "ended",
+    content: new Uint8Array(),
+    goesOn: true,
+  };
+}
+
 /** What a valid client gets in this way will tell whether that is for everybody. */
 const LEFT_UNREAD: Answer = {
   label: "an answer to the first request alone",
@@ -70,7 +81,10 @@ export async function converseKeptAlive(
     if (!atOnce) channel.write(text);
     const response = () => responsesTo(requests, channel.received(), channel.over())[i];
     await channel.until(() => response() !== undefined || tooMuch(), wait);
-    await channel.until(() => response()?.complete !== false || tooMuch(), bodyWait(response()?.status));
+    await channel.until(
+      () => response()?.complete !== false || tooMuch(),
+      bodyWait(response()?.status, channel),
+    );
     if (response()?.end === undefined) return;
   }
 }

@@ -1,7 +1,17 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setInterval, setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
-import { newWorld, probed, selected, strictServer, withOutcome, type World } from "../support/probing.ts";
+import { probe } from "../../../src/probe/run.ts";
+import {
+  newWorld,
+  outside,
+  probed,
+  requestFor,
+  selected,
+  strictServer,
+  withOutcome,
+  type World,
+} from "../support/probing.ts";
 import { http2Server, httpsServer } from "../support/servers.ts";
 
 let world: World;
@@ -50,4 +60,56 @@ describe.concurrent.each(["https", "h2"] as const)("a denial over %s whose body 
     const { verdict, reasons } = await denyingWith("go away, whoever you are");
     expect({ verdict, reasons }).toEqual({ verdict: "enforced", reasons: [] });
   });
+});
+
+describe.each(["https", "h2"] as const)("a denial over %s that never ends", (scheme) => {
+  /** As ten seconds are long, each such wait is a short one, and counted. */
+  const hurrying = () => {
+    let waits = 0;
+    const sleeping: typeof outside.clock.sleep = async (ms, signal) => {
+      if (ms >= 10_000) waits += 1;
+      return outside.clock.sleep(ms >= 10_000 ? 1500 : ms, signal);
+    };
+    return { outside: { ...outside, clock: { ...outside.clock, sleep: sleeping } }, waits: () => waits };
+  };
+  const options = () => strictServer(world, { rejectUnauthorized: false, minVersion: "TLSv1.3" });
+  const probing = async (attack: string) => {
+    const answer = async (
+      request: { readonly socket: object },
+      response: {
+        writeHead(status: number): unknown;
+        flushHeaders?(): void;
+        write(text: string): unknown;
+        end(text: string): unknown;
+        readonly destroyed: boolean;
+      },
+    ) => {
+      if ((request.socket as TLSSocket).authorized) return void response.end(SECRET);
+      response.writeHead(403);
+      response.flushHeaders?.();
+      for await (const _ of setInterval(100)) {
+        if (response.destroyed) return;
+        response.write(".");
+      }
+    };
+    const port =
+      scheme === "https"
+        ? await httpsServer(options(), (request, response) => void answer(request, response))
+        : await http2Server(options(), (request, response) => void answer(request, response));
+    const clock = hurrying();
+    const request = requestFor(world, `${scheme}://localhost:${port}/secret`, {
+      attacks: selected("no-cert", "self-signed", "wrong-ca", attack),
+    });
+    const { endpoints } = await probe(request, clock.outside, () => {});
+    return { endpoint: endpoints[0], waits: clock.waits() };
+  };
+
+  test.each(["second-request", "path-tricks"])(
+    "is one: %s is refused, and few are waited for",
+    async (attack) => {
+      const { endpoint, waits } = await probing(attack);
+      expect([endpoint?.verdict, endpoint?.reasons]).toEqual(["enforced", []]);
+      expect(waits).toBeLessThanOrEqual(8);
+    },
+  );
 });
