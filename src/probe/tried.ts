@@ -8,6 +8,7 @@ import type { Identity } from "./identities/identity.ts";
 import { lateDenials, patiently } from "./late.ts";
 import { changing } from "./methods.ts";
 import { isSettled, onceForEachKind } from "./settled.ts";
+import { inLightOf, isMereDenial, otherRequests, toldApart } from "./told-apart.ts";
 import { judgeAttempt } from "./verdict/attempt.ts";
 import { judgeControl } from "./verdict/control.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
@@ -46,6 +47,8 @@ export interface Met {
   readonly unmade?: string;
   /** The valid client that asked in the same way, where that has to be known: twice where answers differ. */
   readonly own?: readonly Encounter[];
+  /** How the service knows it from a valid client, where both are denied alike; null where it was not seen to. */
+  readonly apart?: string | null;
 }
 
 export interface MetAttack {
@@ -78,8 +81,31 @@ export async function attackAll(
   const meetAttempt = async ({ weight }: Attack, attempt: Attempt, by = setup) => {
     const ask = async (meet: Meet) => {
       const asked = { ...by, meet };
-      const met = await meetOne(asked, version, attempt, first);
-      return withOwnControl(asked, scene, met, { ...controls, sound: true }, setting);
+      const one = await meetOne(asked, version, attempt, first);
+      const met = await withOwnControl(asked, scene, one, { ...controls, sound: true }, setting);
+      return isMereDenial(met.encounter, controls) && isAccepted(met) ? besideValid(asked, met) : met;
+    };
+    const besideValid = async (asked: RoundSetup, met: Met): Promise<Met> => {
+      const own = scene.protocol.http;
+      const { http = own } = attempt.protocol ?? scene.protocol;
+      if (http === undefined || own === undefined || version === null) return met;
+      const apart = await toldApart(otherRequests(own.request, scene.target), {
+        stranger: async ({ request }) => {
+          const other = { ...attempt, protocol: http.ask(request) };
+          return (await meetOne(asked, version, other, first)).encounter;
+        },
+        valid: async ({ request }) => {
+          const identity = await setup.forgery.controlIn(scene.families);
+          return asked.meet({
+            version,
+            identity,
+            control: true,
+            like: first.trace,
+            protocol: own.ask(request),
+          });
+        },
+      });
+      return { ...met, apart };
     };
     const hasWaited = late.isKnown();
     const met = await ask(hasWaited ? patiently(by.meet) : by.meet);
@@ -199,6 +225,10 @@ async function withOwnControl(
 }
 
 export function judgeMet(met: Met, controls: Controls, setting: Setting): Judgement {
+  return inLightOf(judgeRevised(met, controls, setting), met.apart);
+}
+
+function judgeRevised(met: Met, controls: Controls, setting: Setting): Judgement {
   const judgement = judgeAsControl(met, controls, setting);
   const { attempt, encounter, own } = met;
   if (attempt.revise === undefined) return judgement;

@@ -1,6 +1,7 @@
 import { type Answer, areAlike, holds } from "../answer.ts";
 import { describeEnd, isClientRefusal, serverAlert } from "../evidence.ts";
 import { hangsUpOnLine } from "../protocols/tls.ts";
+import { ASK_OTHERWISE } from "../told-apart.ts";
 import { alertName, ILLEGAL_PARAMETER, INTERNAL_ERROR } from "../wire/alerts.ts";
 import { type Encounter, inconclusive, type Judgement, type Setting } from "./judgement.ts";
 import { judgeUnmade } from "./unmade.ts";
@@ -35,7 +36,11 @@ const REFUSES_KEY = new Set([ILLEGAL_PARAMETER, INTERNAL_ERROR]);
 function judgeControlAnswer(answer: Answer, { layer, canary }: Setting): Judgement {
   const { label, meaning } = answer;
   if (meaning === "denied") {
-    return { outcome: "refused", layer, evidence: `the valid client was refused (${label})` };
+    return {
+      outcome: "refused",
+      layer,
+      evidence: `the valid client was refused (${label}); ${ASK_OTHERWISE}`,
+    };
   }
   if (meaning === "overloaded" || meaning === "ended") return inconclusive(layer, label);
   if (canary !== undefined && !holds(answer, canary))
