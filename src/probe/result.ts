@@ -114,6 +114,14 @@ export interface Selection {
   readonly canary: boolean;
   /** Whether methods are tried that may change something. */
   readonly unsafeMethods: boolean;
+  /** SHA-256 of the certificates that were given, each by its use: those that are issued on the spot are none. */
+  readonly certificates: readonly string[];
+  /** Of all targets, those of the other parts too, where that is not the target's host. */
+  readonly serverNames: readonly string[];
+  /** Seconds for each step; null where none was set. */
+  readonly timeout: number | null;
+  /** Of fleetsec: another one has other ways to try an attack. */
+  readonly version: string;
   /** Other ports of all targets, those of the other parts too. */
   readonly siblings: readonly string[];
   /** Which roles all targets serve, and which not, a sentence each. */

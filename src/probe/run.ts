@@ -41,6 +41,10 @@ export interface ProbeRequest extends Reach {
   readonly forgery: Forgery;
   /** Identities that the user supplied, by attack. */
   readonly supplied: ReadonlyMap<string, Identity>;
+  /** What is told of the certificates that the user gave: use and SHA-256 of each. */
+  readonly certificates: readonly string[];
+  /** Of fleetsec. */
+  readonly version: string;
   /** Connections at one time; undefined for what is bearable for each server, and for this machine. */
   readonly concurrency: number | undefined;
   /** Milliseconds from one connection's start to the next one's, at least. */

@@ -10,6 +10,9 @@ export function selectionOf({
   canary,
   targets,
   elsewhere,
+  certificates,
+  timeout,
+  version,
 }: ProbeRequest): Selection {
   const all = [...targets, ...elsewhere];
   const isReported = (id: string) =>
@@ -21,6 +24,12 @@ export function selectionOf({
     clientCa: forgery.ca !== undefined,
     canary: canary !== undefined,
     unsafeMethods: all.some((target) => target.unsafeMethods === true),
+    certificates,
+    serverNames: all
+      .flatMap(({ url, serverName }) => (serverName === undefined ? [] : `${url} as ${serverName}`))
+      .toSorted(),
+    timeout: timeout === undefined ? null : timeout / 1000,
+    version,
     siblings: all.flatMap(({ url, siblingOf }) => (siblingOf === undefined ? [] : url)).toSorted(),
     expectations: all
       .flatMap(({ url, expected = [] }) =>
@@ -48,7 +57,11 @@ const KINDS: Readonly<Record<string, (selection: Selection) => readonly string[]
   attacks: ({ attacks }) => attacks,
   "attacks that are required": ({ required }) => required,
   "identities that are supplied": ({ identities }) => identities,
-  given: ({ clientCa, canary, unsafeMethods }) => [
+  certificates: ({ certificates }) => certificates,
+  "server names": ({ serverNames }) => serverNames,
+  "versions of fleetsec": ({ version }) => [version],
+  given: ({ clientCa, canary, unsafeMethods, timeout }) => [
+    ...(timeout === null ? [] : [`a time-out of ${timeout} s`]),
     ...(clientCa ? ["the CA's key"] : []),
     ...(canary ? ["a canary"] : []),
     ...(unsafeMethods ? ["leave for unsafe methods"] : []),

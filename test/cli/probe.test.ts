@@ -427,6 +427,33 @@ probe:
     expect((await merge()).code).toBe(1);
   });
 
+  test("a shard with another client, name or time-out is not joined with them", async () => {
+    const given = files();
+    const targets = [await server(true), await server(true)].map((port) => `https://127.0.0.1:${port}/`);
+    const run = async (...args: string[]) => runCli(args, { cwd: given.directory });
+    const probe = async (index: number, ...flags: string[]) => {
+      const shard = ["--shard", `${index}/2`, "--report", `json=${index}.json`, "--attack", "no-cert"];
+      return run("probe", ...targets, ...flagsFor(given), ...shard, ...flags);
+    };
+    const merge = async () => run("report", "merge", "1.json", "2.json");
+    const other = await testLeaf(world.ca, { commonName: "other", purpose: "client", chain: [world.ca] });
+    expect((await probe(1)).code).toBe(0);
+    expect((await probe(2)).code).toBe(0);
+    expect((await merge()).code).toBe(0);
+    await probe(2, "--timeout", "5", "--servername", "localhost");
+    const otherWay = await merge();
+    expect(otherWay.code).toBe(2);
+    expect(otherWay.stderr).toContain("given in 2.json alone: a time-out of 5 s");
+    expect(otherWay.stderr).toContain(`server names in 2.json alone: ${targets[0]} as localhost`);
+    given.put("client.pem", other.pem);
+    given.put("client.key", other.keyPem);
+    await probe(2);
+    const otherClient = await merge();
+    expect(otherClient.code).toBe(2);
+    expect(otherClient.stderr).toContain("certificates in 2.json alone: client sha256:");
+    expect(otherClient.stderr).toContain("all but --shard");
+  });
+
   /** What a whole run says of a strict target beside a lax one that is in the other shard, and what the merge says. */
   async function wholeAndMerged(strictKeys: Buffer, laxKeys: Buffer) {
     const given = files();

@@ -143,6 +143,13 @@ describe("joining results", () => {
     [{ clientCa: true }, "given in 1.json alone: the CA's key"],
     [{ canary: true }, "given in 1.json alone: a canary"],
     [{ unsafeMethods: true }, "given in 1.json alone: leave for unsafe methods"],
+    [{ timeout: 5 }, "given in 1.json alone: a time-out of 5 s"],
+    [{ certificates: ["client sha256:ab"] }, "certificates in 1.json alone: client sha256:ab"],
+    [
+      { serverNames: ["https://a.example/ as b.example"] },
+      "server names in 1.json alone: https://a.example/ as b.example",
+    ],
+    [{ version: "1.2.4" }, "versions of fleetsec in 1.json alone: 1.2.4"],
     [{ siblings: ["https://a.example:2/"] }, "sibling ports in 1.json alone: https://a.example:2/"],
     [
       { expectations: ["https://a.example/: truck is denied"] },

@@ -33,16 +33,20 @@ describe("what a run is asked to try", () => {
     expect(asked({ supplied: new Map([["revoked", identity]]) }).identities).toEqual(["revoked"]);
     expect(asked({ forgery: forgery(materialOf(world)) }).clientCa).toBe(true);
     expect(asked({ canary: "hello" }).canary).toBe(true);
+    expect(asked({ certificates: ["client sha256:ab"] }).certificates).toEqual(["client sha256:ab"]);
+    expect(asked({ timeout: 1500 }).timeout).toBe(1.5);
     expect(asked({ targets: [{ ...a, unsafeMethods: true }] }).unsafeMethods).toBe(true);
   });
 
   test("is the same for each part of the targets", () => {
-    const first = asked({ targets: [a], elsewhere: [guarded, beside] });
+    const named = { ...a, serverName: "gateway.internal" };
+    const first = asked({ targets: [named], elsewhere: [guarded, beside] });
     expect(first).toMatchObject({
+      serverNames: ["https://a.example/ as gateway.internal"],
       siblings: ["https://b.example:9443/"],
       expectations: ["https://b.example/: truck is denied"],
     });
-    expect(asked({ targets: [guarded, beside], elsewhere: [a] })).toEqual(first);
+    expect(asked({ targets: [guarded, beside], elsewhere: [named] })).toEqual(first);
   });
 
   test("differs in what one alone was asked for", () => {

@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import { privateKeyPem } from "../../pki/key-file.ts";
 import { keySigner } from "../../pki/keys.ts";
 import { encodePem } from "../../pki/pem.ts";
-import { isSelfIssued } from "../../pki/verify/certificate.ts";
+import { type Certificate, isSelfIssued } from "../../pki/verify/certificate.ts";
 import { MAX_CERTIFICATE_FILE, readCertificates } from "../../pki/verify/pem.ts";
 import { attackNamed } from "../../probe/attacks.ts";
 import { forgery, type ForgeryMaterial, issueClient } from "../../probe/identities/forgery.ts";
@@ -23,7 +24,7 @@ import { keyFiles, type ReadKey } from "./key-files.ts";
 export async function identitiesFor(
   cli: Cli,
   flags: ProbeFlags,
-): Promise<Pick<ProbeRequest, "forgery" | "supplied" | "serverCa">> {
+): Promise<Pick<ProbeRequest, "forgery" | "supplied" | "serverCa" | "certificates">> {
   const readKey = keyFiles(cli, flags);
   const supplied = await suppliedIdentities(cli, flags.identity ?? [], readKey);
   const givenClient = await clientOf(cli, flags, readKey);
@@ -46,7 +47,17 @@ export async function identitiesFor(
     forgery: forgery({ ...parts, ...material, ...issueAsRole(cli, givenCa, ca, devCa), ca, serverCas }),
     supplied,
     serverCa: serverCaOf(cli, flags, devCa),
+    certificates: [
+      ...(givenClient === undefined ? [] : [told("client", givenClient.chain[0])]),
+      ...(givenCa === undefined ? [] : [told("client CA", givenCa.certificate)]),
+      ...[...supplied].map(([id, { chain }]) => told(id, chain[0])).toSorted(),
+    ],
   };
+}
+
+/** By which shards of one run are known to have had the same. */
+function told(use: string, { der }: Certificate): string {
+  return `${use} sha256:${createHash("sha256").update(der).digest("hex")}`;
 }
 
 /** A valid client from the CA that is at hand; none without one. */

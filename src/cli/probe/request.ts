@@ -9,6 +9,7 @@ import type { Shard } from "../../probe/result.ts";
 import type { ProbeRequest } from "../../probe/run.ts";
 import { type Expectation, parseTarget, type Target } from "../../probe/target.ts";
 import type { Cli } from "../command.ts";
+import { version } from "../package-files.ts";
 import { findProject } from "../project.ts";
 import { type ProbeFlags, withConfigured } from "./flags.ts";
 import { placedTargets, withSiblings } from "./hosts.ts";
@@ -47,6 +48,7 @@ export async function probeRequest(
     addresses,
     leftOut,
     attacks,
+    version: version(),
     ...(await identitiesFor(cli, withConfigured(flags, project))),
     canary: canaryOf(flags.canary) ?? settings?.canary,
     timeout: timeout === undefined ? undefined : timeout * 1000,

@@ -102,6 +102,8 @@ export function requestFor(of: World, url: string, changes: Partial<ProbeRequest
     targets: [parseTarget(url)],
     elsewhere: [],
     leftOut: [],
+    version: "1.2.3",
+    certificates: [],
     attacks,
     forgery: forgeryFor(of),
     supplied: new Map(),

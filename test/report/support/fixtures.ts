@@ -66,6 +66,10 @@ export const selection = (changes: Partial<Selection> = {}): Selection => ({
   canary: false,
   unsafeMethods: false,
   siblings: [],
+  serverNames: [],
+  certificates: [],
+  timeout: null,
+  version: "1.2.3",
   expectations: [],
   ...changes,
 });
