@@ -7,7 +7,7 @@ import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { lateDenials, patiently } from "./late.ts";
 import { changing } from "./methods.ts";
-import { isSettled, onceForEachKind } from "./settled.ts";
+import { isSettled, leftOpen, onceForEachKind } from "./settled.ts";
 import { inLightOf, isMereDenial, otherRequests, toldApart } from "./told-apart.ts";
 import { judgeAttempt } from "./verdict/attempt.ts";
 import { judgeControl } from "./verdict/control.ts";
@@ -281,9 +281,10 @@ export function waitedInVain({ trace }: Encounter): boolean {
 }
 
 /** The clients that tried another endpoint of the listener; those that ask for something ask for it here. */
-async function planAgain(setup: RoundSetup, { attack, plan }: TriedAttack, scene: Scene): Promise<Plan> {
+async function planAgain(setup: RoundSetup, before: TriedAttack, scene: Scene): Promise<Plan> {
+  const { attack, plan } = before;
   const asks = !("attempts" in plan) || plan.attempts.some(({ protocol }) => protocol !== undefined);
-  return onceForEachKind(asks ? await planOf(setup, attack, scene) : plan);
+  return onceForEachKind(asks ? await planOf(setup, attack, scene) : leftOpen(before));
 }
 
 async function planOf({ supplied }: RoundSetup, attack: Attack, scene: Scene): Promise<Plan> {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -70,5 +71,50 @@ describe("targets behind one listener", () => {
     };
     const { endpoints } = await probePaths({ rejectUnauthorized: true }, notFirst, "/no", "/a", "/b");
     expect(endpoints.map(({ verdict }) => verdict)).toEqual(["inconclusive", "enforced", "enforced"]);
+  });
+
+  describe("and the sessions of other listeners", () => {
+    /** Connections for each path of a service that decides for itself, beside listeners that give sessions to all. */
+    const probeBeside = async (ticketKeys: Buffer | undefined, others: number, ...paths: string[]) => {
+      const shared = ticketKeys === undefined ? {} : { ticketKeys };
+      const options = strictServer(world, { rejectUnauthorized: false, maxVersion: "TLSv1.2", ...shared });
+      const port = await httpsServer(options, (request, response) => {
+        const socket = request.socket as TLSSocket;
+        const isServed = socket.authorized || (request.url === "/b" && socket.isSessionReused());
+        response.writeHead(isServed ? 200 : 403).end("hello");
+      });
+      const lax = strictServer(world, { requestCert: false, rejectUnauthorized: false, ...shared });
+      const beside = await Promise.all(Array.from({ length: others }, async () => httpsServer(lax, hello)));
+      const own = paths.map((path) => `https://127.0.0.1:${port}${path}`);
+      const connections = new Map<string, number>();
+      const targets = [...own, ...beside.map((one) => `https://127.0.0.1:${one}/`)].map((one) =>
+        parseTarget(one),
+      );
+      const { endpoints } = await probe(
+        requestFor(world, own[0] ?? "", {
+          targets,
+          attacks: ["no-cert", "resume-cross-host"].map(attackNamed),
+        }),
+        outside,
+        ({ target, connections: count }) => connections.set(target, count),
+      );
+      return {
+        endpoints: endpoints.slice(0, own.length),
+        counts: own.map((url) => connections.get(url) ?? 0),
+      };
+    };
+
+    test("are tried at one of them, where the listener takes none", async () => {
+      const few = await probeBeside(undefined, 1, "/a", "/c");
+      const more = await probeBeside(undefined, 5, "/a", "/c");
+      expect(more.endpoints.flatMap(({ reasons }) => reasons)).toEqual([]);
+      expect(more.counts[0]).toBeGreaterThan(few.counts[0] ?? 0);
+      expect(more.counts[1]).toBe(few.counts[1]);
+    });
+
+    test("are tried at each, where it takes them: one may let them in", async () => {
+      const { endpoints } = await probeBeside(randomBytes(48), 1, "/a", "/b", "/c");
+      expect(endpoints.map(({ verdict }) => verdict)).toEqual(["enforced", "bypassed", "enforced"]);
+    });
   });
 });

@@ -72,7 +72,6 @@ describe.each(["https", "h2"] as const)("a denial over %s that never ends", (sch
     };
     return { outside: { ...outside, clock: { ...outside.clock, sleep: sleeping } }, waits: () => waits };
   };
-  const options = () => strictServer(world, { rejectUnauthorized: false, minVersion: "TLSv1.3" });
   const probing = async (attack: string) => {
     const answer = async (
       request: { readonly socket: object },
