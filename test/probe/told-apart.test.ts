@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 const ATTACKS = ["no-cert", "self-signed", "path-tricks"];
 
-describe("what grants valid clients nothing", () => {
+describe.concurrent("what grants valid clients nothing", () => {
   const probing = async (onRequest: RequestListener, attacks = ATTACKS) => {
     const options = strictServer(world, { rejectUnauthorized: false, maxVersion: "TLSv1.2" });
     const url = `https://localhost:${await httpsServer(options, onRequest)}/secret`;

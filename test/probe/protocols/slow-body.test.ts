@@ -62,7 +62,7 @@ describe.concurrent.each(["https", "h2"] as const)("a denial over %s whose body 
   });
 });
 
-describe.each(["https", "h2"] as const)("a denial over %s that never ends", (scheme) => {
+describe.concurrent.each(["https", "h2"] as const)("a denial over %s that never ends", (scheme) => {
   /** As ten seconds are long, each such wait is a short one, and counted. */
   const hurrying = () => {
     let waits = 0;
