@@ -10,7 +10,7 @@ const DECISION = "openpolicyagent.org/decision_logs";
  * list, as OPA posts them to a service. A decision is true, false, or an object
  * with `allow` (or Envoy's `allowed`) and, as in our policy, its id, reason and identity. Where the
  * result is undefined there is no decision: our gateways then ask for `denial`, which has one. Where the
- * evaluation ended in an error, nothing was allowed.
+ * evaluation ended in an error, nothing was allowed, whatever the result says.
  * @see https://www.openpolicyagent.org/docs/management-decision-logs
  */
 export function opaEvents(record: Buffer): readonly Converted[] {
@@ -25,7 +25,8 @@ function decisionEvent(entry: Event): Converted {
   const { input, path, timestamp, decision_id: decisionId } = entry;
   const error = errorIn(entry);
   if (isAbsent(entry["result"]) && (error === undefined || error === UNDEFINED)) return { passedOver: true };
-  const answer = answerOf(entry);
+  const answer =
+    error === undefined ? answerOf(entry) : { allow: false, said: { reason: `error: ${error}` } as Event };
   if (answer === undefined) return { fault: "result: wants true, false, or an object with allow" };
   const { allow, said } = answer;
   const asked = objectIn(input);
@@ -60,9 +61,7 @@ function errorIn({ error }: Event): string | undefined {
   return textOr(code, "unknown");
 }
 
-function answerOf(entry: Event): { readonly allow: boolean; readonly said: Event } | undefined {
-  const { result } = entry;
-  if (isAbsent(result)) return { allow: false, said: { reason: `error: ${errorIn(entry) ?? "unknown"}` } };
+function answerOf({ result }: Event): { readonly allow: boolean; readonly said: Event } | undefined {
   if (typeof result === "boolean") return { allow: result, said: {} };
   const object = objectIn(result);
   const allow = object["allow"] ?? object["allowed"];

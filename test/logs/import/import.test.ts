@@ -95,6 +95,24 @@ describe("OPA's decision log", () => {
     }
   });
 
+  test("an error outweighs a result, whatever that says", () => {
+    const said = { allow: true, reason: "allowed", identity: { subject: "CN=b" } };
+    for (const result of [true, said, false, "yes"]) {
+      for (const [error, reason] of [
+        [{ code: "rego_error" }, "error: rego_error"],
+        ["undefined_document: data.a", "error: undefined_document"],
+      ] as const) {
+        const identity = { subject: "CN=a", serial: "" };
+        expect(opaEvents(record({ ...failed(error), result }))).toMatchObject([
+          { event: { decision: "deny", reason, identity } },
+        ]);
+      }
+    }
+    expect(opaEvents(record({ ...failed(null), result: true }))).toMatchObject([
+      { event: { decision: "allow", reason: "allowed" } },
+    ]);
+  });
+
   test("is read as it is posted to a service: a list, each entry for itself", async () => {
     const entries = [
       JSON.parse(decision(false).toString()) as unknown,
