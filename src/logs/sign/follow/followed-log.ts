@@ -6,7 +6,7 @@ import { warnOfCopies } from "./copy-in-making.ts";
 import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
-import { type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
+import { type GoneFile, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
 import { identify, MAX_ATTEMPTS, movedAway, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 export interface FollowParts {
@@ -53,7 +53,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   let current: Generation | undefined;
   /** Rotated files that were read to their end, and how long they were then, in bytes. */
   const complete = new Map<string, number>();
-  const gone: string[] = [];
+  const gone: GoneFile[] = [];
   const warnOfCopy = warnOfCopies(parts, path);
   /** Rotated files that are taken care of, and since when they are missing, by the monotonic clock. */
   const seen = new Map<string, number | undefined>();
@@ -179,8 +179,15 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       }
       seen.delete(id);
       complete.delete(id);
-      gone.push(name);
-      if (gone.length > MAX_GONE) run.record(gone.shift() ?? "", undefined);
+      forgetOldest([{ name, id }]);
+    }
+  };
+
+  const forgetOldest = (more: readonly GoneFile[]): void => {
+    gone.push(...more);
+    for (const { name, id } of gone.splice(0, Math.max(0, gone.length - MAX_GONE))) {
+      // it can have come back
+      if (!seen.has(id) && !isOpen(id)) run.record(name, undefined);
     }
   };
 
@@ -261,6 +268,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     return true;
   };
 
+  forgetOldest(placed.gone);
   return {
     path,
     poll,

@@ -99,7 +99,9 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
     const find = (id: string) => filesThere().find(([, there]) => there === id)?.[0];
     const options = { withRotated, acceptNew: newInput, find };
     const placed = placeLogs(files, surveyed, from, options);
-    for (const name of placed.flatMap(({ family }) => family)) run.record(name, undefined);
+    const gone = new Set(placed.flatMap((log) => log.gone.map(({ name }) => name)));
+    for (const name of placed.flatMap(({ family }) => family))
+      if (!gone.has(name)) run.record(name, undefined);
     /** The same for one of them that was rotated since. Where it was moved elsewhere, so may others be. */
     const again = (before: PlacedLog): PlacedLog => {
       const { path, family } = before;

@@ -30,6 +30,15 @@ export interface PlacedLog {
   readonly isNew: boolean;
   /** Names of the positions that this takes over. */
   readonly family: readonly string[];
+  /** Those of rotated files that are not there: they stay known, as a file can be on its way to another name. */
+  readonly gone: readonly GoneFile[];
+}
+
+export interface GoneFile {
+  /** Of its position. */
+  readonly name: string;
+  /** Device and inode. */
+  readonly id: string;
 }
 
 /** The name under which the position of a rotated file of a log is kept. No path has a NUL byte. */
@@ -144,8 +153,19 @@ export function placeLogs(
       present: rotated.filter((file, n) => !isNews(file, n)).map(({ id }) => id),
       isNew: family.length === 0,
       family: family.map(({ name }) => name),
+      gone: goneOf(log, takenOver),
     };
   });
+}
+
+function goneOf(
+  { path, positions, placed }: SurveyedLog,
+  takenOver: ReadonlySet<InputPosition | undefined>,
+): GoneFile[] {
+  const there = new Set([...placed.values()].map(({ position }) => position));
+  return positions
+    .filter((position) => position.name !== path && !there.has(position) && !takenOver.has(position))
+    .flatMap(({ name, file: id }) => (id === undefined ? [] : [{ name, id }]));
 }
 
 /** By path: files that go on from what was signed under the name of another log. */

@@ -123,6 +123,17 @@ const FOUND: [[Step, number][], number, Place][] = [
     1,
     "a directory",
   ],
+  // the file of which something was signed was renamed once more while the signer started: signed twice
+  [
+    [
+      [{ kind: "late rename", create: true, count: 1 }, 99],
+      [{ kind: "kill", down: 0 }, 0],
+      [{ kind: "lines", count: 2 }, 10],
+      [{ kind: "late rename", create: false, count: 0 }, 5],
+    ],
+    1,
+    "a directory, and one for rotated files",
+  ],
 ];
 
 const KILLED = new FleetsecError("io", "killed");
