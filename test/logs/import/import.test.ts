@@ -108,7 +108,8 @@ describe("OPA's decision log", () => {
         ]);
       }
     }
-    expect(opaEvents(record({ ...failed(null), result: true }))).toMatchObject([
+    const input = { request_id: "r1", identity: { subject: "CN=a", serial: "0a" } };
+    expect(opaEvents(record({ ...failed(null), input, result: true }))).toMatchObject([
       { event: { decision: "allow", reason: "allowed" } },
     ]);
   });
