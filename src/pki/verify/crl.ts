@@ -44,8 +44,10 @@ export interface Crl extends Signed {
   readonly nextUpdate: number;
   /** By serial number, as certificates have it. */
   readonly revoked: ReadonlyMap<string, Revocation>;
-  /** OIDs of critical extensions, of the list or of an entry: none is processed here. */
+  /** OIDs of critical extensions, of the list or of an entry, that are not processed here. */
   readonly unprocessed: ReadonlySet<string>;
+  /** By what the list may lack certificates that are revoked, in words. */
+  readonly partialBy: string | undefined;
 }
 
 /**
@@ -70,8 +72,8 @@ export function parseCrl(der: Uint8Array, what: string): Crl {
   const revoked = entries === undefined ? new Map() : readEntries(entries.contents, what, unprocessed);
   const list = tbs.optional(tags.constructed(0));
   tbs.end();
-  readListExtensions(list, what, unprocessed);
-  return { ...signed, issuer, thisUpdate, nextUpdate, revoked, unprocessed };
+  const partialBy = readListExtensions(list, what, unprocessed);
+  return { ...signed, issuer, thisUpdate, nextUpdate, revoked, unprocessed, partialBy };
 }
 
 function requireVersion2(tbs: DerReader, what: string): void {
@@ -86,15 +88,32 @@ function readNextUpdate(tbs: DerReader, what: string): number {
   return timeOf(element, what);
 }
 
-/** Sections 5.2.1 and 5.2.3: every CRL says by which key it is and what number it has. */
-function readListExtensions(list: Element | undefined, what: string, unprocessed: Set<string>): void {
+/**
+ * By which a list is of some certificates, some reasons or some time only (sections 5.2.4 and 5.2.5). They must
+ * be critical; where they are not, the list is no more complete.
+ */
+const PARTIAL: ReadonlyMap<string, string> = new Map([
+  [oids.issuingDistributionPoint, "an issuing distribution point"],
+  [oids.deltaCRLIndicator, "a delta CRL indicator"],
+]);
+
+/**
+ * Sections 5.2.1 and 5.2.3: every CRL says by which key it is and what number it has.
+ * @returns by what the list is partial
+ */
+function readListExtensions(
+  list: Element | undefined,
+  what: string,
+  unprocessed: Set<string>,
+): string | undefined {
   const extensions = list === undefined ? [] : readExtensions(list.contents, what);
   const present = new Set(extensions.map(({ oid }) => oid));
   if (present.size !== extensions.length) throw malformed(what, "an extension that stands there twice");
   if (!present.has(oids.crlNumber)) throw malformed(what, "a CRL without a number");
   if (!present.has(oids.authorityKeyIdentifier))
     throw malformed(what, "a CRL without an authority key identifier");
-  for (const { oid, critical } of extensions) if (critical) unprocessed.add(oid);
+  for (const { oid, critical } of extensions) if (critical && !PARTIAL.has(oid)) unprocessed.add(oid);
+  return extensions.map(({ oid }) => PARTIAL.get(oid)).find((words) => words !== undefined);
 }
 
 function readEntries(contents: Uint8Array, what: string, unprocessed: Set<string>): Map<string, Revocation> {

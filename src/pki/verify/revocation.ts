@@ -11,7 +11,7 @@ export type Revocability = "good" | "unchecked" | Omit<Reason, "certificate">;
 /**
  * Looks a certificate up in its issuer's CRLs (RFC 5280 section 6.3, for complete lists by the
  * issuer itself, with its one key). A list counts only when it is signed by that issuer, current,
- * and understood whole; one that says "revoked" counts even when it is stale.
+ * complete and understood whole; one that says "revoked" counts even when it is stale or partial.
  * @param at milliseconds since the Unix epoch
  */
 export function revocabilityOf(
@@ -34,7 +34,10 @@ export function revocabilityOf(
       return { code: "revoked", message: `was revoked at ${isoTime(revoked.at)}, reason ${revoked.reason}` };
     }
     const stale = ageFault(crl, at);
-    if (stale === undefined) good = true;
+    if (crl.partialBy !== undefined) {
+      const message = `has a CRL that may be incomplete: it has ${crl.partialBy}`;
+      faults.push({ code: "unusable-crl", message });
+    } else if (stale === undefined) good = true;
     else faults.push({ code: "stale-crl", message: stale });
   }
   return good ? "good" : (faults[0] ?? "unchecked");

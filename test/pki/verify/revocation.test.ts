@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { integer, sequence } from "../../../src/pki/der/write.ts";
-import { authorityKeyIdentifier, extension, keyUsage } from "../../../src/pki/extensions.ts";
+import { constructed, integer, primitive, sequence } from "../../../src/pki/der/write.ts";
+import {
+  authorityKeyIdentifier,
+  extension,
+  type ExtensionDer,
+  keyUsage,
+} from "../../../src/pki/extensions.ts";
 import { oids } from "../../../src/pki/oids.ts";
 import { parseCrl } from "../../../src/pki/verify/crl.ts";
 import { isInvalid, verifyCertificate } from "../../../src/pki/verify/verify.ts";
@@ -16,6 +21,7 @@ import {
   NOW,
   serialOf,
   type Spec,
+  unknownExtension,
 } from "./forge.ts";
 
 const usualExtensions = [
@@ -123,8 +129,8 @@ describe("nobody can tell", () => {
     ["from a stale CRL", { nextUpdate: NOW - 1000 }, "stale-crl@0?"],
     ["from a CRL of the future", { thisUpdate: NOW + 1000, nextUpdate: NOW + DAY }, "stale-crl@0?"],
     [
-      "from a CRL with a critical extension, such as an issuing distribution point",
-      { extensions: [...usualExtensions, extension("2.5.29.28", true, sequence())] },
+      "from a CRL with a critical extension that is not known",
+      { extensions: [...usualExtensions, unknownExtension(true)] },
       "unusable-crl@0?",
     ],
     [
@@ -169,6 +175,35 @@ describe("nobody can tell", () => {
       "expired@0",
       "stale-crl@0",
     ]);
+  });
+});
+
+describe.each([true, false])("a CRL that is partial by an extension, critical: %s,", (critical) => {
+  const point = (...fields: Uint8Array[]) =>
+    extension(oids.issuingDistributionPoint, critical, sequence(...fields));
+  const yes = (number: number) => primitive(number, Uint8Array.of(0xff));
+  const uri = primitive(6, Buffer.from("http://other.internal/crl"));
+  test.each<[string, ExtensionDer]>([
+    ["an issuing distribution point", point()],
+    ["for users only", point(yes(1))],
+    ["for CAs only", point(yes(2))],
+    ["for some reasons", point(primitive(3, Uint8Array.of(6, 0x40)))],
+    ["indirect", point(yes(4))],
+    ["for attribute certificates only", point(yes(5))],
+    ["of another distribution point", point(constructed(0, constructed(0, uri)))],
+    ["a delta", extension(oids.deltaCRLIndicator, critical, integer(1))],
+  ])("%s, shows nobody not revoked, and revoked whom it names", async (_, partial) => {
+    const made = await chain();
+    const extensions = [...usualExtensions, partial];
+    const others = { extensions, entries: [{ serial: integer(7) }] };
+    const whole = forgeCrl(made.issuing);
+    for (const crl of [forgeCrl(made.issuing, { extensions }), forgeCrl(made.issuing, others)]) {
+      expect(ask(made, [crl])).toEqual(["unusable-crl@0?"]);
+      expect(ask(made, [crl, whole])).toEqual(["good", "unchecked", "not-applicable"]);
+    }
+    const naming = forgeCrl(made.issuing, { extensions, entries: [{ serial: serialOf(made.leaf) }] });
+    expect(ask(made, [naming])).toEqual(["revoked@0"]);
+    expect(ask(made, [naming, whole])).toEqual(["revoked@0"]);
   });
 });
 
