@@ -9,8 +9,8 @@ import {
 import type { Trace } from "../exchange.ts";
 import {
   alertName,
+  givesNoReason,
   INSUFFICIENT_SECURITY,
-  INTERNAL_ERROR,
   refusesFlight,
   UNKNOWN_PSK_IDENTITY,
   UNRECOGNIZED_NAME,
@@ -29,7 +29,7 @@ export function judgeSilence(
   const alert = serverAlert(trace);
   if (alert !== undefined) {
     const evidence = `alert ${alertName(alert)}`;
-    return refuses(alert, presented) || (alert === INTERNAL_ERROR && controls.sound)
+    return refuses(alert, presented) || (givesNoReason(alert) && controls.sound)
       ? { outcome: "refused", layer: "tls", evidence }
       : inconclusive("tls", evidence);
   }
@@ -57,8 +57,8 @@ export function judgeSilence(
 }
 
 /**
- * Whether an alert is one that answers what was presented. An internal_error is no more than a close:
- * a verifier that gives no reason of its own ends so, such as Apache's beyond its SSLVerifyDepth, or a
+ * Whether an alert is one that answers what was presented. An internal_error (a general_error of RFC 9846) is no more than
+ * a close: a verifier that gives no reason of its own ends so, such as Apache's beyond its SSLVerifyDepth, or a
  * Java TrustManager that throws.
  */
 function refuses(alert: number, presented: Presented): boolean {

@@ -1,11 +1,11 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beside, lax, type Member, run, strict } from "./zoo.ts";
 
 const EXTENSIONS = "type.googleapis.com/envoy.extensions";
 
-type Context = (tls: { common: object; validation: object; tickets: object }) => object;
+type Context = (tls: { common: object; validation: object; tickets: object; pins: object }) => object;
 
 /** A listener's TLS: one for everybody, or one for clients that offer HTTP by ALPN and another for the rest. */
 type Contexts = Context | { readonly offeringHttp: Context; readonly others: Context };
@@ -25,7 +25,7 @@ function rbac(authenticated: object): object {
 function filtering(filters: readonly object[], contexts: readonly Contexts[]): Member["start"] {
   return (program, enclosure) =>
     run(enclosure, program, (...ports) => {
-      const { directory, cert, key, ca, put } = enclosure;
+      const { directory, cert, key, ca, put, world } = enclosure;
       const common = {
         tls_params: { tls_minimum_protocol_version: "TLSv1_2", tls_maximum_protocol_version: "TLSv1_3" },
         tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
@@ -33,7 +33,13 @@ function filtering(filters: readonly object[], contexts: readonly Contexts[]): M
       const keys = join(directory, "tickets.key");
       writeFileSync(keys, randomBytes(80), { mode: 0o600 });
       const tickets = { session_ticket_keys: { keys: [{ filename: keys }] } };
-      const given = { common, validation: { trusted_ca: { filename: ca } }, tickets };
+      const pin = createHash("sha256").update(world.client.der).digest("hex");
+      const given = {
+        common,
+        validation: { trusted_ca: { filename: ca } },
+        tickets,
+        pins: { verify_certificate_hash: [pin] },
+      };
       const listeners = contexts.map((context, i) => {
         const chains =
           typeof context === "function"
@@ -117,6 +123,12 @@ export const envoys: readonly Member[] = [
     "no `require_client_certificate`, and RBAC for `authenticated` principals of any name": filtering(
       [rbac({ principal_name: { safe_regex: { regex: ".+" } } })],
       [optional],
+    ),
+    "`require_client_certificate`, and `verify_certificate_hash` of the valid client's alone": envoy(
+      ({ common, pins }) => ({
+        require_client_certificate: true,
+        common_tls_context: { ...common, validation_context: pins },
+      }),
     ),
   }),
   ...strict("Envoy", "h2", {

@@ -40,6 +40,13 @@ describe("a forged client, with good controls", () => {
     ["unknown_ca", alerted(48), "refused", "tls"],
     ["decrypt_error", alerted(51), "refused", "tls"],
     ["certificate_required", alerted(116), "refused", "tls"],
+    ["certificate_unobtainable", alerted(111), "refused", "tls"],
+    ["bad_certificate_status_response", alerted(113), "refused", "tls"],
+    ["bad_certificate_hash_value", alerted(114), "refused", "tls"],
+    ["general_error", alerted(117), "refused", "tls"],
+    ["unsupported_extension", alerted(110), "inconclusive", "tls"],
+    ["no_application_protocol", alerted(120), "inconclusive", "tls"],
+    ["an alert that is not registered", alerted(200), "inconclusive", "tls"],
     ["GnuTLS's decode_error", alerted(50), "refused", "tls"],
     ["internal_error", alerted(80), "refused", "tls"],
     ["unexpected_message", alerted(10), "inconclusive", "tls"],
@@ -197,6 +204,12 @@ describe("a forged client, with good controls", () => {
   });
 });
 
+test("an alert is told by its name, or by its number", () => {
+  const told = (alert: number) => judgeAttempt(alerted(alert), forged, sound, httpSetting).evidence;
+  expect(told(114)).toBe("alert bad_certificate_hash_value");
+  expect(told(200)).toBe("alert 200, which is not registered");
+});
+
 describe("a forged client, without good controls", () => {
   test("what looks like a refusal by silence or in words proves nothing", () => {
     for (const encounter of [
@@ -206,6 +219,7 @@ describe("a forged client, without good controls", () => {
       answered("HTTP 404", "other", "no"),
       answered("HTTP 302", "other", "/login"),
       alerted(80),
+      alerted(117),
     ]) {
       expect(judgeAttempt(encounter, forged, unsound, httpSetting).outcome).toBe("inconclusive");
     }

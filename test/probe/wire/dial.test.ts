@@ -102,5 +102,5 @@ describe("what the server did says nothing", () => {
 
 test("the alerts that refuse a flight", () => {
   const refusing = Object.keys(alertNames).map(Number).filter(refusesFlight);
-  expect(refusing).toEqual([10, 20, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 116]);
+  expect(refusing).toEqual([10, 20, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 111, 113, 114, 116]);
 });
