@@ -7,7 +7,7 @@ export interface Recorded {
   readonly inventory: Pick<Inventory, "bySerial" | "refresh">;
   /** The service that issues; undefined for the project's own CA. */
   readonly service: string | undefined;
-  /** SHA-256 of the certificates of the project's own issuing CAs. */
+  /** SHA-256 of the certificates of the project's own issuing CAs, those that were dropped among them. */
   readonly issuing: ReadonlySet<string>;
 }
 

@@ -65,6 +65,27 @@ describe("ca rotate", () => {
     expect((await project.json(["ca", "bundle"])).document.certificates).toHaveLength(1);
   });
 
+  test("what was revoked stays revoked when its issuing CA was dropped", async () => {
+    const project = await withCa();
+    expect((await project.run(["ca", "rotate", "intermediate"])).code).toBe(0);
+    expect((await project.run(["cert", "issue", "truck-2", "--role", "fleet-edge"])).code).toBe(0);
+    expect((await project.run(["cert", "revoke", "truck-1"])).code).toBe(0);
+    expect((await project.run(["ca", "rotate", "finish"])).code).toBe(0);
+    const verify = (name: string) =>
+      project.json(["cert", "verify", `.fleetsec/certs/${name}/current/bundle.pem`]);
+    const { code, document } = await verify("truck-1");
+    expect(schemaErrors(document)).toEqual([]);
+    expect(code).toBe(1);
+    expect(document.certificates[0].reasons).toContainEqual(
+      expect.objectContaining({
+        code: "revoked",
+        certificate: 0,
+        message: expect.stringContaining("inventory"),
+      }),
+    );
+    expect((await verify("truck-2")).code).toBe(0);
+  });
+
   test("status is an error where it cannot tell how far a rotation is", async () => {
     const project = await withCa();
     const status = ["ca", "rotate", "status"];

@@ -50,12 +50,15 @@ async function ownTrust(
   layout: StateLayout,
 ): Promise<ProjectTrust> {
   const { issuingCertificates, openAuthority, requireOwnRoots } = await import("../../pki/authority.ts");
+  const { retiredCas } = await import("../../pki/ca-rotation/retired.ts");
   const { fingerprintOf } = await import("../../pki/verify/describe.ts");
   const open = () => {
     const noKey = () => Promise.reject(new Error("to verify takes no key"));
     const authority = openAuthority(files, directory, noKey);
-    const issuing = new Set(authority.trusted.map((ca) => fingerprintOf(ca.issuing)));
-    return { inventory: authority.inventory, service: undefined, issuing };
+    const issuing = [...authority.trusted, ...retiredCas(files, layout)].map((ca) =>
+      fingerprintOf(ca.issuing),
+    );
+    return { inventory: authority.inventory, service: undefined, issuing: new Set(issuing) };
   };
   // a copy of what the CA publishes, without the CA, has no inventory
   const isHere = files.kind(join(layout.authorities, "current")) !== undefined;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { DirectoryEntry, Files } from "../../platform/files.ts";
 import { type CaGeneration, caFiles, readGenerations } from "../authority.ts";
 import { publish } from "../published.ts";
+import { retiredDirectory } from "./retired.ts";
 import { publicFaults } from "../soundness.ts";
 import { MAX_PEM_BYTES, type StateLayout } from "../state.ts";
 
@@ -34,7 +35,7 @@ export function settle(files: Files, layout: Authorities): void {
  */
 export function drop(files: Files, { authorities }: Authorities, { number }: CaGeneration): void {
   const directory = join(authorities, String(number));
-  const retired = join(authorities, "retired", String(number));
+  const retired = retiredDirectory({ authorities }, number);
   if (files.kind(retired) === undefined) {
     const kept = [caFiles.rootCertificate, caFiles.issuingCertificate].map((name): DirectoryEntry => ({
       name,
