@@ -36,10 +36,11 @@ export function withoutRecord(verdict: FileVerdict, why: string): FileVerdict {
   return faulty(verdict, "unknown", { code: "no-inventory", message, certificate: 0 });
 }
 
-function faulty(
+/** What more speaks against a certificate. */
+export function faulty(
   { file, path, reasons }: FileVerdict,
   status: "invalid" | "unknown",
-  reason: Reason,
+  ...more: readonly Reason[]
 ): FileVerdict {
   // as of any path that is not valid
   const bare = path.map(({ subject, serial, fingerprint, notAfter }) => ({
@@ -48,5 +49,5 @@ function faulty(
     fingerprint,
     notAfter,
   }));
-  return { file, status, path: bare, reasons: [...reasons, reason] };
+  return { file, status, path: bare, reasons: [...reasons, ...more] };
 }

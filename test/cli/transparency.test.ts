@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { changingFile } from "../support/changing-file.ts";
@@ -185,4 +185,33 @@ test("--transparency wants a store and a trust file", async () => {
   expect(
     (await run(`cert verify ${a} --transparency none --trust keys/issuance.pub --state state`)).code,
   ).not.toBe(0);
+});
+
+test("a revocation in the log counts, whatever the CRL and the inventory at hand are", async () => {
+  const { directory, issue, sign, verify, run } = await project();
+  const [a, b] = [await issue("a"), await issue("b")];
+  const state = join(directory, ".fleetsec");
+  const old = join(directory, "old");
+  cpSync(state, old, { recursive: true, verbatimSymlinks: true });
+  expect(await run("cert revoke a --reason keyCompromise")).toMatchObject({ code: 0 });
+  await sign();
+  // the project's own files know of it: it is said once
+  expect(await verify(a, b)).toEqual({ code: 1, reasons: [["revoked"], []] });
+  writeFileSync(join(directory, "anchor"), readFileSync(join(directory, "issuance/checkpoint")));
+  rmSync(state, { recursive: true });
+  renameSync(old, state);
+  expect(await run(`cert verify ${a}`)).toMatchObject({ code: 0, stderr: "" });
+  const asked = "--transparency issuance --trust keys/issuance.pub --state fresh --anchor anchor";
+  const { code, stdout, stderr } = await run(`cert verify ${a} ${asked}`);
+  expect(code).toBe(1);
+  const said = stdout.replaceAll(/\s+/g, " ");
+  expect(said).toMatch(/was revoked at \S+Z, reason keyCompromise, by batch 4 of the log of issuance/);
+  expect(said).toContain("and the CRL that was used does not say so (revoked)");
+  expect(said).not.toContain("not revoked");
+  expect(stderr).toMatch(/log of issuance tells of CRL 2 of CN=.*; the one that was used is number 1\n/);
+  expect(await verify(a, b)).toEqual({ code: 1, reasons: [["revoked"], []] });
+  // a log that does not stand as a whole revokes nothing
+  const batch = join(directory, "issuance/fleetsec/batch/000.jsonl");
+  writeFileSync(batch, `${readFileSync(batch, "utf8")}x`);
+  expect(await verify(a, b)).toEqual({ code: 1, reasons: [["log-altered"], ["log-altered"]] });
 });

@@ -1,8 +1,8 @@
 import { FleetsecError } from "../../errors.ts";
 import type { LoggedIssue } from "../../logs/trace/logged.ts";
-import { anchoredSize, type Verification } from "../../logs/verify/verification.ts";
+import { anchoredSize, isWhole, type Verification } from "../../logs/verify/verification.ts";
 import { isFinding, type Reason } from "../../pki/verify/reason.ts";
-import type { FileVerdict } from "../../pki/verify/verify-files.ts";
+import type { FilesRequest, FileVerdict } from "../../pki/verify/verify-files.ts";
 import type { AnchorFlags } from "../anchor-options.ts";
 import type { Cli } from "../command.ts";
 import { namedStore } from "../logs/store.ts";
@@ -16,12 +16,14 @@ export interface TransparencyFlags extends AnchorFlags {
 }
 
 /**
- * Demands of certificates that their issue is in the signed log of their CA's inventory. What stands
- * in a log counts only where the log stands as a whole.
+ * Demands of certificates that their issue is in the signed log of their CA's inventory, and no revocation.
+ * What stands in a log counts only where the log stands as a whole.
+ * @param crls that they were judged by
  */
 export async function demandLogged(
   cli: Cli,
   verdicts: readonly FileVerdict[],
+  crls: FilesRequest["crls"],
   flags: TransparencyFlags,
 ): Promise<readonly FileVerdict[]> {
   const { transparency, trust, origin, state, anchor, tsaCa, allowUnanchored } = flags;
@@ -35,15 +37,56 @@ export async function demandLogged(
   }
   const { loggedCertificates } = await import("../../logs/trace/logged.ts");
   const request = await readingRequest(cli, { ...flags, store: await namedStore(cli, transparency) });
-  const fingerprints = verdicts.flatMap(({ path }) => path[0]?.fingerprint ?? []);
-  const { verification, logged } = await loggedCertificates(fingerprints, request, readingParts(cli));
+  const { faulty } = await import("../../pki/recorded-revocation.ts");
+  const sought = verdicts.flatMap(({ path: [certificate] }) => certificate ?? []);
+  const { verification, logged } = await loggedCertificates(sought, request, readingParts(cli));
   warnOfUnkept(cli, verification);
+  const issueOf = ({ path: [certificate] }: FileVerdict) => logged.get(certificate?.fingerprint ?? "");
+  if (isWhole(verification)) await warnOfNewerCrls(cli, verdicts, issueOf, crls);
   return verdicts.map((verdict) => {
-    const fault = faultOf(verification, logged.get(verdict.path[0]?.fingerprint ?? ""));
-    if (fault === undefined) return verdict;
-    const isInvalid = verdict.status === "invalid" || isFinding(fault.code);
-    return { ...verdict, status: isInvalid ? "invalid" : "unknown", reasons: [...verdict.reasons, fault] };
+    const issue = issueOf(verdict);
+    const faults = [revocationOf(verification, verdict, issue), faultOf(verification, issue)].flatMap(
+      (fault) => fault ?? [],
+    );
+    if (faults.length === 0) return verdict;
+    const isInvalid = verdict.status === "invalid" || faults.some(({ code }) => isFinding(code));
+    return faulty(verdict, isInvalid ? "invalid" : "unknown", ...faults);
   });
+}
+
+/** The CRL that was used may be older than the log. */
+function revocationOf(
+  verification: Verification,
+  { path: [certificate], reasons }: FileVerdict,
+  issue: LoggedIssue | undefined,
+): Reason | undefined {
+  const revoked = isWhole(verification) ? issue?.revoked : undefined;
+  if (revoked === undefined || reasons.some((one) => one.code === "revoked" && one.certificate === 0))
+    return undefined;
+  const { at, reason, seq } = revoked;
+  const isOnNone = certificate?.revocation === "good";
+  const message = `was revoked at ${at}, reason ${reason}, by batch ${seq} of the log of issuance${isOnNone ? ", and the CRL that was used does not say so" : ""}`;
+  return { code: "revoked", message, certificate: 0 };
+}
+
+/** Says where a CRL that was used is older than one that the log tells of. */
+async function warnOfNewerCrls(
+  { output, platform: { files } }: Cli,
+  verdicts: readonly FileVerdict[],
+  issueOf: (verdict: FileVerdict) => LoggedIssue | undefined,
+  crls: FilesRequest["crls"],
+): Promise<void> {
+  if (crls === undefined) return;
+  const { crlNumbersIn } = await import("../../pki/verify/verify-files.ts");
+  const used = crlNumbersIn(crls, files);
+  const warnings = verdicts.flatMap((verdict) => {
+    const issuer = verdict.path[1]?.subject ?? "";
+    const [number, logged] = [used.get(issuer), issueOf(verdict)?.crl];
+    return number === undefined || logged === undefined || number >= logged
+      ? []
+      : `the log of issuance tells of CRL ${logged} of ${issuer}; the one that was used is number ${number}`;
+  });
+  for (const warning of new Set(warnings)) output.warn(warning);
 }
 
 /** What speaks against a certificate: the log as a whole comes before what is in it. */

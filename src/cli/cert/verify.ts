@@ -50,7 +50,7 @@ export const define: Define = (command, bind) => {
         ...(own?.heed(verdict) ?? verdict),
         file: paths[i] ?? verdict.file,
       }));
-      const verdicts = await demandLogged(cli, judged, flags);
+      const verdicts = await demandLogged(cli, judged, request.crls, flags);
       const result = { at: isoTime(request.at), purpose: request.purpose, name: flags.name, verdicts };
       const style = await styleFor(cli.output.color.stdout);
       const findings = {

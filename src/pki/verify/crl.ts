@@ -42,6 +42,8 @@ export interface Crl extends Signed {
   readonly issuer: Name;
   readonly thisUpdate: number;
   readonly nextUpdate: number;
+  /** Section 5.2.3; undefined where that is no positive number. */
+  readonly number: bigint | undefined;
   /** By serial number, as certificates have it. */
   readonly revoked: ReadonlyMap<string, Revocation>;
   /** OIDs of critical extensions, of the list or of an entry, that are not processed here. */
@@ -72,8 +74,8 @@ export function parseCrl(der: Uint8Array, what: string): Crl {
   const revoked = entries === undefined ? new Map() : readEntries(entries.contents, what, unprocessed);
   const list = tbs.optional(tags.constructed(0));
   tbs.end();
-  const partialBy = readListExtensions(list, what, unprocessed);
-  return { ...signed, issuer, thisUpdate, nextUpdate, revoked, unprocessed, partialBy };
+  const { number, partialBy } = readListExtensions(list, what, unprocessed);
+  return { ...signed, issuer, thisUpdate, nextUpdate, number, revoked, unprocessed, partialBy };
 }
 
 function requireVersion2(tbs: DerReader, what: string): void {
@@ -99,13 +101,13 @@ const PARTIAL: ReadonlyMap<string, string> = new Map([
 
 /**
  * Sections 5.2.1 and 5.2.3: every CRL says by which key it is and what number it has.
- * @returns by what the list is partial
+ * @returns its number, and by what the list is partial
  */
 function readListExtensions(
   list: Element | undefined,
   what: string,
   unprocessed: Set<string>,
-): string | undefined {
+): Pick<Crl, "number" | "partialBy"> {
   const extensions = list === undefined ? [] : readExtensions(list.contents, what);
   const present = new Set(extensions.map(({ oid }) => oid));
   if (present.size !== extensions.length) throw malformed(what, "an extension that stands there twice");
@@ -113,7 +115,17 @@ function readListExtensions(
   if (!present.has(oids.authorityKeyIdentifier))
     throw malformed(what, "a CRL without an authority key identifier");
   for (const { oid, critical } of extensions) if (critical && !PARTIAL.has(oid)) unprocessed.add(oid);
-  return extensions.map(({ oid }) => PARTIAL.get(oid)).find((words) => words !== undefined);
+  return {
+    number: numberIn(extensions.find(({ oid }) => oid === oids.crlNumber)?.value ?? Buffer.of()),
+    partialBy: extensions.map(({ oid }) => PARTIAL.get(oid)).find((words) => words !== undefined),
+  };
+}
+
+/** Nothing rests on the number but what is said of it. */
+function numberIn([tag, length, ...bytes]: Uint8Array): bigint | undefined {
+  if (tag !== tags.integer || length !== bytes.length || length === 0 || (bytes[0] ?? 0) >= 0x80)
+    return undefined;
+  return BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
 }
 
 function readEntries(contents: Uint8Array, what: string, unprocessed: Set<string>): Map<string, Revocation> {

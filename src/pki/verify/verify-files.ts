@@ -73,6 +73,18 @@ export function verifyFiles(request: FilesRequest, files: Files): FileVerdict[] 
   });
 }
 
+/** The highest number among those CRLs, by the issuer as paths show it. */
+export function crlNumbersIn(paths: readonly string[], files: Files): ReadonlyMap<string, bigint> {
+  const numbers = new Map<string, bigint>();
+  for (const { issuer, number = 0n } of paths.flatMap((path) =>
+    readCrls(files.read(path, MAX_CRL_FILE), path),
+  )) {
+    const name = displayName(issuer);
+    if (number > (numbers.get(name) ?? -1n)) numbers.set(name, number);
+  }
+  return numbers;
+}
+
 function describe(file: string, verdict: Verdict): FileVerdict {
   if (!verdict.ok) {
     const status = isInvalid(verdict) ? "invalid" : "unknown";
