@@ -32,7 +32,7 @@ describe("an answer that our HTTP parser rejects", () => {
   const fin = (socket: TLSSocket) => void socket.end();
 
   test.each<[string, string]>([
-    ["line feeds only", `HTTP/1.1 200 OK\r\n${tail}`.replaceAll("\r", "")],
+    ["carriage returns only", `HTTP/1.1 200 OK\r\n${tail}`.replaceAll("\n", "")],
     ["a head of 17 KB", `HTTP/1.1 200 OK\r\nX-Pad: ${"a".repeat(17_000)}\r\n${tail}`],
     ["an odd status line", `HTTP/1.1  200 OK\r\n${tail}`],
     ["HTTP/0.9", secret],
@@ -44,6 +44,13 @@ describe("an answer that our HTTP parser rejects", () => {
     expect(endpoint.control.map(({ outcome }) => outcome)).toEqual(["accepted", "accepted"]);
     expect(withOutcome(endpoint, "inconclusive")).toEqual(onBoth("no-cert", "self-signed", "wrong-ca"));
     expect(endpoint.reasons[0]).toContain(`${strange.length} bytes that are no answer`);
+  });
+
+  test("one with line feeds only is read, as by most clients", async () => {
+    const strange = `HTTP/1.1 200 OK\r\n${tail}`.replaceAll("\r", "");
+    const port = await tlsServer(lax(), serving(strange, fin));
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks: ESSENTIAL });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("no-cert", "self-signed", "wrong-ca"));
   });
 
   test("nor is one that a reset follows", async () => {

@@ -2,9 +2,8 @@ import type { Answer } from "../answer.ts";
 import type { Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { tunnelRequest, TUNNEL } from "./connect.ts";
-import { h2, http2Answer, plainAnswer } from "./h2.ts";
-import type { HttpRequest } from "./http.ts";
-import type { Http2Response } from "./http2/response.ts";
+import { h2, http2Answer } from "./h2.ts";
+import { httpAnswer, type HttpMessage, type HttpRequest } from "./http.ts";
 import { https, requestText } from "./https.ts";
 
 /**
@@ -27,10 +26,10 @@ export function connectHttp2(request: HttpRequest): Protocol {
 }
 
 /** What came through the tunnel, the open tunnel itself, or a page in place of one. */
-function answerThrough(request: HttpRequest, response: Http2Response, trace: Trace): Answer | undefined {
-  const { status = 0, body, complete } = response;
-  if (status < 200 || status >= 300) return plainAnswer(response);
+function answerThrough(request: HttpRequest, response: HttpMessage, trace: Trace): Answer | undefined {
+  const { status, body, complete } = response;
+  if (status < 200 || status >= 300) return httpAnswer(response);
   const inside = https(request).answer({ ...trace, received: body });
   if (inside !== undefined) return inside;
-  return body.length === 0 && !complete && trace.end === "open" ? TUNNEL : plainAnswer(response);
+  return body.length === 0 && !complete && trace.end === "open" ? TUNNEL : httpAnswer(response);
 }

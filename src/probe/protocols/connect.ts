@@ -2,7 +2,7 @@ import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { bodyWait, type HttpRequest } from "./http.ts";
-import { parseResponse } from "./http1.ts";
+import { endOfLines, parseResponse } from "./http1.ts";
 import { https, requestText } from "./https.ts";
 
 /** One request through a tunnel that is asked for by CONNECT, to the target itself (RFC 9110, section 9.3.6). */
@@ -68,5 +68,5 @@ function endOfConsent(received: Uint8Array): number | undefined {
   if (response === undefined || response.status < 200 || response.status >= 300) return undefined;
   const { fields } = response;
   if (fields.has("transfer-encoding") || Number(fields.get("content-length") ?? 0) > 0) return undefined;
-  return Buffer.from(received.buffer, received.byteOffset, received.length).indexOf("\r\n\r\n") + 4;
+  return endOfLines(Buffer.from(received.buffer, received.byteOffset, received.length), 0);
 }

@@ -2,9 +2,9 @@ import type { Answer } from "../answer.ts";
 import type { Protocol } from "../protocol.ts";
 import type { Target } from "../target.ts";
 import { http2Answer, saysNothingYet } from "./h2.ts";
-import { httpAnswer, type HttpRequest, requestTo } from "./http.ts";
+import { isGrpc, statusAnswer } from "./grpc-status.ts";
+import { httpAnswer, type HttpMessage, type HttpRequest, requestTo } from "./http.ts";
 import type { Field } from "./http2/hpack.ts";
-import type { Http2Response } from "./http2/response.ts";
 
 /** A message of no bytes, uncompressed: what every method can be called with. */
 const EMPTY_MESSAGE = new Uint8Array(5);
@@ -39,53 +39,12 @@ export function callFields({ method, authority, path, fields }: HttpRequest): Fi
   ];
 }
 
-/**
- * The status stands in the trailers, or in the header section of a response that is nothing else. One
- * that streams without end has no status: its first message says that the call was served.
- */
-export function grpcAnswer(response: Http2Response): Answer | undefined {
-  const { status, fields, trailers, body } = response;
-  if (status === undefined) return undefined;
-  const code = trailers.get("grpc-status") ?? fields.get("grpc-status");
-  if (code === undefined) {
-    const streams = status === 200 && isGrpc(fields) && body.length > 0;
-    return streams
-      ? { label: "gRPC message", meaning: "granted", content: body }
-      : httpAnswer({ ...response, status });
-  }
-  const message = trailers.get("grpc-message") ?? fields.get("grpc-message") ?? "";
-  const number = /^\d{1,2}$/.test(code) ? Number(code) : -1;
-  return {
-    label: `gRPC ${CODES[number] ?? "status that is none"}`,
-    meaning: meaningOf(number),
-    content: Buffer.concat([Buffer.from(`${message}\n`, "latin1"), body]),
-  };
-}
-
-function isGrpc(fields: ReadonlyMap<string, string>): boolean {
-  return (fields.get("content-type") ?? "").startsWith("application/grpc");
-}
-
-/** Status codes of gRPC, from 0. */
-const CODES =
-  `OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED
-  RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS
-  UNAUTHENTICATED`.split(/\s+/);
-
-function meaningOf(code: number): Answer["meaning"] {
-  switch (CODES[code]) {
-    case "OK":
-      return "granted";
-    case "PERMISSION_DENIED":
-      return "denied";
-    case "UNAUTHENTICATED":
-      return "challenged";
-    case "DEADLINE_EXCEEDED":
-    case "RESOURCE_EXHAUSTED":
-    case "INTERNAL":
-    case "UNAVAILABLE":
-      return "overloaded";
-    default:
-      return "other";
-  }
+/** One that streams without end has no status: its first message says that the call was served. */
+export function grpcAnswer(message: HttpMessage): Answer {
+  const { status, fields, body } = message;
+  const streams = status === 200 && isGrpc(fields) && body.length > 0;
+  return (
+    statusAnswer(message) ??
+    (streams ? { label: "gRPC message", meaning: "granted", content: body } : httpAnswer(message))
+  );
 }

@@ -2,8 +2,9 @@ import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import type { Speech } from "../speech.ts";
-import { bodyWait, httpAnswer, type HttpRequest } from "./http.ts";
-import { parseResponse } from "./http1.ts";
+import { bodyWait, httpAnswer, type HttpMessage, type HttpRequest } from "./http.ts";
+import { beginsAsHttp1, parseResponse } from "./http1.ts";
+import { readHttp1 } from "./https.ts";
 import { requestFrames, settingsAck, STREAM } from "./http2/frames.ts";
 import type { Field } from "./http2/hpack.ts";
 import { type Http2Response, responseReader } from "./http2/response.ts";
@@ -20,13 +21,8 @@ export function h2(request: HttpRequest): Protocol {
     http: { request, ask: h2 },
     isPreamble: saysNothingYet,
     speech: { in: "http2", fields: fieldsOf(request), body: request.body },
-    answer: (trace) => http2Answer(trace, plainAnswer),
+    answer: (trace) => http2Answer(trace, httpAnswer),
   };
-}
-
-export function plainAnswer(response: Http2Response): Answer | undefined {
-  const { status } = response;
-  return status === undefined ? undefined : httpAnswer({ ...response, status });
 }
 
 export function fieldsOf({ method, authority, path, fields }: HttpRequest): Field[] {
@@ -41,7 +37,8 @@ export async function converseHttp2(
 ): Promise<void> {
   if (channel.alpn !== undefined && channel.alpn !== H2) return;
   channel.write(requestFrames(fields, body, goesOn));
-  await readHttp2(channel, wait, 0);
+  const response = await readHttp2(channel, wait, 0);
+  if (isOlder(response) && beginsAsHttp1(channel.received())) await readHttp1(channel, wait);
 }
 
 /**
@@ -79,12 +76,12 @@ export async function readHttp2(
 }
 
 /**
- * What an HTTP/2 connection said.
+ * What an HTTP/2 connection said. A server that does not speak HTTP/2, without TLS or ALPN above all, may say so in HTTP/1.
  * @param read makes an answer of a response that has begun, or undefined where it means nothing yet
  */
 export function http2Answer(
   { received, alpn, end }: Pick<Trace, "received" | "alpn" | "end">,
-  read: (response: Http2Response) => Answer | undefined,
+  read: (message: HttpMessage) => Answer | undefined,
   stream = STREAM,
 ): Answer | undefined {
   if (alpn !== undefined && alpn !== H2) {
@@ -92,17 +89,19 @@ export function http2Answer(
     return { label, meaning: "overloaded", content: new Uint8Array() };
   }
   const { response } = readAll(received, stream);
-  if (response.malformed && response.status === undefined) return http1Answer(received, end);
-  const answer = read(response);
-  if (answer !== undefined || response.ended === undefined) return answer;
-  const { how, code } = response.ended;
-  return { label: how, meaning: meaningOfError(code), content: new Uint8Array() };
+  const { status, ended } = response;
+  if (isOlder(response)) {
+    const older = parseResponse(received, end === "closed" || end === "reset");
+    return older && read(older);
+  }
+  const answer = status === undefined ? undefined : read({ ...response, status });
+  if (answer !== undefined || ended === undefined) return answer;
+  return { label: ended.how, meaning: meaningOfError(ended.code), content: new Uint8Array() };
 }
 
-/** A server that does not speak HTTP/2, without TLS above all, may say so in HTTP/1. */
-function http1Answer(received: Uint8Array, end: Trace["end"]): Answer | undefined {
-  const older = parseResponse(received, end === "closed" || end === "reset");
-  return older && httpAnswer(older);
+/** What came first is no HTTP/2. */
+function isOlder({ malformed, status }: Http2Response): boolean {
+  return malformed && status === undefined;
 }
 
 const NO_ERROR = 0;

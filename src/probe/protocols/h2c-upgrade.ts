@@ -1,9 +1,9 @@
 import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
-import { http2Answer, plainAnswer, readHttp2 } from "./h2.ts";
-import type { HttpRequest } from "./http.ts";
-import { parseResponse } from "./http1.ts";
+import { http2Answer, readHttp2 } from "./h2.ts";
+import { httpAnswer, type HttpRequest } from "./http.ts";
+import { endOfLines, parseResponse } from "./http1.ts";
 import { OPENING, SETTINGS_PAYLOAD } from "./http2/frames.ts";
 import { https, requestText } from "./https.ts";
 
@@ -17,7 +17,7 @@ export function h2cUpgrade(request: HttpRequest): Protocol {
       const from = endOfUpgrade(trace.received);
       if (from === undefined) return https(request).answer(trace);
       const received = trace.received.subarray(from);
-      return http2Answer({ ...trace, alpn: undefined, received }, plainAnswer) ?? SWITCHED_IN_VAIN;
+      return http2Answer({ ...trace, alpn: undefined, received }, httpAnswer) ?? SWITCHED_IN_VAIN;
     },
   };
 }
@@ -55,7 +55,5 @@ export async function converseH2cUpgrade(
 /** Where HTTP/2 begins; undefined where the server has not switched to it. */
 function endOfUpgrade(received: Uint8Array): number | undefined {
   const bytes = Buffer.from(received.buffer, received.byteOffset, received.length);
-  if (bytes.toString("latin1", 0, 12) !== "HTTP/1.1 101") return undefined;
-  const end = bytes.indexOf("\r\n\r\n");
-  return end < 0 ? undefined : end + 4;
+  return bytes.toString("latin1", 0, 12) === "HTTP/1.1 101" ? endOfLines(bytes, 0) : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Answer } from "../answer.ts";
 import type { Channel } from "../exchange.ts";
 import { hostPort, type Target } from "../target.ts";
+import { isGrpc, statusAnswer } from "./grpc-status.ts";
 
 /** What a client asks an HTTP server for, whatever the version of HTTP. */
 export interface HttpRequest {
@@ -45,21 +46,24 @@ export function bodyWait(status: number | undefined, { denialWait }: Pick<Channe
   return status === undefined || meaningOf(status) === "granted" ? BODY_WAIT : denialWait;
 }
 
+/** A response as far as it has come, whatever the version of HTTP. */
+export interface HttpMessage {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly fields: ReadonlyMap<string, string>;
+  readonly trailers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array;
+  readonly complete: boolean;
+}
+
 /**
  * 495 and 496 are nginx's for a wrong and a missing certificate. A redirect's target counts as its
  * content: one leads to the page, another to the login.
  */
-export function httpAnswer({
-  status,
-  fields,
-  body,
-  complete,
-}: {
-  readonly status: number;
-  readonly fields: ReadonlyMap<string, string>;
-  readonly body: Uint8Array;
-  readonly complete: boolean;
-}): Answer {
+export function httpAnswer(message: HttpMessage): Answer {
+  const { status, fields, body, complete } = message;
+  const ofCall = isGrpc(fields) ? statusAnswer(message) : undefined;
+  if (ofCall !== undefined) return ofCall;
   const location = fields.get("location");
   const meaning = meaningOf(status);
   return {

@@ -1,17 +1,14 @@
-/** An HTTP/1.x response as far as it has come (RFC 9112). */
-export interface HttpResponse {
-  readonly status: number;
-  /** Names in lower case; of a repeated field the last. */
-  readonly fields: ReadonlyMap<string, string>;
-  /** Without the chunked coding. */
-  readonly body: Uint8Array;
-  readonly complete: boolean;
+import type { HttpMessage } from "./http.ts";
+
+/** An HTTP/1.x response as far as it has come (RFC 9112); of a repeated field the last. The body is without the chunked coding. */
+export interface HttpResponse extends HttpMessage {
   /** Where it ends in the bytes; undefined where only the end of the connection ends it. */
   readonly end: number | undefined;
 }
 
 /** A longer head is none that we understand. */
 const MAX_HEAD = 16_384;
+const NONE: ReadonlyMap<string, string> = new Map();
 /** Who sends more interim responses than this keeps us busy. */
 const MAX_INTERIM = 16;
 
@@ -28,8 +25,12 @@ export function parseResponse(bytes: Uint8Array, ended: boolean, toHead = false)
   if (head === undefined || isInterimStatus(head.status)) return undefined;
   const { status, lines, end: at } = head;
   const fields = parseFields(lines);
-  const { length, ...body } = toHead ? NO_BODY : parseBody(status, fields, text.subarray(at), ended);
-  return { status, fields, ...body, end: length === undefined ? undefined : at + length };
+  const {
+    length,
+    trailers = NONE,
+    ...body
+  } = toHead ? NO_BODY : parseBody(status, fields, text.subarray(at), ended);
+  return { status, fields, trailers, ...body, end: length === undefined ? undefined : at + length };
 }
 
 /**
@@ -55,16 +56,40 @@ function isInterimStatus(status: number): boolean {
   return status < 200 && status !== 101;
 }
 
+/** Whether it is HTTP/1.x, as far as it has come. */
+export function beginsAsHttp1(bytes: Uint8Array): boolean {
+  return "HTTP/1.".startsWith(Buffer.from(bytes.subarray(0, "HTTP/1.".length)).toString("latin1"));
+}
+
 /** The status line and fields that begin there, where they are whole, and where they end. */
 function headAt(
   text: Buffer,
   at: number,
 ): { readonly status: number; readonly lines: readonly string[]; readonly end: number } | undefined {
-  const end = text.indexOf("\r\n\r\n", at);
-  if (end < 0 || end - at > MAX_HEAD) return undefined;
-  const [statusLine = "", ...lines] = text.toString("latin1", at, end).split("\r\n");
+  const end = endOfLines(text, at);
+  if (end === undefined) return undefined;
+  const [statusLine = "", ...lines] = linesIn(text, at, end);
   const status = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |$)/.exec(statusLine)?.[1];
-  return status === undefined ? undefined : { status: Number(status), lines, end: end + 4 };
+  return status === undefined ? undefined : { status: Number(status), lines, end };
+}
+
+/**
+ * Behind the empty line that ends what begins there. A line may end without CR: most clients take that
+ * (RFC 9112, section 2.2).
+ */
+export function endOfLines(text: Buffer, at: number): number | undefined {
+  const latest = text.subarray(0, at + MAX_HEAD + EMPTY_LINE);
+  const ends = ["\n\r\n", "\n\n"].flatMap((mark) => {
+    const found = latest.indexOf(mark, at, "latin1");
+    return found < 0 ? [] : [found + mark.length];
+  });
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
+const EMPTY_LINE = 4;
+
+function linesIn(text: Buffer, from: number, to: number): string[] {
+  return text.toString("latin1", from, to).trimEnd().split(/\r?\n/);
 }
 
 function parseFields(lines: readonly string[]): Map<string, string> {
@@ -78,6 +103,7 @@ function parseFields(lines: readonly string[]): Map<string, string> {
 
 interface Body {
   readonly body: Uint8Array;
+  readonly trailers?: ReadonlyMap<string, string>;
   readonly complete: boolean;
   /** As it is coded, where its end has come. */
   readonly length?: number;
@@ -104,22 +130,26 @@ function parseBody(status: number, fields: ReadonlyMap<string, string>, rest: Bu
 function parseChunks(rest: Buffer, ended: boolean): Body {
   const chunks: Uint8Array[] = [];
   for (let at = 0; ;) {
-    const end = rest.indexOf("\r\n", at);
+    const end = rest.indexOf("\n", at);
     const size =
       end < 0 ? undefined : /^([0-9a-f]{1,7})\s*(;|$)/i.exec(rest.toString("latin1", at, end))?.[1];
     const length = Number.parseInt(size ?? "", 16);
     const malformed = end >= 0 && size === undefined;
-    if (length === 0) return { body: Buffer.concat(chunks), complete: true, ...endOfTrailers(rest, end) };
+    if (length === 0) return { body: Buffer.concat(chunks), complete: ended, ...trailersAt(rest, end) };
     if (malformed) return { body: Buffer.concat(chunks), complete: true };
     if (size === undefined) return { body: Buffer.concat(chunks), complete: ended };
-    chunks.push(rest.subarray(end + 2, end + 2 + length));
-    at = end + 2 + length + 2;
+    const from = end + 1;
+    chunks.push(rest.subarray(from, from + length));
+    at = from + length + (rest[from + length] === CR ? 2 : 1);
     if (at > rest.length) return { body: Buffer.concat(chunks), complete: ended };
   }
 }
 
+const CR = 0x0d;
+
 /** @param from where the line of the last chunk ends; an empty line ends what stands behind it */
-function endOfTrailers(rest: Buffer, from: number): Pick<Body, "length"> {
-  const end = rest.indexOf("\r\n\r\n", from);
-  return end < 0 ? {} : { length: end + 4 };
+function trailersAt(rest: Buffer, from: number): Partial<Body> {
+  const end = endOfLines(rest, from);
+  if (end === undefined) return {};
+  return { trailers: parseFields(linesIn(rest, from + 1, end)), complete: true, length: end };
 }

@@ -1,7 +1,7 @@
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { bodyWait, httpAnswer, type HttpRequest } from "./http.ts";
-import { type HttpResponse, isInterim, parseResponse } from "./http1.ts";
+import { isInterim, parseResponse } from "./http1.ts";
 
 /** One request over HTTP/1.1; redirects are answers, never followed. */
 export function https(request: HttpRequest): Protocol {
@@ -13,7 +13,11 @@ export function https(request: HttpRequest): Protocol {
     http: { request, ask: https },
     speech: { in: "http1", request },
     answer({ received, end }: Trace) {
-      const response = responseTo(request, received, end === "closed" || end === "reset");
+      const response = parseResponse(
+        received,
+        end === "closed" || end === "reset",
+        request.method === "HEAD",
+      );
       return response && httpAnswer(response);
     },
   };
@@ -21,16 +25,18 @@ export function https(request: HttpRequest): Protocol {
 
 export async function converseHttp1(request: HttpRequest, channel: Channel, wait: number): Promise<void> {
   channel.write(requestText(request));
-  const response = () => responseTo(request, channel.received(), channel.over());
-  await channel.until(() => response() !== undefined || channel.received().length >= MAX_KEPT, wait);
-  await channel.until(
-    () => response()?.complete !== false || channel.received().length >= MAX_KEPT,
-    bodyWait(response()?.status, channel),
-  );
+  await readHttp1(channel, wait, request.method === "HEAD");
 }
 
-function responseTo({ method }: HttpRequest, bytes: Uint8Array, ended: boolean): HttpResponse | undefined {
-  return parseResponse(bytes, ended, method === "HEAD");
+/** Reads a response until it is whole or takes too long. */
+export async function readHttp1(channel: Channel, wait: number, toHead = false): Promise<void> {
+  const response = () => parseResponse(channel.received(), channel.over(), toHead);
+  const tooMuch = () => channel.received().length >= MAX_KEPT;
+  await channel.until(() => response() !== undefined || tooMuch(), wait);
+  await channel.until(
+    () => response()?.complete !== false || tooMuch(),
+    bodyWait(response()?.status, channel),
+  );
 }
 
 export function requestText(request: HttpRequest): Uint8Array {

@@ -1,8 +1,8 @@
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { callFields, grpcAnswer, grpcCall } from "./grpcs.ts";
-import { fieldsOf, h2, H2, http2Answer, plainAnswer, readHttp2 } from "./h2.ts";
-import type { HttpRequest } from "./http.ts";
+import { fieldsOf, h2, H2, http2Answer, readHttp2 } from "./h2.ts";
+import { httpAnswer, type HttpRequest } from "./http.ts";
 import { OPENING, requestOn, STREAM } from "./http2/frames.ts";
 import type { Field } from "./http2/hpack.ts";
 import { bestOf, NOT_KEPT, sequenceTo } from "./kept-alive.ts";
@@ -10,7 +10,7 @@ import { bestOf, NOT_KEPT, sequenceTo } from "./kept-alive.ts";
 /** The same over HTTP/2: one request after the other, each on a stream of its own. */
 export function keptAliveHttp2(request: HttpRequest): Protocol {
   return {
-    ...inTurn(sequenceTo(request), fieldsOf, plainAnswer, h2(request)),
+    ...inTurn(sequenceTo(request), fieldsOf, httpAnswer, h2(request)),
     http: { request, ask: keptAliveHttp2 },
   };
 }

@@ -39,6 +39,9 @@ const silent = (options: TlsOptions) =>
     socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nwelcome")),
   );
 
+const GRPC = "content-type: application/grpc";
+const CHUNKED = ["HTTP/1.1 200 OK", `${GRPC}\r\ntransfer-encoding: chunked\r\n`, "0"];
+
 type IsLax = (offered: readonly string[] | undefined) => boolean;
 const NOBODY: IsLax = () => false;
 const WITHOUT: IsLax = (offered) => offered === undefined;
@@ -167,6 +170,26 @@ describe.concurrent("services that are not HTTP", () => {
     const [guarded, open] = [await broker(strict(), () => 0), await broker(lax(), () => 0)];
     const port = await byAlpn((offered) => (isLax(offered) ? open : guarded));
     const endpoint = await probing(`mqtts://localhost:${port}`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(found ? onBoth("other-alpn") : []);
+    expect(endpoint.verdict).toBe(found ? "bypassed" : "enforced");
+  });
+
+  test.each<[string, readonly string[], boolean]>([
+    ["the denial stands in the fields", ["HTTP/1.1 200 OK", `${GRPC}\r\ngrpc-status: 7`, "", ""], false],
+    ["a grant does", ["HTTP/1.1 200 OK", `${GRPC}\r\ngrpc-status: 0`, "", ""], true],
+    ["the denial stands in trailers that come later", [...CHUNKED, "grpc-status: 16", "", ""], false],
+    ["a grant does", [...CHUNKED, "grpc-status: 0", "", ""], true],
+  ])("grpcs:// is answered over HTTP/1.1 without ALPN: %s", async (_what, lines, found) => {
+    const identity = { cert: world.server.pem, key: world.server.keyPem, ca: world.root.pem };
+    const guarded = await grpcServer({ ...identity, demands: true });
+    const older = await tlsServer({ ...strict(), rejectUnauthorized: false }, (socket) =>
+      socket.once("data", () => {
+        socket.write(lines.slice(0, 3).join("\r\n") + "\r\n");
+        setTimeout(() => socket.end(lines.slice(3).join("\r\n")), 20);
+      }),
+    );
+    const port = await byAlpn((offered) => (WITHOUT(offered) ? older : guarded));
+    const endpoint = await probing(`grpcs://localhost:${port}`);
     expect(withOutcome(endpoint, "accepted")).toEqual(found ? onBoth("other-alpn") : []);
     expect(endpoint.verdict).toBe(found ? "bypassed" : "enforced");
   });

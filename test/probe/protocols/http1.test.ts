@@ -34,8 +34,25 @@ describe("an HTTP/1 response", () => {
     ],
     [`${"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(16)}HTTP/1.1 204\r\n\r\n`, false, 204, "", true],
     ["HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nhi", false, 200, "hi", true],
+    ["HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", false, 200, "hi", true],
+    ["HTTP/1.1 200 OK\nContent-Length: 2\n\r\nhi", false, 200, "hi", true],
+    ["HTTP/1.1 200 OK\r\nContent-Length: 2\n\nh\r\n\r\n", false, 200, "h\r", true],
+    ["HTTP/1.1 100 Continue\n\nHTTP/1.0 403 Forbidden\n\nno", true, 403, "no", true],
+    ["HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nhi\n3\n yo\n0\n\n", false, 200, "hi yo", true],
+    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n", false, 200, "hi", false],
   ])("%j", (text, ended, status, body, complete) => {
     expect(parse(text, ended)).toMatchObject({ status, body, complete });
+  });
+
+  test.each([
+    ["0\r\nGrpc-Status: 7\r\nX: y\r\n\r\n", { "grpc-status": "7", x: "y" }],
+    ["2\r\nhi\r\n0\r\nGrpc-Status: 7\r\n\r\n", { "grpc-status": "7" }],
+    ["2\nhi\n0\nGrpc-Status: 7\n\n", { "grpc-status": "7" }],
+    ["0\r\n\r\n", {}],
+    ["0\r\nGrpc-Status: 7\r\n", {}],
+  ])("the fields behind the last chunk: %j", (chunks, trailers) => {
+    const response = parse(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`);
+    expect(Object.fromEntries(response?.trailers ?? [])).toEqual(trailers);
   });
 
   const interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
@@ -66,6 +83,8 @@ describe("an HTTP/1 response", () => {
     ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", false],
     ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: y\r\n\r\n", false],
     ["HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false],
+    ["HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", false],
+    ["HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nhi\n0\nX: y\n\n", false],
   ])("%j ends where the next one begins", (text, toHead) => {
     const next = "HTTP/1.1 403 Forbidden\r\n\r\n";
     expect(parseResponse(Buffer.from(text + next), false, toHead)?.end).toBe(text.length);
@@ -84,12 +103,16 @@ describe("an HTTP/1 response", () => {
   test.each([
     "",
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n",
+    "HTTP/1.1 200 OK\nContent-Length: 2\n",
+    "HTTP/1.1 200 OK\r\r",
     "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "SSH-2.0-OpenSSH_9.2\n\n",
     "HTTP/2 200\r\n\r\n",
     "HTTP/1.1 999 No\r\n\r\n",
     "HTTP/1.1 2000 No\r\n\r\n",
     "\u0015\u0003\u0001\u0000\u0002\u0002F",
     `HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}\r\n\r\n`,
+    `HTTP/1.1 200 OK\nX: ${"x".repeat(20_000)}\n\n`,
     `${"HTTP/1.1 100 Continue\r\n\r\n".repeat(17)}HTTP/1.1 200 OK\r\n\r\n`,
   ])("%j is none", (text) => {
     expect(parse(text, true)).toBeUndefined();

@@ -55,7 +55,7 @@ describe("a forged client, with good controls", () => {
     ["silence", unanswered(), "inconclusive", "http"],
     ...(["closed", "reset", "open"] as const).map((end): [string, Encounter, string, string] => [
       `bytes that are no HTTP answer, then ${end}`,
-      unanswered({ end, received: Buffer.from("HTTP/1.1 200 OK\n\nsecret") }),
+      unanswered({ end, received: Buffer.from("HTTP/1.1 200 OK\r\r\rsecret") }),
       "inconclusive",
       "http",
     ]),
