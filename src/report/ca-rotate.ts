@@ -52,7 +52,7 @@ export function caRotateText(
   ]);
   const when = published === undefined ? "" : `, published with both roots at ${isoTime(published)}`;
   return [
-    ...(done === undefined ? [] : [done]),
+    ...(done === undefined ? [] : wrap(done, columns)),
     ...wrap(`${PHASES[phase]}${when}`, columns),
     table([["CA", "ROOT", "ISSUING CA", "ENDS", "STATUS", "LIVE"], ...rows], columns),
     ...(next === undefined ? [] : nextText(next, columns, style)),

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { generateKeyPairSync, sign as signWith, X509Certificate } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -70,7 +70,12 @@ describe("ca rotate", () => {
     expect((await project.run(["ca", "rotate", "intermediate"])).code).toBe(0);
     expect((await project.run(["cert", "issue", "truck-2", "--role", "fleet-edge"])).code).toBe(0);
     expect((await project.run(["cert", "revoke", "truck-1"])).code).toBe(0);
-    expect((await project.run(["ca", "rotate", "finish"])).code).toBe(0);
+    const finished = await project.run(["ca", "rotate", "finish"]);
+    expect([finished.code, finished.stdout.replaceAll("\n", " ")]).toEqual([
+      0,
+      expect.stringContaining("who checks no CRL trusts it until 20"),
+    ]);
+    expect(Math.max(...finished.stdout.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
     const verify = (name: string) =>
       project.json(["cert", "verify", `.fleetsec/certs/${name}/current/bundle.pem`]);
     const { code, document } = await verify("truck-1");
@@ -82,6 +87,9 @@ describe("ca rotate", () => {
         certificate: 0,
         message: expect.stringContaining("inventory"),
       }),
+    );
+    expect(document.certificates[0].reasons).toContainEqual(
+      expect.objectContaining({ code: "revoked", certificate: 1 }),
     );
     expect((await verify("truck-2")).code).toBe(0);
   });
@@ -169,6 +177,7 @@ describe("ca rotate", () => {
       project: TestProject,
       generation: number,
       keys: Readonly<Record<string, "root" | "issuing">>,
+      rootKey?: string,
     ): Tokens {
       const tokens: Tokens = {
         open(asked) {
@@ -177,7 +186,12 @@ describe("ca rotate", () => {
           const path = join(project.directory, `.fleetsec/ca/${generation}/${name}-cert.pem`);
           const { publicKey } = new X509Certificate(readFileSync(path));
           const spki = publicKey.export({ type: "spki", format: "der" });
-          return Promise.resolve({ uri: asked, spki, sign: () => Promise.reject(new Error("none")) });
+          const key = name === "root" ? rootKey : undefined;
+          const sign = async (data: Uint8Array, hash: string) => {
+            if (key === undefined) throw new Error("none");
+            return signWith(hash, data, key);
+          };
+          return Promise.resolve({ uri: asked, spki, sign });
         },
         generate: () => Promise.reject(new Error("none")),
         asking: () => tokens,
@@ -207,6 +221,7 @@ describe("ca rotate", () => {
       const project = await withCa();
       expect((await project.run(["cert", "revoke", "truck-1"])).code).toBe(0);
       expect((await project.run(["ca", "rotate", "intermediate"])).code).toBe(0);
+      const rootKey = readFileSync(join(project.directory, ".fleetsec/ca/2/root-key.pem"), "utf8");
       inToken(project, 1, { root: "A1", issuing: "A2" });
       inToken(project, 2, { root: "A1", issuing: "A3" });
       // without the issuing CA's own key in the token, nothing could issue any more
@@ -218,7 +233,7 @@ describe("ca rotate", () => {
         });
         expect((await project.json(["ca", "show"], { tokens })).code).toBe(1);
       }
-      const tokens = holding(project, 2, { A1: "root", A3: "issuing" });
+      const tokens = holding(project, 2, { A1: "root", A3: "issuing" }, rootKey);
       const { code, stderr } = await project.run(["ca", "rotate", "finish"], { tokens });
       expect([code, warnings(stderr)]).toEqual([0, [stays("A2")]]);
       expect((await project.json(["ca", "show"], { tokens })).code).toBe(0);

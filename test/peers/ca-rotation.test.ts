@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { revoke } from "../../src/pki/revoke.ts";
 import { OVERLAP, rotatingCa, type RotatingCa } from "../pki/ca-rotation/rotating-ca.ts";
+import { testSettings } from "../support/pki.ts";
 import { scratch } from "../support/scratch.ts";
 import { describeWithEngines } from "./engines.ts";
 
@@ -69,12 +71,26 @@ describeWithEngines(["openssl"], "a rotation of the CA, by openssl verify", ({ o
     const ca = await rotatingCa();
     const before = loaded(ca);
     const first = await ca.issue("a");
+    const kept = await ca.issue("c", 2 * 86_400);
     await ca.steps.intermediate();
     const second = await ca.issue("b");
     for (const one of [first, second]) expect(accepts(ca, before, one)).toBe(true);
     ca.pass(86_460);
     const third = await ca.issue("b");
+    expect(accepts(ca, before, kept)).toBe(true);
+    // what the revocation of its last certificate leaves open
+    await revoke(ca.platform, ca.open(), testSettings, { target: "c", reason: "superseded" });
+    const old = ca.open().trusted[0]?.issuing.serial;
     await ca.steps.finish();
     expect(accepts(ca, before, third)).toBe(true);
+    // one that the old issuing CA made does not come back, however long it is valid
+    expect(accepts(ca, before, kept)).toBe(false);
+    const crl = readFileSync(join(ca.stateDirectory, "ca/crl.pem"), "utf8");
+    const ofRoot = crl.slice(crl.lastIndexOf("-----BEGIN"));
+    const text = spawnSync(openssl.path, ["crl", "-noout", "-text"], {
+      encoding: "utf8",
+      input: ofRoot,
+    }).stdout;
+    expect(text).toMatch(new RegExp(`Serial Number: ${old}\\s[^]*Superseded`));
   });
 });

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { ExitCode } from "../../errors.ts";
 import type { Authority } from "../../pki/authority.ts";
 import type { TokenPlaces } from "../../pki/init-authority.ts";
+import type { Finished } from "../../pki/ca-rotation/steps.ts";
 import type { CaRotation } from "../../report/ca-rotate.ts";
 import { caRotateDocument, caRotateText } from "../../report/ca-rotate.ts";
 import { escapeText } from "../../report/escape.ts";
@@ -50,15 +51,14 @@ export const define: Define = (command, bind) => {
       }),
     );
   withPassphrase(
-    command
-      .command("finish")
-      .description("phase 3: trust the new root alone, once nothing chains to the old one"),
+    command.command("finish").description("phase 3: drop the old CA, once nothing chains to it"),
   ).action(
     bind(async (cli, flags: PassphraseFlags) => {
       const { finishRotation } = await import("../../pki/ca-rotation/steps.ts");
       const { project, reopen } = await opener(cli, flags);
-      warnOfKeys(cli, await finishRotation(cli.platform, reopen));
-      return report(cli, project, flags, "what was replaced is trusted no longer");
+      const finished = await finishRotation(cli.platform, reopen);
+      warnOfKeys(cli, finished.tokenKeys);
+      return report(cli, project, flags, await afterFinish(finished));
     }),
   );
   withPassphrase(
@@ -88,6 +88,17 @@ export const define: Define = (command, bind) => {
     }),
   );
 };
+
+/** What holds of the CAs that were dropped, for whom. */
+async function afterFinish({ rootedUntil, isRevoked }: Finished): Promise<string> {
+  if (rootedUntil === undefined) return "who has loaded bundle.pem trusts what was replaced no longer";
+  const { isoTime } = await import("../../pki/verify/time.ts");
+  const end = isoTime(rootedUntil);
+  const theft = "after a theft of its key replace the root: fleetsec ca rotate begin";
+  return isRevoked
+    ? `the issuing CA that was replaced is on its root's CRL: who has loaded crl.pem refuses it; who checks no CRL trusts it until ${end}, for the root stays; ${theft}`
+    : `the issuing CA that was replaced is dropped here, and its root's key is not here to revoke it: everybody trusts it until ${end}, for the root stays; ${theft}`;
+}
 
 function warnOfKeys({ output }: Cli, uris: readonly string[]): void {
   for (const uri of uris) {

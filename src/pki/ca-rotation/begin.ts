@@ -3,6 +3,7 @@ import { FleetsecError } from "../../errors.ts";
 import type { DirectoryEntry } from "../../platform/files.ts";
 import {
   type Authority,
+  caChanged,
   type CaGeneration,
   caFiles,
   identityOf,
@@ -24,6 +25,7 @@ import { parseCertificate } from "../verify/certificate.ts";
 import { fingerprintOf } from "../verify/describe.ts";
 import { isoTime } from "../verify/time.ts";
 import { type RotationRecord, writeRecord } from "./record.ts";
+import { nextRootCrl } from "./root-crl.ts";
 import { settle } from "./settle.ts";
 import { isUnpublished, rotationStatus } from "./status.ts";
 
@@ -119,11 +121,13 @@ export async function rotateIntermediate(
   const first = reopen();
   requireIdle(first, platform);
   const { current } = first;
-  const crlNumber = first.inventory.lastAuthority() + 1;
-  const entries = await makeIntermediate(platform, first, current, crlNumber, request);
+  const entries = await makeIntermediate(platform, first, current, request);
   await locks.hold(layout.lock, async () => {
     const authority = reopen();
     requireIdle(authority, platform);
+    // the root's new CRL follows the one that was there then
+    if (caChanged(files, first))
+      throw new FleetsecError("busy", "the CA was rotated meanwhile", { hint: "run the command again" });
     addGeneration(platform, authority, entries);
     // publishes its CRL, and then lets it issue
     settle(files, layout);
@@ -133,10 +137,10 @@ export async function rotateIntermediate(
 async function makeIntermediate(
   { clock, random, files, tokens }: PkiPlatform,
   authority: Authority,
-  { root, number: before, id }: CaGeneration,
-  crlNumber: number,
+  ca: CaGeneration,
   { settings, permitted, passphrase }: IntermediateRequest,
 ): Promise<DirectoryEntry[]> {
+  const { root, number: before, id } = ca;
   const now = clock.now();
   if (now + settings.issuingTtl * 1000 > root.notAfter) {
     throw new FleetsecError(
@@ -159,10 +163,15 @@ async function makeIntermediate(
   const common = { random, now, organization: settings.organization, ttl: settings.issuingTtl };
   const profile = issuingProfile({ ...common, spki: signer.spki, issuer: identityOf(root), permitted });
   const issuing = parseCertificate(await buildCertificate(profile, rootSigner), "issuing certificate");
-  const crl = { thisUpdate: now - BACKDATE, revoked: [] };
-  const rootCrl = { ...crl, number: crlNumber, issuer: identityOf(root), nextUpdate: issuing.notAfter };
+  const thisUpdate = now - BACKDATE;
+  const rootCrl = {
+    ...nextRootCrl(files, authority.layout, ca, [], now),
+    thisUpdate,
+    issuer: identityOf(root),
+    nextUpdate: issuing.notAfter,
+  };
   const nextUpdate = now + settings.crlTtl * 1000;
-  const issuingCrl = { ...crl, number: FIRST_CRL, issuer: identityOf(issuing), nextUpdate };
+  const issuingCrl = { number: FIRST_CRL, revoked: [], thisUpdate, issuer: identityOf(issuing), nextUpdate };
   const isEncrypted = made.inFile && isEncryptedKey(rootKey);
   const key = isEncrypted
     ? await encryptedKeyPem(readPrivateKey(made.pem, issuingPath), await passphrase(id), { random })

@@ -9,6 +9,7 @@ import type { PkiPlatform } from "../state.ts";
 import { isoTime } from "../verify/time.ts";
 import { tokenKeysOfOnly } from "./places.ts";
 import { removeRecord } from "./record.ts";
+import { revokeByRoot } from "./root-crl.ts";
 import { drop, settle } from "./settle.ts";
 import { isUnpublished, liveCertificates, rotationStatus, type RotationStatus } from "./status.ts";
 
@@ -158,15 +159,29 @@ export async function switchIssuer(
   });
 }
 
+/** What became of the CAs that were replaced. */
+export interface Finished {
+  /** URIs of their keys in tokens, where they stay. */
+  readonly tokenKeys: readonly string[];
+  /** Until when, in milliseconds since the epoch, an issuing CA among them has a root that stays trusted. */
+  readonly rootedUntil: number | undefined;
+  /** Whether those are on their root's CRL. */
+  readonly isRevoked: boolean;
+}
+
 /**
- * Phase 3: what was replaced is trusted no longer.
- * @returns the URIs of its keys in tokens, where they stay
+ * Phase 3: the CAs that were replaced are dropped. Who loads the new bundle does not trust a root of theirs any
+ * more; where the root stays, its CRL has the issuing CA, if the root's key is here.
  * @throws FleetsecError as `switchIssuer`
  */
-export function finishRotation(platform: PkiPlatform, reopen: () => Authority): Promise<string[]> {
-  return step(platform, reopen, finishRefusal, ({ authority, status }) =>
-    dropAll(platform, authority, status.old),
-  );
+export function finishRotation(platform: PkiPlatform, reopen: () => Authority): Promise<Finished> {
+  return step(platform, reopen, finishRefusal, async ({ authority, status: { old, next } }) => {
+    const rooted = old.filter(({ id }) => id === next.id).map(({ issuing }) => issuing);
+    const isRevoked = await revokeByRoot(platform, authority, next, rooted);
+    const tokenKeys = dropAll(platform, authority, old);
+    const ends = rooted.map(({ notAfter }) => notAfter);
+    return { tokenKeys, rootedUntil: ends.length === 0 ? undefined : Math.max(...ends), isRevoked };
+  });
 }
 
 /**
@@ -199,7 +214,7 @@ async function step<T>(
   platform: PkiPlatform,
   reopen: () => Authority,
   refusalOf: (situation: Situation) => Promise<Refusal | undefined>,
-  work: (situation: Situation) => T,
+  work: (situation: Situation) => T | Promise<T>,
 ): Promise<T> {
   const { files, clock, locks } = platform;
   const look = (): Situation => {

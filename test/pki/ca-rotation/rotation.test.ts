@@ -1,7 +1,8 @@
 import { X509Certificate } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readOwnCrl } from "../../../src/pki/crl-evidence.ts";
 import { issue } from "../../../src/pki/issue.ts";
 import { decodePem } from "../../../src/pki/pem.ts";
 import { revoke } from "../../../src/pki/revoke.ts";
@@ -312,6 +313,65 @@ describe("a rotation of the issuing CA", () => {
     await ca.steps.finish();
     await ca.steps.begin();
     expect(ca.status()).toMatchObject({ phase: "both-trusted", next: { number: 4 } });
+  });
+
+  describe("the one that was dropped", () => {
+    /** The root's CRL as gateways read it. */
+    const rootCrl = (ca: RotatingCa) => {
+      const path = join(ca.stateDirectory, "ca/crl.pem");
+      const crl = readCrls(systemFiles.read(path, MAX_CRL_FILE), path).at(-1);
+      return [...(crl?.revoked ?? [])].map(([serial, { reason }]) => `${serial} ${reason}`);
+    };
+    const numberOf = (ca: RotatingCa) => {
+      const { current, layout } = ca.open();
+      const path = join(layout.authorities, String(current.number), "root-crl.pem");
+      return readOwnCrl(systemFiles, { path, ca: current.root }).number;
+    };
+    const dropFirst = async (ca: RotatingCa) => {
+      await ca.steps.intermediate();
+      ca.pass(DAY + 60);
+      await ca.issue("b");
+      await ca.steps.finish();
+    };
+
+    test("is on its root's CRL from then on, with a number that grows", async () => {
+      const ca = await rotatingCa();
+      const first = ca.open().current.issuing;
+      // whoever has its key issues on
+      const stolen = await ca.issue("a", 3 * DAY);
+      await ca.steps.intermediate();
+      expect([rootCrl(ca), numberOf(ca), isAccepted(ca, stolen)]).toEqual([[], 2, true]);
+      await revoke(ca.platform, ca.open(), testSettings, { target: "a", reason: "keyCompromise" });
+      const control = await ca.issue("b");
+      await ca.steps.finish();
+      expect([rootCrl(ca), numberOf(ca)]).toEqual([[`${first.serial} superseded`], 3]);
+      expect([stolen, control].map((one) => isAccepted(ca, one))).toEqual([false, true]);
+
+      const second = ca.open().current.issuing;
+      await dropFirst(ca);
+      const both = [`${first.serial} superseded`, `${second.serial} superseded`];
+      expect([rootCrl(ca).toSorted(), numberOf(ca)]).toEqual([both.toSorted(), 5]);
+      // a root's rotation has nothing to add
+      await ca.steps.begin();
+      ca.pass(OVERLAP);
+      await ca.steps.switch();
+      ca.pass(3 * DAY);
+      await ca.steps.finish();
+      expect(rootCrl(ca)).toEqual([]);
+    });
+
+    test("is put there once the root's key is back, where that was kept elsewhere", async () => {
+      const ca = await rotatingCa();
+      const first = ca.open().current.issuing;
+      await ca.steps.intermediate();
+      const key = join(ca.stateDirectory, "ca/2/root-key.pem");
+      renameSync(key, `${ca.stateDirectory}.key`);
+      await ca.steps.finish();
+      expect(rootCrl(ca)).toEqual([]);
+      renameSync(`${ca.stateDirectory}.key`, key);
+      await ca.steps.intermediate();
+      expect(rootCrl(ca)).toEqual([`${first.serial} superseded`]);
+    });
   });
 
   test("is refused where the root ends before it would", async () => {
