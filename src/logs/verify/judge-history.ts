@@ -105,14 +105,20 @@ function reportStored(source: HistorySource, holds: Holds): void {
   const broken = history.stored.filter((one) => holds(one) === false && one.size !== history.current?.size);
   const first = broken[0];
   if (first === undefined) return;
-  const differing = differingLeaf(source, holds, [...history.stored, ...anchors]);
+  const differing = differingLeaf(source, holds, anchors);
+  // those of the store that hold could be signed anew, as its tree was
+  const { seq, from = seq } = differingLeaf(source, holds, [...history.stored, ...anchors]);
+  const hint =
+    from === (differing.seq ?? differing.from)
+      ? ""
+      : ` (${from} or later, if the store's other checkpoints were not signed anew too)`;
   findings.add({
     code: "INCONSISTENT_WITH_ANCHOR",
     ...differing,
     path: first.path,
     detail: `the log signed another tree of size ${first.size}${
       broken.length > 1 ? `, and ${broken.length - 1} more` : ""
-    }${placeText(differing)}`,
+    }${placeText(differing)}${hint}`,
     expected: Buffer.from(first.root).toString("hex"),
   });
 }

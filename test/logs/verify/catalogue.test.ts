@@ -608,6 +608,26 @@ describe("25-28: history", () => {
     );
   });
 
+  test("28: rewritten and signed again but for one checkpoint: what was signed again says nothing", async () => {
+    const batches = batchesOf(11, 2);
+    const original = await modelStore(batches.slice(0, 8));
+    const forged = batches.map((batch, seq) => (seq < 5 ? batch : { ...batch, data: Buffer.from("{}\n") }));
+    const left = checkpointPath(8);
+    const rewritten = withFile(await modelStore(forged), left, bytesAt(original, left));
+    const inconsistent = { code: "INCONSISTENT_WITH_ANCHOR", path: left };
+    expect((await verifyFiles(rewritten)).findings).toMatchObject([{ ...inconsistent, from: 0, to: 7 }]);
+    // an anchor that holds bounds it
+    const asked = (size: number) => ({ anchors: [anchorIn(original, checkpointPath(size))] });
+    expect((await verifyFiles(rewritten, asked(4))).findings).toMatchObject([
+      { ...inconsistent, from: 4, to: 7 },
+    ]);
+    const kept: StoreFiles = new Map();
+    await verifyFiles(original, { kept });
+    expect((await verifyFiles(rewritten, { kept })).findings).toContainEqual(
+      expect.objectContaining({ ...inconsistent, seq: 5 }),
+    );
+  });
+
   test("28: rewritten by someone without the key", async () => {
     const batches = batchesOf(6, 20);
     const rewritten = await modelStore(batches.with(2, { ...batches[2]!, data: Buffer.from("{}\n") }));
@@ -692,7 +712,11 @@ describe("a dishonest signer, and two logs in one trust file", () => {
     for (const size of [1, 2, 3, 4, 5])
       rewritten.set(checkpointPath(size), bytesAt(store, checkpointPath(size)));
     const { findings } = await verifyFiles(rewritten);
-    expect(findings).toMatchObject([{ code: "INCONSISTENT_WITH_ANCHOR", seq: 2, path: checkpointPath(3) }]);
+    const detail = expect.stringContaining("leaves 0 to 2 (2 or later, if") as string;
+    const found = { code: "INCONSISTENT_WITH_ANCHOR", path: checkpointPath(3) };
+    expect(findings).toMatchObject([{ ...found, from: 0, to: 2, detail }]);
+    const anchors = [anchorIn(store, checkpointPath(2))];
+    expect((await verifyFiles(rewritten, { anchors })).findings).toMatchObject([{ ...found, seq: 2 }]);
   });
 
   test("a checkpoint of the other trusted log stands among ours", async () => {
