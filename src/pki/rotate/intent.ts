@@ -13,6 +13,8 @@ export interface Intent {
   readonly serial: string;
   /** Its generation: what to go back to. */
   readonly generation: number;
+  /** Serial of what the service did not take up, once that is being rolled back. */
+  readonly rejected?: string;
 }
 
 const MAX_BYTES = 4096;
@@ -44,17 +46,19 @@ function parse(text: string): Intent | undefined {
   } catch {
     return undefined;
   }
-  const { serial, generation } = (value ?? {}) as Partial<Record<keyof Intent, unknown>>;
+  const { serial, generation, rejected } = (value ?? {}) as Partial<Record<keyof Intent, unknown>>;
   if (typeof serial !== "string" || !Number.isSafeInteger(generation)) return undefined;
-  return { serial, generation: generation as number };
+  const intent = { serial, generation: generation as number };
+  if (rejected === undefined) return intent;
+  return typeof rejected === "string" ? { ...intent, rejected } : undefined;
 }
 
-/** Whether a certificate was changed since, and its service perhaps not told. */
+/** Whether a certificate was changed since, or changed back, and its service perhaps not told. */
 export function isOutstanding(
   intent: Intent | undefined,
   inUse: { readonly serial: string },
 ): intent is Intent {
-  return intent !== undefined && intent.serial !== inUse.serial;
+  return intent !== undefined && (intent.serial !== inUse.serial || intent.rejected !== undefined);
 }
 
 export function writeIntent(files: Files, layout: StateLayout, name: string, intent: Intent): void {

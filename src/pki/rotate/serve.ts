@@ -5,7 +5,7 @@ import { currentCertificate, type CurrentCertificate } from "../renew.ts";
 import { confirmServed } from "./confirm.ts";
 import type { Step } from "./event.ts";
 import { type HookFailure, inFull, runHook } from "./hook.ts";
-import { type Intent, removeIntent } from "./intent.ts";
+import { type Intent, removeIntent, writeIntent } from "./intent.ts";
 import { rollBack } from "./roll-back.ts";
 import type { Attempting, Rotation } from "./rotation.ts";
 import type { RotationTarget } from "./target.ts";
@@ -41,9 +41,12 @@ export async function serve(
     return { outcome: "renewed", name, certificate };
   }
   const reason = inFull(failure);
-  const restored = target.confirm && (await goBack(parts, target, certificate, intent));
-  if (restored !== undefined) {
-    return { outcome: "rolled-back", name, certificate: restored, rejected: certificate.serial, reason };
+  const back = target.confirm && (await goBack(parts, target, certificate, intent));
+  if (back !== undefined) {
+    const { restored, untold } = back;
+    const also = untold === undefined ? "" : `; of the one before it was not told: ${inFull(untold)}`;
+    const rejected = certificate.serial;
+    return { outcome: "rolled-back", name, certificate: restored, rejected, reason: `${reason}${also}` };
   }
   const { reason: event } = failure;
   parts.tell({ severity: "error", action: "rotation-incomplete", ...about(certificate), reason: event });
@@ -87,25 +90,28 @@ async function confirm(
 }
 
 /**
- * Puts the certificate before into use again and tells the service.
- * @returns that certificate, or undefined where there is nothing to go back to
+ * Puts the certificate before into use again and tells the service, which is left to the next run where it
+ * is not reached.
+ * @returns that certificate and why the service is not told, or undefined where there is nothing to go back to
  */
 async function goBack(
   parts: Attempting,
   target: RotationTarget,
   certificate: CurrentCertificate,
   intent: Intent,
-): Promise<CurrentCertificate | undefined> {
+): Promise<{ readonly restored: CurrentCertificate; readonly untold: HookFailure | undefined } | undefined> {
   const { platform, issuer } = parts;
   const { files, clock } = platform;
+  // it was rolled back before, and of that the service is being told
+  if (intent.serial === certificate.serial) return undefined;
   const former = issuer.inventory.bySerial(intent.serial);
   // a service that is restarted with one that has ended or was revoked would serve nobody
   if (former === undefined || former.revoked !== undefined) return undefined;
   if (Date.parse(former.issued.notAfter) <= clock.now()) return undefined;
   const rejected = generationOf(parts, certificate);
   const directory = directoryOf(certificate);
+  writeIntent(files, issuer.layout, target.name, { ...intent, rejected: certificate.serial });
   if (!(await rollBack(platform, issuer, directory, rejected, intent.generation))) return undefined;
-  removeIntent(files, issuer.layout, target.name);
   const restored = currentCertificate(files, issuer, target.name);
   parts.tell({
     severity: "warning",
@@ -113,8 +119,9 @@ async function goBack(
     ...about(restored),
     previous_serial: certificate.serial,
   });
-  await tellService(parts, target, restored);
-  return restored;
+  const untold = await tellService(parts, target, restored);
+  if (untold === undefined) removeIntent(files, issuer.layout, target.name);
+  return { restored, untold };
 }
 
 export function about({ name, serial }: CurrentCertificate): Pick<Step, "certificate" | "identity"> {

@@ -248,6 +248,43 @@ describe("cert rotate --watch", () => {
     expect(watching.hooks).toHaveLength(2);
   });
 
+  test.each(["fails", "is killed"])(
+    "a hook that %s after a rollback is run again at the next start, until it has told of the old one",
+    async (ending) => {
+      const watching = await startWatching(["a"]);
+      const [first] = watching.serials("a");
+      watching.jump(45 * MINUTE);
+      const options = { hook: true, confirm: true };
+      const rolledBack = () => watching.events.filter(({ action }) => action === "certificate-rolled-back");
+      await watching.run(() => rolledBack().length > 0, {
+        ...options,
+        exitCode: (call) => {
+          if (call === 2 && ending === "is killed") throw new Error("killed");
+          return 1;
+        },
+      });
+      expect([inUse(watching, "a").serial, watching.hooks.length]).toEqual([first, 2]);
+      // nothing is due any more: what is left is to tell it
+      watching.jump(-45 * MINUTE);
+      const toldNow = () => watching.hooks.length - told;
+      let told = watching.hooks.length;
+      await watching.run(() => toldNow() > 0, { ...options, exitCode: () => 1 });
+      expect([toldNow(), watching.events.at(-2)]).toMatchObject([
+        1,
+        { action: "rotation-incomplete", identity: { serial: first } },
+      ]);
+      told = watching.hooks.length;
+      await watching.run(() => true, { hook: true });
+      expect([toldNow(), watching.events.at(-2)]).toMatchObject([
+        1,
+        { action: "hook-done", identity: { serial: first } },
+      ]);
+      await watching.run(() => true, { hook: true });
+      expect([toldNow(), watching.serials("a").length, inUse(watching, "a").serial]).toEqual([1, 2, first]);
+      expect(rolledBack()).toHaveLength(1);
+    },
+  );
+
   test("asked to end while it waits for a service, it rolls nothing back, and the next start goes on", async () => {
     const watching = await startWatching(["a"]);
     const [first] = watching.serials("a");
