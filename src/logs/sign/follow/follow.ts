@@ -6,6 +6,7 @@ import type { SigningRun } from "../run.ts";
 import { type StreamSource, streamSource } from "../sources.ts";
 import { begunFile } from "./begun.ts";
 import type { Lines } from "./generation.ts";
+import type { FollowedLog } from "./followed-log.ts";
 import { followLogs, type FollowLogsParts } from "./followed-logs.ts";
 import { glanceAt } from "./glance.ts";
 
@@ -39,7 +40,7 @@ export interface Following {
  * @throws FleetsecError `input` on a log that does not go on from what was signed of it
  */
 export function startFollowing(request: FollowRequest, parts: FollowingParts): Following {
-  const { clock, signal, run, begun } = parts;
+  const { clock, signal, run } = parts;
   const stream = request.inputs.includes(STREAM) ? followStream(parts, request) : undefined;
   const glance = glanceAt(parts.files);
   const inputs = request.inputs.filter((input) => input !== STREAM);
@@ -48,14 +49,25 @@ export function startFollowing(request: FollowRequest, parts: FollowingParts): F
   const waiting = waiter(parts);
   if (stream !== undefined) stream.source.onReady = waiting.wake;
 
-  /** First lines of logs that were polled, and wait to be taken until it is noted which files they are from. */
-  const first: (Lines & { readonly path: string; readonly file: string })[] = [];
+  /** First lines of files that were polled, and wait for a look at what came before them. */
+  const first: { readonly log: FollowedLog; readonly lines: Lines }[] = [];
   let firstSince = 0;
+  /** One look at all their directories; names can move while they are listed, so it is two. */
   const takeFirst = async (): Promise<void> => {
     const held = first.splice(0);
     if (held.length === 0) return;
-    await begun.note(new Map(held.map(({ path, file, lines }) => [path, begunFile(file, lines)])));
-    for (const one of held) await take(one);
+    const [before, now] = [1, 2].map(() => {
+      glance.renew();
+      return held.map(({ log }) => log.look());
+    });
+    const due = held.filter(
+      ({ log, lines }, i) => lines.isFirst !== true || !log.isPreceded([before?.[i] ?? [], now?.[i] ?? []]),
+    );
+    const fresh = due.filter(({ log }) => followed.isFirst(log.path));
+    await followed.note(
+      new Map(fresh.map(({ log, lines }) => [log.path, begunFile(lines.file ?? "", lines.lines)])),
+    );
+    for (const { lines } of due) await take(lines);
   };
   const take = async ({ input, lines }: Lines): Promise<void> => {
     await run.take(input, lines);
@@ -73,9 +85,10 @@ export function startFollowing(request: FollowRequest, parts: FollowingParts): F
         throw error;
       });
       any ||= lines !== undefined;
-      if (lines?.file !== undefined && "path" in input && followed.isFirst(input.path)) {
+      const isHeld = "path" in input && (lines?.isFirst === true || followed.isFirst(input.path));
+      if (lines !== undefined && isHeld) {
         if (first.length === 0) firstSince = clock.monotonic();
-        first.push({ ...lines, path: input.path, file: lines.file });
+        first.push({ log: input, lines });
       } else if (lines !== undefined) await take(lines);
       // a round over many files takes its time, and each note is one of all logs
       if (clock.monotonic() - firstSince >= POLL) await takeFirst();

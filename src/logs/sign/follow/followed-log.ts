@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Files, OpenFile } from "../../../platform/files.ts";
 import type { Clock } from "../../../platform/platform.ts";
 import type { Placed } from "../positions.ts";
@@ -7,7 +8,7 @@ import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
 import { type GoneFile, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
-import { identify, MAX_ATTEMPTS, movedAway, type RotatedFile, rotatedFiles } from "./rotated.ts";
+import { identify, MAX_ATTEMPTS, movedAway, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 export interface FollowParts {
   readonly files: Files;
@@ -29,7 +30,16 @@ export interface FollowedLog {
   readonly path: string;
   /** The next lines in order, or undefined while there are none. */
   poll(): Promise<Lines | undefined>;
-  /** Whether that file is, or was, one of the log's. */
+  /** The rotated files beside it, as one look finds them. */
+  look(): readonly RotatedFile[];
+  /**
+   * Asked before the first lines of a file are taken, by two looks that are younger than they: whether other lines
+   * came before them, in files that were rotated unseen. Then it is polled again.
+   */
+  isPreceded(looks: readonly [readonly RotatedFile[], readonly RotatedFile[]]): boolean;
+  /** Device and inode of the files that are, or were, the log's. */
+  ids(): Iterable<string>;
+  /** Whether that file is one of these. */
   has(id: string): boolean;
   close(): void;
 }
@@ -85,6 +95,8 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
 
   const isOpen = (id: string) => current?.tail.id === id || draining.some(({ tail }) => tail.id === id);
 
+  const openFiles = () => (current === undefined ? draining : [...draining, current]);
+
   const isMissing = (id: string, present: readonly string[]) => !present.includes(id) && !isOpen(id);
 
   const isOthers = (id: string) => parts.isOthers(id, path);
@@ -110,7 +122,8 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       complete.delete(file.id);
       current = generationFrom(path, file);
     }
-    adoptUnseen();
+    // before the first line of a file; where there is none, nothing comes after what was not seen
+    if (current !== undefined || isLookDue()) adoptUnseen();
   };
 
   /** Whether a file has something that is not read: it is not known, or longer than it was when it was complete. */
@@ -118,8 +131,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     (!seen.has(id) || size > (complete.get(id) ?? size)) && !isOpen(id) && !isOthers(id);
 
   /** Whether a closer look may find a rotated file that is not taken care of, or that one is gone. */
-  const isLookDue = (): boolean => {
-    const present = glance.rotated(path);
+  const isLookDue = (present: readonly RotatedFile[] = glance.rotated(path)): boolean => {
     const ids = present.map(({ id }) => id);
     return present.some(isToRead) || [...seen.keys()].some((id) => isMissing(id, ids));
   };
@@ -227,15 +239,14 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   };
 
   const poll = async (): Promise<Lines | undefined> => {
-    // before the first line of a file: what was rotated away before it comes before it
     if (current === undefined) begin();
-    else if (!current.tail.begun) adoptUnseen();
+    else if (!current.tail.begun && isLookDue()) adoptUnseen();
     const rest = await pollDraining();
     if (rest !== undefined || current === undefined) return rest;
     const isFirst = !current.tail.begun;
     const lines = await current.input.peek(0);
     if (lines === undefined) return lookForRotation(current) ? poll() : undefined;
-    return isFirst && adoptUnseen() ? poll() : linesOf(current, lines);
+    return { ...linesOf(current, lines), isFirst };
   };
 
   /** Whether the file is shorter than what was read of it: at the next look it can be as long again. */
@@ -261,7 +272,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       return true;
     }
     const now = identify(files, path);
-    if (now === undefined || isOthers(now.id)) return adoptUnseen();
+    if (now?.id !== generation.tail.id && (now === undefined || isOthers(now.id))) return adoptUnseen();
     if (now.id === generation.tail.id) return isShorter(generation, now) || (isLookDue() && adoptUnseen());
     drain(generation);
     begin();
@@ -272,9 +283,13 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   return {
     path,
     poll,
+    look: () => glance.rotated(path),
+    isPreceded: ([before, now]) =>
+      (!isDeepStrictEqual(namesAndIds(before), namesAndIds(now)) || isLookDue(now)) && adoptUnseen(),
+    ids: () => new Set([...seen.keys(), ...openFiles().map(({ tail }) => tail.id)]),
     has: (id) => isOpen(id) || seen.has(id),
     close() {
-      for (const { tail } of current === undefined ? draining : [...draining, current]) tail.close();
+      for (const { tail } of openFiles()) tail.close();
     },
   };
 }

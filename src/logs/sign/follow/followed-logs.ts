@@ -6,9 +6,10 @@ import { isDirectory, isLogFile, repeatedText } from "../expand.ts";
 import { continuingAny } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import type { InputPosition } from "../state.ts";
-import type { BegunLogs } from "./begun.ts";
+import type { BegunFile, BegunLogs } from "./begun.ts";
+import { logOf } from "./known-positions.ts";
 import { type FollowedLog, followLog, type FollowParts } from "./followed-log.ts";
-import { filesOf, isOf, logOf, type PlacedLog, placeLogs, type SurveyedLog, surveyLog } from "./place.ts";
+import { filesOf, isOf, type PlacedLog, placeLogs, type SurveyedLog } from "./place.ts";
 import {
   identify,
   isRotatedOf,
@@ -18,6 +19,7 @@ import {
   rotatedNames,
   unlessMoved,
 } from "./rotated.ts";
+import { surveyor } from "./survey.ts";
 
 export interface FollowLogsRequest {
   /** Files and directories as absolute paths. A file may come later. */
@@ -34,8 +36,10 @@ export type FollowLogsParts = Pick<FollowParts, "files" | "clock" | "open" | "wa
 /** All logs that are followed: those that are named, and those in directories. */
 export interface FollowedLogs {
   readonly logs: readonly FollowedLog[];
-  /** Whether nothing of the log at that path was signed, and no line was asked for; it is said once. */
+  /** Whether nothing of the log at that path was signed, and no line is taken. */
   isFirst(path: string): boolean;
+  /** Notes the files that such logs begin with: their lines are going to be taken. */
+  note(begun: ReadonlyMap<string, BegunFile>): Promise<void>;
   /** Takes files that have come into a directory since, or in the place of another name of a file. */
   addNew(): boolean;
   close(): void;
@@ -54,29 +58,34 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
   const known = new Map(directories.map((directory) => [directory, new Set<string>()]));
   const know = (path: string) => known.get(dirname(path))?.add(basename(path));
   for (const path of [...run.positions().map(({ name }) => logOf(name)), ...begun.paths()]) know(path);
+  const { lookAt, survey, surveyAll } = surveyor({ files, glance, begun }, named);
+  const isNamed = new Set(named);
   const found = (directory: string) =>
-    logsIn(files, directory, glance.names(directory), known.get(directory) ?? new Set());
+    logsIn(files, directory, glance.names(directory), known.get(directory) ?? new Set(), (name) =>
+      isNamed.has(join(directory, name)),
+    );
 
   const has = (id: string) => logs.some((log) => log.has(id));
   const followParts: FollowParts = {
     ...parts,
-    isOthers: (id, path) => logs.some((log) => log.path !== path && log.has(id)),
+    isOthers: (id, path) => logs.some((log) => log.has(id) && log.path !== path),
     movedTo(file) {
       const placed = continuingAny(file, run.positions());
       if (placed?.position !== undefined) run.record(placed.position.name, undefined);
       return placed;
     },
   };
-  /** Whether another log has one of its files, as that was moved since. What rotation made of a log can be named beside it. */
-  const isTaken = ({ path, rotated, current }: PlacedLog): boolean => {
-    const others = logs.filter((log) => !isRotatedOf(log.path, path) && !isRotatedOf(path, log.path));
-    return [...rotated, current].some((file) => file !== undefined && others.some((log) => log.has(file.id)));
-  };
-  const survey = (path: string, positions: readonly InputPosition[]): SurveyedLog => {
-    const apart = named.filter((other) => other !== path && isRotatedOf(path, other));
-    return unlessMoved(() => surveyLog(files, path, positions, begun.of(path), apart));
-  };
-
+  /**
+   * Whether another log has one of a log's files, as that was moved since. What rotation made of a log can be named
+   * beside it.
+   */
+  const isTaken = (
+    { path, rotated, current }: PlacedLog,
+    owners: ReadonlyMap<string, readonly FollowedLog[]>,
+  ): boolean =>
+    filesOf({ rotated, current })
+      .flatMap(({ id }) => owners.get(id) ?? [])
+      .some((log) => !isRotatedOf(log.path, path) && !isRotatedOf(path, log.path));
   /** Every file that may be a log's: its path, and what it is. */
   const filesThere = (): readonly (readonly [string, string | undefined])[] => {
     const inside = directories.flatMap((directory) => {
@@ -110,14 +119,20 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       if (goingOn(now) < goingOn(before)) throw movedAway(path);
       return now;
     };
+    /** Logs by the files that they have. */
+    const owners = new Map<string, FollowedLog[]>();
+    const own = (log: FollowedLog): void => {
+      for (const id of log.ids()) owners.set(id, [...(owners.get(id) ?? []), log]);
+    };
+    for (const log of logs) own(log);
     for (const log of placed) {
-      logs.push(
-        unlessMoved((attempt) => {
-          const now = attempt === 1 ? log : again(log);
-          if (isTaken(now)) throw movedAway(now.path);
-          return followLog(followParts, now);
-        }),
-      );
+      const added = unlessMoved((attempt) => {
+        const now = attempt === 1 ? log : again(log);
+        if (isTaken(now, owners)) throw movedAway(now.path);
+        return followLog(followParts, now);
+      });
+      logs.push(added);
+      own(added);
       paths.add(log.path);
       know(log.path);
       if (log.isNew) fresh.add(log.path);
@@ -145,18 +160,25 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
     });
 
   /** Each file once, with what to say of those that are named again. */
-  const lookAtAll = (positions: readonly InputPosition[]) => {
-    const surveyed: SurveyedLog[] = [];
+  const lookAtAll = () => {
+    const come = new Set<string>();
     const repeated: { readonly path: string; readonly as: string }[] = [];
+    /** The logs that have a file, by its device and inode. */
+    const owners = new Map<string, string[]>();
     for (const input of new Set(inputs)) {
       for (const path of directories.includes(input) ? found(input) : [input]) {
-        if (surveyed.some((log) => log.path === path)) continue;
-        const as = sameAs(files, path, surveyed)?.path;
-        if (as === undefined) surveyed.push(survey(path, positions));
-        else repeated.push({ path, as });
+        if (come.has(path)) continue;
+        const there = lookAt(path);
+        // what rotation made of a log is named on purpose, where it is
+        const as = owners.get(there.current?.id ?? "")?.find((log) => !isRotatedOf(log, path));
+        if (as !== undefined) repeated.push({ path, as });
+        else {
+          come.add(path);
+          for (const { id } of filesOf(there)) owners.set(id, [...(owners.get(id) ?? []), path]);
+        }
       }
     }
-    return { surveyed, repeated };
+    return { come: [...come], repeated };
   };
 
   /** The file at a path; in a directory a log that is away is told by its rotated files. */
@@ -179,8 +201,8 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
 
   unlessMovedAround(() => {
     const from = run.positions();
-    const { surveyed, repeated } = lookAtAll(from);
-    add(surveyed, from, (path) => directories.includes(dirname(path)));
+    const { come, repeated } = lookAtAll();
+    add(surveyAll(come, from), from, (path) => directories.includes(dirname(path)));
     for (const one of repeated) {
       const id = identify(files, one.path)?.id;
       // else it was moved from the one to the other
@@ -196,13 +218,16 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       if (file === undefined) return true;
       return !has(file) && (ids.has(file) || come.some((path) => isOf(path, name)));
     });
-    const surveyed = come.map((path) => survey(path, from));
-    add(surveyed, from, () => false);
+    add(surveyAll(come, from), from, () => false);
   };
 
   return {
     logs,
-    isFirst: (path) => fresh.delete(path),
+    isFirst: (path) => fresh.has(path),
+    note: async (first) => {
+      for (const path of first.keys()) fresh.delete(path);
+      if (first.size > 0) await begun.note(first);
+    },
     addNew() {
       const any = lookForNew().length > 0;
       if (any) unlessMovedAround(addNew);
@@ -219,13 +244,6 @@ function goingOn({ rotated, current }: PlacedLog): number {
   return [...rotated, current].filter((file) => file !== undefined && file.start.bytes > 0).length;
 }
 
-/** Another log whose file a path leads to. What rotation made of it is named on purpose, where it is. */
-function sameAs(files: Files, path: string, logs: readonly SurveyedLog[]): SurveyedLog | undefined {
-  const id = identify(files, path)?.id;
-  if (id === undefined) return undefined;
-  return logs.find((log) => filesOf(log).some((file) => file.id === id) && !isRotatedOf(log.path, path));
-}
-
 /**
  * The logs in a directory: the names there, without rotated files. A log that is known and not there at
  * present counts where rotated files of it are.
@@ -235,13 +253,29 @@ function logsIn(
   directory: string,
   there: readonly string[],
   known: ReadonlySet<string>,
+  isNamed: (name: string) => boolean,
 ): string[] {
   const present = new Set(there.filter((name) => isLogFile(files, directory, name)));
   const names = [...new Set([...present, ...known])].sort();
   const rotated = new Map(names.map((log) => [log, rotatedNames(names, log).map(({ name }) => name)]));
-  const isRotated = new Set([...rotated.values()].flat());
-  return names
-    .filter((name) => !isRotated.has(name))
+  return logsAmong(names, rotated, isNamed)
     .filter((name) => present.has(name) || rotated.get(name)?.some((one) => present.has(one)) === true)
     .map((name) => join(directory, name));
+}
+
+/**
+ * The names that are no rotated form of a log: not `worker-1.log` beside `worker.log`. Then `worker-1.log.1` is one:
+ * nobody else reads it.
+ */
+function logsAmong(
+  names: readonly string[],
+  rotated: ReadonlyMap<string, readonly string[]>,
+  isNamed: (name: string) => boolean,
+): readonly string[] {
+  const rotatedOf = (logs: readonly string[]) => new Set(logs.flatMap((log) => rotated.get(log) ?? []));
+  const isRotated = rotatedOf(names);
+  const logs = names.filter((name) => !isRotated.has(name) || isNamed(name));
+  const taken = new Set([...logs, ...rotatedOf(logs)]);
+  const left = names.filter((name) => !taken.has(name));
+  return left.length === 0 ? logs : [...logs, ...logsAmong(left, rotated, isNamed)].sort();
 }

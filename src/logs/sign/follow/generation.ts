@@ -12,6 +12,8 @@ export interface Lines {
   readonly lines: Buffer;
   /** Device and inode of the file that they are from; undefined for a stream. */
   readonly file?: string;
+  /** Whether they are the first of the file under the log's path: others may have come before. */
+  readonly isFirst?: boolean;
 }
 
 interface FileEnd {

@@ -6,7 +6,8 @@ import { type Ends, NO_ENDS, type Placed, placeFiles, reading } from "../positio
 import type { InputPosition } from "../state.ts";
 import { type BegunFile, beginsAs } from "./begun.ts";
 import { copyInMaking } from "./copy-in-making.ts";
-import { identify, isRotatedOf, movedAway, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
+import { logOf } from "./known-positions.ts";
+import { isRotatedOf, namesAndIds, type RotatedFile } from "./rotated.ts";
 
 /** Where a file of a log goes on. */
 export interface PlacedFile {
@@ -46,11 +47,6 @@ export function rotatedName(path: string, id: string): string {
   return `${path}\0${id}`;
 }
 
-/** The path of the log whose position, or whose rotated file's, has that name. */
-export function logOf(name: string): string {
-  return name.split("\0", 1)[0] as string;
-}
-
 /** What is there of a log: its files, and which of them go on from what was signed of it. */
 export interface SurveyedLog {
   readonly path: string;
@@ -68,19 +64,18 @@ export interface SurveyedLog {
 }
 
 /**
- * Looks for a log's files by what was signed of them, whatever rotation has called them since.
- * @param apart paths that are logs of their own, also where rotation gives such names
- * @throws FleetsecError `not-found` where its files are rotated meanwhile
+ * Looks for a log's files by what was signed of them, whatever rotation has called them since. What it finds tells
+ * nothing where they have been rotated meanwhile (`isRotatedSince`).
+ * @param positions of the log and its rotated files
+ * @throws FleetsecError `not-found` where a file is moved meanwhile
  */
 export function surveyLog(
   files: Files,
   path: string,
-  known: readonly InputPosition[],
+  found: LogFiles,
+  positions: readonly InputPosition[],
   begun: BegunFile | undefined,
-  apart: readonly string[],
 ): SurveyedLog {
-  const positions = known.filter(({ name }) => isOf(path, name) && !apart.includes(logOf(name)));
-  const found = look(files, path, apart);
   const all = filesOf(found);
   const isNew = positions.length === 0;
   const placed = isNew ? new Map<string, Placed>() : goingOn(files, all, positions);
@@ -91,9 +86,12 @@ export function surveyLog(
   const { rotated, current } = found;
   const unknown = rotated.filter((file) => !placed.has(file.path));
   const copy = current === undefined || placed.has(path) ? undefined : copyInMaking(files, unknown, current);
-  // names that moved while they were read tell nothing
-  if (!isDeepStrictEqual(idsOf(look(files, path, apart)), idsOf(found))) throw movedAway(path);
   return { path, ...found, positions, placed, begun, alike, copy };
+}
+
+/** Whether a log has other files now, or under other names. */
+export function isRotatedSince(before: LogFiles, now: LogFiles): boolean {
+  return !isDeepStrictEqual(idsOf(now), idsOf(before));
 }
 
 export interface PlaceOptions {
@@ -247,18 +245,14 @@ function begunLoss(
   return isThere ? undefined : lost(path, "what an earlier run began with");
 }
 
-interface LogFiles {
-  readonly rotated: readonly RotatedFile[];
-  readonly current: RotatedFile | undefined;
+export interface LogFiles<T = RotatedFile> {
+  readonly rotated: readonly T[];
+  /** Undefined where there is none at present. */
+  readonly current: T | undefined;
 }
 
-export function filesOf({ rotated, current }: LogFiles): readonly RotatedFile[] {
+export function filesOf<T>({ rotated, current }: LogFiles<T>): readonly T[] {
   return current === undefined ? rotated : [...rotated, current];
-}
-
-function look(files: Files, path: string, apart: readonly string[]): LogFiles {
-  const rotated = rotatedFiles(files, path).filter((file) => !apart.includes(file.path));
-  return { rotated, current: identify(files, path) };
 }
 
 function idsOf({ rotated, current }: LogFiles): unknown {

@@ -509,6 +509,34 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1"]);
   });
 
+  test("costs as many listings of a directory for many logs as for few", async () => {
+    const listings = async (count: number) => {
+      const { world, follow, records } = scene();
+      let listed = 0;
+      const list: typeof world.files.list = (path) => {
+        if (path === "/d/logs") listed += 1;
+        return world.files.list(path);
+      };
+      const names = Array.from({ length: count }, (_, n) => `a${n}.log`);
+      const write = (text: string) => () => names.forEach((name) => world.write(name, text));
+      const counts: number[] = [];
+      const run = async (...actions: (() => void)[]) => {
+        listed = 0;
+        await follow(["logs"], actions, { files: { ...world.files, list } });
+        counts.push(listed);
+      };
+      // empty and silent; written to; again; and come while it is followed
+      write("")();
+      await run(nothing, nothing, write("1\n"), nothing);
+      await run(nothing, write("2\n"), nothing);
+      for (const name of names.splice(0)) names.push(`more-${name}`);
+      await run(write("3\n"), nothing, nothing);
+      expect(records().length).toBe(3 * count);
+      return counts;
+    };
+    expect(await listings(60)).toEqual(await listings(6));
+  });
+
   test.each(["a directory", "its files"])(
     "lists a directory once a round, however many logs lie in %s",
     async (inputs) => {
@@ -879,6 +907,31 @@ describe("logs sign --follow", () => {
       }
       expect(records().toSorted()).toEqual(["1", "2", "3", "4", "5", "5", "6", "7", "7", "8", "a"]);
       expect(warnings).toEqual([]);
+    });
+
+    test("has rotated files of its own, which are signed though they are none of the log's", async () => {
+      const { world, follow, records, time, warnings } = scene();
+      const add = (name: string, text: string) => lines(world, name, `${text}\n`);
+      for (const [name, text] of [
+        ["worker-1.log.2", "1"],
+        ["worker-1.log.1", "2"],
+        ["worker-1.log", "3"],
+        ["worker.log", "a"],
+      ] as const)
+        add(name, text)();
+      const rotate = () => {
+        // it was complete, and is moved before anybody looks
+        add("worker-1.log", "4")();
+        for (const n of [2, 1]) world.rename(`worker-1.log.${n}`, `worker-1.log.${n + 1}`);
+        world.rename("worker-1.log", "worker-1.log.1");
+        add("worker-1.log", "5")();
+      };
+      await follow(["logs"], [...aMinute(time), rotate, nothing, nothing, ...aMinute(time), nothing]);
+      expect(records().toSorted()).toEqual(["1", "2", "3", "4", "5", "a"]);
+      expect(warnings).toEqual([]);
+      add("worker-1.log", "6")();
+      await follow(["logs"], [nothing, nothing]);
+      expect(records().toSorted()).toEqual(["1", "2", "3", "4", "5", "6", "a"]);
     });
 
     test("goes on where a run was ended", async () => {

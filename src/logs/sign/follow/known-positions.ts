@@ -1,0 +1,33 @@
+import { basename, dirname } from "node:path";
+import type { InputPosition } from "../state.ts";
+import { rotatedNames } from "./rotated.ts";
+
+/** The path of the log whose position, or whose rotated file's, has that name. */
+export function logOf(name: string): string {
+  return name.split("\0", 1)[0] as string;
+}
+
+/**
+ * Finds the positions of a log and of its rotated files, by its path, among those of many.
+ * @param known oldest first; so are those that are found
+ */
+export function positionsByLog(
+  known: readonly InputPosition[],
+): (path: string, apart: readonly string[]) => InputPosition[] {
+  const directories = new Map<string, Map<string, number[]>>();
+  for (const [i, { name }] of known.entries()) {
+    const log = logOf(name);
+    const logs = directories.get(dirname(log)) ?? new Map<string, number[]>();
+    const numbers = logs.get(basename(log)) ?? [];
+    numbers.push(i);
+    directories.set(dirname(log), logs.set(basename(log), numbers));
+  }
+  const sorted = new Map([...directories].map(([directory, logs]) => [directory, [...logs.keys()].sort()]));
+  return (path, apart) => {
+    const [directory, log] = [dirname(path), basename(path)];
+    const rotated = rotatedNames(sorted.get(directory) ?? [], log).map(({ name }) => name);
+    const numbers = [log, ...rotated].flatMap((name) => directories.get(directory)?.get(name) ?? []);
+    const found = numbers.sort((a, b) => a - b).map((i) => known[i] as InputPosition);
+    return apart.length === 0 ? found : found.filter(({ name }) => !apart.includes(logOf(name)));
+  };
+}
