@@ -7,6 +7,7 @@ import { publicKeyOf, spkiOf } from "./keys.ts";
 import { oids } from "./oids.ts";
 import { decodeSinglePem } from "./pem.ts";
 import { parseSan } from "./roles.ts";
+import { COMPRESSED, readPublicKey } from "./verify/key.ts";
 import { algorithmFault } from "./verify/signature.ts";
 import { readSigned } from "./verify/signed.ts";
 
@@ -48,6 +49,12 @@ export async function readCsr(pem: string, what: string): Promise<ReadCsr> {
       hint: "make a new key",
     });
   }
+  const spki = spkiOf(key);
+  if (readPublicKey(spki).weakness === COMPRESSED) {
+    throw new FleetsecError("input", `${what}: the key has ${COMPRESSED}`, {
+      hint: "write it uncompressed and make the request anew: openssl ec -in KEY -conv_form uncompressed -out KEY",
+    });
+  }
   if (!(await isSigned(csr))) {
     throw new FleetsecError("input", `${what} is not signed by the key that it holds`, {
       hint: "make the request anew with the private key at hand",
@@ -56,7 +63,7 @@ export async function readCsr(pem: string, what: string): Promise<ReadCsr> {
   const { names, surplus } = alternativeNames(csr);
   const [commonName, ...others] = csr.subjectName.getField("CN");
   return {
-    spki: spkiOf(key),
+    spki,
     commonName,
     names,
     surplus: [

@@ -1,4 +1,5 @@
 import "reflect-metadata";
+import { execFileSync } from "node:child_process";
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -228,6 +229,25 @@ describe("cert sign", () => {
       ...refusal("input"),
       text: expect.stringContaining("exponent"),
     });
+  });
+
+  test("refuses a key that is a compressed point, and takes the same uncompressed", async () => {
+    const project = await withCsr();
+    const key = join(project.directory, "k.pem");
+    execFileSync("openssl", ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key]);
+    const request = (form: string) => {
+      execFileSync("openssl", ["ec", "-in", key, "-conv_form", form, "-out", key], { stdio: "ignore" });
+      const csr = ["req", "-new", "-key", key, "-subj", "/CN=truck-1", "-out", "a.csr"];
+      execFileSync("openssl", csr, { cwd: project.directory });
+    };
+    request("compressed");
+    expect(await project.attempt(SIGN)).toMatchObject({
+      ...refusal("input"),
+      text: expect.stringContaining("-conv_form uncompressed"),
+    });
+    request("uncompressed");
+    const { code } = await project.run([...SIGN, "--out", "c.pem"]);
+    expect([code, (await project.run(["cert", "verify", "c.pem"])).code]).toEqual([0, 0]);
   });
 
   test("refuses what is no PEM file of a request", async () => {

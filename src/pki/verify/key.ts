@@ -27,6 +27,9 @@ const CURVES: ReadonlyMap<string, { readonly label: string; readonly point: numb
   [oids.secp521r1, { label: "EC P-521", point: 133 }],
 ]);
 
+/** RFC 5480 section 2.2 leaves it to implementations; Go, for one, takes none. */
+export const COMPRESSED = "a compressed point, which many verifiers do not read";
+
 const MIN_RSA_BITS = 2048;
 /** Beyond it, verification costs more than any key is worth: a bound on time. */
 const MAX_RSA_BITS = 8192;
@@ -104,8 +107,10 @@ function describeEc(parameters: Element | undefined, point: Uint8Array): Descrip
   const oid = oidOf(parameters, WHAT);
   const curve = CURVES.get(oid);
   if (curve === undefined) return refused(`EC ${oid}`, `a key on the unsupported curve ${oid}`);
-  const uncompressed = point[0] === 4 && point.length === curve.point;
-  return { type: "ec", label: curve.label, weakness: uncompressed ? undefined : "a malformed point" };
+  const isUncompressed = point[0] === 4 && point.length === curve.point;
+  const isCompressed = (point[0] === 2 || point[0] === 3) && point.length === (curve.point + 1) / 2;
+  const otherwise = isCompressed ? COMPRESSED : "a malformed point";
+  return { type: "ec", label: curve.label, weakness: isUncompressed ? undefined : otherwise };
 }
 
 function bitLength(bytes: Uint8Array): number {
