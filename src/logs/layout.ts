@@ -73,7 +73,8 @@ export function parseStorePath(path: string): StoreFile | undefined {
   }
   const [, digits] = (folder === "tsr" ? /^(\d{1,16})\.tsr$/ : /^(\d{1,16})$/).exec(rest) ?? [];
   const size = digits === undefined ? undefined : parseDecimal(digits);
-  if (folder === undefined || size === undefined) return undefined;
+  // nothing is signed, nor stamped, before there is a leaf
+  if (folder === undefined || size === undefined || size === 0) return undefined;
   return { kind: folder === "tsr" ? "token" : "signed-checkpoint", size };
 }
 

@@ -2,7 +2,14 @@ import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Locks } from "../../platform/lock.ts";
 import type { Clock } from "../../platform/platform.ts";
-import { type Examination, type HeldAnchor, isWindow, type WholeFacts } from "./examination.ts";
+import { tokenPath } from "../layout.ts";
+import {
+  type Examination,
+  type HeldAnchor,
+  type HeldToken,
+  isWindow,
+  type WholeFacts,
+} from "./examination.ts";
 import { collectFindings, type Findings, joinFindings } from "./finding.ts";
 import type { History } from "./history.ts";
 import { judgeWitnesses } from "./judge-witnesses.ts";
@@ -44,7 +51,7 @@ export async function conclude(
   const timely = collectFindings();
   const witnesses = judgeWitnesses(history, request.trust, now, timely);
   const age = judgeAge(whole, request.maxAge, now, timely);
-  const dated = [...whole.tokens, ...age];
+  const dated = [...whole.tokens.flatMap((one) => judgeToken(one, now, timely)), ...age];
   const { believed, doubts } = unlessByRetired(dated, history);
   const anchors = [...whole.anchors.flatMap((one) => usedOf(one, kept)), ...witnesses, ...believed];
   const lists = [whole, batches, { findings: timely.list(), counts: timely.counts() }];
@@ -108,8 +115,19 @@ function usedOf(anchor: HeldAnchor, kept: Kept | undefined): AnchorUsed[] {
   return kept === undefined ? [] : [{ ...anchor, source: kept.path, since: kept.since }];
 }
 
-/** Seconds by which the signer's clock may be ahead of the auditor's. */
+/** Seconds by which the signer's clock, or an authority's, may be ahead of the auditor's. */
 const MAX_SKEW = 300;
+
+/** A time-stamp of the future would vouch for what is made until then. */
+function judgeToken({ time, ...token }: HeldToken, now: number, findings: Findings): AnchorUsed[] {
+  if (time <= now + MAX_SKEW) return [token];
+  findings.add({
+    code: "TIME_ANOMALY",
+    path: tokenPath(token.size),
+    detail: `the time-stamp is dated ${time - now} s into the future`,
+  });
+  return [];
+}
 
 /** A log whose newest batch is young enough cannot have lost more than that much of its tail. */
 function judgeAge(

@@ -2,7 +2,7 @@ import type { Finding, FindingCode } from "./finding.ts";
 import type { History } from "./history.ts";
 import type { Kept } from "./kept.ts";
 import type { Timeline } from "./timeline.ts";
-import type { AnchorUsed, BatchRange, VerifyRequest } from "./verification.ts";
+import type { BatchRange, VerifyRequest } from "./verification.ts";
 
 /**
  * What was found of a store, before anything follows from it: plain facts, so that what several
@@ -37,7 +37,7 @@ export interface WholeFacts extends FindingFacts {
   /** The anchors that hold, the largest of each kind. */
   readonly anchors: readonly HeldAnchor[];
   /** The newest time-stamp token that holds. */
-  readonly tokens: readonly AnchorUsed[];
+  readonly tokens: readonly HeldToken[];
   /** What could not be checked of the tokens, and why. */
   readonly unestablished: readonly string[];
   readonly timeline: Timeline;
@@ -47,6 +47,16 @@ export interface WholeFacts extends FindingFacts {
 export type HeldAnchor =
   | { readonly kind: "kept"; readonly size: number }
   | { readonly kind: "file"; readonly size: number; readonly source: string };
+
+/** A time-stamp that holds, of whenever. */
+export interface HeldToken {
+  readonly kind: "time-stamp";
+  readonly size: number;
+  /** The authority and its time. */
+  readonly source: string;
+  /** That time, in seconds since the epoch. */
+  readonly time: number;
+}
 
 /** What the bytes of the batches say. */
 export interface BatchFacts extends FindingFacts {

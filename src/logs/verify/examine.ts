@@ -195,7 +195,7 @@ async function look(context: Context): Promise<Examination> {
       deep,
       newest: totals.newest,
       anchors: largestOf(held),
-      tokens: tokens.anchors,
+      tokens: tokens.held,
       unestablished: tokens.unestablished,
       timeline: totals.timeline,
       findings: findings.list(),

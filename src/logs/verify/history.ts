@@ -225,7 +225,7 @@ export function reportEquivocation(
  * @param size that the log signed, by whatever tells
  */
 export function reportMissing(inventory: Inventory, size: number, findings: Findings): void {
-  const sizes = inventory.checkpoints.filter((at) => at > 0).map((at) => at - 1);
+  const sizes = inventory.checkpoints.map((at) => at - 1);
   reportGaps(gapsIn(sizes, size), (from, to) => {
     const path = checkpointPath(from + 1);
     if (inventory.irregular.has(path)) return;

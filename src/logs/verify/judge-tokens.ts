@@ -6,13 +6,13 @@ import { MAX_RESPONSE } from "../timestamp/response.ts";
 import type { TimeStamp, TokenVerdict } from "../timestamp/verify-token.ts";
 import { TILE_WIDTH } from "../tiles.ts";
 import { bundleFileOf, leafIn, readBundle } from "./bundle.ts";
+import type { HeldToken } from "./examination.ts";
 import type { Findings } from "./finding.ts";
 import type { History } from "./history.ts";
 import { inOrder } from "./in-order.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Pace } from "./pace.ts";
 import type { StoreReader } from "./store.ts";
-import type { AnchorUsed } from "./verification.ts";
 
 export interface TokenSource {
   readonly reader: StoreReader;
@@ -29,7 +29,7 @@ export interface TokenSource {
 
 export interface JudgedTokens {
   /** The newest token that holds. */
-  readonly anchors: readonly AnchorUsed[];
+  readonly held: readonly HeldToken[];
   /** What could not be checked, and why. */
   readonly unestablished: readonly string[];
 }
@@ -41,10 +41,10 @@ const MAX_SKEW = 300;
 export async function judgeTokens(source: TokenSource): Promise<JudgedTokens> {
   const { inventory, history, authorities, findings, established, pace } = source;
   const { tokens } = inventory;
-  if (tokens.length === 0) return { anchors: [], unestablished: [] };
+  if (tokens.length === 0) return { held: [], unestablished: [] };
   if (authorities === undefined) {
     const count = tokens.length === 1 ? "1 time-stamp token was" : `${tokens.length} time-stamp tokens were`;
-    return { anchors: [], unestablished: [`${count} not checked: --tsa-ca names no authority to trust`] };
+    return { held: [], unestablished: [`${count} not checked: --tsa-ca names no authority to trust`] };
   }
   const { verifyToken } = await import("../timestamp/verify-token.ts");
   const { keptResponse, readToken } = await import("../timestamp/response.ts");
@@ -53,7 +53,7 @@ export async function judgeTokens(source: TokenSource): Promise<JudgedTokens> {
     [...(current === undefined ? [] : [current]), ...stored].map((one) => [one.size, one.root]),
   );
   const unestablished: string[] = [];
-  let newest: AnchorUsed | undefined;
+  let newest: HeldToken | undefined;
   const { reader } = source;
   const read = inOrder(tokens, reader.abreast, (size) => reader.read(tokenPath(size), MAX_RESPONSE));
   for await (const [size, bytes] of read) {
@@ -62,7 +62,7 @@ export async function judgeTokens(source: TokenSource): Promise<JudgedTokens> {
     const root = roots.get(size);
     if (root === undefined || history.origin === undefined || size > source.size) {
       // a checkpoint that should be there is missed already
-      if (size > 0 && size <= source.size) continue;
+      if (size <= source.size) continue;
       findings.add({ code: "TSR_INVALID", path, detail: "there is no checkpoint of that size" });
       continue;
     }
@@ -74,10 +74,15 @@ export async function judgeTokens(source: TokenSource): Promise<JudgedTokens> {
       const detail = "what is around its token is not what a store has there: a response that says `granted`";
       findings.add({ code: "TSR_INVALID", path, detail });
     } else if ((await agrees(source, size, verdict.stamp, path)) && established === true) {
-      newest = { kind: "time-stamp", size, source: described(verdict.stamp) };
+      const { stamp } = verdict;
+      newest = { kind: "time-stamp", size, source: described(stamp), time: secondsOf(stamp) };
     }
   }
-  return { anchors: newest === undefined ? [] : [newest], unestablished };
+  return { held: newest === undefined ? [] : [newest], unestablished };
+}
+
+function secondsOf({ time }: TimeStamp): number {
+  return Math.floor(time / 1000);
 }
 
 function described({ time, authority }: TimeStamp): string {
@@ -95,14 +100,9 @@ function report(
 }
 
 /** The last batch that the checkpoint has cannot have been closed after it, nor the next one before it. */
-async function agrees(
-  source: TokenSource,
-  size: number,
-  { time }: TimeStamp,
-  path: string,
-): Promise<boolean> {
+async function agrees(source: TokenSource, size: number, stamp: TimeStamp, path: string): Promise<boolean> {
   const { findings } = source;
-  const seconds = Math.floor(time / 1000);
+  const seconds = secondsOf(stamp);
   const last = await leafAt(source, size - 1);
   if (last !== undefined && last.to > seconds + MAX_SKEW) {
     findings.add({

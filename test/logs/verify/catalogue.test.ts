@@ -992,6 +992,14 @@ describe("38, 39: what does not belong, and nothing", () => {
     ]);
   });
 
+  test("38: a signed checkpoint of a log without a leaf, beside those of its sizes", async () => {
+    const { EMPTY_ROOT } = await import("../../../src/logs/merkle.ts");
+    const text = formatCheckpoint({ origin: "fleet.internal/audit", size: 0, root: EMPTY_ROOT });
+    const path = "fleetsec/checkpoint/0";
+    const added = withFile(store, path, Buffer.from(await signNote(text, [modelSigner()])));
+    expect(await findingsOf(added)).toMatchObject([{ code: "UNEXPECTED_FILE", path }]);
+  });
+
   test("39: nothing is left", async () => {
     const nothing: StoreFiles = new Map([["README", Buffer.from("moved")]]);
     const { findings, ok } = await verifyFiles(nothing, { anchors: [anchorIn(store)] });

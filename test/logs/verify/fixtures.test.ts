@@ -65,6 +65,18 @@ describe("the stored stores", () => {
     ]);
   });
 
+  test("a time-stamp of the future anchors nothing, with the tolerance of cosignatures", async () => {
+    const stamped = fixtures.find(({ name }) => name === "35-control-stamped") as Fixture;
+    const time = Date.UTC(2025, 10, 23, 12, 10) / 1000;
+    const at = async (now: number) => verifyFixture(stamped, { timestampAuthorities: authorities, now });
+    expect(await at(time - 300)).toMatchObject({ verdict: "intact", anchors: [{ kind: "time-stamp" }] });
+    expect(await at(time - 301)).toMatchObject({
+      verdict: "altered",
+      anchors: [],
+      findings: [{ code: "TIME_ANOMALY", path: "fleetsec/tsr/4.tsr" }],
+    });
+  });
+
   test.each(fixtures)("$name: every finding, and its place", async (fixture) => {
     const { trust, now, maxAge, expected } = fixture;
     expect(now).toBe(NOW);

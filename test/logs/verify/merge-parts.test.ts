@@ -342,7 +342,7 @@ describe("what does not belong together is refused", () => {
   const ofWhole = (edit: (was: PartResult["examination"]["whole"]) => object) =>
     examination((was) => ({ whole: { ...was.whole, ...edit(was.whole) } }));
   const file = { kind: "file" as const, source: "anchor.txt" };
-  const stamp = { kind: "time-stamp" as const, size: 6, source: "CN=tsa" };
+  const stamp = { kind: "time-stamp" as const, size: 6, source: "CN=tsa", time: 1_763_850_000 };
   test.each<[string, Edit]>([
     [
       "passed over batches unasked",

@@ -75,7 +75,8 @@ export async function verifyInPartsToo(
   expect(kept).toEqual(asked.kept);
   // in whatever order they come
   const { read: span, ...merged } = await merge(parts.toReversed(), before);
-  expect(span).toEqual({ from: NOW * 1000, to: NOW * 1000 });
+  const now = (asked.now ?? NOW) * 1000;
+  expect(span).toEqual({ from: now, to: now });
   const whole = await verifyFiles(store, asked);
   expect(merged).toEqual(whole);
   expect(kept).toEqual(asked.kept);

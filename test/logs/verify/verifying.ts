@@ -39,6 +39,8 @@ export interface Circumstances {
   readonly unreadable?: string;
   /** One that goes away after the store was listed. */
   readonly gone?: string;
+  /** What the clock shows, in seconds since the epoch; else `NOW`. */
+  readonly now?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -49,7 +51,7 @@ export async function verifyFiles(store: StoreFiles, asked: Asked = {}): Promise
   return verifyLog(requestFor(asked), partsFor(store, asked));
 }
 
-const CIRCUMSTANCES = ["kept", "unreadable", "gone", "signal"];
+const CIRCUMSTANCES = ["kept", "unreadable", "gone", "now", "signal"];
 
 /** What is asked of a verification in a test, unless it says otherwise. */
 export function requestFor(asked: Asked): VerifyRequest {
@@ -71,7 +73,10 @@ export function requestFor(asked: Asked): VerifyRequest {
 }
 
 /** The outside, in memory. */
-export function partsFor(store: StoreFiles, { kept, unreadable, gone, signal }: Circumstances): VerifyParts {
+export function partsFor(
+  store: StoreFiles,
+  { kept, unreadable, gone, now = NOW, signal }: Circumstances,
+): VerifyParts {
   let ticks = 0;
   const at = (folder: string, files: StoreFiles) =>
     [...files].map(([path, data]) => [`/${folder}/${path}`, data] as const);
@@ -95,7 +100,7 @@ export function partsFor(store: StoreFiles, { kept, unreadable, gone, signal }: 
       "open-checkpoints": openTask(watched) as Task,
     }),
     locks: { hold: (_directory, work) => work() },
-    clock: { now: () => NOW * 1000, monotonic: () => (ticks += 1000), sleep: async () => {} },
+    clock: { now: () => now * 1000, monotonic: () => (ticks += 1000), sleep: async () => {} },
     signal: signal ?? new AbortController().signal,
     progress: () => {},
   };
