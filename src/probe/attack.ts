@@ -163,7 +163,8 @@ export function withoutIdentity(presented: "no-certificate" | "no-tls"): Attempt
 
 /** An attempt without a certificate, whose ClientHello is not the control's. */
 export function withHello(hello: HelloChanges, kind = ""): Attempt {
-  return { kind, family: undefined, presented: "other-hello", identity: undefined, hello };
+  const presented = hello.serverName === undefined ? "other-hello" : "other-name";
+  return { kind, family: undefined, presented, identity: undefined, hello };
 }
 
 /** An attempt without a certificate, in the session of another client. */

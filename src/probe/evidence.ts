@@ -12,6 +12,8 @@ export type Presented =
   | "no-certificate"
   /** The same, after a ClientHello that is not the control's. */
   | "other-hello"
+  /** The same, after one that asks for another server, or for none by name. */
+  | "other-name"
   /** A session to resume; an empty Certificate message where the server does not. */
   | "session"
   /** Not even a handshake. */
@@ -22,7 +24,7 @@ export type Presented =
  * sends an empty Certificate instead; a server that refuses that has not judged the forgery.
  */
 export function unproved(trace: Trace, presented: Presented, inTls: boolean): string | undefined {
-  if (presented === "no-tls" || presented === "other-hello" || isFlight(presented)) return undefined;
+  if (presented === "no-tls" || hasOtherHello(presented) || isFlight(presented)) return undefined;
   if (presented === "session" && wasResumed(trace)) return undefined;
   const sent = trace.seen.clientCertificates;
   if (presented === "no-certificate" || presented === "session") {
@@ -37,11 +39,16 @@ export function unproved(trace: Trace, presented: Presented, inTls: boolean): st
   return trace.seen.clientVerified ? undefined : "no CertificateVerify was sent";
 }
 
+/** No certificate, after a ClientHello that is not the control's. */
+export function hasOtherHello(presented: Presented): presented is "other-hello" | "other-name" {
+  return presented === "other-hello" || presented === "other-name";
+}
+
 export function isFlight(presented: Presented): presented is { readonly flight: Flight } {
   return typeof presented === "object" && "flight" in presented;
 }
 
-/** The server went on with the session that was offered: it has not shown its certificate again. */
+/** The server went on with the session, or the key, that was offered: it has not shown its certificate. */
 export function wasResumed({ seen }: Trace): boolean {
   return seen.version !== undefined && seen.serverFinished && seen.serverCertificates.length === 0;
 }

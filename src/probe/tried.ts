@@ -1,7 +1,7 @@
 import type { Attack, Attempt, Other, Plan, Scene } from "./attack.ts";
 import { presenting } from "./attack.ts";
 import type { Endpoint, Meet } from "./endpoint.ts";
-import { isFlight, serverAlert } from "./evidence.ts";
+import { hasOtherHello, isFlight, serverAlert } from "./evidence.ts";
 import { tookNoEarlyData } from "./flight.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
@@ -161,7 +161,7 @@ function saysForBoth({ attempt, encounter: { trace } }: Met, other: Attempt): bo
   const sameHello = offers !== undefined && offers === other.protocol?.alpn.join();
   if (!sameHello || attempt.hello !== other.hello) return false;
   if (trace.seen.version === undefined && serverAlert(trace) !== undefined) return true;
-  const presentsNone = attempt.presented === "no-certificate" || attempt.presented === "other-hello";
+  const presentsNone = attempt.presented === "no-certificate" || hasOtherHello(attempt.presented);
   return presentsNone && attempt.presented === other.presented;
 }
 

@@ -28,7 +28,7 @@ export function judgeAnswer(
   if (meaning === "overloaded") return inconclusive(layer, label);
   if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);
   // another virtual host may greet everybody in its own words
-  if (meaning === "granted" && presented !== "other-hello")
+  if (meaning === "granted" && presented !== "other-name")
     return accepted(control === undefined ? label : `${label}; the control: ${control}`);
   const denied =
     meaning === "denied" ||

@@ -1,4 +1,4 @@
-import { describeEnd, isFlight, type Presented, serverAlert, unproved } from "../evidence.ts";
+import { describeEnd, hasOtherHello, isFlight, type Presented, serverAlert, unproved } from "../evidence.ts";
 import type { Trace } from "../exchange.ts";
 import { hasNoSuite, judgeUndecided } from "../flight.ts";
 import { judgeAnswer } from "./answered.ts";
@@ -21,7 +21,7 @@ export function judgeAttempt(
   const unmade = judgeUnmade(encounter, setting);
   if (unmade !== undefined) {
     if (refusesHello(encounter, presented, controls)) return { ...unmade, outcome: "refused" };
-    if (presented === "other-hello" && isAskedByNobody(trace)) {
+    if (hasOtherHello(presented) && isAskedByNobody(trace)) {
       const evidence = "an anonymous server asks for a certificate: no client goes on";
       return { ...unmade, outcome: "not-applicable", evidence };
     }
@@ -60,7 +60,7 @@ function judgeUnopened(encounter: Encounter, controls: Controls, setting: Settin
 function refusesHello({ trace }: Encounter, presented: Presented, { sound }: Controls): boolean {
   const own = isFlight(presented)
     ? presented.flight.ownHello
-    : presented === "other-hello" || presented === "session";
+    : hasOtherHello(presented) || presented === "session";
   const ended = serverAlert(trace) !== undefined || trace.end === "closed" || trace.end === "reset";
   return own && trace.seen.version === undefined && trace.localFault === undefined && ended && sound;
 }

@@ -1,5 +1,6 @@
 import {
   describeEnd,
+  hasOtherHello,
   isClientRefusal,
   isFlight,
   isGarbled,
@@ -62,7 +63,7 @@ export function judgeSilence(
  * Java TrustManager that throws.
  */
 function refuses(alert: number, presented: Presented): boolean {
-  if (presented === "other-hello") return refusesFlight(alert) || HELLO_ALERTS.has(alert);
+  if (hasOtherHello(presented)) return refusesFlight(alert) || HELLO_ALERTS.has(alert);
   return isFlight(presented) ? refusesFlight(alert) : isClientRefusal(alert);
 }
 

@@ -146,9 +146,13 @@ export const REQUESTS = ["header-spoof", "path-tricks", "second-request", "autho
 /** What is said before TLS. */
 export const UPGRADES = ["starttls", "upgrade-tls"];
 export const NAMES = ["no-sni", "unknown-sni", "odd-sni"];
-export const SUITES = ["weak-ciphers", "anonymous-suites", "null-suites", "psk-suites"].map(
-  (id) => `${id}@1.2`,
-);
+/** Those attacks on both versions, as `withOutcome` names them. */
+export const onBoth = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);
+
+export const SUITES = [
+  ...["weak-ciphers", "anonymous-suites", "null-suites"].map((id) => `${id}@1.2`),
+  ...onBoth("psk-suites"),
+];
 
 /** Attacks of the raw client, as `withOutcome` names them, that a strict server refuses by itself. */
 export const FLIGHTS = wireAttacks
@@ -160,9 +164,6 @@ export const selected = (...ids: string[]) => ids.map(attackNamed);
 
 /** Enough to tell a strict server from a lax one. */
 export const ESSENTIAL = selected("no-cert", "self-signed", "wrong-ca");
-
-/** Those attacks on both versions, as `withOutcome` names them. */
-export const onBoth = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);
 
 /** `id@version` of the attacks with that outcome. */
 export function withOutcome(endpoint: EndpointResult, outcome: string): string[] {
