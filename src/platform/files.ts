@@ -36,6 +36,8 @@ export interface OpenFile {
   readonly id: string;
   /** Bytes, when it was opened. */
   readonly size: number;
+  /** How long it is by now, and how many names lead to it: none where it is removed. */
+  now(): { readonly size: number; readonly names: number };
   /** Reads from `position` on until `into` is full or the file ends; gives the number of bytes. */
   read(into: Uint8Array, position: number): number;
   close(): void;

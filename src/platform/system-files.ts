@@ -87,6 +87,10 @@ export const systemFiles: Files = {
       return {
         id: `${dev}:${ino}`,
         size,
+        now: () => {
+          const now = attempt(path, () => fs.fstatSync(fd));
+          return { size: now.size, names: now.nlink };
+        },
         read: (into, position) =>
           attempt(path, () => {
             let length = 0;

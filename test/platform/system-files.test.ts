@@ -1,12 +1,15 @@
 import { execFileSync } from "node:child_process";
 import fs, {
+  appendFileSync,
   chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -93,6 +96,20 @@ describe("open", () => {
     expect(file.read(into, 10)).toBe(0);
     file.close();
     expect(codeOf(() => file.read(into, 0))).toBe("io");
+  });
+
+  test("tells how long the file is by now, and how many names it has, whatever has come to its path", () => {
+    const path = join(scratch(), "f");
+    writeFileSync(path, "0123");
+    const file = files.open(path);
+    expect(file.now()).toEqual({ size: 4, names: 1 });
+    linkSync(path, `${path}2`);
+    appendFileSync(path, "4");
+    expect(file.now()).toEqual({ size: 5, names: 2 });
+    for (const name of [path, `${path}2`]) rmSync(name);
+    writeFileSync(path, "another");
+    expect(file.now()).toEqual({ size: 5, names: 0 });
+    file.close();
   });
 
   test("refuses what is no regular file, and never follows a symlink", () => {

@@ -37,6 +37,7 @@ export function memoryFiles(tree: MemoryTree): Files {
       return {
         id: path,
         size: data.length,
+        now: () => ({ size: data.length, names: tree.has(path) ? 1 : 0 }),
         read: (into, position) => data.copy(into, 0, position, position + into.length),
         close() {},
       };

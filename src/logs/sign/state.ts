@@ -15,7 +15,7 @@ export interface InputPosition extends PrefixDigest {
   readonly first: string;
   /** The last line had no newline when it was signed. */
   readonly unterminated: boolean;
-  /** Device and inode of a file that was followed: of two that begin alike it is the one. */
+  /** Device and inode of a file that was followed: of two that begin alike it is the one. Empty where it was removed. */
   readonly file?: string;
 }
 

@@ -10,7 +10,6 @@ export type Step =
   /** The writer has its file still open while another one stands under the name, or none. */
   | { readonly kind: "late rename"; readonly create: boolean; readonly count: number }
   | { readonly kind: "copytruncate"; readonly part: number }
-  | { readonly kind: "drop oldest" }
   | { readonly kind: "time"; readonly ms: number }
   /** The signer is killed; so many steps later it runs again. */
   | { readonly kind: "kill"; readonly down: number };
@@ -52,11 +51,20 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
 
 export const LOG = "a.log";
 
-/**
- * The writer of a log, and the rotation of its files, in small actions that others come between.
- * @param old where renamed files go: "" or a directory's name and a slash
- */
-export function writerOf(world: RotatingWorld, old: string) {
+export interface Rotation {
+  /** Where renamed files go: "" or a directory's name and a slash. */
+  readonly old: string;
+  /**
+   * How many rotated files are kept. What is not signed stays longer, and so does the newest of which something
+   * is: by that a signer that starts knows the log again.
+   */
+  readonly keep: number;
+  /** The lines that are signed. */
+  readonly signedNow: () => ReadonlySet<string>;
+}
+
+/** The writer of a log, and the rotation of its files, in small actions that others come between. */
+export function writerOf(world: RotatingWorld, { old, keep, signedNow }: Rotation) {
   const written: { readonly generation: number; readonly line: string }[] = [];
   let [generation, half] = [0, ""];
   let open: ReturnType<RotatingWorld["handle"]> | undefined = world.handle(LOG);
@@ -67,9 +75,18 @@ export function writerOf(world: RotatingWorld, old: string) {
     half = "";
   };
   const number = () => `line ${written.length} ${"x".repeat((written.length * 7) % 40)}`;
+  const linesIn = (name: string): string[] =>
+    world.has(name) ? world.text(name).split("\n").filter(Boolean) : [];
   const shift = (): void => {
+    const signed = signedNow();
+    const names = Array.from({ length: 31 }, (_, n) => (n === 0 ? LOG : `${old}${LOG}.${n}`));
+    const newest = names.findIndex((name) => linesIn(name).some((text) => signed.has(text)));
     for (let n = 30; n > 0; n -= 1) {
-      if (world.has(`${old}${LOG}.${n}`)) world.rename(`${old}${LOG}.${n}`, `${old}${LOG}.${n + 1}`);
+      const name = names[n] as string;
+      if (!world.has(name)) continue;
+      const isToDrop = n >= keep && n > newest && linesIn(name).every((text) => signed.has(text));
+      if (isToDrop) world.remove(name);
+      else world.rename(name, `${old}${LOG}.${n + 1}`);
     }
   };
   const rename = (): void => {
@@ -77,9 +94,14 @@ export function writerOf(world: RotatingWorld, old: string) {
     shift();
     world.rename(LOG, `${old}${LOG}.1`);
   };
-  const reopen = (): void => {
+  const close = (): void => {
     generation += 1;
-    open = world.handle(LOG);
+    open?.close();
+    open = undefined;
+  };
+  const reopen = (): void => {
+    close();
+    handle();
   };
   /** Rotation comes between lines. */
   const complete = (): void => {
@@ -102,8 +124,7 @@ export function writerOf(world: RotatingWorld, old: string) {
           complete,
           rename,
           () => {
-            generation += 1;
-            open = undefined;
+            close();
             if (step.create) handle();
           },
         ];

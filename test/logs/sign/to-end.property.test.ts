@@ -66,7 +66,7 @@ test("signing a directory again and again signs every line once, however its log
           next.act();
         };
         const world = rotatingWorld(tree, "/d/logs", tick);
-        const writer = writerOf(world, "");
+        const writer = writerOf(world, { old: "", keep: 30, signedNow: () => new Set() });
         const die = (): never => {
           dead = true;
           throw KILLED;

@@ -33,6 +33,7 @@ export function memoryFiles(files: ReadonlyMap<string, Buffer>): Files {
       return {
         id: path,
         size: bytes.length,
+        now: () => ({ size: bytes.length, names: 1 }),
         read: (into, position) => bytes.subarray(position, position + into.length).copy(into),
         close: () => {},
       };

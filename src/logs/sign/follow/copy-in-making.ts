@@ -42,14 +42,18 @@ interface WarningParts {
 /** Milliseconds after which copytruncate should have truncated what it copied, however large. */
 const COPIED = 600_000;
 
-/**
- * Warns of copies of a log of which it cannot be told whether they are copies; once of each.
- * @returns to be told at every look that a file, by device and inode, is taken for one
- */
-export function warnOfCopies({ clock, warn }: WarningParts, path: string) {
+/** Warns of copies of a log of which it cannot be told whether they are copies; once of each. */
+export interface CopyWarnings {
+  /** To be told at every look that a file, by device and inode, is taken for one. */
+  isTaken(of: Generation, at: string, id: string): void;
+  /** It is taken for one no longer. */
+  isRead(id: string): void;
+}
+
+export function warnOfCopies({ clock, warn }: WarningParts, path: string): CopyWarnings {
   /** Since when they are there, by the monotonic clock; infinite of which was warned. */
   const copies = new Map<string, number>();
-  return ({ tail }: Generation, at: string, id: string): void => {
+  const isTaken = ({ tail }: Generation, at: string, id: string): void => {
     const since = copies.get(id) ?? clock.monotonic();
     const stays = clock.monotonic() - since >= COPIED;
     // of equal lines, what is in the log may go on from the copy, or be its first lines again
@@ -61,4 +65,5 @@ export function warnOfCopies({ clock, warn }: WarningParts, path: string) {
       : `begins as ${path} does, and is taken for a copy of it: its lines are not signed beside those`;
     warn(`${at} ${what}`);
   };
+  return { isTaken, isRead: (id) => copies.delete(id) };
 }

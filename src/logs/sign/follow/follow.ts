@@ -24,7 +24,7 @@ export type FollowingParts = Omit<FollowLogsParts, "glance"> &
 const POLL = 250;
 /** Milliseconds for which standard input is waited for when the run is to end. */
 const GRACE = 100;
-/** How much is still read then, however fast it comes. */
+/** How much is still read then, of what was written before. */
 const MAX_LAST_ROUNDS = 64;
 const MAX_LAST_CHUNKS = 1024;
 
@@ -79,6 +79,7 @@ export function startFollowing(request: FollowRequest, parts: FollowingParts): F
     let any = false;
     glance.renew();
     for (const input of [...logs, ...(stream === undefined ? [] : [stream])]) {
+      if (signal.aborted) followed.endHere();
       const lines = await input.poll().catch(async (error: unknown) => {
         // standard input comes only once: what other inputs gave is signed all the same
         await run.end();
@@ -107,7 +108,7 @@ export function startFollowing(request: FollowRequest, parts: FollowingParts): F
         if (stream?.ended() === true && inputs.length === 0) return;
         if (!any) await waiting.wait();
       }
-      // what was written before the end was asked for; a backlog is the next run's
+      // what was written before the end was asked for; a long backlog is the next run's
       for (let rounds = 0; rounds < MAX_LAST_ROUNDS && (await round()); rounds += 1);
       await stream?.finish(waiting, run);
     },

@@ -7,6 +7,7 @@ import { warnOfCopies } from "./copy-in-making.ts";
 import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
+import type { HeldFiles } from "./held-files.ts";
 import { type GoneFile, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
 import { identify, MAX_ATTEMPTS, movedAway, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
@@ -21,6 +22,10 @@ export interface FollowParts {
   /** Opens a file to be signed. @throws FleetsecError `refused` where that is a private key */
   readonly open: (path: string) => OpenFile;
   readonly glance: Glance;
+  /** Files that are not read at present, of those that a log has. */
+  readonly held: HeldFiles;
+  /** Releases one of them, where no other log has it. */
+  readonly release: (id: string) => void;
   /** Told of lines that may be lost. */
   readonly warn: (text: string) => void;
 }
@@ -41,12 +46,14 @@ export interface FollowedLog {
   ids(): Iterable<string>;
   /** Whether that file is one of these. */
   has(id: string): boolean;
+  /** What is written from now on is not read any more. */
+  endHere(): void;
   close(): void;
 }
 
 /** Milliseconds without a new line after which a rotated file counts as complete. */
 const QUIET = 60_000;
-/** Milliseconds after which a rotated file that is not there any more is forgotten: inodes are used again. */
+/** Milliseconds after which a rotated file that was moved elsewhere is forgotten; one that was removed is at once. */
 const GONE = 10_000;
 /** Rotated files that are gone and whose positions stay known, in case they come back. */
 const MAX_GONE = 16;
@@ -57,17 +64,25 @@ const MAX_GONE = 16;
  */
 export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   const { path } = placed;
-  const { files, clock, glance, run, warn } = parts;
+  const { files, clock, glance, run, held, warn } = parts;
   /** Rotated files that may still grow, oldest first; then the file that stands under the path. */
   const draining: Generation[] = [];
   let current: Generation | undefined;
   /** Rotated files that were read to their end, and how long they were then, in bytes. */
   const complete = new Map<string, number>();
   const gone: GoneFile[] = [];
-  const warnOfCopy = warnOfCopies(parts, path);
+  const copies = warnOfCopies(parts, path);
   /** Rotated files that are taken care of, and since when they are missing, by the monotonic clock. */
   const seen = new Map<string, number | undefined>();
   for (const id of placed.present) seen.set(id, undefined);
+
+  /** How long each file was when no more was to be read, by device and inode; undefined before that. */
+  let sizes: Map<string, number> | undefined;
+  const generationAt = (...of: Parameters<typeof generationOf>): Generation => {
+    const generation = generationOf(...of);
+    if (sizes !== undefined) generation.tail.endAt(sizes.get(generation.tail.id) ?? 0);
+    return generation;
+  };
 
   const openPlaced = ({ path: at, id, start, ends }: PlacedFile): Generation => {
     const file = parts.open(at);
@@ -81,6 +96,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     generation.name = rotatedName(path, generation.tail.id);
     run.record(generation.name, generation.signed.position());
     seen.set(generation.tail.id, undefined);
+    copies.isRead(generation.tail.id);
     draining.push(generation);
   };
 
@@ -105,7 +121,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   const generationFrom = (at: string, file: OpenFile): Generation | undefined => {
     const place = parts.movedTo(file);
     if (place !== undefined || (complete.get(file.id) ?? 0) === 0) {
-      return generationOf(at, file, place?.start, place?.ends);
+      return generationAt(at, file, place?.start, place?.ends);
     }
     complete.delete(file.id);
     warn(`${at} was signed, and holds something else now: what is new in it is not taken`);
@@ -170,7 +186,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       // an empty one is in the making, or of a file that had nothing to lose
       if (!copy || file.size === 0) continue;
       copied = true;
-      if (current !== undefined) warnOfCopy(current, at, id);
+      if (current !== undefined) copies.isTaken(current, at, id);
     }
     return adopted;
   };
@@ -185,12 +201,13 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     for (const [id, missingSince = now] of seen) {
       const name = rotatedName(path, id);
       const missing = isMissing(id, present);
-      if (!missing || now - missingSince <= GONE) {
+      if (!missing || (!held.isRemoved(id) && now - missingSince <= GONE)) {
         seen.set(id, missing ? missingSince : undefined);
         continue;
       }
       seen.delete(id);
       complete.delete(id);
+      parts.release(id);
       forgetOldest([{ name, id }]);
     }
   };
@@ -214,7 +231,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     generation.tail.stop();
     drain(generation);
     const file = openIfThere(() => parts.open(path));
-    current = file && generationOf(path, file);
+    current = file && generationAt(path, file);
     adoptUnseen();
   };
 
@@ -228,7 +245,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       }
       generation.idleSince ??= clock.monotonic();
       if (lines !== undefined) {
-        generation.tail.close();
+        held.hold(generation.tail.detach());
         complete.set(generation.tail.id, generation.tail.position);
         draining.splice(draining.indexOf(generation), 1);
       } else if (generation.tail.truncated || clock.monotonic() - generation.idleSince >= QUIET) {
@@ -288,6 +305,11 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       (!isDeepStrictEqual(namesAndIds(before), namesAndIds(now)) || isLookDue(now)) && adoptUnseen(),
     ids: () => new Set([...seen.keys(), ...openFiles().map(({ tail }) => tail.id)]),
     has: (id) => isOpen(id) || seen.has(id),
+    endHere() {
+      const there = [...glance.rotated(path), identify(files, path)].filter((file) => file !== undefined);
+      sizes = new Map(there.map(({ id, size }) => [id, size]));
+      for (const { tail } of openFiles()) tail.endAt(tail.size());
+    },
     close() {
       for (const { tail } of openFiles()) tail.close();
     },

@@ -9,6 +9,7 @@ import type { InputPosition } from "../state.ts";
 import type { BegunFile, BegunLogs } from "./begun.ts";
 import { logOf } from "./known-positions.ts";
 import { type FollowedLog, followLog, type FollowParts } from "./followed-log.ts";
+import { heldFiles } from "./held-files.ts";
 import { filesOf, isOf, type PlacedLog, placeLogs, type SurveyedLog } from "./place.ts";
 import {
   identify,
@@ -42,6 +43,8 @@ export interface FollowedLogs {
   note(begun: ReadonlyMap<string, BegunFile>): Promise<void>;
   /** Takes files that have come into a directory since, or in the place of another name of a file. */
   addNew(): boolean;
+  /** What is written from now on is not read any more. */
+  endHere(): void;
   close(): void;
 }
 
@@ -58,16 +61,27 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
   const known = new Map(directories.map((directory) => [directory, new Set<string>()]));
   const know = (path: string) => known.get(dirname(path))?.add(basename(path));
   for (const path of [...run.positions().map(({ name }) => logOf(name)), ...begun.paths()]) know(path);
-  const { lookAt, survey, surveyAll } = surveyor({ files, glance, begun }, named);
+  const held = heldFiles(files);
+  const { lookAt, survey, surveyAll } = surveyor({ files, glance, held, begun }, named);
   const isNamed = new Set(named);
   const found = (directory: string) =>
     logsIn(files, directory, glance.names(directory), known.get(directory) ?? new Set(), (name) =>
       isNamed.has(join(directory, name)),
     );
 
+  let hasEnded = false;
   const has = (id: string) => logs.some((log) => log.has(id));
   const followParts: FollowParts = {
     ...parts,
+    held,
+    release(id) {
+      if (has(id)) return;
+      const isNone = held.isRemoved(id);
+      for (const position of isNone ? run.positions().filter(({ file }) => file === id) : []) {
+        run.record(position.name, { ...position, file: NONE });
+      }
+      held.release(id);
+    },
     isOthers: (id, path) => logs.some((log) => log.has(id) && log.path !== path),
     movedTo(file) {
       const placed = continuingAny(file, run.positions());
@@ -156,6 +170,8 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
         for (const position of positions) run.record(position.name, position);
         const isLost = error instanceof FleetsecError && error.code === "input";
         throw isLost && !isDeepStrictEqual(filesThere(), there) ? movedAway("a log") : error;
+      } finally {
+        held.keep(new Set(logs.flatMap((log) => [...log.ids()])));
       }
     });
 
@@ -233,11 +249,21 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       if (any) unlessMovedAround(addNew);
       return any;
     },
+    endHere() {
+      if (hasEnded) return;
+      hasEnded = true;
+      glance.renew();
+      for (const log of logs) log.endHere();
+    },
     close() {
       for (const log of logs) log.close();
+      held.keep(new Set());
     },
   };
 }
+
+/** The device and inode of a file that was removed: another one can have those that it had. */
+const NONE = "";
 
 /** How many of a log's files go on from what is signed of them. */
 function goingOn({ rotated, current }: PlacedLog): number {

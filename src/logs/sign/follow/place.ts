@@ -6,6 +6,7 @@ import { type Ends, NO_ENDS, type Placed, placeFiles, reading } from "../positio
 import type { InputPosition } from "../state.ts";
 import { type BegunFile, beginsAs } from "./begun.ts";
 import { copyInMaking } from "./copy-in-making.ts";
+import type { HeldFiles } from "./held-files.ts";
 import { logOf } from "./known-positions.ts";
 import { isRotatedOf, namesAndIds, type RotatedFile } from "./rotated.ts";
 
@@ -64,19 +65,21 @@ export interface SurveyedLog {
 }
 
 /**
- * Looks for a log's files by what was signed of them, whatever rotation has called them since. What it finds tells
- * nothing where they have been rotated meanwhile (`isRotatedSince`).
+ * Looks for a log's files by what was signed of them, whatever rotation has called them since. Its rotated files
+ * are held from then on, before any is compared: each stays the one that it was. What it finds tells nothing where
+ * they have been rotated meanwhile (`isRotatedSince`).
  * @param positions of the log and its rotated files
  * @throws FleetsecError `not-found` where a file is moved meanwhile
  */
 export function surveyLog(
-  files: Files,
+  { files, held }: { readonly files: Files; readonly held: HeldFiles },
   path: string,
   found: LogFiles,
   positions: readonly InputPosition[],
   begun: BegunFile | undefined,
 ): SurveyedLog {
   const all = filesOf(found);
+  for (const file of found.rotated) held.holdAt(file);
   const isNew = positions.length === 0;
   const placed = isNew ? new Map<string, Placed>() : goingOn(files, all, positions);
   const alike =

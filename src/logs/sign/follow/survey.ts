@@ -3,6 +3,7 @@ import type { Files } from "../../../platform/files.ts";
 import type { InputPosition } from "../state.ts";
 import type { BegunLogs } from "./begun.ts";
 import type { Glance } from "./glance.ts";
+import type { HeldFiles } from "./held-files.ts";
 import { positionsByLog } from "./known-positions.ts";
 import { isRotatedSince, type LogFiles, type SurveyedLog, surveyLog } from "./place.ts";
 import {
@@ -18,6 +19,7 @@ import {
 interface SurveyParts {
   readonly files: Files;
   readonly glance: Glance;
+  readonly held: HeldFiles;
   readonly begun: BegunLogs;
 }
 
@@ -31,7 +33,8 @@ export interface Surveyor {
 }
 
 /** @param named paths that are logs of their own, also where rotation gives such names */
-export function surveyor({ files, glance, begun }: SurveyParts, named: readonly string[]): Surveyor {
+export function surveyor(parts: SurveyParts, named: readonly string[]): Surveyor {
+  const { files, glance, begun } = parts;
   const namedIn = byDirectory(named);
   const apartFrom = (path: string): string[] =>
     rotatedNames(namedIn.get(dirname(path)) ?? [], basename(path)).map(({ name }) =>
@@ -46,7 +49,7 @@ export function surveyor({ files, glance, begun }: SurveyParts, named: readonly 
   };
   const lookAt = (path: string) => filesFound(path, glance.rotated(path));
   const surveyed = (path: string, found: LogFiles, positions: readonly InputPosition[]) =>
-    surveyLog(files, path, found, positions, begun.of(path));
+    surveyLog(parts, path, found, positions, begun.of(path));
   const survey = (path: string, positions: readonly InputPosition[]): SurveyedLog =>
     unlessMoved(() => {
       const look = () => filesFound(path, rotatedFiles(files, path));

@@ -28,6 +28,12 @@ export interface TailedFile extends ByteSource {
   moveTo(file: OpenFile): void;
   /** From now on the end of the file is the end of the input. */
   stop(): void;
+  /** How long the file is by now. */
+  size(): number;
+  /** No more than its first bytes are read, so many. */
+  endAt(bytes: number): void;
+  /** Ends reading, and gives the file, to be closed. */
+  detach(): OpenFile;
   close(): void;
 }
 
@@ -39,6 +45,7 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
   let file = opened;
   let at = position;
   let ends = before;
+  let until = Number.POSITIVE_INFINITY;
   let [stopped, truncated] = [false, false];
 
   /**
@@ -63,7 +70,8 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
     },
     async read(target) {
       if (truncated) return stopped ? 0 : undefined;
-      const read = file.read(target, at);
+      if (at >= until) return undefined;
+      const read = file.read(target.subarray(0, Math.min(target.length, until - at)), at);
       const now = extendEnds(ends, Buffer.from(target.buffer, target.byteOffset, read));
       const same = isIn(file, now, at + read);
       truncated = !same && at > 0;
@@ -93,6 +101,11 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
     stop() {
       stopped = true;
     },
+    size: () => file.now().size,
+    endAt(bytes) {
+      until = bytes;
+    },
+    detach: () => file,
     close: () => file.close(),
   };
 }

@@ -119,6 +119,35 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1", "2", "half"]);
   });
 
+  test("signs nothing that is written after it was asked to end", async () => {
+    const { world, follow, records } = scene();
+    const stop = new AbortController();
+    /** Whoever writes goes on while batches are published. */
+    const write: typeof world.files.write = (path, ...rest) => {
+      if (stop.signal.aborted) for (const name of ["a.log", "new.log"]) world.write(name, "late\n");
+      world.files.write(path, ...rest);
+    };
+    const end = () => {
+      world.write("a.log", "2\n3\n4\n");
+      world.rename("a.log", "a.log.1");
+      world.write("a.log", "5\n6\nbeginning");
+      world.write("b.log", "7\n8\n");
+      stop.abort(new FleetsecError("terminated", "terminated"));
+    };
+    world.write("a.log", "1\n");
+    world.write("b.log", "b\n");
+    await follow(["logs/a.log", "logs/b.log"], [nothing, nothing, end], {
+      files: { ...world.files, write },
+      signal: stop.signal,
+      maxRecords: 1,
+    });
+    expect(records().toSorted()).toEqual(["1", "2", "3", "4", "5", "6", "7", "8", "b"]);
+    await follow(["logs/a.log", "logs/b.log"], [nothing, nothing]);
+    const late = world.text("a.log").trimEnd().split("\n").slice(3);
+    expect(records().slice(9)).toEqual(["beginninglate", ...late]);
+    expect(late.length).toBeGreaterThan(5);
+  });
+
   test.each([[["logs/a.log", "logs"]], [["logs", "logs/a.log"]], [["logs/a.log", "logs/hard.log"]]])(
     "signs the lines of a file once that is named as %j",
     async (inputs) => {
@@ -1012,6 +1041,83 @@ describe("logs sign --follow", () => {
       expect(warnings).toEqual([
         "/d/logs/worker-1.log was signed, and holds something else now: what is new in it is not taken",
       ]);
+    });
+  });
+
+  describe("an inode number that is used again", () => {
+    const rename = (world: RotatingWorld) => {
+      if (world.has("a.log.1")) world.remove("a.log.1");
+      world.rename("a.log", "a.log.1");
+    };
+    const wait = (time: (ms: number) => () => void) => [time(61_000), nothing, nothing];
+
+    test("is not that of a log's old file whose lines are all the same", async () => {
+      const { world, follow, records, time, warnings } = scene();
+      const rotate = (count: number) => () => {
+        rename(world);
+        world.write("a.log", "tick\n".repeat(count));
+      };
+      world.write("a.log", "tick\n");
+      const numberOf = () => world.files.stat("/d/logs/a.log").id;
+      const first = numberOf();
+      const reused: boolean[] = [];
+      const note = () => void reused.push(numberOf() === first);
+      const rounds = [nothing, rotate(1), nothing, ...wait(time), rotate(1), note, nothing, rotate(3), note];
+      await follow(["logs/a.log"], [...rounds, nothing, nothing]);
+      expect(reused).toEqual([false, true]);
+      expect(records()).toHaveLength(6);
+      expect(warnings).toEqual([]);
+    });
+
+    test.each(["a.log.1", "b.log"])("is known at once to be that of a new %s", async (name) => {
+      const { world, follow, records } = scene();
+      world.write("a.log", "1\n");
+      world.write("a.log.1", "before\n");
+      const { id } = world.files.stat("/d/logs/a.log.1");
+      const remove = () => world.remove("a.log.1");
+      const add = () => {
+        world.write(name, "2\n");
+        expect(world.files.stat(`/d/logs/${name}`).id).toBe(id);
+      };
+      await follow(["logs/a.log", "logs/b.log"], [nothing, remove, nothing, add, nothing]);
+      expect(records()).toEqual(["1", "2"]);
+    });
+
+    test("does not make a copy of today one that was seen long ago", async () => {
+      const { world, follow, records, time, warnings } = scene();
+      const ids: string[] = [];
+      const rotate = (more: string) => {
+        const remove = () => {
+          if (world.has("a.log.1")) world.remove("a.log.1");
+        };
+        const copy = () => {
+          world.copy("a.log", "a.log.1", 1);
+          ids.push(world.files.stat("/d/logs/a.log.1").id);
+        };
+        const truncate = () => {
+          world.truncate("a.log");
+          world.write("a.log", more);
+        };
+        return [remove, nothing, copy, nothing, nothing, truncate, nothing, nothing];
+      };
+      world.write("a.log", "1\n");
+      await follow(["logs/a.log"], [nothing, ...rotate("2\n"), time(86_400_000), ...rotate("3\n"), nothing]);
+      expect(ids[1]).toBe(ids[0]);
+      expect(records()).toEqual(["1", "2", "3"]);
+      expect(warnings).toEqual([]);
+    });
+
+    test("is kept for a file that is known for as long as that is there, under any name", async () => {
+      const { world, follow, records } = scene();
+      world.write("a.log", "1\n");
+      world.write("a.log.1", "before\n");
+      const remove = () => {
+        world.rename("a.log.1", "kept");
+        world.remove("kept");
+        world.write("a.log.1", "2\n");
+      };
+      await follow(["logs/a.log"], [nothing, remove, nothing, nothing]);
+      expect(records()).toEqual(["1", "2"]);
     });
   });
 
