@@ -15,7 +15,12 @@ export const openssls: readonly Member[] = [
   ...strict("openssl s_server", "https", {
     "`-Verify 2 -verify_return_error -www`": sServer("-Verify", "2", "-verify_return_error", "-www"),
     "the same, `-psk` with a key of its own": sServer(
-      ...["-Verify", "2", "-verify_return_error", "-www", "-psk", "5e6f7a8b9cad"],
+      "-Verify",
+      "2",
+      "-verify_return_error",
+      "-www",
+      "-psk",
+      "5e6f7a8b9cad",
     ),
   }),
   ...strict("openssl s_server", "tls", {

@@ -75,7 +75,7 @@ test.concurrent("a server that speaks none of them refuses them in the handshake
 describe.concurrent.each(["1.2", "1.3"] as const)("a pre-shared key over TLS %s", (version) => {
   /** Says another thing to who has the key than to who has a certificate; a status page would. */
   const knowing = (key: string, serves: boolean) => {
-    const keyed = new WeakSet<object>();
+    const withKey = new WeakSet<object>();
     return httpsServer(
       strictServer(world, {
         sigalgs: undefined,
@@ -86,14 +86,14 @@ describe.concurrent.each(["1.2", "1.3"] as const)("a pre-shared key over TLS %s"
         pskIdentityHint: "hint",
         pskCallback: (socket, identity) => {
           if (identity !== "Client_identity") return null;
-          keyed.add(socket);
+          withKey.add(socket);
           return Buffer.from(key, "hex");
         },
       }),
       (request, response) => {
         // with a key, Node calls the connection authorized
         const valid = isAuthorized(request);
-        response.writeHead(valid || (serves && keyed.has(request.socket)) ? 200 : 403);
+        response.writeHead(valid || (serves && withKey.has(request.socket)) ? 200 : 403);
         response.end(valid ? "hello, valid client" : `somebody with a key or without`);
       },
     );
