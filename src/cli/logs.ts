@@ -153,6 +153,7 @@ export const define: Define = (command, bind) => {
       "--trust <file>",
       "keys to believe: a .pub file of logs keygen, or a C2SP tlog-policy file",
     )
+    .option("--origin <origin>", "the log that is wanted, where the trust file has keys of several")
     .option("--old <file>", "the older signed checkpoint that a consistency proof is about")
     .action(
       bind(async (cli, file: string, flags: VerifyProofFlags) =>

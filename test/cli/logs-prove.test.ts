@@ -45,6 +45,27 @@ describe("logs prove and verify-proof", () => {
     expect(Buffer.from(document.record.bytes, "base64").toString()).toBe(JSON.stringify(eventOf(7)));
   });
 
+  test("--origin says which log's record it must be, where the trust file has keys of several", async () => {
+    const cwd = workplace();
+    const other = formatVerifierKey(modelSigner("other.example/log").key);
+    writeFileSync(join(cwd, "log.pub"), `${formatVerifierKey(modelSigner().key)}\n${other}\n`);
+    expect((await prove(cwd, "--record", "1:3", "--out", "proof")).code).toBe(0);
+    expect((await prove(cwd, "--from", "2", "--out", "consistency")).code).toBe(0);
+    const old = ["--old", "log/fleetsec/checkpoint/2"];
+    for (const [file, line, ...flags] of [
+      ["proof", "PROVED: the record is in the log fleet.internal/audit"],
+      ["consistency", "CONSISTENT: the log fleet.internal/audit", ...old],
+    ] as const) {
+      for (const origin of [[], ["--origin", "fleet.internal/audit"]]) {
+        const own = await verify(cwd, file, ...flags, ...origin);
+        expect(own).toMatchObject({ code: 0, stdout: expect.stringMatching(new RegExp(`^${line}$`, "m")) });
+      }
+      const wanted = await verify(cwd, file, ...flags, "--origin", "other.example/log");
+      expect(wanted).toMatchObject({ code: 1, stdout: expect.stringContaining("ORIGIN_MISMATCH") });
+      expect(await verify(cwd, file, ...flags, "--origin", "none")).toMatchObject({ code: 2 });
+    }
+  });
+
   test("a record with control characters does not reach the terminal as it is", async () => {
     const cwd = workplace(await modelStore([{ data: Buffer.from("a\u001b[2Jb\n"), from: 1, to: 2 }]));
     expect((await prove(cwd, "--record", "0:1", "--out", "proof")).code).toBe(0);

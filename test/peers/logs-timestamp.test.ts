@@ -177,10 +177,13 @@ describeWithEngines(["openssl"], "RFC 3161 time-stamps of `openssl ts`", ({ open
       expect(await verify(...trusted())).toMatchObject({ exit: 0, findings: [] });
     });
 
-    test.each([0, SIZE + 1])("TSR_INVALID: there is no checkpoint of its size (%i)", async (size) => {
+    test.each([
+      [SIZE + 1, "TSR_INVALID"],
+      [0, "UNEXPECTED_FILE"],
+    ])("there is no checkpoint of its size (%i): %s", async (size, code) => {
       expect(await workplace({ [size]: authority.token(text) }).verify(...trusted())).toMatchObject({
         exit: 1,
-        findings: [{ code: "TSR_INVALID", path: `fleetsec/tsr/${size}.tsr` }],
+        findings: [{ code, path: `fleetsec/tsr/${size}.tsr` }],
       });
     });
 

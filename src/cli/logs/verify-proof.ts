@@ -2,12 +2,13 @@ import { resolve } from "node:path";
 import type { ExitCode } from "../../errors.ts";
 import { MAX_PROOF_SIZE, type ProofVerdict, verifyProof as verify } from "../../logs/proof/verify-proof.ts";
 import { MAX_NOTE_SIZE } from "../../logs/note.ts";
-import { MAX_TRUST_SIZE, parseTrust } from "../../logs/verify/trust.ts";
 import { escapeText } from "../../report/escape.ts";
 import type { Cli } from "../command.ts";
+import { trustFlag } from "../trust-flag.ts";
 
 export interface VerifyProofFlags {
   readonly trust: string;
+  readonly origin?: string;
   readonly old?: string;
 }
 
@@ -15,7 +16,7 @@ export async function verifyProof(cli: Cli, file: string, flags: VerifyProofFlag
   const { files, cwd, clock } = cli.platform;
   const verdict = verify({
     proof: files.read(resolve(cwd, file), MAX_PROOF_SIZE),
-    trust: parseTrust(files.read(resolve(cwd, flags.trust), MAX_TRUST_SIZE), flags.trust),
+    trust: await trustFlag(cli, flags.trust, flags.origin),
     old: flags.old === undefined ? undefined : files.read(resolve(cwd, flags.old), MAX_NOTE_SIZE),
     now: Math.floor(clock.now() / 1000),
   });
@@ -40,8 +41,9 @@ function documentOf({ log, record, old, ...rest }: ProofVerdict) {
 function textOf({ ok, log, record, old, witnesses, findings }: ProofVerdict): string {
   const time = (seconds: number) => new Date(seconds * 1000).toISOString();
   const batches = (size: number) => `${size} ${size === 1 ? "batch" : "batches"}`;
+  const name = escapeText(log?.origin ?? "");
   const lines = [
-    ...(log === undefined ? [] : [`log        ${escapeText(log.origin)}, ${batches(log.size)}`]),
+    ...(log === undefined ? [] : [`log        ${name}, ${batches(log.size)}`]),
     ...(witnesses.length === 0 ? [] : [`witnesses  ${escapeText(witnesses.join(", "))}`]),
     // what did not hold is not said to
     ...(old === undefined ? [] : [`${ok ? "extends  " : "older    "}  the log at ${batches(old.size)}`]),
@@ -55,7 +57,9 @@ function textOf({ ok, log, record, old, witnesses, findings }: ProofVerdict): st
         ]),
     "",
     ...findings.map(({ code, detail }) => `${code}  ${escapeText(detail)}`),
-    ok ? (record === undefined ? "CONSISTENT" : "PROVED: the record is in the log") : "NOT PROVED",
+    ok
+      ? `${record === undefined ? "CONSISTENT: the log" : "PROVED: the record is in the log"} ${name}`
+      : "NOT PROVED",
   ];
   return lines.join("\n");
 }
