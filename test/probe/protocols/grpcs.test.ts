@@ -16,7 +16,7 @@ const NO_CERT = { attacks: [attackNamed("no-cert")] };
 const serving = (demands: boolean, check?: Check) =>
   grpcServer({ cert: world.server.pem, key: world.server.keyPem, ca: world.root.pem, demands }, check);
 
-describe.concurrent("grpcs", () => {
+describe("grpcs", () => {
   test("a server that demands certificates is enforced", async () => {
     const port = await serving(true);
     const endpoint = await probed(world, `grpcs://localhost:${port}`, {

@@ -32,7 +32,7 @@ const hello = (_request: Http2ServerRequest, response: Http2ServerResponse) => r
 const ESSENTIAL = { attacks: ["no-cert", "self-signed", "wrong-ca"].map(attackNamed) };
 const ids = onBoth("no-cert", "self-signed", "wrong-ca");
 
-describe.concurrent("h2", () => {
+describe("h2", () => {
   test("a server that demands certificates is enforced", async () => {
     const endpoint = await probed(world, `h2://localhost:${await http2Server(strict(), hello)}/`);
     expect(endpoint.reasons).toEqual([]);
@@ -137,7 +137,7 @@ function okResponse(body: string): Uint8Array {
   ]);
 }
 
-describe.concurrent("a hostile server", () => {
+describe("a hostile server", () => {
   const one = { attacks: [attackNamed("no-cert")] };
   const flooding = (...pieces: Uint8Array[]) =>
     tlsServer({ ...lax(), ALPNProtocols: ["h2"] }, (socket) => {

@@ -26,7 +26,7 @@ const ESSENTIAL = { attacks: ["no-cert", "self-signed", "wrong-ca"].map(attackNa
 const NO_CERT = { attacks: [attackNamed("no-cert")] };
 const all = onBoth("no-cert", "self-signed", "wrong-ca");
 
-describe.concurrent("mqtts", () => {
+describe("mqtts", () => {
   test("a broker that demands certificates is enforced", async () => {
     const port = await broker(strict(), () => 0);
     const endpoint = await probed(world, `mqtts://localhost:${port}`, {
