@@ -74,6 +74,14 @@ function onceForAll(): Member["start"] {
   });
 }
 
+/** A denial of which there is always more to come. */
+const endless: RequestListener = (request, response) => {
+  if (isAuthorized(request)) return serve(response);
+  response.writeHead(403).flushHeaders();
+  const more = setInterval(() => response.write("."), 200);
+  response.on("close", () => clearInterval(more));
+};
+
 /** A page at `/` that is also served to who names it in a field, as a proxy does that has rewritten the path. */
 function renaming(isChecked: boolean): Member["start"] {
   return application((request, response) => {
@@ -116,6 +124,8 @@ export const nodesByRequest: readonly Member[] = [
     "the same with `connect`": tunnelling(true),
     "a check of the path that `X-Original-URL` names": renaming(true),
     "`node:tls`, and a check of each request of a read": reading(false),
+    "`rejectUnauthorized: false`, and a check of `socket.authorized` that denies without an end":
+      application(endless),
   }),
   ...lax("Node", "https", {
     "`rejectUnauthorized: false`, and a check of `socket.authorized` but in the `upgrade` event, TLS 1.2 alone":
@@ -134,5 +144,9 @@ export const nodesByRequest: readonly Member[] = [
       "alone",
     ],
     "`node:tls`, and a check of the first request of each read": [["second-request"], reading(true), "alone"],
+    "`rejectUnauthorized: false`, and 401 to everybody without a token, TLS 1.2 alone": [
+      ["no-cert", "self-signed", "wrong-ca", "twin-ca", "expired"],
+      application((_request, response) => void response.writeHead(401).end("a token, please")),
+    ],
   }),
 ];
