@@ -104,7 +104,8 @@ export const matchAuthority: Fix = {
 /** Nothing may be upgraded past what reads the requests. */
 export const dropUpgrade: Fix = {
   nginx: 'proxy_set_header Upgrade ""; and Connection ""; no listen … http2 without ssl',
-  envoy: "no upgrade_configs for h2c, no codec_type HTTP2 on a listener without TLS",
+  envoy:
+    "no upgrade_configs for h2c, rbac in the filters of others too; no codec_type HTTP2 on a listener without TLS",
   haproxy: "http-request del-header Upgrade; no proto h2 on a bind line without ssl",
   node: "no http2.createServer() beside createSecureServer(); listeners for upgrade and connect must ask socket.authorized too",
   go: "no h2c.NewHandler, and Protocols without UnencryptedHTTP2; check before a WebSocket is upgraded too",

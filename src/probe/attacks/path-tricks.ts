@@ -61,6 +61,9 @@ export const pathTricks: Attack = {
     const methods = otherMethods(request, target.unsafeMethods === true).map(([method, revise]) =>
       revised(asking(ask(withMethod(request, method)), method), revise),
     );
+    const overridden = methods.some(({ kind }) => kind === "OPTIONS")
+      ? [revised(asking(ask(overriding(request)), OVERRIDDEN), unlessEmpty(asOtherPath))]
+      : [];
     const older = protocol.speech.in === "http1" ? onlyInHttp1(request, ask) : [];
     const queried = { ...request, path: `${request.path}?x` };
     const expecting = [["100-continue", "Expect"] as const, ["fleetsec", "Expect: fleetsec"] as const].map(
@@ -71,7 +74,7 @@ export const pathTricks: Attack = {
       revised(asking(ask(withField(request, "range", "bytes=0-")), "Range"), asSameRequest),
       revised(asking(ask(namedInFields(request)), "X-Original-URL"), asOtherPath),
     ];
-    return { attempts: [...spelt, ...methods, ...older, ...expecting, ...others] };
+    return { attempts: [...spelt, ...methods, ...overridden, ...older, ...expecting, ...others] };
   },
 };
 
@@ -91,6 +94,18 @@ function otherMethods({ method }: HttpRequest, unsafe: boolean): [method: string
   ];
   const others = unsafe ? changing.map((one): [string, Revise] => [one, asStranger]) : [];
   return [...safe, ...others].filter(([one]) => one !== method);
+}
+
+const OVERRIDDEN = "OPTIONS with X-HTTP-Method-Override";
+
+/**
+ * The method that rules about certificates spare most often, for browsers send no certificate with a CORS preflight,
+ * and the field by which frameworks take it for another one: the target's.
+ */
+function overriding(request: HttpRequest): HttpRequest {
+  const asked = withMethod(request, "OPTIONS");
+  const names = ["x-http-method-override", "x-http-method", "x-method-override"];
+  return { ...asked, fields: [...asked.fields, ...names.map((name) => [name, request.method] as const)] };
 }
 
 /** Without what the target's own method sends, but where another of its kind may send the same. */

@@ -2,9 +2,10 @@ import type { Answer } from "../answer.ts";
 import type { Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { tunnelRequest, TUNNEL } from "./connect.ts";
-import { h2, http2Answer } from "./h2.ts";
+import { fieldsOf, h2, http2Answer } from "./h2.ts";
 import { httpAnswer, type HttpMessage, type HttpRequest } from "./http.ts";
 import { https, requestText } from "./https.ts";
+import { webSocketFields } from "./websocket.ts";
 
 /**
  * A tunnel over HTTP/2 to the target itself: a stream (RFC 9113, section 8.5). The request, in HTTP/1.1, follows
@@ -19,6 +20,22 @@ export function connectHttp2(request: HttpRequest): Protocol {
       in: "http2",
       fields: [[":method", method], [":authority", target], ...fields],
       body: requestText(request),
+      goesOn: true,
+    },
+    answer: (trace) => http2Answer(trace, (response) => answerThrough(request, response, trace)),
+  };
+}
+
+/** A WebSocket on a stream of its own (RFC 8441): a server that knows no such CONNECT resets the stream, or denies it. */
+export function webSocketHttp2(request: HttpRequest): Protocol {
+  const [, ...others] = fieldsOf({ ...request, fields: webSocketFields(request) });
+  return {
+    ...h2(request),
+    http: { request, ask: webSocketHttp2 },
+    speech: {
+      in: "http2",
+      fields: [[":method", "CONNECT"], [":protocol", "websocket"], ...others],
+      body: new Uint8Array(),
       goesOn: true,
     },
     answer: (trace) => http2Answer(trace, (response) => answerThrough(request, response, trace)),

@@ -7,18 +7,24 @@ const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /** One request over HTTP/1.1 that asks to go on as a WebSocket (RFC 6455, section 4.1): 101 grants it. */
 export function webSocket(request: HttpRequest): Protocol {
-  const { authority, fields } = request;
   return https({
     ...request,
     method: "GET",
     body: undefined,
     fields: [
-      ...fields.filter(([name]) => name !== "content-type"),
+      ...webSocketFields(request),
       ["connection", "Upgrade"],
       ["upgrade", "websocket"],
-      ["sec-websocket-version", "13"],
       ["sec-websocket-key", KEY],
-      ["origin", `https://${authority}`],
     ],
   });
+}
+
+/** Of every version of HTTP. */
+export function webSocketFields({ authority, fields }: HttpRequest): HttpRequest["fields"] {
+  return [
+    ...fields.filter(([name]) => name !== "content-type"),
+    ["sec-websocket-version", "13"],
+    ["origin", `https://${authority}`],
+  ];
 }

@@ -15,6 +15,8 @@ function envoy(...contexts: readonly [Contexts] | readonly [Contexts, Contexts])
   return filtering([], contexts);
 }
 
+const ANY_NAME = { principal_name: { safe_regex: { regex: ".+" } } };
+
 /** Lets principals in. Without a name, `authenticated` is anybody who speaks TLS. */
 function rbac(authenticated: object): object {
   const clients = { permissions: [{ any: true }], principals: [{ authenticated }] };
@@ -22,7 +24,12 @@ function rbac(authenticated: object): object {
   return { name: "envoy.filters.http.rbac", typed_config: config };
 }
 
-function filtering(filters: readonly object[], contexts: readonly Contexts[]): Member["start"] {
+/** @param manager what else is said of HTTP */
+function filtering(
+  filters: readonly object[],
+  contexts: readonly Contexts[],
+  manager: object = {},
+): Member["start"] {
   return (program, enclosure) =>
     run(enclosure, program, (...ports) => {
       const { directory, cert, key, ca, put, world } = enclosure;
@@ -43,13 +50,13 @@ function filtering(filters: readonly object[], contexts: readonly Contexts[]): M
       const listeners = contexts.map((context, i) => {
         const chains =
           typeof context === "function"
-            ? [chain(context(given), filters)]
+            ? [chain(context(given), filters, manager)]
             : [
                 {
                   filter_chain_match: { application_protocols: ["h2", "http/1.1"] },
-                  ...chain(context.offeringHttp(given), filters),
+                  ...chain(context.offeringHttp(given), filters, manager),
                 },
-                chain(context.others(given), filters),
+                chain(context.others(given), filters, manager),
               ];
         return listener(ports[i] ?? 0, chains);
       });
@@ -72,7 +79,12 @@ function listener(port: number, chains: readonly object[]): object {
   };
 }
 
-function chain(tls: object, filters: readonly object[]): object {
+const ROUTER = {
+  name: "envoy.filters.http.router",
+  typed_config: { "@type": `${EXTENSIONS}.filters.http.router.v3.Router` },
+};
+
+function chain(tls: object, filters: readonly object[], more: object): object {
   const route = {
     match: { prefix: "/" },
     direct_response: { status: 200, body: { inline_string: "welcome" } },
@@ -81,13 +93,8 @@ function chain(tls: object, filters: readonly object[]): object {
     "@type": `${EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: "zoo",
     route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes: [route] }] },
-    http_filters: [
-      ...filters,
-      {
-        name: "envoy.filters.http.router",
-        typed_config: { "@type": `${EXTENSIONS}.filters.http.router.v3.Router` },
-      },
-    ],
+    http_filters: [...filters, ROUTER],
+    ...more,
   };
   return {
     filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }],
@@ -109,6 +116,13 @@ const required: Context = ({ common, validation }) => ({
 const optional: Context = ({ common, validation }) => ({
   common_tls_context: { ...common, validation_context: validation },
 });
+/** RBAC for clients with a certificate; WebSockets, over HTTP/2 too, go through those filters. */
+const webSockets = (filters: readonly object[]) =>
+  filtering([rbac(ANY_NAME)], [withHttp(optional)], {
+    http2_protocol_options: { allow_connect: true },
+    upgrade_configs: [{ upgrade_type: "websocket", filters: [...filters, ROUTER] }],
+  });
+
 /** With the file of tickets' keys that the other listener has too. */
 const inCommon =
   (context: Context): Context =>
@@ -121,7 +135,7 @@ export const envoys: readonly Member[] = [
     "two filter chains, for clients that offer HTTP by ALPN and for others, both with `require_client_certificate`":
       envoy({ offeringHttp: withHttp(required), others: required }),
     "no `require_client_certificate`, and RBAC for `authenticated` principals of any name": filtering(
-      [rbac({ principal_name: { safe_regex: { regex: ".+" } } })],
+      [rbac(ANY_NAME)],
       [optional],
     ),
     "`require_client_certificate`, and `verify_certificate_hash` of the valid client's alone": envoy(
@@ -132,10 +146,16 @@ export const envoys: readonly Member[] = [
     ),
   }),
   ...strict("Envoy", "h2", {
+    "RBAC for `authenticated` principals of any name, in the filters of `upgrade_configs` for WebSockets too":
+      webSockets([rbac(ANY_NAME)]),
     "`require_client_certificate`, HTTP/2": envoy(({ common, validation }) => ({
       require_client_certificate: true,
       common_tls_context: { ...common, validation_context: validation, alpn_protocols: ["h2", "http/1.1"] },
     })),
+  }),
+  ...lax("Envoy", "h2", {
+    "RBAC for `authenticated` principals of any name, and `filters` of `upgrade_configs` for WebSockets without it":
+      [["h2c-upgrade"], webSockets([]), "alone"],
   }),
   ...lax("Envoy", "https", {
     "no `require_client_certificate`": [["no-cert"], envoy(optional)],

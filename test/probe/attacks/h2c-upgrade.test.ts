@@ -181,6 +181,31 @@ describe.concurrent("h2c-upgrade", () => {
     });
   });
 
+  /** RFC 8441: a CONNECT that says for what. */
+  const overHttp2 = async (admits: (isKnown: boolean) => boolean) => {
+    const settings = { enableConnectProtocol: true };
+    const server = createSecureServer({ ...open(), settings }, authorized as never);
+    server.on("sessionError", () => {});
+    server.on("connect", ({ headers, socket }: Http2ServerRequest, response: Http2ServerResponse) => {
+      if (headers[":protocol"] !== "websocket") return void response.writeHead(405).end();
+      if (!admits((socket as TLSSocket).authorized)) return void response.writeHead(403).end();
+      response.stream.respond();
+    });
+    return probed(world, `h2://localhost:${await listening(server)}/live`, { attacks });
+  };
+
+  test("a WebSocket over HTTP/2 for whoever comes is found", async () => {
+    const endpoint = await overHttp2(() => true);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("h2c-upgrade"));
+    expect(evidenceOf(endpoint, "h2c-upgrade")).toBe("a tunnel, as for a valid client (WebSocket)");
+  });
+
+  test("one for valid clients is strict", async () => {
+    const endpoint = await overHttp2((isKnown) => isKnown);
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+  });
+
   test("what becomes of an upgrade is not known where a valid client alone is served after it", async () => {
     const endpoint = await upgrading((request, socket) => {
       if (request.headers.upgrade !== "h2c") return void socket.destroy();

@@ -66,6 +66,10 @@ describe.concurrent("path-tricks", () => {
       ({ method }) => !["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"].includes(method ?? ""),
     ],
     ["OPTIONS", ({ method }) => method === "OPTIONS"],
+    [
+      "OPTIONS with X-HTTP-Method-Override",
+      ({ method, headers }) => method === "OPTIONS" && headers["x-http-method-override"] === "GET",
+    ],
     ["Range", ({ headers }) => headers.range !== undefined],
     [".css", ({ url }) => url === "/secret.css"],
   ])("%s that leads around a rule is found", async (kind, slips) => {
