@@ -98,6 +98,8 @@ describe.concurrent.each(["https", "h2"] as const)("a denial over %s that never 
     const clock = hurrying();
     const request = requestFor(world, `${scheme}://localhost:${port}/secret`, {
       attacks: selected("no-cert", "self-signed", "wrong-ca", attack),
+      // no other wait is as long then
+      timeout: 5000,
     });
     const { endpoints } = await probe(request, clock.outside, () => {});
     return { endpoint: endpoints[0], waits: clock.waits() };
