@@ -54,7 +54,7 @@ async function main() {
     await run("cert", "issue", "bench", "--role", "gateway", "--san", "dns:localhost", "--out", "certs");
     writeFileSync(join(directory, "ca.pem"), (await run("ca", "bundle")).stdout);
     const files = {
-      cert: join(directory, "certs/bench/current/fullchain.pem"),
+      cert: join(directory, "certs/bench/current/bundle.pem"),
       key: join(directory, "certs/bench/current/key.pem"),
       ca: join(directory, "ca.pem"),
     };
