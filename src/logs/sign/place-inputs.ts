@@ -63,9 +63,10 @@ export function placeInputs(
   }
   requireSame(files, seen);
   const claimed = new Set([...placed.values()].map(({ position }) => position));
+  const byName = new Map(known.map((one) => [one.name, one]));
   for (const { path, size, position } of placed.values()) {
-    const lost = position === undefined && known.find((one) => one.name === path && !claimed.has(one));
-    if (lost === undefined || lost === false || newInput) continue;
+    const lost = position === undefined ? byName.get(path) : undefined;
+    if (lost === undefined || claimed.has(lost) || newInput) continue;
     // listed again, the file that goes on from it may be there
     if (!isDeepStrictEqual(expandInputs(files, inputs).paths, paths)) throw movedAway(path);
     throw changed(path, size, lost);
