@@ -37,6 +37,11 @@ export const oids = {
   inhibitAnyPolicy: "2.5.29.54",
   authorityInfoAccess: "1.3.6.1.5.5.7.1.1",
   subjectInfoAccess: "1.3.6.1.5.5.7.1.11",
+  // RFC 3779, RFC 3820, and Netscape's
+  ipAddrBlocks: "1.3.6.1.5.5.7.1.7",
+  autonomousSysIds: "1.3.6.1.5.5.7.1.8",
+  proxyCertInfo: "1.3.6.1.5.5.7.1.14",
+  netscapeCertType: "2.16.840.1.113730.1.1",
   cps: "1.3.6.1.5.5.7.2.1",
   userNotice: "1.3.6.1.5.5.7.2.2",
   ocsp: "1.3.6.1.5.5.7.48.1",

@@ -1,5 +1,8 @@
 const NOT_CONFORMING = "RFC 5280 forbids CAs to issue it; a verifier need not care.";
 
+const AUTHORITY_KEY =
+  "Section 4.2.1.1 has it as a help in building paths. Whom it does not name is no issuer for OpenSSL, nor, by the key, for GnuTLS.";
+
 const COMMON_NAME =
   "OpenSSL takes a common name for a host's where there is no DNS name, and leaves out a NUL at its end. Go ignores it, and GnuTLS refuses one with a NUL.";
 
@@ -45,6 +48,15 @@ export const explanations: Readonly<Record<string, string>> = {
   "policyConstraints in the issuing CA":
     "OpenSSL processes policies; here, as in Go, they are not processed and the critical extension refuses.",
   "leaf without authority key identifier": "Section 4.2.1.1 demands it. Go and GnuTLS do not look.",
+  "authority key identifier of another key": AUTHORITY_KEY,
+  "authority key identifier of another key, in the issuing CA": AUTHORITY_KEY,
+  "authority key identifier with another serial number": AUTHORITY_KEY,
+  "authority key identifier with another issuer": AUTHORITY_KEY,
+  "proxy certificate, not critical": "OpenSSL takes it for one of RFC 3820, which is no leaf of a CA.",
+  "RFC 3779 resources that the issuing CA does not have, not critical":
+    "OpenSSL holds them to those of the CA. Here any resources refuse, for they are not compared.",
+  "Netscape certificate type for servers":
+    "Older than extended key usage. OpenSSL still holds certificates to it.",
   "issuing CA without subject key identifier": "Section 4.2.1.2 demands it. Go and GnuTLS do not look.",
   "subject key identifier critical": "Section 4.2.1.2 forbids it. GnuTLS does not look.",
   "CRL distribution point critical":

@@ -1,15 +1,18 @@
 import { tags } from "../../src/pki/der/read.ts";
 import { constructed, element, integer, oid, primitive, sequence, setOf } from "../../src/pki/der/write.ts";
 import {
+  authorityKeyIdentifier,
   basicConstraints,
   extendedKeyUsage,
   extension,
+  keyIdentifier,
   keyUsage,
   nameConstraints,
   subjectAltName,
 } from "../../src/pki/extensions.ts";
 import type { ConstraintBase, GeneralName } from "../../src/pki/general-name.ts";
 import { encodeName } from "../../src/pki/name.ts";
+import { spkiOf } from "../../src/pki/keys.ts";
 import { oids } from "../../src/pki/oids.ts";
 import { signatureAlgorithm } from "../../src/pki/signature-algorithm.ts";
 import { DAY, forge, HOUR, type Identity, newKey, type Spec, unknownExtension } from "../pki/verify/forge.ts";
@@ -59,6 +62,8 @@ const hostOnly = (text: string): Spec => ({
   subject: attribute(oids.commonName, tags.utf8String, text),
   replace: names({ type: "uri", value: "spiffe://fleet.internal/a" }),
 });
+const netscapeType = (unused: number, bits: number) =>
+  extension(oids.netscapeCertType, false, element(0x03, Uint8Array.of(unused, bits)));
 const noSignature = () => Buffer.from("3006020101020101", "hex");
 
 /** Oddities by name, in the order of the page; made for the instant `now`. */
@@ -67,6 +72,24 @@ export async function oddities(now: number): Promise<ReadonlyMap<string, Oddity>
     await newKey("rsa1024"),
     Buffer.from(`3056301006072a8648ce3d020106052b8104000a034200${KOBLITZ_POINT}`, "hex"),
   ];
+  const caKey = await newKey();
+  /** Names the issuing CA's certificate, whose serial number is 42, by its issuer and serial number too. */
+  const named = (issuer: string, serial: number): Oddity => ({
+    issuing: { key: caKey, serial: integer(42) },
+    leaf: {
+      replace: {
+        authorityKeyId: extension(
+          oids.authorityKeyIdentifier,
+          false,
+          sequence(
+            primitive(0, keyIdentifier(spkiOf(caKey))),
+            constructed(1, constructed(4, encodeName([{ type: "CN", value: issuer }]))),
+            primitive(2, Uint8Array.of(serial)),
+          ),
+        ),
+      },
+    },
+  });
   const past = { notAfter: now - HOUR };
   const list: Record<string, Oddity> = {
     "nothing unusual": {},
@@ -191,6 +214,27 @@ export async function oddities(now: number): Promise<ReadonlyMap<string, Oddity>
     },
     "extension twice": { leaf: { extra: [subjectAltName([dns("b.fleet.internal")])] } },
     "leaf without authority key identifier": { leaf: { replace: { authorityKeyId: null } } },
+    "authority key identifier of another key": {
+      leaf: { replace: { authorityKeyId: authorityKeyIdentifier(Uint8Array.of(1, 2, 3)) } },
+    },
+    "authority key identifier of another key, in the issuing CA": {
+      issuing: { replace: { authorityKeyId: authorityKeyIdentifier(Uint8Array.of(1, 2, 3)) } },
+    },
+    "authority key identifier with the issuer's certificate": named("root", 42),
+    "authority key identifier with another serial number": named("root", 43),
+    "authority key identifier with another issuer": named("issuing", 42),
+    "proxy certificate, not critical": {
+      leaf: {
+        extra: [extension(oids.proxyCertInfo, false, sequence(sequence(oid("1.3.6.1.5.5.7.21.1"))))],
+      },
+    },
+    "RFC 3779 resources that the issuing CA does not have, not critical": {
+      leaf: {
+        extra: [extension(oids.autonomousSysIds, false, sequence(constructed(0, sequence(integer(5)))))],
+      },
+    },
+    "Netscape certificate type for servers": { leaf: { extra: [netscapeType(6, 0x40)] } },
+    "Netscape certificate type for clients": { leaf: { extra: [netscapeType(7, 0x80)] } },
     "issuing CA without subject key identifier": { issuing: { replace: { subjectKeyId: null } } },
     "subject key identifier critical": {
       leaf: {

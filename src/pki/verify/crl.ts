@@ -10,7 +10,8 @@ import {
 import { integerOf, smallIntegerOf, timeOf } from "../der/values.ts";
 import { oids } from "../oids.ts";
 import { serialOf } from "./certificate.ts";
-import { readExtensions } from "./extensions.ts";
+import type { AuthorityKeyId } from "./authority-key.ts";
+import { readAuthorityKeyId, readExtensions } from "./extensions.ts";
 import { type Name, readName } from "./name.ts";
 import { isSameAlgorithm, readAlgorithm, readSigned, type Signed } from "./signed.ts";
 
@@ -50,6 +51,7 @@ export interface Crl extends Signed {
   readonly unprocessed: ReadonlySet<string>;
   /** By what the list may lack certificates that are revoked, in words. */
   readonly partialBy: string | undefined;
+  readonly authorityKeyId: AuthorityKeyId;
 }
 
 /**
@@ -74,8 +76,8 @@ export function parseCrl(der: Uint8Array, what: string): Crl {
   const revoked = entries === undefined ? new Map() : readEntries(entries.contents, what, unprocessed);
   const list = tbs.optional(tags.constructed(0));
   tbs.end();
-  const { number, partialBy } = readListExtensions(list, what, unprocessed);
-  return { ...signed, issuer, thisUpdate, nextUpdate, number, revoked, unprocessed, partialBy };
+  const said = readListExtensions(list, what, unprocessed);
+  return { ...signed, issuer, thisUpdate, nextUpdate, revoked, unprocessed, ...said };
 }
 
 function requireVersion2(tbs: DerReader, what: string): void {
@@ -99,25 +101,23 @@ const PARTIAL: ReadonlyMap<string, string> = new Map([
   [oids.deltaCRLIndicator, "a delta CRL indicator"],
 ]);
 
-/**
- * Sections 5.2.1 and 5.2.3: every CRL says by which key it is and what number it has.
- * @returns its number, and by what the list is partial
- */
+/** Sections 5.2.1 and 5.2.3: every CRL says by which key it is and what number it has. */
 function readListExtensions(
   list: Element | undefined,
   what: string,
   unprocessed: Set<string>,
-): Pick<Crl, "number" | "partialBy"> {
+): Pick<Crl, "number" | "partialBy" | "authorityKeyId"> {
   const extensions = list === undefined ? [] : readExtensions(list.contents, what);
   const present = new Set(extensions.map(({ oid }) => oid));
   if (present.size !== extensions.length) throw malformed(what, "an extension that stands there twice");
   if (!present.has(oids.crlNumber)) throw malformed(what, "a CRL without a number");
-  if (!present.has(oids.authorityKeyIdentifier))
-    throw malformed(what, "a CRL without an authority key identifier");
+  const authorityKey = extensions.find(({ oid }) => oid === oids.authorityKeyIdentifier);
+  if (authorityKey === undefined) throw malformed(what, "a CRL without an authority key identifier");
   for (const { oid, critical } of extensions) if (critical && !PARTIAL.has(oid)) unprocessed.add(oid);
   return {
     number: numberIn(extensions.find(({ oid }) => oid === oids.crlNumber)?.value ?? Buffer.of()),
     partialBy: extensions.map(({ oid }) => PARTIAL.get(oid)).find((words) => words !== undefined),
+    authorityKeyId: readAuthorityKeyId(authorityKey.value, what),
   };
 }
 

@@ -3,6 +3,7 @@ import { derReader, type Element, elementsOf, malformed, readSingle, tags } from
 import { booleanOf, integerOf, namedBitsOf, oidOf, smallIntegerOf } from "../der/values.ts";
 import { type KeyUsage, keyUsageBits } from "../extensions.ts";
 import { oids } from "../oids.ts";
+import type { AuthorityKeyId } from "./authority-key.ts";
 import { type GeneralName, nameFault, readGeneralName } from "./general-name.ts";
 import { type NameConstraints, readNameConstraints } from "./subtrees.ts";
 
@@ -44,8 +45,10 @@ export interface Decoded {
   subjectAltName?: readonly GeneralName[];
   /** In hexadecimal. */
   subjectKeyId?: string;
-  authorityKeyId?: { readonly keyId: string | undefined; readonly serial: string | undefined };
+  authorityKeyId?: AuthorityKeyId;
   nameConstraints?: NameConstraints;
+  /** Numbers of the bits that are set: 0 is for TLS clients, 1 for TLS servers. */
+  netscapeCertType?: readonly number[];
   /** URIs of CRLs and of OCSP responders, for display. */
   crlUris?: readonly string[];
   ocspUris?: readonly string[];
@@ -55,12 +58,14 @@ export interface ExtensionRule {
   readonly name: string;
   /** Whether RFC 5280 demands or forbids that it is critical. */
   readonly critical: "must" | "must-not" | "may";
+  /** It limits the certificate in a way that is not looked at here, so it refuses even where it is not critical. */
+  readonly refused?: true;
   /** Whether path validation here does what the extension asks for; if not, critical ones refuse. */
   readonly processed: boolean;
   readonly decode?: (value: Uint8Array, what: string, into: Decoded) => void;
 }
 
-/** The extensions of RFC 5280 section 4.2 and RFC 6960. */
+/** The extensions of RFC 5280 section 4.2, RFC 6960, and others by which OpenSSL refuses a path. */
 export const EXTENSION_RULES: ReadonlyMap<string, ExtensionRule> = new Map<string, ExtensionRule>([
   rule("authorityKeyIdentifier", "must-not", true, authorityKeyId),
   rule("subjectKeyIdentifier", "must-not", true, subjectKeyId),
@@ -80,7 +85,15 @@ export const EXTENSION_RULES: ReadonlyMap<string, ExtensionRule> = new Map<strin
   rule("authorityInfoAccess", "must-not", false, ocspUris),
   rule("subjectInfoAccess", "must-not", false),
   rule("ocspNoCheck", "may", true),
+  rule("netscapeCertType", "may", true, netscapeCertType),
+  refusedRule("ipAddrBlocks"),
+  refusedRule("autonomousSysIds"),
+  refusedRule("proxyCertInfo"),
 ]);
+
+function refusedRule(name: keyof typeof oids): [string, ExtensionRule] {
+  return [oids[name], { name, critical: "may", processed: false, refused: true }];
+}
 
 function rule(
   name: keyof typeof oids,
@@ -150,17 +163,28 @@ function subjectKeyId(value: Uint8Array, what: string, into: Decoded): void {
   into.subjectKeyId = hex(readSingle(value, tags.octetString, what).contents);
 }
 
+function netscapeCertType(value: Uint8Array, what: string, into: Decoded): void {
+  into.netscapeCertType = namedBitsOf(readSingle(value, tags.bitString, what), what);
+}
+
 function authorityKeyId(value: Uint8Array, what: string, into: Decoded): void {
+  into.authorityKeyId = readAuthorityKeyId(value, what);
+}
+
+/** @throws FleetsecError `input` */
+export function readAuthorityKeyId(value: Uint8Array, what: string): AuthorityKeyId {
   const fields = derReader(readSingle(value, tags.sequence, what).contents, what);
   const keyId = fields.optional(tags.primitive(0));
   const issuer = fields.optional(tags.constructed(1));
   const serial = fields.optional(tags.primitive(2));
   fields.end();
-  if (issuer !== undefined) for (const name of elementsOf(issuer.contents, what)) readGeneralName(name, what);
+  const names = issuer === undefined ? [] : [...elementsOf(issuer.contents, what)];
+  const named = names.map((name) => readGeneralName(name, what)).find(({ type }) => type === "dn");
   // section 4.2.1.1: both or neither
   if ((issuer === undefined) !== (serial === undefined))
     throw malformed(what, "half an issuer and serial number");
-  into.authorityKeyId = {
+  return {
+    issuer: named?.type === "dn" ? named.value : undefined,
     keyId: keyId === undefined ? undefined : hex(keyId.contents),
     serial: serial === undefined ? undefined : formatSerial(integerOf(serial, what)),
   };

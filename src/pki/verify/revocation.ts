@@ -1,3 +1,4 @@
+import { authorityKeyFault } from "./authority-key.ts";
 import type { Certificate } from "./certificate.ts";
 import type { Crl } from "./crl.ts";
 import { extensionName } from "./extensions.ts";
@@ -34,10 +35,9 @@ export function revocabilityOf(
       return { code: "revoked", message: `was revoked at ${isoTime(revoked.at)}, reason ${revoked.reason}` };
     }
     const stale = ageFault(crl, at);
-    if (crl.partialBy !== undefined) {
-      const message = `has a CRL that may be incomplete: it has ${crl.partialBy}`;
-      faults.push({ code: "unusable-crl", message });
-    } else if (stale === undefined) good = true;
+    const doubt = completenessFault(crl, issuer);
+    if (doubt !== undefined) faults.push({ code: "unusable-crl", message: doubt });
+    else if (stale === undefined) good = true;
     else faults.push({ code: "stale-crl", message: stale });
   }
   return good ? "good" : (faults[0] ?? "unchecked");
@@ -53,6 +53,13 @@ function crlFault(crl: Crl, issuer: Certificate, work: Work): string | undefined
   return unprocessed === undefined
     ? undefined
     : `has a CRL with the critical extension ${extensionName(unprocessed)}, which is not processed`;
+}
+
+/** Why a list shows nobody not revoked. */
+function completenessFault({ partialBy, authorityKeyId }: Crl, issuer: Certificate): string | undefined {
+  if (partialBy !== undefined) return `has a CRL that may be incomplete: it has ${partialBy}`;
+  const fault = authorityKeyFault(authorityKeyId, issuer);
+  return fault && `has a CRL that ${fault}`;
 }
 
 /** The instants themselves, and the last second to its end, belong to the period. */

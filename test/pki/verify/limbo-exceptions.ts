@@ -7,7 +7,7 @@ export const exceptions: Readonly<Record<string, string>> = {
   "webpki::aki::root-with-aki-all-fields":
     "A rule for public roots. RFC 5280 allows an issuer name and serial number in the authority key identifier.",
   "webpki::aki::root-with-aki-ski-mismatch":
-    "A rule for public roots. Key identifiers are hints for building a path; the signature decides.",
+    "A rule for public roots. What a trusted root says of its own issuer is not looked at.",
   "webpki::eku::ee-anyeku":
     "A rule for public certificates. The case demands `serverAuth`, which the certificate has beside `anyExtendedKeyUsage`.",
   "webpki::eku::ee-critical-eku":

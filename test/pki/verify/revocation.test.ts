@@ -207,6 +207,14 @@ describe.each([true, false])("a CRL that is partial by an extension, critical: %
   });
 });
 
+test("a CRL whose authority key identifier is another's shows nobody not revoked, and revoked whom it names", async () => {
+  const made = await chain();
+  const extensions = usualExtensions;
+  expect(ask(made, [forgeCrl(made.issuing, { extensions })])).toEqual(["unusable-crl@0?"]);
+  const entries = [{ serial: serialOf(made.leaf) }];
+  expect(ask(made, [forgeCrl(made.issuing, { extensions, entries })])).toEqual(["revoked@0"]);
+});
+
 describe("a CRL is not read", () => {
   test.each<[string, CrlForgery]>([
     ["without nextUpdate", { nextUpdate: null }],

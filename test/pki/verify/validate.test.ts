@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { constructed, element, integer, oid, primitive, sequence } from "../../../src/pki/der/write.ts";
 import {
+  authorityKeyIdentifier,
   basicConstraints,
   extendedKeyUsage,
   extension,
+  keyIdentifier,
   keyUsage,
   nameConstraints,
   subjectAltName,
@@ -17,7 +19,7 @@ import type { VerifyRequest } from "../../../src/pki/verify/request.ts";
 import { validatePath } from "../../../src/pki/verify/validate.ts";
 import { verifyCertificate } from "../../../src/pki/verify/verify.ts";
 import { startWork } from "../../../src/pki/verify/work.ts";
-import { DAY, forge, HOUR, newKey, NOW, type Spec, unknownExtension } from "./forge.ts";
+import { DAY, forge, HOUR, type Identity, newKey, NOW, type Spec, unknownExtension } from "./forge.ts";
 
 interface Broken {
   readonly root?: Spec;
@@ -243,6 +245,18 @@ describe("a path is refused", () => {
       { leaf: { replace: { authorityKeyId: null } } },
       ["missing-extension@0"],
     ],
+    ...(["ipAddrBlocks", "autonomousSysIds", "proxyCertInfo"] as const).flatMap((name) =>
+      [true, false].map((critical): [string, Broken, string[]] => [
+        `with a ${name}, critical: ${critical}`,
+        { leaf: { extra: [extension(oids[name], critical, sequence())] } },
+        ["unknown-critical-extension@0"],
+      ]),
+    ),
+    [
+      "with a Netscape certificate type that is malformed",
+      { leaf: { extra: [extension(oids.netscapeCertType, false, sequence())] } },
+      ["malformed-extension@0"],
+    ],
     [
       "with a CA without a subject key identifier",
       { issuing: { replace: { subjectKeyId: null } } },
@@ -366,7 +380,13 @@ describe("a path is refused", () => {
         anchors: [anchor.certificate],
         at: NOW,
       });
-    expect(ask(root)).toMatchObject({ ok: false, reasons: [{ code: "bad-signature", certificate: 0 }] });
+    expect(ask(root)).toMatchObject({
+      ok: false,
+      reasons: [
+        { code: "bad-signature", certificate: 0 },
+        { code: "name-chaining", certificate: 0 },
+      ],
+    });
     expect(ask(twin)).toMatchObject({ ok: true });
   });
 
@@ -430,7 +450,32 @@ test("a critical CRL distribution point is not processed", async () => {
   expect(await judge({ leaf: { extra: [critical] } })).toEqual(["unknown-critical-extension@0"]);
 });
 
-test("key identifiers are hints: a wrong one does not break a path", async () => {
+test("a wrong key identifier refuses, as by OpenSSL, but for what a root says of its own issuer", async () => {
   const wrong = subjectKeyIdentifier(Uint8Array.of(1, 2, 3));
-  expect(await judge({ issuing: { replace: { subjectKeyId: wrong } } })).toBe("ok");
+  expect(await judge({ issuing: { replace: { subjectKeyId: wrong } } })).toEqual(["name-chaining@0"]);
+  expect(await judge({ root: { replace: { subjectKeyId: wrong } } })).toEqual(["name-chaining@1"]);
+  const authorityKeyId = authorityKeyIdentifier(Uint8Array.of(1));
+  expect(await judge({ root: { replace: { authorityKeyId } } })).toBe("ok");
+});
+
+test("an authority key identifier may name the issuer's certificate, and that one only", async () => {
+  const named = async (of: (issuing: Identity, root: Identity) => readonly Uint8Array[]) => {
+    const root = await forge({ subject: "root", ca: true });
+    const issuing = await forge({ subject: "issuing", ca: true }, root);
+    const fields = sequence(primitive(0, keyIdentifier(issuing.certificate.spki)), ...of(issuing, root));
+    const authorityKeyId = extension(oids.authorityKeyIdentifier, false, fields);
+    const leaf = await forge({ replace: { authorityKeyId } }, issuing);
+    const verdict = verifyCertificate({
+      certificate: leaf.certificate,
+      intermediates: [issuing.certificate],
+      anchors: [root.certificate],
+      at: NOW,
+    });
+    return verdict.ok ? "ok" : verdict.reasons.map(({ code, certificate }) => `${code}@${certificate}`);
+  };
+  const by = ({ name }: Identity) => constructed(1, constructed(4, name));
+  const serialOf = ({ certificate }: Identity) => primitive(2, Buffer.from(certificate.serial, "hex"));
+  expect(await named((ca, root) => [by(root), serialOf(ca)])).toBe("ok");
+  expect(await named((_, root) => [by(root), primitive(2, Uint8Array.of(42))])).toEqual(["name-chaining@0"]);
+  expect(await named((ca) => [by(ca), serialOf(ca)])).toEqual(["name-chaining@0"]);
 });

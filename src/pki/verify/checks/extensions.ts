@@ -13,7 +13,10 @@ function* criticality({ extensions, basicConstraints }: Certificate): Iterable<F
   for (const { oid, critical } of extensions) {
     const rule = EXTENSION_RULES.get(oid);
     const name = extensionName(oid);
-    if (critical && rule?.critical === "must-not") {
+    if (rule?.refused === true) {
+      const message = `has the extension ${name}, by which it is limited and which is not processed here`;
+      yield { code: "unknown-critical-extension", message };
+    } else if (critical && rule?.critical === "must-not") {
       yield { code: "wrong-criticality", message: `has a critical ${name}, which must not be critical` };
     } else if (critical && rule?.processed !== true) {
       const message = `has the critical extension ${name}, which is not processed here`;

@@ -1,14 +1,19 @@
 import { oids } from "../../oids.ts";
+import { authorityKeyFault } from "../authority-key.ts";
 import { isSelfIssued } from "../certificate.ts";
 import { isEmptyName } from "../name.ts";
 import { constraintViolation } from "../name-constraints.ts";
 import { carriesName } from "../peer-name.ts";
 import type { Fault, Step } from "./step.ts";
 
-/** Always so in a path that was built here; a path may come from elsewhere. */
+/** The name is always right in a path that was built here; a path may come from elsewhere. */
 export function* checkNameChaining({ certificate, issuer }: Step): Iterable<Fault> {
   if (issuer !== undefined && certificate.issuer.key !== issuer.subject.key) {
     yield { code: "name-chaining", message: "names another issuer than the certificate above it" };
+  }
+  const fault = issuer && authorityKeyFault(certificate.authorityKeyId, issuer);
+  if (fault !== undefined) {
+    yield { code: "name-chaining", message: `${fault}, by its authority key identifier` };
   }
 }
 

@@ -5,6 +5,9 @@ import type { Fault, Step } from "./step.ts";
 
 const KEY_PURPOSE = { server: oids.serverAuth, client: oids.clientAuth } as const;
 
+/** Of the extension that came before extended key usage; OpenSSL still holds certificates to it. */
+const NETSCAPE_BIT = { client: 0, server: 1 } as const;
+
 /**
  * Sections 4.2.1.3 and 4.2.1.12. A CA's extended key usage limits what it may issue for, as practice
  * has it (RFC 5280 is silent). "Any purpose" does not suffice: a certificate for everything is not
@@ -18,6 +21,13 @@ export function* checkPurpose({ certificate, isEnd, request }: Step): Iterable<F
     yield {
       code: "extended-key-usage",
       message: `is not meant for TLS ${purpose}s by its extended key usage`,
+    };
+  }
+  const type = certificate.netscapeCertType;
+  if (isEnd && type !== undefined && !type.includes(NETSCAPE_BIT[purpose])) {
+    yield {
+      code: "extended-key-usage",
+      message: `is not meant for TLS ${purpose}s by its Netscape certificate type`,
     };
   }
   if (isEnd && !keyServes(certificate, purpose)) {
