@@ -7,6 +7,7 @@ import { agree, judgeControl } from "./verdict/control.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { familiesFor, type KeyFamily } from "./key-family.ts";
 import { pulseOf } from "./pulse.ts";
+import { waitedInVain } from "./repeat.ts";
 import {
   attackAll,
   judgeAll,
@@ -15,7 +16,6 @@ import {
   type RoundSetup,
   type TriedAttack,
   unlessInterrupted,
-  waitedInVain,
 } from "./tried.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 

@@ -7,6 +7,7 @@ import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { lateDenials, patiently } from "./late.ts";
 import { changing } from "./methods.ts";
+import { repeatAlone } from "./repeat.ts";
 import { isSettled, leftOpen, onceForEachKind } from "./settled.ts";
 import { inLightOf, isMereDenial, otherRequests, toldApart } from "./told-apart.ts";
 import { judgeAttempt } from "./verdict/attempt.ts";
@@ -251,33 +252,6 @@ function judgeAsControl(
     return { outcome: "not-applicable", layer: "tls", evidence: unmade };
   }
   return judgeAttempt(encounter, attempt.presented, controls, setting);
-}
-
-/** How many may stay unanswered before it is plain that they did not wait for each other. */
-const MAX_UNANSWERED = 6;
-
-/** A server that serves one client at a time lets the others wait: those are tried again, one by one. */
-async function repeatAlone(
-  all: readonly MetAttack[],
-  meetAlone: (attack: Attack, attempt: Attempt) => Promise<Met>,
-  isUnanswered: (met: Met) => boolean,
-): Promise<void> {
-  let unanswered = 0;
-  for (const { attack, met } of all) {
-    for (const [i, one] of met.entries()) {
-      if (!waitedInVain(one.encounter) && !isUnanswered(one)) continue;
-      const again = await meetAlone(attack, one.attempt);
-      met[i] = again;
-      // it is not the others that it waited for
-      if (waitedInVain(again.encounter)) return;
-      if (isUnanswered(again)) unanswered += 1;
-      if (unanswered >= MAX_UNANSWERED) return;
-    }
-  }
-}
-
-export function waitedInVain({ trace }: Encounter): boolean {
-  return trace.error === "timeout" || (trace.end === "open" && !trace.established);
 }
 
 /** The clients that tried another endpoint of the listener; those that ask for something ask for it here. */
