@@ -40,7 +40,8 @@ root={{vault_root_mount}}
 
 # What may be issued, and who may ask for it. A login is made by, for instance:
 #   bao auth enable approle
-#   bao write auth/approle/role/fleet-edge token_policies=fleet-edge token_ttl=1h
+#   bao write auth/approle/role/fleet-edge token_policies=fleetsec-fleet-edge,fleetsec-revoke token_ttl=1h
+# fleetsec-revoke lets a login revoke certificates; leave it out for one that only issues.
 {{#roles}}
 "$bao" write "$mount/roles/"{{vault_role}} @roles/{{name}}.json >/dev/null
 "$bao" policy write {{"fleetsec-" name}} policies/{{name}}.hcl
