@@ -50,7 +50,8 @@ async function serve(
     const der = requestInPath(request.url ?? "", path);
     answer(response, await responder.respond(der), true);
   } else if (request.method === "POST") {
-    if (request.headers["content-type"] !== "application/ocsp-request") return refuse(response, 415);
+    const [type = ""] = (request.headers["content-type"] ?? "").split(";");
+    if (type.trim().toLowerCase() !== "application/ocsp-request") return refuse(response, 415);
     const der = await bodyOf(request);
     if (der === undefined) refuse(response, 413);
     else answer(response, await responder.respond(der), false);
@@ -60,11 +61,14 @@ async function serve(
   }
 }
 
-/** `PATH/BASE64`, escaped as URLs are; empty, which is no request, for anything else. */
+/**
+ * `PATH/BASE64`, escaped as URLs are; empty, which is no request, for anything else. Clients put the slash there
+ * (RFC 6960 appendix A.1), also behind a path that ends with one; no request begins with it.
+ */
 function requestInPath(url: string, path: string): Uint8Array {
   const prefix = url.startsWith(path) ? path : "/";
   try {
-    const base64 = decodeURIComponent(url.slice(prefix.length));
+    const base64 = decodeURIComponent(url.slice(prefix.length).replace(/^\/+/, ""));
     const der = Buffer.from(base64, "base64");
     // Buffer passes over what is not base64: only what it gives back unchanged was
     return der.toString("base64") === base64 ? der : NOTHING;

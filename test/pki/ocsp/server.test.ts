@@ -52,6 +52,28 @@ describe("OCSP over HTTP", () => {
     });
   });
 
+  test("takes the media type with parameters and in any case, and a GET with the slash that clients add", async () => {
+    const { asked, send } = await serving();
+    for (const type of ["application/ocsp-request; charset=binary", "Application/OCSP-Request"]) {
+      const reply = await send(
+        { method: "POST", headers: { "content-type": type } },
+        Buffer.from("3082", "hex"),
+      );
+      expect(reply.status).toBe(200);
+    }
+    const below = await serving({ cache }, "/ocsp/");
+    for (const [{ send: get }, path] of [
+      [{ send }, "//MII="],
+      [below, "/ocsp//MII="],
+      [below, "/ocsp/MII="],
+    ] as const)
+      expect((await get({ path })).status).toBe(200);
+    expect([asked, below.asked]).toEqual([
+      ["3082", "3082", "3082"],
+      ["3082", "3082"],
+    ]);
+  });
+
   test("answers a GET with what caches need to know", async () => {
     const { asked, send } = await serving();
     // both kinds of characters that base64 and URLs disagree on
