@@ -250,6 +250,15 @@ describe("cert sign", () => {
     expect([code, (await project.run(["cert", "verify", "c.pem"])).code]).toEqual([0, 0]);
   });
 
+  test("says how a request in DER is turned into PEM", async () => {
+    const project = await withCsr();
+    writeFileSync(join(project.directory, "a.csr"), (await csrDer()).der);
+    expect(await project.attempt(SIGN)).toMatchObject({
+      ...refusal("input"),
+      text: expect.stringContaining("openssl req -inform DER"),
+    });
+  });
+
   test("refuses what is no PEM file of a request", async () => {
     const project = await withCsr();
     const put = (data: string | Uint8Array) => writeFileSync(join(project.directory, "a.csr"), data);

@@ -18,6 +18,7 @@ import { describe, expect, test } from "vitest";
 import { openInventory } from "../../src/pki/inventory.ts";
 import { movablePlatform } from "../support/pki.ts";
 import { testProject, type TestProject } from "../support/project.ts";
+import { scratch } from "../support/scratch.ts";
 import { schemaErrors } from "../support/schema.ts";
 
 const HOUR = 3_600_000;
@@ -96,6 +97,18 @@ describe("cert issue", () => {
     const certificate = new X509Certificate(readFileSync(document.files.cert));
     expect(certificate.serialNumber).toBe(document.serial);
     expect(Date.parse(certificate.validTo)).toBe(Date.parse(document.notAfter));
+  });
+
+  test("says it in 80 columns, however many names there are, and the path of its files outside the project", async () => {
+    const project = await withCa();
+    const names = Array.from({ length: 12 }, (_, n) => `dns:gateway-${n}.a-long-name.fleet.internal`);
+    const out = scratch();
+    const { code, stdout } = await project.run([...GATEWAY, "--out", out, ...sans(...names)]);
+    expect(code).toBe(0);
+    const lines = stdout.split("\n").filter((line) => !line.includes(out));
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
+    for (const name of names) expect(stdout).toContain(name);
+    expect(stdout).toContain(`${out}/edge/current/{cert,key,chain,bundle}.pem`);
   });
 
   test("takes names, a lifetime, a key type and a directory", async () => {

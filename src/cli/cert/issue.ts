@@ -8,7 +8,7 @@ import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { tokenKey } from "./token-key.ts";
 import { sharedKey } from "./shared-key.ts";
-import { certificateMembers, certificateText, filesField, sansField } from "./output.ts";
+import { certificateMembers, certificateText, filesField, sansFields } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
   readonly from?: string;
@@ -70,7 +70,7 @@ export const define: Define = (command, bind) => {
           { schema: "fleetsec.cert-issue/v1", ...certificateMembers(issued), files: issued.files, ...shared },
           () =>
             certificateText(`issued ${issued.name}`, issued, [
-              sansField(issued.sans),
+              ...sansFields(cli, issued.sans),
               filesField(cli, issued.files),
               ...(issued.replaces === undefined
                 ? []

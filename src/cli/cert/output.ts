@@ -1,7 +1,9 @@
+import { dirname } from "node:path";
 import type { CertificateFiles } from "../../pki/generations.ts";
 import { isoTime } from "../../pki/verify/time.ts";
 import { escapeText } from "../../report/escape.ts";
 import { fields } from "../../report/fields.ts";
+import { wrap } from "../../report/wrap.ts";
 import { shown } from "../ca/output.ts";
 import type { Cli } from "../command.ts";
 
@@ -14,6 +16,9 @@ export interface ShownCertificate {
   readonly notBefore: number;
   readonly notAfter: number;
 }
+
+/** Of the longest label and what stands around it. */
+const LABELS = "  valid until  ".length;
 
 /** The members that every document on one certificate begins with. */
 export function certificateMembers({ name, serial, notBefore, notAfter }: ShownCertificate) {
@@ -34,12 +39,14 @@ export function certificateText(
   ])}`;
 }
 
-export function sansField(sans: readonly string[]): readonly [string, string] {
-  return ["names", escapeText(sans.join(" "))];
+/** In as many lines as the terminal needs. */
+export function sansFields({ output }: Cli, sans: readonly string[]): (readonly [string, string])[] {
+  const lines = wrap(escapeText(sans.join(" ")), output.columns - LABELS);
+  return lines.map((line, i) => [i === 0 ? "names" : "", line] as const);
 }
 
 /** The four files lie in one directory. */
 export function filesField(cli: Cli, files: CertificateFiles): readonly [string, string] {
-  const directory = files.cert.slice(0, files.cert.lastIndexOf("/") + 1);
+  const directory = dirname(files.cert);
   return ["files", `${shown(cli, directory)}/{cert,key,chain,bundle}.pem`];
 }

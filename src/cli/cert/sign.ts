@@ -1,18 +1,28 @@
 import { resolve } from "node:path";
 import { durationFlag } from "../../duration.ts";
+import { FleetsecError } from "../../errors.ts";
 import { escapeText } from "../../report/escape.ts";
 import { shown } from "../ca/output.ts";
 import type { Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { checkWritable } from "../reports.ts";
-import { certificateMembers, certificateText, sansField } from "./output.ts";
+import { certificateMembers, certificateText, sansFields } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
   readonly role: string;
   readonly name?: string;
   readonly ttl?: string;
   readonly out?: string;
+}
+
+/** What DER begins with, and PEM does not. */
+const SEQUENCE = 0x30;
+
+function inDer(what: string): FleetsecError {
+  return new FleetsecError("input", `${what} is DER, and a PEM file is needed`, {
+    hint: "openssl req -inform DER -in FILE -out FILE.pem",
+  });
 }
 
 export const define: Define = (command, bind) => {
@@ -29,6 +39,7 @@ export const define: Define = (command, bind) => {
         const { signCsr } = await import("../../pki/sign-csr.ts");
         const { files, cwd } = cli.platform;
         const path = resolve(cwd, csr);
+        if (files.read(path, MAX_PEM_BYTES)[0] === SEQUENCE) throw inDer(csr);
         const request = {
           csr: files.readText(path, MAX_PEM_BYTES),
           what: csr,
@@ -60,7 +71,7 @@ export const define: Define = (command, bind) => {
             out === undefined
               ? pem
               : certificateText(`issued ${certificate.name}`, certificate, [
-                  sansField(certificate.sans),
+                  ...sansFields(cli, certificate.sans),
                   ["file", shown(cli, out)],
                 ]),
         );
