@@ -14,6 +14,8 @@ export interface Answer {
   readonly traits?: readonly string[];
   /** It is a denial, and the rest of it had not come. */
   readonly goesOn?: true;
+  /** What else came with it, such as the values of header fields: what is denied may stand there. */
+  readonly aside?: readonly string[];
   /** Compared in place of the content, where that differs from client to client. */
   readonly essence?: Uint8Array;
 }

@@ -104,7 +104,7 @@ export function meeting(
         !told && trace.opened !== false && (wasReset(trace) || (version !== null && wasShut(trace)));
       flaky ||= !again && tries > 1;
       const enough = wasReset(trace) && (flaky || control) ? TRIES_WHERE_FLAKY : TRIES;
-      if (!again || tries >= enough) return { trace, answer };
+      if (!again || tries >= enough) return { trace, answer, asked: protocol.http?.request };
       // a signal of its own: one that many wait for warns of a leak
       await clock.sleep(PAUSE, AbortSignal.any([signal]));
     }

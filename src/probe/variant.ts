@@ -33,7 +33,7 @@ export const asSameRequest: Revise = (judgement, { encounter, own: [own], contro
   }
   if (canary !== undefined || answer === undefined || answer.meaning === "overloaded") return judgement;
   // a denial that hands the target's content out is none, whatever valid clients get
-  if (judgement.outcome === "accepted" && leaks(answer, answersOf(controls.good))) return judgement;
+  if (judgement.outcome === "accepted" && leaks(answer, controls.good)) return judgement;
   const { layer } = judgement;
   const theirs = own.encounter.answer;
   if (answer.meaning === "granted") {

@@ -19,6 +19,7 @@ export function statusAnswer({
     label: `gRPC ${CODES[number] ?? "status that is none"}`,
     meaning: meaningOf(number),
     content: Buffer.concat([Buffer.from(`${message}\n`, "latin1"), body]),
+    aside: [...fields.values(), ...trailers.values()],
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Answer } from "../answer.ts";
 import type { Channel } from "../exchange.ts";
 import { hostPort, type Target } from "../target.ts";
+import { decoded } from "./content-coding.ts";
 import { isGrpc, statusAnswer } from "./grpc-status.ts";
 
 /** What a client asks an HTTP server for, whatever the version of HTTP. */
@@ -61,9 +62,10 @@ export interface HttpMessage {
  * content: one leads to the page, another to the login.
  */
 export function httpAnswer(message: HttpMessage): Answer {
-  const { status, fields, body, complete } = message;
+  const { status, fields, trailers, complete } = message;
   const ofCall = isGrpc(fields) ? statusAnswer(message) : undefined;
   if (ofCall !== undefined) return ofCall;
+  const body = decoded(message.body, fields.get("content-encoding"));
   const location = fields.get("location");
   const meaning = meaningOf(status);
   return {
@@ -75,6 +77,7 @@ export function httpAnswer(message: HttpMessage): Answer {
       const value = fields.get(name);
       return value === undefined || value === "0" ? [] : [`${name}: ${value}`];
     }),
+    aside: [...fields.values(), ...trailers.values()],
   };
 }
 

@@ -23,7 +23,7 @@ export function judgeAnswer(
     if (holds(answer, canary)) return accepted(`${label} with the canary`);
     return meaning === "overloaded" ? inconclusive(layer, label) : refused(`${label} without the canary`);
   }
-  if (leaks(answer, answers) && !answers.some((one) => one.label === label))
+  if (leaks(answer, controls.good) && !answers.some((one) => one.label === label))
     return accepted(`${label}, with the control's content`);
   if (meaning === "overloaded") return inconclusive(layer, label);
   if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);

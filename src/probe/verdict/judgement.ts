@@ -1,5 +1,6 @@
 import type { Answer } from "../answer.ts";
 import type { Trace } from "../exchange.ts";
+import type { HttpRequest } from "../protocols/http.ts";
 import type { TlsVersion } from "../wire/versions.ts";
 
 /** Where something was decided. */
@@ -27,6 +28,8 @@ export interface Setting {
 export interface Encounter {
   readonly trace: Trace;
   readonly answer: Answer | undefined;
+  /** Of the protocols that carry HTTP requests. */
+  readonly asked?: HttpRequest | undefined;
 }
 
 /** The valid client's encounters before and after the attacks. */

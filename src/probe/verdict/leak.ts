@@ -1,4 +1,7 @@
 import type { Answer } from "../answer.ts";
+import type { HttpRequest } from "../protocols/http.ts";
+import type { Encounter } from "./judgement.ts";
+import { isNested, objectsIn, parsed, readingsOf } from "./readings.ts";
 
 /** Less than this, such as `{}`, says nothing, even where it is all there is. */
 const MIN_CONTENT = 8;
@@ -6,38 +9,71 @@ const MIN_CONTENT = 8;
 const MIN_PART = 16;
 /** Objects are not compared deeper than this. */
 const MAX_DEPTH = 32;
-/** Nor are more of them looked at in one denial. */
-const MAX_OBJECTS = 64;
 
-/** A denial in name only: it holds what every valid client was granted, whatever stands around it (CWE-698). */
-export function leaks({ content }: Answer, controls: readonly Answer[]): boolean {
-  if (controls.length === 0 || controls.some(({ meaning }) => meaning !== "granted")) return false;
-  const denial = Buffer.from(content);
-  return controls.every((control) => isIn(denial, control.content)) || holdsFields(denial, controls);
-}
-
-function isIn(denial: Buffer, granted: Uint8Array): boolean {
-  if (granted.length >= MIN_CONTENT && denial.equals(granted)) return true;
-  const text = Buffer.from(Buffer.from(granted).toString("latin1").trim(), "latin1");
-  return text.length >= MIN_PART && denial.includes(text);
-}
-
-/** JSON with every field that valid clients were granted, and the values that did not change between them. */
-function holdsFields(denial: Buffer, controls: readonly Answer[]): boolean {
-  const [first, second = first] = controls.map(({ content }) => parsed(Buffer.from(content)));
-  return (
-    isNested(first) && objectsIn(parsed(denial)).some((one) => agreeing(first, second, one, 0) >= MIN_PART)
+/**
+ * A denial in name only: it holds what every valid client was granted, whatever stands around it (CWE-698),
+ * and in whatever order. What repeats the request says nothing that strangers do not know.
+ */
+export function leaks(denial: Answer, controls: readonly Encounter[]): boolean {
+  const answers = controls.flatMap(({ answer }) => answer ?? []);
+  if (answers.length === 0 || answers.some(({ meaning }) => meaning !== "granted")) return false;
+  const contents = answers.map(({ content }) => Buffer.from(content));
+  if (
+    controls.some(({ asked, answer }) => asked !== undefined && answer !== undefined && echoes(answer, asked))
+  )
+    return false;
+  const whole = Buffer.from(denial.content);
+  if (contents.every((one) => one.length >= MIN_CONTENT && whole.equals(one))) return true;
+  const [first, second = first] = contents.map(parsed);
+  return readingsOf(denial).some(
+    (text) => contents.every((one) => isIn(text, one)) || holdsFields(text, first, second),
   );
 }
 
-/** What was granted may stand within what is said of the denial. Each is compared with all that was granted. */
-function objectsIn(said: unknown): unknown[] {
-  const found = [said].filter(isNested);
-  for (const one of found) {
-    if (found.length >= MAX_OBJECTS) break;
-    found.push(...Object.values(one).filter(isNested));
-  }
-  return found.slice(0, MAX_OBJECTS);
+/** Nothing but the request, and a few words. */
+function echoes({ content }: Answer, { method, path, authority, fields }: HttpRequest): boolean {
+  const [host = authority] = authority.split(":");
+  const told = [path, authority, host, method, ...fields.flat()].filter((one) => one.length > 1);
+  const text = Buffer.from(content).toString("latin1");
+  const rest = told.reduce((left, one) => left.replaceAll(one, ""), text);
+  return rest.length < text.length && rest.replaceAll(/[^a-z0-9]/gi, "").length < MIN_PART;
+}
+
+function isIn(denial: Buffer, granted: Buffer): boolean {
+  const text = granted.toString("latin1").trim();
+  if (text.length < MIN_PART) return false;
+  // as a text within a script too
+  const escaped = JSON.stringify(text).slice(1, -1);
+  return [text, escaped].some((one) => denial.includes(one, 0, "latin1"));
+}
+
+/** JSON with every field that valid clients were granted, and the values that did not change between them. */
+function holdsFields(denial: Buffer, first: unknown, second: unknown): boolean {
+  if (!isNested(first)) return false;
+  const [one, other] = [inOrder(first), inOrder(second)];
+  return objectsIn(parsed(denial)).some(
+    (said) =>
+      agreeing(first, second, said, 0) >= MIN_PART || agreeing(one, other, inOrder(said), 0) >= MIN_PART,
+  );
+}
+
+/** With each list in one order, whatever its own is. */
+function inOrder(value: unknown): unknown {
+  return sorted(value, 0).value;
+}
+
+function sorted(value: unknown, depth: number): { readonly value: unknown; readonly key: string } {
+  if (!isNested(value) || depth > MAX_DEPTH) return { value, key: isNested(value) ? "" : String(value) };
+  const items = Object.entries(value).map(([name, one]) => ({ name, ...sorted(one, depth + 1) }));
+  const order = (one: string, other: string) => (one < other ? -1 : Number(one > other));
+  if (Array.isArray(value)) items.sort((a, b) => order(a.key, b.key));
+  else items.sort((a, b) => order(a.name, b.name));
+  return {
+    value: Array.isArray(value)
+      ? items.map((item) => item.value)
+      : Object.fromEntries(items.map((item) => [item.name, item.value])),
+    key: items.map(({ name, key }) => (Array.isArray(value) ? key : `${name}:${key}`)).join(),
+  };
 }
 
 /**
@@ -59,17 +95,4 @@ function agreeing(first: unknown, second: unknown, third: unknown, depth: number
     sum += length > 0 ? name.length + length : length;
   }
   return sum;
-}
-
-function isNested(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
-}
-
-/** @returns undefined for what is no JSON */
-function parsed(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }

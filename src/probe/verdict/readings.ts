@@ -1,0 +1,71 @@
+import type { Answer } from "../answer.ts";
+
+/** Of one denial, no more are looked at. */
+const MAX_READINGS = 128;
+/** Nor are more objects of one text. */
+const MAX_OBJECTS = 64;
+/** Shorter texts within others say nothing. */
+const MIN_TEXT = 16;
+
+/** An answer in which something else may stand, each text of its own: the content, header fields and trailers, texts in JSON. */
+export function readingsOf({ content, aside = [] }: Answer): Buffer[] {
+  const whole = Buffer.from(content);
+  const found = [whole, withoutEntities(whole), ...aside.map((text) => Buffer.from(text, "latin1"))];
+  for (const one of found) {
+    if (found.length >= MAX_READINGS) break;
+    found.push(...textsIn(parsed(one)));
+  }
+  return found.slice(0, MAX_READINGS);
+}
+
+/** As in a page that shows what it does not interpret. */
+function withoutEntities(text: Buffer): Buffer {
+  const characters: Readonly<Record<string, string>> = {
+    amp: "&",
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    apos: "'",
+    "#34": '"',
+    "#39": "'",
+    "#x27": "'",
+  };
+  const read = text
+    .toString("latin1")
+    .replace(/&(amp|lt|gt|quot|apos|#34|#39|#x27);/gi, (whole, name: string) => {
+      return characters[name.toLowerCase()] ?? whole;
+    });
+  return Buffer.from(read, "latin1");
+}
+
+function textsIn(said: unknown): Buffer[] {
+  const values = typeof said === "string" ? [said] : objectsIn(said).flatMap((one) => Object.values(one));
+  return values
+    .filter((value) => typeof value === "string" && value.length >= MIN_TEXT)
+    .map((value) => Buffer.from(String(value), "utf8"));
+}
+
+/** The objects and lists of a JSON value, the outer ones first. */
+export function objectsIn(said: unknown): Nested[] {
+  const found = [said].filter(isNested);
+  for (const one of found) {
+    if (found.length >= MAX_OBJECTS) break;
+    found.push(...Object.values(one).filter(isNested));
+  }
+  return found.slice(0, MAX_OBJECTS);
+}
+
+export type Nested = Readonly<Record<string, unknown>>;
+
+export function isNested(value: unknown): value is Nested {
+  return typeof value === "object" && value !== null;
+}
+
+/** @returns undefined for what is no JSON */
+export function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
