@@ -137,6 +137,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     else if (file !== undefined) {
       complete.delete(file.id);
       current = generationFrom(path, file);
+      if (current !== undefined) run.record(path, current.signed.position());
     }
     // before the first line of a file; where there is none, nothing comes after what was not seen
     if (current !== undefined || isLookDue()) adoptUnseen();

@@ -125,7 +125,7 @@ export function placeLogs(
   const takenOver = new Set([...moved.values()].map(({ position }) => position));
   return surveyed.map((log) => {
     const { path, rotated, current, positions, placed, copy } = log;
-    const loss = positions.length > 0 ? signedLoss(log, takenOver) : begunLoss(files, log, find);
+    const loss = positions.length > 0 ? signedLoss(log, moved, takenOver) : begunLoss(files, log, find);
     if (loss !== undefined && !acceptNew) throw loss;
     const isKnown = positions.length > 0 && loss === undefined;
     const follows = isKnown ? followsKnown(log) : followsBegun(log, withRotated(path));
@@ -228,12 +228,14 @@ function firstOf({ alike, begun }: SurveyedLog): RotatedFile | undefined {
   return alike.find(({ id }) => id === begun?.file) ?? alike[0];
 }
 
+/** None where a file came from another name that is followed: rotation put it there, and dropped the one before. */
 function signedLoss(
   { path, positions, placed }: SurveyedLog,
+  moved: ReadonlyMap<string, Placed>,
   takenOver: ReadonlySet<InputPosition | undefined>,
 ): FleetsecError | undefined {
   const position = positions.find(({ name }) => name === path);
-  const goesOn = position === undefined || takenOver.has(position) || placed.size > 0;
+  const goesOn = position === undefined || takenOver.has(position) || placed.size > 0 || moved.has(path);
   return goesOn ? undefined : lost(path, "what is signed");
 }
 

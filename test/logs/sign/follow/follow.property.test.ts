@@ -226,8 +226,7 @@ describe("following a log", () => {
             const data = Array.from({ length: size }, (_, seq) => there.get(batchPath(seq)) as Buffer);
             return new Set(data.flatMap(recordsIn));
           };
-          // in a directory of its own a rotated file is a log by its path: where it is dropped, that is refused
-          const writer = writerOf(world, { old, keep: old === "" ? keep : 30, signedNow });
+          const writer = writerOf(world, { old, keep, signedNow });
           const pending: { after: number; readonly act: () => void }[] = timeline.flatMap(([step, after]) => {
             if (step.kind === "time") return [{ after, act: () => void (now += step.ms) }];
             if (step.kind === "kill") {

@@ -472,6 +472,35 @@ describe("logs sign --follow", () => {
       }
     });
 
+    test.each([
+      [1, "while it is followed"],
+      [2, "while it is followed"],
+      [1, "while nobody signs"],
+      [2, "while nobody signs"],
+    ])("is no loss where rotation keeps %i in another directory, %s", async (keep, when) => {
+      const { world, follow, records, time } = scene();
+      const expected = ["other", "0"];
+      const rotate = () => {
+        for (let n = keep; n > 0; n -= 1) {
+          const name = `old/a.log.${n}`;
+          if (world.has(name) && n === keep) world.remove(name);
+          else if (world.has(name)) world.rename(name, `old/a.log.${n + 1}`);
+        }
+        world.rename("a.log", "old/a.log.1");
+        expected.push(`${expected.length - 1}`);
+        world.write("a.log", `${expected.at(-1)}\n`);
+      };
+      world.write("old/other", "other\n");
+      world.write("a.log", "0\n");
+      const quiet = [nothing, nothing, time(61_000), nothing, nothing, time(11_000), nothing, nothing];
+      for (const _ of [1, 2, 3, 4]) {
+        const rotations = when === "while nobody signs" ? [] : [rotate, ...quiet, rotate, ...quiet];
+        await follow(["logs", "logs/old"], [...quiet, ...rotations]);
+        expect(records().toSorted()).toEqual(expected.toSorted());
+        if (rotations.length === 0) rotate();
+      }
+    });
+
     test.each([0, 61_000])(
       "away and back to its name after %i ms, goes on where it was signed",
       async (ms) => {
