@@ -5,6 +5,7 @@ import { holdsPrivateKey } from "../key-file.ts";
 import { type ExpandedInputs, expandInputs, repeatedText, STREAM } from "./expand.ts";
 import { begunLogs } from "./follow/begun.ts";
 import { startFollowing } from "./follow/follow.ts";
+import { withoutKeys } from "./follow/without-keys.ts";
 import { unlessMoved } from "./follow/rotated.ts";
 import { holdLog, type RemoteStore } from "./hold.ts";
 import type { SignedLog } from "./publish.ts";
@@ -39,7 +40,7 @@ export type SignParts = Pick<Platform, "files" | "locks" | "clock" | "stdin" | "
   readonly signers: SignedLog["signers"];
   /** Called after each batch that is published, with what this run has signed so far. */
   readonly onBatch?: (signed: SignedAmount) => void;
-  /** Told of lines that may be lost, while following, of what another signer had begun, and of files with two names. */
+  /** Told of lines that may be lost and of private keys that are passed over, while following, of what another signer had begun, and of files with two names. */
   readonly onWarning?: (text: string) => void;
 };
 
@@ -155,7 +156,8 @@ async function followInputs(
   const run = signingRun(request, parts, log, tail, known);
   const warn = parts.onWarning ?? (() => {});
   const { inputs, newInput } = request;
-  const followed = { ...parts, run, warn, begun: begunLogs(log) };
+  const keyless = withoutKeys({ ...parts, warn }, new Set(inputs));
+  const followed = { ...parts, ...keyless, run, warn, begun: begunLogs(log) };
   const following = startFollowing({ inputs, newInput }, followed);
   try {
     await following.run();

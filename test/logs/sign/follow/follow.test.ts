@@ -1174,12 +1174,56 @@ describe("logs sign --follow", () => {
   });
 
   test("never signs a private key that comes into its directory", async () => {
-    const { world, follow, records } = scene();
+    const { world, follow, records, warnings } = scene();
     world.write("x.key", "secret\n");
     world.write("a.log", "1\n");
-    const run = follow(["logs"], [nothing], { keyFiles: ["/d/logs/x.key"] });
-    await expect(run).rejects.toMatchObject({ code: "refused" });
-    expect(records()).toEqual([]);
+    const keyFiles = ["/d/logs/x.key"];
+    await follow(["logs"], [lines(world, "b.log", "2\n"), nothing, nothing], { keyFiles });
+    expect(records()).toEqual(["1", "2"]);
+    expect(warnings).toEqual([
+      "/d/logs/x.key is a private key: signing it would publish it; it is passed over",
+    ]);
+    await expect(follow(["logs/x.key", "logs"], [nothing], { keyFiles })).rejects.toMatchObject({
+      code: "refused",
+    });
+    await expect(follow(["logs/x.key"], [nothing], { keyFiles })).rejects.toMatchObject({ code: "refused" });
+    expect(records()).toEqual(["1", "2"]);
+  });
+
+  test("passes over keys that come while it runs, under any name, and signs what takes their place", async () => {
+    const { world, follow, records, warnings } = scene();
+    const pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n";
+    world.write("a.log", "1\n");
+    await follow(
+      ["logs"],
+      [
+        lines(world, "key.pem", pem),
+        lines(world, "a.log.1", pem),
+        lines(world, "a.log", "2\n"),
+        nothing,
+        () => {
+          world.rename("a.log", "a.log.2");
+          world.write("a.log", pem);
+        },
+        lines(world, "a.log.2", "3\n"),
+        nothing,
+        () => {
+          for (const name of ["a.log", "key.pem"]) {
+            world.remove(name);
+            world.write(name, `${name} goes on\n`);
+          }
+        },
+        nothing,
+        nothing,
+        nothing,
+      ],
+    );
+    expect(records().toSorted()).toEqual(["1", "2", "3", "a.log goes on", "key.pem goes on"]);
+    expect(warnings.map((text) => text.split(" ")[0])).toEqual([
+      "/d/logs/key.pem",
+      "/d/logs/a.log.1",
+      "/d/logs/a.log",
+    ]);
   });
 });
 
