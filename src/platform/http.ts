@@ -55,6 +55,8 @@ export async function httpRequest(request: HttpRequest): Promise<HttpAnswer> {
       sent.end(request.body);
     });
     const body = await bodyOf(response, request);
+    // a body that lasts until the connection ends looks whole to Node when this side breaks off
+    stop.throwIfAborted();
     return { status: response.statusCode ?? 0, headers: flat(response.headers), body };
   } catch (cause) {
     if (cause instanceof FleetsecError) throw cause;

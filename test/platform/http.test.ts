@@ -100,6 +100,19 @@ describe("send", () => {
     });
   });
 
+  test("is unreachable where the time runs out in a body that lasts until the connection ends", async () => {
+    const { url } = await serveHttp((_request, response) => {
+      response.shouldKeepAlive = false;
+      response.removeHeader("transfer-encoding");
+      response.useChunkedEncodingByDefault = false;
+      response.writeHead(200, { connection: "close" }).write("begun");
+    });
+    await expect(get(url, { timeout: 200 })).rejects.toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining("did not answer within 0.2 s"),
+    });
+  });
+
   test("ends with the signal's reason", async () => {
     const { url } = await serveHttp(() => {});
     const reason = new FleetsecError("interrupted", "interrupted");
