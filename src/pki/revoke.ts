@@ -76,7 +76,20 @@ async function revokeHere(
             .filter(({ issued }) => issued.authority === ca.number)
             .map(({ issued: { serial } }): RevokeRecord => ({ op: "revoke", at, serial, reason }))
         : undefined;
-    return { open, published: await publishCrls(platform, authority, settings, recordsOf) };
+    try {
+      return { open, published: await publishCrls(platform, authority, settings, recordsOf) };
+    } catch (error) {
+      const isRecorded = open.some(({ issued }) => inventory.bySerial(issued.serial)?.revoked !== undefined);
+      throw isRecorded && error instanceof FleetsecError ? unpublished(error) : error;
+    }
+  });
+}
+
+function unpublished(cause: FleetsecError): FleetsecError {
+  const { code, message, hint } = cause;
+  return new FleetsecError(code, `the revocation is on record, and no CRL says so yet: ${message}`, {
+    hint: `${hint === undefined ? "" : `${hint}; `}fleetsec ca crl publishes it`,
+    cause,
   });
 }
 

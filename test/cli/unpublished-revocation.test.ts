@@ -52,6 +52,28 @@ test("a revocation that failed to be published counts, is said to be missing, an
   expect((await project.json(["ca", "show"])).document.crl.stale).toBe(false);
 });
 
+test("a revocation that is on record and not published is told so, with what publishes it", async () => {
+  const project = testProject();
+  await project.run(["ca", "init", "--insecure-dev-key"]);
+  await project.run(["cert", "issue", "truck", "--role", "fleet-edge"]);
+  const [key, crl] = ["1/issuing-key.pem", "crl.pem"].map((name) =>
+    join(project.directory, ".fleetsec/ca", name),
+  ) as [string, string];
+  renameSync(key, `${key}.kept`);
+  const before = await project.attempt(["cert", "revoke", "truck"]);
+  expect([before.exit, before.text.includes("on record"), before.changed]).toEqual([2, false, false]);
+  renameSync(`${key}.kept`, key);
+  rmSync(crl);
+  mkdirSync(crl);
+  expect(await project.attempt(["cert", "revoke", "truck"])).toMatchObject({
+    exit: 2,
+    changed: true,
+    text: expect.stringMatching(
+      /^the revocation is on record, and no CRL says so yet: .*fleetsec ca crl publishes it$/,
+    ),
+  });
+});
+
 test.each([
   ["cert issue", ["cert", "issue", "tug", "--role", "fleet-edge"]],
   ["cert renew of what is not due", ["cert", "renew", "van"]],
