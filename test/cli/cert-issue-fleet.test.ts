@@ -68,6 +68,28 @@ describe("fleetsec cert issue --from", () => {
     expect(project.snapshot()).toEqual(before);
   });
 
+  test("lists such a line beside others that are wrong in other ways, each fault once", async () => {
+    const lines = [
+      "c1,fleet-edge,",
+      "c1,fleet-edge,",
+      "c2,none,",
+      `c7,fleet-edge,dns:c1.${DOMAIN}`,
+      "c8,fleet-edge,x",
+    ];
+    const project = await projectWith(`name,role,sans\n${lines.join("\n")}\n`);
+    const { code, document } = await project.json(ISSUE);
+    expect([code, document.problems.toSorted()]).toEqual([
+      2,
+      [
+        expect.stringMatching(/^line 3: c1 stands on line 2 already/),
+        expect.stringMatching(/^line 4: .*none/),
+        expect.stringMatching(/^line 5: dns:c1.* is on line 2 already/),
+        expect.stringMatching(/^line 5: dns:c1.* is on line 3 already/),
+        expect.stringMatching(/^line 6: /),
+      ],
+    ]);
+  });
+
   test("gateways may share the DNS name of a service", async () => {
     const lines = ["a", "b"].map((name) => `${name},gateway,dns:api.${DOMAIN}`);
     const project = await projectWith(`name,role,sans\n${lines.join("\n")}\nc,fleet-edge,dns:d.${DOMAIN}\n`);

@@ -48,7 +48,7 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
       : platform.files.read(resolve(platform.cwd, flags.from), MAX_ROSTER);
   const problems = problemsOf(what);
   // its bytes are held, and its rows read again where they are needed: as values they take ten times as much
-  const rows = () => readRoster(roster, what, problems);
+  const rows = (found = problems) => readRoster(roster, what, found);
   const issuer = await openIssuer(cli, project, flags);
   const directory = flags.out === undefined ? issuer.layout.certificates : resolve(platform.cwd, flags.out);
   const rules = {

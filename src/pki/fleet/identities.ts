@@ -8,8 +8,11 @@ import type { RosterRow } from "./roster.ts";
 export interface Identities {
   /** Takes a row in; one that another row asked for before is a problem. */
   add(row: RosterRow, plan: IssuePlan): void;
-  /** Holds the other rows to what was asked for; reads them only where there is any. */
-  compare(rows: () => AsyncIterable<RosterRow>, planOf: (row: RosterRow) => PlannedRow): Promise<void>;
+  /** Holds the other rows that can be planned to what was asked for; reads them only where there is any. */
+  compare(
+    rows: () => AsyncIterable<RosterRow>,
+    planOf: (row: RosterRow) => PlannedRow | undefined,
+  ): Promise<void>;
 }
 
 /**
@@ -33,7 +36,8 @@ export function identities(problems: Problems): Identities {
       if (lines.size === 0) return;
       for await (const row of rows()) {
         if (asksForItself(row)) continue;
-        for (const identity of identitiesOf(planOf(row).plan)) {
+        const planned = planOf(row);
+        for (const identity of planned === undefined ? [] : identitiesOf(planned.plan)) {
           const other = lines.get(identity);
           if (other !== undefined) clash(identity, other, row.line);
         }

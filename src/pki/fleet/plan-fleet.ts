@@ -13,7 +13,7 @@ import { isDue } from "../renew.ts";
 import { formatSan, type Role } from "../roles.ts";
 import { takenRefuser } from "../holders.ts";
 import { identities } from "./identities.ts";
-import type { Problems } from "./problems.ts";
+import { type Problems, problemsOf } from "./problems.ts";
 import { distinct, type RosterRow } from "./roster.ts";
 
 /** What the lines of a roster mean. */
@@ -88,11 +88,12 @@ export function planned(planRow: PlanRow, row: RosterRow): PlannedRow {
 /**
  * Applies the rules to a whole roster before anything is written.
  * @param now milliseconds since the epoch
+ * @param rows reads them, and says what is wrong with a line to what it is given
  * @returns how many rows there are
  * @throws FleetsecError `input` with every line that is wrong or refused
  */
 export async function checkFleet(
-  rows: () => AsyncIterable<RosterRow>,
+  rows: (problems: Problems) => AsyncIterable<RosterRow>,
   planRow: PlanRow,
   issuer: Issuer,
   now: number,
@@ -101,7 +102,7 @@ export async function checkFleet(
   const asked = identities(problems);
   const refuseTaken = takenRefuser(issuer, now);
   let count = 0;
-  for await (const row of distinct(rows(), problems)) {
+  for await (const row of distinct(rows(problems), problems)) {
     const apply: ApplyRule = (rule) => problems.collect(row.line, rule);
     const made = planRow(row, apply);
     apply(() => refuseRevoked(issuer, row.name));
@@ -113,8 +114,12 @@ export async function checkFleet(
     }
     count += 1;
   }
-  problems.throwAny();
-  await asked.compare(rows, (row) => planned(planRow, row));
+  // what is wrong with the lines is known by now
+  const known = problemsOf("");
+  await asked.compare(
+    () => rows(known),
+    (row) => planRow(row, (rule) => known.collect(row.line, rule)),
+  );
   problems.throwAny();
   return count;
 }
