@@ -51,7 +51,7 @@ function speak(speech: Speech, channel: Channel, wait: number, like: Trace | und
     case "any-alpn":
       return speak(speech.speech, { ...channel, alpn: undefined }, wait, like);
     case "mqtt":
-      return converseMqtt(channel, wait);
+      return converseMqtt(speech, channel, wait);
     case "raw":
       return converseRaw(channel, wait, like);
   }

@@ -27,6 +27,6 @@ export type Speech =
   /** Whatever the server has chosen by ALPN. */
   | { readonly in: "any-alpn"; readonly speech: Speech }
   /** One session with an MQTT broker. */
-  | { readonly in: "mqtt" }
+  | { readonly in: "mqtt"; readonly connect: Uint8Array; readonly isFive: boolean }
   /** With a service of which nothing is known. */
   | { readonly in: "raw" };

@@ -11,6 +11,7 @@ import {
   unlessEmpty,
 } from "../variant.ts";
 import { normalizePaths } from "./fixes.ts";
+import { otherSessions } from "./mqtt-sessions.ts";
 
 /** Ways to write a path that one program takes for another path, and the next one does not. */
 const SPELLINGS: readonly (readonly [kind: string, spell: (path: string) => string])[] = [
@@ -43,14 +44,17 @@ const FORGOTTEN = "PROPFIND";
  */
 export const pathTricks: Attack = {
   id: "path-tricks",
-  title: "no certificate, odd paths and methods",
+  title: "no certificate, odd paths, methods or sessions",
   reference: "CWE-436, RFC 3986 section 6.2.2",
-  meaning: "certificates are demanded for one spelling of the path, and another one leads to the same",
+  meaning:
+    "certificates are demanded for one way to ask, such as a spelling of the path, and not for another",
   fix: normalizePaths,
   weight: "required",
   takesIdentity: false,
   versions: ["1.3", "1.2"],
-  async plan({ protocol, target }) {
+  async plan(scene) {
+    const { protocol, target } = scene;
+    if (target.scheme === "mqtts") return { attempts: otherSessions(scene) };
     if (protocol.http === undefined || target.scheme === "grpcs") {
       return { outcome: "not-applicable", reason: "the service has no paths" };
     }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import type { TlsOptions } from "node:tls";
+import type { IConnectPacket } from "mqtt-packet";
+import type { TlsOptions, TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { attackNamed } from "../../../src/probe/attacks.ts";
 import { mqtts } from "../../../src/probe/protocols/mqtts.ts";
@@ -15,6 +16,8 @@ import {
 } from "../support/probing.ts";
 import { tlsServer } from "../support/servers.ts";
 import { trace } from "../support/traces.ts";
+
+type Spared = (connect: IConnectPacket) => boolean;
 
 let world: World;
 beforeAll(async () => {
@@ -59,6 +62,50 @@ describe("mqtts", () => {
     expect(enforced.verdict).toBe("enforced");
     const lax = await broker(strict({ rejectUnauthorized: false }), () => 5);
     expect((await probed(world, `mqtts://localhost:${lax}`, NO_CERT)).verdict).toBe("bypassed");
+  });
+
+  test("a broker that refuses, and sends messages all the same, is bypassed", async () => {
+    const code = ({ authorized }: TLSSocket) => (authorized ? 0 : 5);
+    const asking = strict({ rejectUnauthorized: false });
+    const message = Buffer.from([0x30, 5, 0, 1, 0x74, 0x68, 0x69]);
+    const lax = await probed(world, `mqtts://localhost:${await broker(asking, code, message)}`, ESSENTIAL);
+    expect(withOutcome(lax, "accepted")).toEqual(all);
+    expect(lax.attacks[0]?.evidence).toContain("MQTT not authorized, and a message");
+    const ping = Buffer.of(0xd0, 0);
+    const other = await probed(world, `mqtts://localhost:${await broker(asking, code, ping)}`, ESSENTIAL);
+    expect(other.verdict).toBe("enforced");
+  });
+
+  const FIVE: Spared = ({ protocolVersion }) => protocolVersion === 5;
+  test.each<[string, Spared, string | undefined]>([
+    ["nobody", () => false, undefined],
+    ["who speaks MQTT 5", FIVE, "MQTT 5"],
+    ["who goes on with a session", ({ clean }) => clean === false, "MQTT 5, no clean start"],
+    ["who speaks MQTT 3.1", ({ protocolId }) => protocolId === "MQIsdp", "MQTT 3.1"],
+    ["who has a name", (connect) => !FIVE(connect) && connect.clientId !== "", "MQTT 3.1"],
+    ["who has a password", ({ username }) => username !== undefined, "a user name and password"],
+    ["who leaves a will", ({ will }) => will !== undefined, "a will"],
+  ])("a broker that spares %s", async (_whom, spares, found) => {
+    const port = await broker(strict({ rejectUnauthorized: false }), ({ authorized }, connect) => {
+      const denial = connect.protocolVersion === 5 ? 0x87 : 5;
+      return authorized || spares(connect) ? 0 : denial;
+    });
+    const attacks = ["no-cert", "path-tricks"].map(attackNamed);
+    const endpoint = await probed(world, `mqtts://localhost:${port}`, { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(found === undefined ? [] : onBoth("path-tricks"));
+    expect(endpoint.verdict).toBe(found === undefined ? "enforced" : "bypassed");
+    const accepted = endpoint.attacks.filter(({ outcome }) => outcome === "accepted");
+    expect(accepted.every(({ evidence }) => evidence.includes(found ?? ""))).toBe(true);
+  });
+
+  test("a broker that speaks MQTT 3.1.1 alone is enforced", async () => {
+    const port = await broker(strict({ rejectUnauthorized: false }), ({ authorized }, connect) => {
+      if (connect.protocolVersion !== 4) return connect.protocolVersion === 5 ? 0x84 : 1;
+      return authorized ? 0 : 5;
+    });
+    const attacks = ["no-cert", "path-tricks"].map(attackNamed);
+    const endpoint = await probed(world, `mqtts://localhost:${port}`, { attacks });
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
   });
 
   test.each([

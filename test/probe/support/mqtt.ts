@@ -1,16 +1,26 @@
-import { generate, parser } from "mqtt-packet";
+import { type IConnectPacket, parser } from "mqtt-packet";
 import type { TlsOptions, TLSSocket } from "node:tls";
 import { tlsServer } from "./servers.ts";
 
-/** As much of a broker as answers a CONNECT with a return code; the port. */
-export function broker(options: TlsOptions, returnCode: (client: TLSSocket) => number): Promise<number> {
+/**
+ * As much of a broker as answers a CONNECT with a return code; the port.
+ * @param after what it sends behind that
+ */
+export function broker(
+  options: TlsOptions,
+  returnCode: (client: TLSSocket, connect: IConnectPacket) => number,
+  after: Uint8Array = new Uint8Array(),
+): Promise<number> {
   return tlsServer(options, (client) => {
     const reading = parser();
     reading.on("error", () => client.destroy());
-    reading.on("packet", ({ cmd }) => {
-      if (cmd === "connect")
-        client.write(generate({ cmd: "connack", returnCode: returnCode(client), sessionPresent: false }));
-      if (cmd === "disconnect") client.end();
+    reading.on("packet", (packet) => {
+      if (packet.cmd === "connect") {
+        const code = returnCode(client, packet);
+        const connack = packet.protocolVersion === 5 ? [0x20, 3, 0, code, 0] : [0x20, 2, 0, code];
+        client.write(Buffer.concat([Buffer.from(connack), after]));
+      }
+      if (packet.cmd === "disconnect") client.end();
     });
     client.on("data", (bytes) => reading.parse(bytes));
   });
