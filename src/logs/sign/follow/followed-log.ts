@@ -249,7 +249,11 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
         held.hold(generation.tail.detach());
         complete.set(generation.tail.id, generation.tail.position);
         draining.splice(draining.indexOf(generation), 1);
-      } else if (generation.tail.truncated || clock.monotonic() - generation.idleSince >= QUIET) {
+      } else if (
+        generation.tail.truncated ||
+        generation.tail.isKey ||
+        clock.monotonic() - generation.idleSince >= QUIET
+      ) {
         generation.tail.stop();
       }
     }
@@ -285,6 +289,12 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
 
   /** At the end of what is there. Whether there may be more now. */
   const lookForRotation = (generation: Generation): boolean => {
+    if (generation.tail.isKey) {
+      current = undefined;
+      generation.tail.close();
+      begin();
+      return false;
+    }
     if (generation.tail.truncated) {
       replaceTruncated(generation);
       return true;

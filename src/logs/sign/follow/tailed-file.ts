@@ -1,4 +1,5 @@
 import type { OpenFile } from "../../../platform/files.ts";
+import { holdsPrivateKey } from "../../key-file.ts";
 import { NEWLINE } from "../../records.ts";
 import type { ByteSource } from "../lines.ts";
 import { type Ends, extendEnds, WINDOW } from "../positions.ts";
@@ -9,6 +10,8 @@ export interface TailedFile extends ByteSource {
   readonly id: string;
   /** Whether what was read from the file is no longer in it: it was truncated, and perhaps written anew. */
   readonly truncated: boolean;
+  /** Whether it was empty when it was opened, and a private key was written into it: nothing of it is given. */
+  readonly isKey: boolean;
   /** How many bytes of it were read. */
   readonly position: number;
   /** Whether any byte was read. */
@@ -46,7 +49,7 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
   let at = position;
   let ends = before;
   let until = Number.POSITIVE_INFINITY;
-  let [stopped, truncated] = [false, false];
+  let [stopped, truncated, isKey] = [false, false, false];
 
   /**
    * Asked after a read: bytes belong to what was read before only where that is still there. The new
@@ -62,6 +65,9 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
     get truncated() {
       return truncated;
     },
+    get isKey() {
+      return isKey;
+    },
     get position() {
       return at;
     },
@@ -69,9 +75,12 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
       return at > 0;
     },
     async read(target) {
-      if (truncated) return stopped ? 0 : undefined;
+      if (truncated || isKey) return stopped ? 0 : undefined;
       if (at >= until) return undefined;
       const read = file.read(target.subarray(0, Math.min(target.length, until - at)), at);
+      // openssl makes the file of a key before it makes the key
+      isKey = at === 0 && read > 0 && holdsPrivateKey(file);
+      if (isKey) return stopped ? 0 : undefined;
       const now = extendEnds(ends, Buffer.from(target.buffer, target.byteOffset, read));
       const same = isIn(file, now, at + read);
       truncated = !same && at > 0;

@@ -1190,6 +1190,34 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1", "2"]);
   });
 
+  test("never signs a key that is written into a file which was empty when it was opened", async () => {
+    const { world, follow, records, warnings } = scene();
+    const pem = `-----BEGIN PRIVATE KEY-----\n${"A".repeat(64)}\n-----END PRIVATE KEY-----\n`;
+    world.write("a.log", "1\n");
+    for (const name of ["key.pem", "a.log.1"]) world.write(name, "");
+    await follow(
+      ["logs"],
+      [
+        nothing,
+        lines(world, "key.pem", pem),
+        lines(world, "a.log.1", pem),
+        nothing,
+        lines(world, "a.log", "2\n"),
+        nothing,
+      ],
+    );
+    expect(records()).toEqual(["1", "2"]);
+    expect(warnings.map((text) => text.split(" ", 1).join("")).toSorted()).toEqual([
+      "/d/logs/a.log.1",
+      "/d/logs/key.pem",
+    ]);
+    world.write("named", "");
+    await expect(
+      follow(["logs/named"], [nothing, lines(world, "named", pem), nothing]),
+    ).rejects.toMatchObject({ code: "refused" });
+    expect(records()).toEqual(["1", "2"]);
+  });
+
   test("passes over keys that come while it runs, under any name, and signs what takes their place", async () => {
     const { world, follow, records, warnings } = scene();
     const pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n";
