@@ -16,6 +16,8 @@ export interface Answer {
   readonly goesOn?: true;
   /** What else came with it, such as the values of header fields: what is denied may stand there. */
   readonly aside?: readonly string[];
+  /** What it hands out for later requests, each as `name=value`. */
+  readonly cookies?: readonly string[];
   /** Compared in place of the content, where that differs from client to client. */
   readonly essence?: Uint8Array;
 }

@@ -108,6 +108,15 @@ export interface Attempt {
   readonly port?: number;
   /** What the judgement comes to, as it asks otherwise than the control: a valid client is tried in the same way. */
   readonly revise?: Revise;
+  /**
+   * Whether it is tried with a stranger's certificate in place of none as well: where one comes as far as to ask,
+   * or in any case, as its ClientHello may lead to a server of which nothing is known.
+   */
+  readonly byStrangers?: "who-ask" | "always" | undefined;
+  /** It brings the cookies that it was handed out with its denial; where there were none, it is not made. */
+  readonly bringsCookies?: true;
+  /** The parts of one that is many in one: they are told apart where it is accepted, or a valid client is not served so. */
+  readonly smaller?: () => readonly Attempt[];
 }
 
 /** Of the TLS library's ClientHello. */
@@ -172,9 +181,9 @@ export function inSessionOf(before: Before, kind: string): Attempt {
   return { kind, family: undefined, presented: "session", identity: undefined, resumes: before };
 }
 
-/** An attempt without a certificate that talks in a way of its own. */
+/** An attempt without a valid certificate that talks in a way of its own. */
 export function asking(protocol: Protocol, kind: string): Attempt {
-  return { ...withoutIdentity("no-certificate"), kind, protocol };
+  return { ...withoutIdentity("no-certificate"), kind, protocol, byStrangers: "who-ask" };
 }
 
 /** An attempt without a certificate over a connection that is upgraded to TLS. */

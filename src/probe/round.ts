@@ -6,12 +6,12 @@ import { type Endpoint, serverNameOf } from "./endpoint.ts";
 import { agree, judgeControl } from "./verdict/control.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { familiesFor, type KeyFamily } from "./key-family.ts";
+import { judgeMet } from "./own-control.ts";
 import { pulseOf } from "./pulse.ts";
 import { waitedInVain } from "./repeat.ts";
 import {
   attackAll,
   judgeAll,
-  judgeMet,
   type MetAttack,
   type RoundSetup,
   type TriedAttack,

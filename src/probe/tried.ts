@@ -6,15 +6,14 @@ import { tookNoEarlyData } from "./flight.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import { lateDenials, patiently } from "./late.ts";
-import { changing } from "./methods.ts";
+import { judgeMet, withOwnControl } from "./own-control.ts";
 import { repeatAlone } from "./repeat.ts";
 import { isSettled, leftOpen, onceForEachKind } from "./settled.ts";
-import { inLightOf, isMereDenial, otherRequests, toldApart } from "./told-apart.ts";
-import { judgeAttempt } from "./verdict/attempt.ts";
-import { judgeControl } from "./verdict/control.ts";
+import { isMereDenial, otherRequests, toldApart } from "./told-apart.ts";
+import { strangers, withCookies } from "./strangers.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { withoutCertificate } from "./wire/attempt.ts";
-import { isOtherGrant } from "./variant.ts";
+import { isForNobody } from "./variant.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** What a round is made with. */
@@ -79,11 +78,19 @@ export async function attackAll(
     const identity = await setup.forgery.controlIn(scene.families);
     return patiently(setup.meet)({ version, identity, control: true, like: first.trace });
   });
-  const meetAttempt = async ({ weight }: Attack, attempt: Attempt, by = setup) => {
+  let running: ReadonlyMap<Attack, Promise<MetAttack>> = new Map();
+  const known = strangers(
+    scene,
+    () => running,
+    async (attack, attempt) => meetAttempt(attack, attempt),
+    (met) => isAccepted(met),
+  );
+  const meetAttempt = async ({ weight }: Attack, attempt: Attempt, by = setup): Promise<Met> => {
     const ask = async (meet: Meet) => {
       const asked = { ...by, meet };
       const one = await meetOne(asked, version, attempt, first);
-      const met = await withOwnControl(asked, scene, one, { ...controls, sound: true }, setting);
+      const usual = attempt.smaller && (await known.told(attempt.identity));
+      const met = await withOwnControl(asked, scene, one, { ...controls, sound: true }, setting, usual);
       return isMereDenial(met.encounter, controls) && isAccepted(met) ? besideValid(asked, met) : met;
     };
     const besideValid = async (asked: RoundSetup, met: Met): Promise<Met> => {
@@ -121,29 +128,49 @@ export async function attackAll(
     met.encounter.answer === undefined &&
     met.encounter.trace.end === "open" &&
     judgeMet(met, controls, setting).outcome === "inconclusive";
-  const all = await Promise.all(
-    attacks.map(async (attack): Promise<MetAttack> => {
-      const before = attack.perTarget === true ? undefined : lead?.find((one) => one.attack.id === attack.id);
-      if (before !== undefined && isSettled(before))
-        return { attack, plan: before.plan, met: [...before.judged] };
-      const plan =
-        before === undefined ? await planOf(setup, attack, scene) : await planAgain(setup, before, scene);
-      const met: Met[] = [];
-      const attempts = await unlessInterrupted(setup.signal, async () => {
-        const left = "attempts" in plan ? [...plan.attempts] : [];
-        for (let next = left.shift(); next !== undefined; next = left.shift()) {
-          const one = await meetAttempt(attack, next);
-          met.push(one);
-          // one that is accepted says it all
-          if (met.some(isAccepted)) break;
-          // nor need those be told apart that only ask otherwise, where none comes to ask
-          while (left[0] !== undefined && saysForBoth(one, left[0])) left.shift();
-        }
-        return left.length === 0 ? met.map(({ attempt }) => attempt) : undefined;
-      });
-      return { attack, plan: attempts === undefined || !("attempts" in plan) ? plan : { attempts }, met };
-    }),
-  );
+  /** Of an accepted attempt that is many in one, the part that is accepted by itself. */
+  const smallest = async (attack: Attack, accepted: Met): Promise<Met> => {
+    for (const part of accepted.attempt.smaller?.() ?? []) {
+      const met = await meetAttempt(attack, part);
+      if (isAccepted(met)) return smallest(attack, met);
+    }
+    return accepted;
+  };
+  const run = async (attack: Attack): Promise<MetAttack> => {
+    const before = attack.perTarget === true ? undefined : lead?.find((one) => one.attack.id === attack.id);
+    if (before !== undefined && isSettled(before))
+      return { attack, plan: before.plan, met: [...before.judged] };
+    const plan =
+      before === undefined ? await planOf(setup, attack, scene) : await planAgain(setup, before, scene);
+    if (!("attempts" in plan)) return { attack, plan, met: [] };
+    const met: Met[] = [];
+    const meetAll = async (attempts: readonly Attempt[]) => {
+      const left = [...attempts];
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const ready = next.bringsCookies ? withCookies(next, await known.told(next.identity)) : next;
+        if (ready === undefined) continue;
+        const one = await meetAttempt(attack, ready);
+        // one that is accepted says it all
+        if (isAccepted(one)) return void met.push(await smallest(attack, one));
+        met.push(one);
+        if (isForNobody(one, controls)) left.unshift(...(ready.smaller?.() ?? []));
+        // nor need those be told apart that only ask otherwise, where none comes to ask
+        while (left[0] !== undefined && saysForBoth(one, left[0])) left.shift();
+      }
+    };
+    const whole = await unlessInterrupted(setup.signal, async () => {
+      await meetAll(plan.attempts);
+      if (met.some(isAccepted)) return true;
+      const both = await known.withCertificate(plan);
+      setup.signal.throwIfAborted();
+      await meetAll(both);
+      return true;
+    });
+    const made = met.map(({ attempt }) => attempt);
+    return { attack, plan: { attempts: whole === true ? made : [...made, ...plan.attempts] }, met };
+  };
+  running = new Map(attacks.map((attack) => [attack, run(attack)]));
+  const all = await Promise.all(running.values());
   const meetAlone = async (attack: Attack, attempt: Attempt) =>
     meetAttempt(attack, attempt, { ...setup, meet: setup.alone });
   if (setup.signal.aborted) return all;
@@ -162,8 +189,10 @@ function saysForBoth({ attempt, encounter: { trace } }: Met, other: Attempt): bo
   const sameHello = offers !== undefined && offers === other.protocol?.alpn.join();
   if (!sameHello || attempt.hello !== other.hello) return false;
   if (trace.seen.version === undefined && serverAlert(trace) !== undefined) return true;
-  const presentsNone = attempt.presented === "no-certificate" || hasOtherHello(attempt.presented);
-  return presentsNone && attempt.presented === other.presented;
+  if (attempt.identity !== other.identity || attempt.atOnce !== other.atOnce) return false;
+  const { presented } = attempt;
+  if (presented === "no-certificate" || hasOtherHello(presented)) return presented === other.presented;
+  return typeof presented === "object" && "certificate" in presented && attempt.identity !== undefined;
 }
 
 const NO_SESSION = "no session was given to resume";
@@ -199,59 +228,6 @@ async function meetOne(
  */
 function wasPassedOver({ trace: { seen } }: Encounter): boolean {
   return seen.version === "1.2" && seen.serverCertificates.length > 0;
-}
-
-/** Where the attacker asked otherwise and was not refused, a valid client shows what is to be had in that way. */
-async function withOwnControl(
-  { meet, forgery, endpoint: { target } }: RoundSetup,
-  { version, families }: Scene,
-  met: Met,
-  controls: Controls,
-  setting: Setting,
-): Promise<Met> {
-  const { revise, protocol, hello } = met.attempt;
-  if (revise === undefined || protocol === undefined || version === null) return met;
-  const method = protocol.http?.request.method ?? target.method;
-  // nothing is changed in a valid client's name that the target is not there to change
-  if (method !== target.method && changing.includes(method)) return met;
-  if (judgeAsControl(met, controls, setting).outcome === "refused") return met;
-  const identity = await forgery.controlIn(families);
-  // of a service that is not understood only the control shows how one talks with it
-  const like = (protocol.maySayNothing ? (controls.good[0] ?? met.encounter) : met.encounter).trace;
-  const ask = async () => meet({ version, identity, control: true, like, protocol, hello });
-  const own = await ask();
-  // what is made anew for each client, such as a token in a page, sets nobody apart
-  const differs = isOtherGrant(met.encounter, own);
-  return { ...met, own: differs ? [own, await ask()] : [own] };
-}
-
-export function judgeMet(met: Met, controls: Controls, setting: Setting): Judgement {
-  return inLightOf(judgeRevised(met, controls, setting), met.apart);
-}
-
-function judgeRevised(met: Met, controls: Controls, setting: Setting): Judgement {
-  const judgement = judgeAsControl(met, controls, setting);
-  const { attempt, encounter, own } = met;
-  if (attempt.revise === undefined) return judgement;
-  return attempt.revise(judgement, {
-    encounter,
-    own: own?.map((one) => ({ encounter: one, judgement: judgeControl(one, setting) })) ?? [],
-    controls,
-    canary: setting.canary,
-  });
-}
-
-function judgeAsControl(
-  { attempt, encounter, unmade }: Met,
-  controls: Controls,
-  setting: Setting,
-): Judgement {
-  // where not even that connection could be made, its own judgement says so
-  const elsewhere = attempt.resumes?.at !== undefined;
-  if (unmade !== undefined && (elsewhere || encounter.trace.seen.version === setting.version)) {
-    return { outcome: "not-applicable", layer: "tls", evidence: unmade };
-  }
-  return judgeAttempt(encounter, attempt.presented, controls, setting);
 }
 
 /** The clients that tried another endpoint of the listener; those that ask for something ask for it here. */

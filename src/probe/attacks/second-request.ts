@@ -7,7 +7,8 @@ import { everyRequest } from "./fixes.ts";
 /**
  * A check that belongs to each request, made for the first one of a connection: who is let through there, or
  * turned away, is not looked at again. The first request is for another path, which may be for everybody.
- * A server that handles what it reads at once may look at the first request of each read alone.
+ * A server that handles what it reads at once may look at the first request of each read alone. A session's cookie may
+ * be given to whoever asks, and be all that later requests need, on whatever connection.
  */
 export const secondRequest: Attack = {
   id: "second-request",
@@ -23,9 +24,13 @@ export const secondRequest: Attack = {
       return { outcome: "not-applicable", reason: "the service speaks no HTTP" };
     const { request } = protocol.http;
     if (target.scheme === "grpcs") return { attempts: [asking(keptAliveGrpc(request), "")] };
-    if (protocol.speech.in === "http2") return { attempts: [asking(keptAliveHttp2(request), "")] };
+    const withCookie = { ...asking(protocol, "with the denial's cookie"), bringsCookies: true as const };
+    if (protocol.speech.in === "http2")
+      return { attempts: [asking(keptAliveHttp2(request), ""), withCookie] };
     const atOnce = asking(keptAlive(request, true), "in one write");
     // who leaves what comes too early unread does so to everybody
-    return { attempts: [asking(keptAlive(request), ""), { ...atOnce, revise: asOtherRequest }] };
+    return {
+      attempts: [asking(keptAlive(request), ""), { ...atOnce, revise: asOtherRequest }, withCookie],
+    };
   },
 };

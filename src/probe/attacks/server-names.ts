@@ -1,5 +1,5 @@
 import { isDnsName } from "../../pki/verify/general-name.ts";
-import { type Attack, type Attempt, type Scene, withHello } from "../attack.ts";
+import { type Attack, type Attempt, type HelloChanges, type Scene, withHello } from "../attack.ts";
 import { serverNameOf } from "../endpoint.ts";
 import { hostPort } from "../target.ts";
 import { requestTo } from "../protocols/http.ts";
@@ -19,11 +19,17 @@ function serverName(attack: Described): Attack {
  */
 function byName({ protocol }: Scene, name: string, authority: string): Attempt[] {
   const hello = { serverName: name };
-  if (protocol.http === undefined) return [withHello(hello)];
+  const anyone = byAnyone(hello);
+  if (protocol.http === undefined) return [anyone];
   const { request, ask } = protocol.http;
-  const forTarget = { ...withHello(hello), protocol, revise: asOtherHost };
-  const forName = { ...withHello(hello), protocol: ask({ ...request, authority }), revise: asOtherRequest };
+  const forTarget = { ...anyone, protocol, revise: asOtherHost };
+  const forName = { ...anyone, protocol: ask({ ...request, authority }), revise: asOtherRequest };
   return [forTarget, { ...forName, kind: `Host: ${authority}` }];
+}
+
+/** Without a certificate and with a stranger's: behind another name, the handshake may demand some certificate. */
+function byAnyone(hello: HelloChanges, kind = ""): Attempt {
+  return { ...withHello(hello, kind), byStrangers: "always" };
 }
 
 const UNKNOWN = "fleetsec-probe.invalid";
@@ -73,7 +79,7 @@ export const sniHostMismatch = serverName({
     }
     return {
       attempts: [
-        ...names.map((name) => withHello({ serverName: name }, `as ${name}`)),
+        ...names.map((name) => byAnyone({ serverName: name }, `as ${name}`)),
         ...alike.flatMap((name) => byOtherName(scene, name)),
       ],
     };
@@ -113,6 +119,6 @@ export const oddSni = serverName({
       { kind: "a dot at its end", odd: `${name}.` },
     ].filter(({ odd }) => odd !== name);
     if (spellings.length === 0) throw new RangeError(`no other spelling of ${hostPort(target)}`);
-    return { attempts: spellings.map(({ kind, odd }) => withHello({ serverName: odd }, kind)) };
+    return { attempts: spellings.map(({ kind, odd }) => byAnyone({ serverName: odd }, kind)) };
   },
 });

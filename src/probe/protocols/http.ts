@@ -73,12 +73,30 @@ export function httpAnswer(message: HttpMessage): Answer {
     meaning,
     ...(complete || meaning === "granted" ? {} : { goesOn: true }),
     content: location === undefined ? body : Buffer.concat([Buffer.from(`${location}\n`), body]),
+    cookies: cookiesIn(fields),
     traits: TRAITS.flatMap((name) => {
       const value = fields.get(name);
       return value === undefined || value === "0" ? [] : [`${name}: ${value}`];
     }),
     aside: [...fields.values(), ...trailers.values()],
   };
+}
+
+/** More than that is no session: what is sent back should fit into a request. */
+const MAX_COOKIES = 8;
+
+/** RFC 6265, section 5.2; of values that no field can hold, none. @param fields those of several lines joined by line breaks */
+export function cookiesIn(fields: ReadonlyMap<string, string>): string[] {
+  const pairs = (fields.get("set-cookie") ?? "").split("\n").map((line) => line.split(";")[0]?.trim() ?? "");
+  return pairs.filter((pair) => /^[!-<>-~]+=[ -~]{0,1024}$/.test(pair)).slice(0, MAX_COOKIES);
+}
+
+/** The same request with these cookies. */
+export function withCookie(request: HttpRequest, cookies: readonly string[]): HttpRequest {
+  if (cookies.length === 0) return request;
+  const own = request.fields.flatMap(([name, value]) => (name === "cookie" ? [value] : []));
+  const others = request.fields.filter(([name]) => name !== "cookie");
+  return { ...request, fields: [...others, ["cookie", [...own, ...cookies].join("; ")]] };
 }
 
 /** In an answer to HEAD too (RFC 9110, section 9.3.2). */

@@ -1,6 +1,6 @@
 import type { HttpMessage } from "./http.ts";
 
-/** An HTTP/1.x response as far as it has come (RFC 9112); of a repeated field the last. The body is without the chunked coding. */
+/** An HTTP/1.x response as far as it has come (RFC 9112); of a repeated field the last, of `set-cookie` all, on a line each. The body is without the chunked coding. */
 export interface HttpResponse extends HttpMessage {
   /** Where it ends in the bytes; undefined where only the end of the connection ends it. */
   readonly end: number | undefined;
@@ -96,9 +96,15 @@ function parseFields(lines: readonly string[]): Map<string, string> {
   const fields = new Map<string, string>();
   for (const line of lines) {
     const colon = line.indexOf(":");
-    if (colon > 0) fields.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+    if (colon > 0) addField(fields, line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
   }
   return fields;
+}
+
+/** Of a field of several lines the last one counts, but for the one that cannot be joined otherwise (RFC 9110, section 5.3). */
+export function addField(fields: Map<string, string>, name: string, value: string): void {
+  const before = name === "set-cookie" ? fields.get(name) : undefined;
+  fields.set(name, before === undefined ? value : `${before}\n${value}`);
 }
 
 interface Body {

@@ -2,7 +2,7 @@ import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { callFields, grpcAnswer, grpcCall } from "./grpcs.ts";
 import { fieldsOf, h2, H2, http2Answer, readHttp2 } from "./h2.ts";
-import { httpAnswer, type HttpRequest } from "./http.ts";
+import { cookiesIn, httpAnswer, type HttpRequest } from "./http.ts";
 import { OPENING, requestOn, STREAM } from "./http2/frames.ts";
 import type { Field } from "./http2/hpack.ts";
 import { bestOf, NOT_KEPT, sequenceTo } from "./kept-alive.ts";
@@ -53,12 +53,16 @@ export async function converseKeptAliveHttp2(
 ): Promise<void> {
   if (channel.alpn !== undefined && channel.alpn !== H2) return;
   let settings = 0;
+  const cookies: string[] = [];
   for (const [i, { fields, body }] of requests.entries()) {
-    const request = requestOn(streamOf(i), fields, body);
+    const isLast = i === requests.length - 1;
+    const brought: Field[] = isLast && cookies.length > 0 ? [["cookie", cookies.join("; ")]] : [];
+    const request = requestOn(streamOf(i), [...fields, ...brought], body);
     channel.write(i === 0 ? Buffer.concat([OPENING, request]) : request);
     const response = await readHttp2(channel, wait, 0, streamOf(i), settings);
     const isSilent = response.status === undefined && !response.complete;
     if (isSilent || response.malformed || channel.over() || channel.received().length >= MAX_KEPT) return;
     settings = response.settings;
+    cookies.push(...cookiesIn(response.fields));
   }
 }

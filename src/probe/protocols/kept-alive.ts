@@ -2,13 +2,14 @@ import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import type { Speech } from "../speech.ts";
-import { bodyWait, httpAnswer, type HttpRequest } from "./http.ts";
+import { bodyWait, cookiesIn, httpAnswer, type HttpRequest, withCookie } from "./http.ts";
 import { type HttpResponse, parseResponse } from "./http1.ts";
 import { https, requestText } from "./https.ts";
 
 /**
  * The same request twice on one HTTP/1.1 connection that is kept alive (RFC 9112, section 9.3), after one for
- * something else. The answer is the best that the later two were given.
+ * something else. The last one brings the cookies that the others were handed out. The answer is the best that the
+ * later two were given.
  * @param atOnce all in one write, which a server may read in one piece (RFC 9112, section 9.3.2)
  */
 export function keptAlive(request: HttpRequest, atOnce = false): Protocol {
@@ -72,13 +73,15 @@ export async function converseKeptAlive(
   wait: number,
 ): Promise<void> {
   const tooMuch = () => channel.received().length >= MAX_KEPT;
-  const texts = requests.map((request, i) => {
+  const textOf = (request: HttpRequest, i: number) => {
     const kept = i < requests.length - 1 ? [["connection", "keep-alive"] as const] : [];
     return requestText({ ...request, fields: [...request.fields, ...kept] });
-  });
-  if (atOnce) channel.write(Buffer.concat(texts));
-  for (const [i, text] of texts.entries()) {
-    if (!atOnce) channel.write(text);
+  };
+  if (atOnce) channel.write(Buffer.concat(requests.map(textOf)));
+  for (const [i, request] of requests.entries()) {
+    const before = responsesTo(requests, channel.received(), channel.over());
+    const cookies = i === requests.length - 1 ? before.flatMap(({ fields }) => cookiesIn(fields)) : [];
+    if (!atOnce) channel.write(textOf(withCookie(request, cookies), i));
     const response = () => responsesTo(requests, channel.received(), channel.over())[i];
     await channel.until(() => response() !== undefined || tooMuch(), wait);
     await channel.until(

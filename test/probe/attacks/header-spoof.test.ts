@@ -1,4 +1,5 @@
-import type { RequestListener } from "node:http";
+import { X509Certificate } from "node:crypto";
+import type { IncomingHttpHeaders, RequestListener } from "node:http";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   evidenceOf,
@@ -35,9 +36,21 @@ describe.concurrent("header-spoof", () => {
     ["x-forwarded-tls-client-cert", "MI", "X-Forwarded-Tls-Client-Cert"],
     ["x-amzn-mtls-clientcert-subject", "CN=client", "X-Amzn-Mtls-Clientcert"],
     ["x-arr-clientcert", "MI", "X-ARR-ClientCert"],
-    ["x-forwarded-for", "127.0.0.1", "X-Forwarded-For"],
-    ["x-real-ip", "127.0.0.1", "X-Forwarded-For"],
-    ["forwarded", "for=127.0.0.1", "X-Forwarded-For"],
+    ["x-forwarded-for", "127.0.0.1", "X-Forwarded-For: "],
+    ["x-real-ip", "127.0.0.1", "X-Forwarded-For: "],
+    ["forwarded", "for=127.0.0.1", "X-Forwarded-For: "],
+    ["x-forwarded-client-cert", "DNS=client.fleet.internal", "X-Forwarded-Client-Cert"],
+    ["x-ssl-client-dn", "/CN=client", "X-SSL-Client-* of HAProxy"],
+    ["x-ssl-client-s-dn", "/CN=client", "X-SSL-Client-* of HAProxy"],
+    ["x-ssl-client-cn", '"client"', "X-SSL-Client-* of HAProxy, quoted"],
+    ["x-ssl-cert", "BEGIN%20CERTIFICATE", "X-SSL-Cert"],
+    ["client-cert-chain", ":MI", "Client-Cert"],
+    ["cf-client-cert-verified", "true", "Cf-Client-Cert-*"],
+    ["x-forwarded-for", "10.0.0.1", "X-Forwarded-For: "],
+    ["x-forwarded-for", "192.168.0.1", "X-Forwarded-For: "],
+    ["true-client-ip", "::1", "X-Forwarded-For: "],
+    ["forwarded", 'for="[::1]"', "X-Forwarded-For: "],
+    ["x-forwarded-proto", "https", "X-Forwarded-For: "],
     ["user-agent", "kube-probe/", "User-Agent"],
     ["user-agent", "ELB-HealthChecker/", "User-Agent"],
     ["authorization", "Bearer eyJ", "Authorization: Bearer"],
@@ -51,7 +64,44 @@ describe.concurrent("header-spoof", () => {
       attacks,
     });
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("header-spoof"));
-    expect(evidenceOf(endpoint, "header-spoof")).toContain(`(${kind})`);
+    expect(evidenceOf(endpoint, "header-spoof")).toContain(`(${kind}`);
+  });
+
+  test.each<[string, string, (certificate: X509Certificate) => string]>([
+    ["x-ssl-client-fingerprint", "nginx", ({ fingerprint }) => fingerprint.replaceAll(":", "").toLowerCase()],
+    ["x-ssl-client-sha1", "HAProxy", ({ fingerprint }) => fingerprint.replaceAll(":", "")],
+    ["x-ssl-client-serial", "both", ({ serialNumber }) => serialNumber],
+    [
+      "x-forwarded-client-cert",
+      "Envoy",
+      ({ fingerprint256 }) => `;Hash=${fingerprint256.replaceAll(":", "").toLowerCase()};`,
+    ],
+  ])("%s holds what %s computes of the client's certificate", async (name, _gateway, compute) => {
+    const part = compute(new X509Certificate(world.client.pem));
+    const port = await httpsServer(open(), (request, response) =>
+      isAuthorized(request) || String(request.headers[name] ?? "").includes(part)
+        ? serve(response)
+        : deny(response),
+    );
+    const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("header-spoof"));
+  });
+
+  test.each<[string, (fields: IncomingHttpHeaders) => boolean]>([
+    ["takes some field from nobody", (fields) => fields["x-ssl-cert"] !== undefined],
+    ["has little room for them", (fields) => JSON.stringify(fields).length > 3000],
+  ])("is not put off by a gateway that %s", async (_how, refuses) => {
+    const gateway = (isLax: boolean) =>
+      httpsServer(open(), (request, response) => {
+        if (refuses(request.headers)) return void response.writeHead(400).end("not such a head");
+        const isBelieved = isLax && request.headers["x-client-verify"] === "SUCCESS";
+        return isAuthorized(request) || isBelieved ? serve(response) : deny(response);
+      });
+    const lax = await probed(world, `https://localhost:${await gateway(true)}/`, { attacks });
+    expect(withOutcome(lax, "accepted")).toEqual(onBoth("header-spoof"));
+    expect(evidenceOf(lax, "header-spoof")).toContain("(X-Client-Cert)");
+    const strict = await probed(world, `https://localhost:${await gateway(false)}/`, { attacks });
+    expect([strict.verdict, strict.reasons]).toEqual(["enforced", []]);
   });
 
   test("takes a service that checks the token, and turns down what is made up, for what it is", async () => {

@@ -41,6 +41,7 @@ describe.concurrent("path-tricks", () => {
     ["decodes", (path: string) => decodeURIComponent(path)],
     ["drops parameters", (path: string) => path.replaceAll(/;[^/]*/g, "")],
     ["ignores case", (path: string) => path.toLowerCase()],
+    ["takes a backslash for a slash", (path: string) => path.replaceAll(/[\\/]+/g, "/")],
   ])("finds a service that %s", async (_how, read) => {
     const port = await httpsServer(open(), behind(read));
     const endpoint = await probed(world, `https://localhost:${port}/api/secret`, { attacks });
@@ -72,6 +73,8 @@ describe.concurrent("path-tricks", () => {
     ],
     ["Range", ({ headers }) => headers.range !== undefined],
     [".css", ({ url }) => url === "/secret.css"],
+    ["/\\", ({ url }) => url === "/\\secret"],
+    ["%00", ({ url }) => url === "/secret%00"],
   ])("%s that leads around a rule is found", async (kind, slips) => {
     const port = await httpsServer(open(), (request, response) =>
       isAuthorized(request) || slips(request) ? serve(response) : deny(response),

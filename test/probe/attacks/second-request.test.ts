@@ -12,6 +12,7 @@ import {
   type World,
 } from "../support/probing.ts";
 import { http2Server, httpsServer, listening } from "../support/servers.ts";
+import { isAuthorized } from "../support/services.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -112,6 +113,60 @@ describe.concurrent("in one write", () => {
   test("a server that leaves all but the first unread has let nobody ask again", async () => {
     const endpoint = await reading((isKnown, place) => (place === 0 ? response(isKnown) : ""));
     expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+  });
+});
+
+describe.concurrent("with a cookie that the denial hands out", () => {
+  type IsKnown = (cookie: string | undefined, socket: TLSSocket) => boolean;
+  /** @param ends the connection, after each response */
+  const handingOut = (isKnown: IsKnown, ends: boolean): RequestListener => {
+    return (request, response) => {
+      const socket = request.socket as TLSSocket;
+      const isServed = isAuthorized(request) || isKnown(request.headers.cookie, socket);
+      if (ends) response.shouldKeepAlive = false;
+      response.writeHead(isServed ? 200 : 403, { "set-cookie": ["theme=dark", "session=1; HttpOnly"] });
+      response.end(isServed ? "the page" : "no");
+    };
+  };
+  const hasSession = (cookie: string | undefined) => cookie?.split("; ").includes("session=1") === true;
+
+  test.each([
+    ["on another connection", true],
+    ["on the same connection", false],
+  ])("a service that asks for no more, %s, is found", async (_where, ends) => {
+    const given = new WeakSet<object>();
+    const endpoint = await probing(
+      handingOut((cookie, socket) => {
+        const isSame = given.has(socket);
+        given.add(socket);
+        return hasSession(cookie) && (ends || isSame);
+      }, ends),
+    );
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
+  });
+
+  test("one that looks at the certificate all the same is enforced", async () => {
+    const endpoint = await probing(handingOut(() => false, true));
+    expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
+    expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "second-request"));
+  });
+
+  test.each([
+    ["on another connection", true],
+    ["on the same connection", false],
+  ])("over HTTP/2, %s, it is found", async (_where, ends) => {
+    const given = new WeakSet<object>();
+    const port = await http2Server(options(), ({ stream, socket, headers }, response) => {
+      const session = stream.session ?? stream;
+      const mayBring = ends !== given.has(session);
+      given.add(session);
+      const isServed = (socket as TLSSocket).authorized || (mayBring && hasSession(headers.cookie));
+      response.writeHead(isServed ? 200 : 403, { "set-cookie": ["theme=dark", "session=1; HttpOnly"] });
+      response.end(isServed ? "the page" : "no");
+    });
+    const endpoint = await probed(world, `h2://localhost:${port}/secret`, { attacks });
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("second-request"));
   });
 });
 

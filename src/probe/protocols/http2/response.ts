@@ -2,6 +2,7 @@ import { MAX_KEPT } from "../../exchange.ts";
 import { byteQueue } from "../../wire/byte-queue.ts";
 import { DecodeError, reader } from "../../wire/codec.ts";
 import { errorName, Flag, type Frame, FrameType, HEADER_LENGTH, MAX_PAYLOAD, STREAM } from "./frames.ts";
+import { addField } from "../http1.ts";
 import { type Field, fieldDecoder } from "./hpack.ts";
 
 /** How far the response to the one request of a connection has come (RFC 9113). */
@@ -160,7 +161,8 @@ function withoutPriority({ flags, payload }: Frame): Uint8Array {
 
 function onFields(state: State, list: readonly Field[], ends: boolean): void {
   if (state.complete) return;
-  const fields = new Map(list);
+  const fields = new Map<string, string>();
+  for (const [name, value] of list) addField(fields, name, value);
   if (state.status === undefined) {
     const status = /^[1-5]\d\d$/.exec(fields.get(":status") ?? "")?.[0];
     if (status === undefined) throw new DecodeError("a response without a status");
