@@ -18,8 +18,8 @@ function envoy(...contexts: readonly [Contexts] | readonly [Contexts, Contexts])
 const ANY_NAME = { principal_name: { safe_regex: { regex: ".+" } } };
 
 /** Lets principals in. Without a name, `authenticated` is anybody who speaks TLS. */
-function rbac(authenticated: object): object {
-  const clients = { permissions: [{ any: true }], principals: [{ authenticated }] };
+function rbac(authenticated: object, ...others: readonly object[]): object {
+  const clients = { permissions: [{ any: true }], principals: [{ authenticated }, ...others] };
   const config = { "@type": `${EXTENSIONS}.filters.http.rbac.v3.RBAC`, rules: { policies: { clients } } };
   return { name: "envoy.filters.http.rbac", typed_config: config };
 }
@@ -128,6 +128,10 @@ const inCommon =
   (context: Context): Context =>
   (tls) => ({ ...context(tls), ...tls.tickets });
 
+/** With its name, or without where it comes from such an address. */
+const fromNetwork = (field: "remote_ip" | "direct_remote_ip") =>
+  filtering([rbac(ANY_NAME, { [field]: { address_prefix: "10.0.0.0", prefix_len: 8 } })], [optional]);
+
 export const envoys: readonly Member[] = [
   ...strict("Envoy", "https", {
     "`require_client_certificate`": envoy(required),
@@ -138,6 +142,7 @@ export const envoys: readonly Member[] = [
       [rbac(ANY_NAME)],
       [optional],
     ),
+    "the same, or for a `direct_remote_ip` in 10.0.0.0/8": fromNetwork("direct_remote_ip"),
     "`require_client_certificate`, and `verify_certificate_hash` of the valid client's alone": envoy(
       ({ common, pins }) => ({
         require_client_certificate: true,
@@ -163,6 +168,8 @@ export const envoys: readonly Member[] = [
       ["no-cert"],
       filtering([rbac({})], [optional]),
     ],
+    "no `require_client_certificate`, and RBAC for `authenticated` principals of any name, or for a `remote_ip` in 10.0.0.0/8":
+      [["header-spoof"], fromNetwork("remote_ip"), "alone"],
     "`require_client_certificate`, beside a listener without it, `session_ticket_keys` in common": [
       ["resume-cross-host"],
       beside("port", envoy(inCommon(required), inCommon(optional))),

@@ -50,11 +50,21 @@ const besideWider = (build: Build): Member["start"] =>
 export const gos: readonly Member[] = [
   ...strict("Go net/http", "https", {
     "`RequireAndVerifyClientCert`": go(VERIFY),
-    "the same, beside a listener that trusts another CA too, tickets' keys in common": besideWider(asItIs),
+    "`RequireAnyClientCert`, and a handler that verifies the chain": mistaken(
+      "RequireAnyClientCert",
+      "checked-later",
+    ),
+    "`RequireAndVerifyClientCert`, beside a listener that trusts another CA too, tickets' keys in common":
+      besideWider(asItIs),
   }),
   ...lax("Go net/http", "https", {
     "`RequestClientCert`": [["no-cert", "self-signed"], go("RequestClientCert")],
     "`RequireAnyClientCert`": [["self-signed", "wrong-ca", "twin-ca", "expired"], go("RequireAnyClientCert")],
+    "`RequireAnyClientCert`, and a handler that verifies the chain but in HTTP/1.0": [
+      ["path-tricks"],
+      mistaken("RequireAnyClientCert", "http10"),
+      "alone",
+    ],
     "`RequireAnyClientCert`, and a `VerifyPeerCertificate` that looks at the name alone": [
       ["self-signed", "wrong-ca", "twin-ca", "expired"],
       mistaken("RequireAnyClientCert", "name-alone"),

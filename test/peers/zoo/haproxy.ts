@@ -36,6 +36,10 @@ function newTicketKey(): string {
   return randomBytes(48).toString("base64");
 }
 
+/** Of whom the handshake demands some certificate. */
+const ANY = "verify required crt-ignore-err all ca-ignore-err all";
+const UNVERIFIED = "{ ssl_c_verify gt 0 }";
+
 const USED = "  http-request deny unless { ssl_c_used }";
 const VERIFIED = `${USED} { ssl_c_verify 0 }`;
 
@@ -50,8 +54,25 @@ export const haproxies: readonly Member[] = [
       "verify optional crt-ignore-err all ca-ignore-err all",
       VERIFIED,
     ),
+    "`verify required`, ignoring errors, and deny unless `ssl_c_verify` is 0": haproxy(
+      ANY,
+      `  http-request deny if ${UNVERIFIED}`,
+    ),
   }),
   ...lax("HAProxy", "https", {
+    "`verify required`, ignoring errors, and deny at one path where `ssl_c_verify` is not 0": [
+      ["path-tricks", "h2c-upgrade"],
+      haproxy(ANY, `  http-request deny if { path / } ${UNVERIFIED}`),
+      "alone",
+    ],
+    "`verify optional`, and deny unless the client is verified or the field `X-SSL-Client-DN` names one": [
+      ["header-spoof"],
+      haproxy(
+        "verify optional",
+        "  http-request deny if !{ ssl_c_used } !{ req.hdr(X-SSL-Client-DN) -m sub /CN=client }",
+      ),
+      "alone",
+    ],
     "`verify none`": [["no-cert"], haproxy("verify none")],
     "`verify optional`": [["no-cert"], haproxy("verify optional")],
     "`verify optional`, and deny unless `ssl_c_verify` is 0, which it is without a certificate": [

@@ -149,6 +149,20 @@ const besideDefault = (page: string): Member["start"] => {
     });
 };
 
+/** The same, where whoever comes by another name must have some certificate. */
+const besideAnyCertificate = (refused: string): Member["start"] => {
+  return (program, enclosure) =>
+    nginx(program, enclosure, (port) => {
+      const common = `${TLS} ssl_client_certificate ${enclosure.ca};`;
+      const check = `if ($ssl_client_verify ${refused}) { return 403; }`;
+      const named = `server_name localhost; ${common} ssl_verify_client on;`;
+      return httpBlock([
+        serverBlock(enclosure, port, `${common} ssl_verify_client optional_no_ca; ${check}`),
+        serverBlock(enclosure, port, named),
+      ]);
+    });
+};
+
 /** A page under the other name that its certificate is for, on these terms. */
 const besideName = (directives: string, page = WELCOME): Member["start"] => {
   return (program, enclosure) =>
@@ -203,6 +217,8 @@ export const nginxes: readonly Member[] = [
   ...strict("nginx", "https", {
     "`ssl_verify_client on` under its name, beside a default `server` with `optional` and another page":
       besideDefault('return 200 "a public page\\n";'),
+    "`ssl_verify_client on` under its name, beside a default `server` with `optional_no_ca` and 403 unless `$ssl_client_verify` is SUCCESS":
+      besideAnyCertificate("!= SUCCESS"),
     "`ssl_verify_client on` under both names of its certificate": besideName("ssl_verify_client on;"),
     "`ssl_verify_client on` under one name of its certificate, `off` and another page under the other":
       besideName("ssl_verify_client off;", 'return 200 "a public page\\n";'),
@@ -245,6 +261,8 @@ export const nginxes: readonly Member[] = [
       besideDefault(WELCOME),
       "alone",
     ],
+    "`ssl_verify_client on` under its name, beside a default `server` with `optional_no_ca` and 403 where `$ssl_client_verify` is NONE":
+      [["no-sni", "unknown-sni", "sni-host-mismatch"], besideAnyCertificate("= NONE"), "alone"],
     "`ssl_verify_client on` under one name of its certificate, `off` and the same page under the other": [
       ["sni-host-mismatch"],
       besideName("ssl_verify_client off;"),

@@ -37,14 +37,29 @@ function application(
   };
 }
 
-const upgrading = (isChecked: boolean) =>
-  application(checked, (server, keep) =>
+/** Hangs up on clients without a certificate, of whatever kind. */
+const demandingAny = (server: Server) =>
+  server.on("secureConnection", (socket) => {
+    if (socket.getPeerX509Certificate() === undefined) socket.destroy();
+  });
+
+/** It hands out a cookie to everybody. */
+const withCookies = (isChecked: boolean) =>
+  application((request, response) => {
+    const isKnown = isAuthorized(request) || (!isChecked && request.headers.cookie === "session=1");
+    response.setHeader("set-cookie", "session=1; HttpOnly; Secure");
+    return isKnown ? serve(response) : deny(response);
+  });
+
+const upgrading = (isChecked: boolean, before: (server: Server) => unknown = () => {}) =>
+  application(checked, (server, keep) => {
+    before(server);
     server.on("upgrade", (request: IncomingMessage, socket: Duplex) => {
       keep(socket);
       if (isChecked && !isAuthorized(request)) return void socket.destroy();
       socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-    }),
-  );
+    });
+  });
 
 const expecting = (isChecked: boolean) =>
   application(checked, (server) =>
@@ -120,6 +135,9 @@ export const nodesByRequest: readonly Member[] = [
   ...strict("Node", "https", {
     "`rejectUnauthorized: false`, and a check of `socket.authorized` in each event, `upgrade` too, TLS 1.2 alone":
       upgrading(true),
+    "the same, hanging up on clients without any certificate": upgrading(true, demandingAny),
+    "`rejectUnauthorized: false`, and a check of `socket.authorized`, also of who brings a cookie that everybody is given":
+      withCookies(true),
     "the same with `checkContinue`": expecting(true),
     "the same with `connect`": tunnelling(true),
     "a check of the path that `X-Original-URL` names": renaming(true),
@@ -130,6 +148,13 @@ export const nodesByRequest: readonly Member[] = [
   ...lax("Node", "https", {
     "`rejectUnauthorized: false`, and a check of `socket.authorized` but in the `upgrade` event, TLS 1.2 alone":
       [["h2c-upgrade"], upgrading(false), "alone"],
+    "the same, hanging up on clients without any certificate": [
+      ["h2c-upgrade"],
+      upgrading(false, demandingAny),
+      "alone",
+    ],
+    "`rejectUnauthorized: false`, and a check of `socket.authorized` but of who brings a cookie that everybody is given":
+      [["second-request"], withCookies(false), "alone"],
     "the same but in the `checkContinue` event (`Expect: 100-continue`)": [
       ["path-tricks"],
       expecting(false),

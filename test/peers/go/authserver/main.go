@@ -22,7 +22,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
-	mistake := flag.String("mistake", "", "name-alone, last-alone, reversed, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets or chacha-first: one that is often made")
+	mistake := flag.String("mistake", "", "name-alone, last-alone, reversed, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets, chacha-first, checked-later (none) or http10: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -57,7 +57,12 @@ func main() {
 			Addr:      address,
 			ErrorLog:  log.New(io.Discard, "", 0),
 			TLSConfig: config,
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				isExcused := *mistake == "http10" && r.Proto == "HTTP/1.0"
+				if (*mistake == "checked-later" || *mistake == "http10") && !isExcused && !isVerified(r, config.ClientCAs) {
+					http.Error(w, "no", http.StatusForbidden)
+					return
+				}
 				fmt.Fprintln(w, "welcome to the fleet")
 			}),
 		}
@@ -69,9 +74,19 @@ func main() {
 	serve(*listen, *ca)
 }
 
+func isVerified(r *http.Request, roots *x509.CertPool) bool {
+	chain := r.TLS.PeerCertificates
+	sent := x509.NewCertPool()
+	for _, certificate := range chain[1:] {
+		sent.AddCert(certificate)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: sent, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	return err == nil
+}
+
 func mistaken(config *tls.Config, mistake string) {
 	switch mistake {
-	case "":
+	case "", "checked-later", "http10":
 	case "name-alone":
 		config.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
 			leaf, err := x509.ParseCertificate(raw[0])
