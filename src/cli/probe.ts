@@ -32,7 +32,7 @@ export const define: Define = (command, bind) => {
       "--client-ca <file>",
       "CA to make forgeries from: the one that issues to clients (default: the dev CA)",
     )
-    .option("--client-ca-key <file>", "its key")
+    .option("--client-ca-key <file>", "its key: without it, its certificates are only sent after forged ones")
     .option("--identity <attack=cert,key>", "supply one forged identity (repeatable)", collect)
     .option("--openapi <file>", "probe every operation that an OpenAPI document describes (with --base-url)")
     .option("--base-url <url>", "where that API is: https://HOST:PORT or h2://HOST:PORT")

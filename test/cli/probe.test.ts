@@ -1,5 +1,6 @@
 import { createPrivateKey, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -202,6 +203,38 @@ describe("probe", () => {
     const args = ["probe", `https://localhost:${await server(true)}/`, "--server-ca", given.root];
     const ca = ["--client-ca", given.ca, "--client-ca-key", given.caKey];
     expect((await runCli([...args, ...ca, ...ESSENTIAL], { cwd: given.directory })).code).toBe(0);
+  });
+
+  test("--client-ca without its key gives certificates to send; what needs the key is listed", async () => {
+    const given = files();
+    const { pem, keyPem } = world.server;
+    const options = { cert: pem, key: keyPem, ca: [world.root.pem], maxVersion: "TLSv1.2" as const };
+    const inner = await httpsServer(
+      { ...options, sigalgs: "ecdsa_secp256r1_sha256", requestCert: true, rejectUnauthorized: true },
+      (_request, response) => void response.end("hello"),
+    );
+    const sent: Buffer[] = [];
+    // TLS 1.2 shows what clients send
+    const port = await tcpServer((socket) => {
+      const to = connect(inner, "127.0.0.1");
+      for (const one of [socket, to]) one.on("error", () => {});
+      socket.on("data", (bytes: Buffer) => sent.push(bytes));
+      socket.pipe(to).pipe(socket);
+    });
+    const probing = async (...ca: string[]) => {
+      sent.length = 0;
+      const args = ["probe", `https://localhost:${port}/`, ...flagsFor(given), ...ca, "--concurrency", "1"];
+      const attacks = ["--attack", "no-cert", "self-signed", "wrong-ca", "expired"];
+      const { code, stdout } = await runCli([...args, ...attacks, "--json"], { cwd: given.directory });
+      const { endpoints } = JSON.parse(stdout) as ProbeResult;
+      const expired = endpoints[0]?.attacks.filter(({ id, tls }) => id === "expired" && tls === "1.2");
+      const root = Buffer.concat(sent).includes(Buffer.from(world.root.der));
+      return { code, root, expired: expired?.map(({ outcome, evidence }) => `${outcome}: ${evidence}`) };
+    };
+    const expired = [expect.stringMatching(/^not-run: .*--client-ca-key/)];
+    expect(await probing()).toEqual({ code: 0, root: false, expired });
+    const both = given.put("cas.pem", world.ca.pem + world.root.pem);
+    expect(await probing("--client-ca", both)).toEqual({ code: 0, root: true, expired });
   });
 
   test("the dev CA gives the client, the forgeries and the trust; targets come from the configuration", async () => {
@@ -601,11 +634,13 @@ describe("bad input is refused before the first connection", () => {
       "--client-ca-key",
       given.put("other.key", other.keyPem),
     ];
-    const result = await runCli(["probe", TARGET, ...flagsFor(given), ...ca, "--json"], {
-      cwd: given.directory,
-    });
-    expect(result.code).toBe(2);
-    expect(JSON.parse(result.stdout)).toMatchObject({ code: "input" });
+    for (const named of [ca, ca.slice(0, 2)]) {
+      const result = await runCli(["probe", TARGET, ...flagsFor(given), ...named, "--json"], {
+        cwd: given.directory,
+      });
+      expect(result.code).toBe(2);
+      expect(JSON.parse(result.stdout)).toMatchObject({ code: "input" });
+    }
   });
 
   test("--identity supplies a forged one, beside the names of the others", async () => {

@@ -28,8 +28,13 @@ export async function identitiesFor(
   const readKey = keyFiles(cli, flags);
   const supplied = await suppliedIdentities(cli, flags.identity ?? [], readKey);
   const givenClient = await clientOf(cli, flags, readKey);
-  const givenCa = await clientCaOf(cli, flags, readKey);
-  if (givenClient !== undefined && givenCa !== undefined && !hasIssued(givenCa.certificate, givenClient)) {
+  const clientCas = clientCasOf(cli, flags);
+  const givenCa = await clientCaOf(flags, clientCas, readKey);
+  if (
+    givenClient !== undefined &&
+    clientCas.length > 0 &&
+    !(givenCa === undefined ? clientCas : [givenCa.certificate]).some((ca) => hasIssued(ca, givenClient))
+  ) {
     throw new FleetsecError("input", `${flags.clientCa} did not issue ${flags.clientCert}`, {
       hint: "name the CA that did: forgeries of another one are refused for the wrong reason",
     });
@@ -44,12 +49,19 @@ export async function identitiesFor(
   const ca = givenCa ?? (await devCaBehind(cli, material.client, devCa));
   const serverCas = givenCa === undefined || devCa === undefined ? [] : await unlocked(cli, devCa);
   return {
-    forgery: forgery({ ...parts, ...material, ...issueAsRole(cli, givenCa, ca, devCa), ca, serverCas }),
+    forgery: forgery({
+      ...parts,
+      ...material,
+      ...issueAsRole(cli, givenCa, ca, devCa),
+      ca,
+      serverCas,
+      clientCas: clientCas.map(({ der }) => der),
+    }),
     supplied,
     serverCa: serverCaOf(cli, flags, devCa),
     certificates: [
       ...(givenClient === undefined ? [] : [told("client", givenClient.chain[0])]),
-      ...(givenCa === undefined ? [] : [told("client CA", givenCa.certificate)]),
+      ...clientCas.slice(0, 1).map((one) => told("client CA", one)),
       ...[...supplied].map(([id, { chain }]) => told(id, chain[0])).toSorted(),
     ],
   };
@@ -135,25 +147,29 @@ async function clientOf(
   return pair && identityIn(cli, ...pair, readKey);
 }
 
+/** What `--client-ca` holds, the issuing CA first: certificates are no secret, and are of use without the key. */
+function clientCasOf({ platform }: Cli, { clientCa }: ProbeFlags): Certificate[] {
+  if (clientCa === undefined) return [];
+  return readCertificates(
+    platform.files.read(resolve(platform.cwd, clientCa), MAX_CERTIFICATE_FILE),
+    clientCa,
+  );
+}
+
 async function clientCaOf(
-  { platform }: Cli,
   { clientCa, clientCaKey }: ProbeFlags,
+  path: readonly Certificate[],
   readKey: ReadKey,
 ): Promise<SigningCa | undefined> {
-  const pair = pairOf(clientCa, "--client-ca", clientCaKey, "--client-ca-key");
-  if (pair === undefined) return undefined;
-  const [caFile, keyFile] = pair;
-  const [certificate, ...above] = readCertificates(
-    platform.files.read(resolve(platform.cwd, caFile), MAX_CERTIFICATE_FILE),
-    caFile,
-  );
-  const signer = keySigner(await readKey(keyFile));
+  if (clientCaKey === undefined) return undefined;
+  const [caFile, keyFile] = pairOf(clientCa, "--client-ca", clientCaKey, "--client-ca-key") ?? [];
+  const [certificate] = path;
+  const signer = keySigner(await readKey(clientCaKey));
   if (certificate === undefined || Buffer.compare(certificate.spki, signer.spki) !== 0) {
     throw new FleetsecError("input", `${keyFile} is not the key of ${caFile}`, {
       hint: "name the CA's certificate and the key that belongs to it; the issuing CA comes first in its file",
     });
   }
-  const path = [certificate, ...above];
   // roots are what servers have already
   const chain = path.filter((one) => !isSelfIssued(one));
   return { certificate, signer, chain: chain.map(({ der }) => der), path: path.map(({ der }) => der) };

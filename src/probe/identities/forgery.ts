@@ -27,6 +27,8 @@ export interface ForgeryMaterial extends Circumstances {
   readonly issueAs?: (role: string, family: KeyFamily) => Promise<Identity | undefined>;
   /** The CA that issues valid clients, where we hold its key. */
   readonly ca: SigningCa | undefined;
+  /** Certificates of the CAs above valid clients, DER, whether or not we hold a key. */
+  readonly clientCas?: readonly Uint8Array[];
   /** CAs whose keys we hold that may have issued the server's certificate. */
   readonly serverCas: readonly SigningCa[];
 }
@@ -89,7 +91,7 @@ export function forgery(material: ForgeryMaterial): Forgery {
   return {
     ca: material.ca,
     serverCas: material.serverCas,
-    clientCas: casAbove(client, material.ca),
+    clientCas: casAbove(material),
     claims,
     control: client,
     controlIn,
@@ -121,9 +123,10 @@ export function forgery(material: ForgeryMaterial): Forgery {
   };
 }
 
-/** Those that the client sends, and those above the CA whose key we hold: each once. */
-function casAbove(client: Identity | undefined, ca: SigningCa | undefined): readonly Uint8Array[] {
-  const all = [...(client?.chain.slice(1).map(({ der }) => der) ?? []), ...(ca?.path ?? [])];
+/** Those that the client sends, those that the user names, and those above the CA whose key we hold: each once. */
+function casAbove({ client, clientCas = [], ca }: ForgeryMaterial): readonly Uint8Array[] {
+  const sent = client?.chain.slice(1).map(({ der }) => der) ?? [];
+  const all = [...sent, ...clientCas, ...(ca?.path ?? [])];
   return [...new Map(all.map((der) => [inShort(der), der])).values()];
 }
 
