@@ -52,8 +52,10 @@ export async function conclude(
   const witnesses = judgeWitnesses(history, request.trust, now, timely);
   const age = judgeAge(whole, request.maxAge, now, timely);
   const dated = [...whole.tokens.flatMap((one) => judgeToken(one, now, timely)), ...age];
-  const { believed, doubts } = unlessByRetired(dated, history);
-  const anchors = [...whole.anchors.flatMap((one) => usedOf(one, kept)), ...witnesses, ...believed];
+  const firm = [...whole.anchors.flatMap((one) => usedOf(one, kept)), ...witnesses];
+  const retired = retiredSigners(history);
+  const anchors = retired.length > 0 ? firm : [...firm, ...dated];
+  const doubts = firm.length > 0 ? [] : retired;
   const lists = [whole, batches, { findings: timely.list(), counts: timely.counts() }];
   const { findings, counts, omitted } = joinFindings(lists);
   const unestablished = [...gaps, ...unestablishedOf(examination, request), ...doubts];
@@ -81,18 +83,16 @@ export async function conclude(
   };
 }
 
-/** What is young bounds nothing where only retired keys signed it: whoever holds one can make it now. */
-function unlessByRetired(
-  dated: readonly AnchorUsed[],
-  { current }: Pick<History, "current">,
-): { readonly believed: readonly AnchorUsed[]; readonly doubts: readonly string[] } {
-  if (dated.length === 0 || current === undefined || !isByRetiredAlone(current)) {
-    return { believed: dated, doubts: [] };
-  }
-  const kinds = dated.map(({ kind }) => (kind === "age" ? "its age" : "a time-stamp")).join(" and ");
+/**
+ * What there is to doubt where retired keys alone signed the newest checkpoint: whoever holds one can make it now, so
+ * that its age and a time-stamp over it bound nothing.
+ */
+function retiredSigners({ current }: Pick<History, "current">): readonly string[] {
+  if (current === undefined || !isByRetiredAlone(current)) return [];
   const keys = current.keys.map(keyName).join(", ");
-  const doubt = `${kinds} anchors nothing: the newest checkpoint is signed by retired keys alone (${keys}), whose holder can make one at any time`;
-  return { believed: [], doubts: [doubt] };
+  return [
+    `the newest checkpoint is signed by retired keys alone (${keys}), whose holder can make one at any time: neither age nor time-stamps anchor it`,
+  ];
 }
 
 function keysOf({ logs, witnesses }: Trust, { current }: Pick<History, "current">): TrustedKey[] {

@@ -895,12 +895,17 @@ describe("26: a log that is shorter than the trust file's ranges say", () => {
     const verdict = await verifyFiles(forged, asked);
     expect(verdict).toMatchObject({ ok: false, verdict: "not-established", anchors: [], findings: [] });
     expect(verdict.unestablished).toEqual([expect.stringContaining("signed by retired keys alone")]);
+    const plain = await verifyFiles(forged, { trust, kept, allowUnanchored: true });
+    expect(plain).toMatchObject({ ok: false, verdict: "not-established" });
     expect([...kept.keys()]).toEqual([]);
     const honest = await modelStore(batchesOf(4, 2), [old, next]);
     expect(await verifyFiles(honest, asked)).toMatchObject({ verdict: "intact", anchors: [{ kind: "age" }] });
     // what else is an anchor stays one
     const anchors = [anchorIn(forged)];
-    expect(await verifyFiles(forged, { trust, anchors })).toMatchObject({ verdict: "intact" });
+    expect(await verifyFiles(forged, { trust, anchors, maxAge })).toMatchObject({
+      verdict: "intact",
+      anchors: [{ kind: "file" }],
+    });
   });
 });
 
