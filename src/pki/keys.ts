@@ -84,7 +84,7 @@ export function keyTypeOf(key: KeyObject): AnyKeyType {
   throw new FleetsecError(
     "input",
     `keys of type ${namedCurve ?? key.asymmetricKeyType ?? "unknown"} are not supported`,
-    { hint: "use P-256, P-384, Ed25519 or RSA" },
+    { hint: "use P-256, P-384, P-521, Ed25519 or RSA" },
   );
 }
 

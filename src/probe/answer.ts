@@ -18,9 +18,14 @@ export interface Answer {
   readonly aside?: readonly string[];
   /** What it hands out for later requests, each as `name=value`. */
   readonly cookies?: readonly string[];
+  /** What people should know beside the verdict. */
+  readonly notice?: string;
   /** Compared in place of the content, where that differs from client to client. */
   readonly essence?: Uint8Array;
 }
+
+/** RFC 7838, section 3, and RFC 9114, section 3.1.1: another way in, over QUIC. */
+export const NAMES_HTTP3 = "Alt-Svc names HTTP/3, which is not probed";
 
 /** What two answers have in common must be as long as this to say something about a third. */
 const MIN_COMMON = 8;

@@ -1,3 +1,4 @@
+import { NAMES_HTTP3 } from "../probe/answer.ts";
 import {
   type AttackResult,
   type EndpointResult,
@@ -41,6 +42,7 @@ function endpointText(endpoint: EndpointResult, options: ProbeTextOptions): stri
     ...findings(endpoint, options),
     ...doubtful(endpoint, options),
     ...notRun(endpoint, columns),
+    ...notices(endpoint, columns),
     verdictLine(endpoint, options),
   ].join("\n");
 }
@@ -103,6 +105,12 @@ function findings({ attacks }: EndpointResult, { style, columns }: ProbeTextOpti
 const LABEL = "HAProxy ".length;
 
 /** A bypass outweighs them in the verdict, and does not settle them. */
+/** Of which no verdict says anything. */
+function notices({ control }: EndpointResult, columns: number): string[] {
+  const isNamed = control.some(({ evidence }) => evidence.includes(NAMES_HTTP3));
+  return isNamed ? [hanging("note: ", NAMES_HTTP3, columns)] : [];
+}
+
 function doubtful({ doubts }: EndpointResult, { style, columns }: ProbeTextOptions): string[] {
   if (doubts.length === 0) return [];
   return [

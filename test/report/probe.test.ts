@@ -1,3 +1,4 @@
+import { NAMES_HTTP3 } from "../../src/probe/answer.ts";
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
 import {
@@ -48,6 +49,13 @@ describe("where nothing could be tried, one line says so", () => {
     const endpoints = result.endpoints.map((one) => ({ ...one, control, ...changes }));
     return probeText({ ...result, endpoints }, plain);
   };
+
+  test("HTTP/3 that a valid client was told of is noted", () => {
+    const noted = (evidence: string) =>
+      textOf([attack({})], { control: [{ tls: "1.3", outcome: "accepted", evidence }] });
+    expect(noted(`HTTP 200; ${NAMES_HTTP3}`)).toContain(`note: ${NAMES_HTTP3}`);
+    expect(noted("HTTP 200")).not.toContain("note:");
+  });
   const verdict = "\n\n? INCONCLUSIVE: nothing is proved either way\n\n1 endpoint: 1 inconclusive";
   const where = "https://gateway.example/ at 192.0.2.1";
 

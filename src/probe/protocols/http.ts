@@ -1,4 +1,4 @@
-import type { Answer } from "../answer.ts";
+import { type Answer, NAMES_HTTP3 } from "../answer.ts";
 import type { Channel } from "../exchange.ts";
 import { hostPort, type Target } from "../target.ts";
 import { decoded } from "./content-coding.ts";
@@ -78,6 +78,7 @@ export function httpAnswer(message: HttpMessage): Answer {
       const value = fields.get(name);
       return value === undefined || value === "0" ? [] : [`${name}: ${value}`];
     }),
+    ...(/\bh3(-\d+)?=/.test(fields.get("alt-svc") ?? "") ? { notice: NAMES_HTTP3 } : {}),
     aside: [...fields.values(), ...trailers.values()],
   };
 }

@@ -42,7 +42,9 @@ export function judgeAnswer(
   if (denied && label !== control) return refused(`${label}; the control: ${control}`);
   return inconclusive(
     layer,
-    `${label}; the control: ${control ?? "no answer"}; name what only a valid client sees with --canary`,
+    label === control
+      ? `${label}, another one than the control's, and no close: name what only a valid client sees with --canary`
+      : `${label}; the control: ${control ?? "no answer"}; name what only a valid client sees with --canary`,
   );
 }
 

@@ -34,7 +34,7 @@ export function judgeControl(encounter: Encounter, setting: Setting): Judgement 
 const REFUSES_KEY = new Set([ILLEGAL_PARAMETER, INTERNAL_ERROR]);
 
 function judgeControlAnswer(answer: Answer, { layer, canary }: Setting): Judgement {
-  const { label, meaning } = answer;
+  const { label, meaning, notice } = answer;
   if (meaning === "denied") {
     return {
       outcome: "refused",
@@ -45,7 +45,11 @@ function judgeControlAnswer(answer: Answer, { layer, canary }: Setting): Judgeme
   if (meaning === "overloaded" || meaning === "ended") return inconclusive(layer, label);
   if (canary !== undefined && !holds(answer, canary))
     return inconclusive(layer, `${label} without the canary`);
-  return { outcome: "accepted", layer, evidence: label };
+  return {
+    outcome: "accepted",
+    layer,
+    evidence: [label, ...(notice === undefined ? [] : [notice])].join("; "),
+  };
 }
 
 /**

@@ -80,6 +80,7 @@ describe.concurrent("tls", () => {
     expect(enforced.verdict).toBe("enforced");
     const unclear = await probed(world, `tls://localhost:${await saying(false)}`, request);
     expect(unclear.verdict).toBe("inconclusive");
+    expect(unclear.reasons[0]).toMatch(/another one than the control's, and no close: .*--canary/);
   });
 
   test("a service that hangs up after a while proves nothing, though it also did when a line came", async () => {

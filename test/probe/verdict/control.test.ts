@@ -1,3 +1,5 @@
+import { NAMES_HTTP3 } from "../../../src/probe/answer.ts";
+import { httpAnswer } from "../../../src/probe/protocols/http.ts";
 import { describe, expect, test } from "vitest";
 import { agree, judgeControl } from "../../../src/probe/verdict/control.ts";
 import type { Encounter } from "../../../src/probe/verdict/judgement.ts";
@@ -9,6 +11,7 @@ import {
   seen,
   served,
   silent,
+  trace,
   unanswered,
 } from "../support/traces.ts";
 
@@ -116,4 +119,16 @@ describe("two good controls", () => {
     expect(agreed("page", "another", httpSetting)).toBe(true);
     expect(agree(served, answered("HTTP 404", "other"), httpSetting)).toBe(false);
   });
+});
+
+test.each([
+  ['h3=":443"; ma=86400', true],
+  ['h2="alt.example:443", h3-29=":443"', true],
+  ['h2=":443"', false],
+  ["clear", false],
+])("an Alt-Svc of %s names HTTP/3: %s", (value, names) => {
+  const fields = new Map([["alt-svc", value]]);
+  const message = { status: 200, fields, trailers: new Map(), body: new Uint8Array(), complete: true };
+  const { evidence } = judgeControl({ trace: trace(), answer: httpAnswer(message) }, httpSetting);
+  expect(evidence).toBe(names ? `HTTP 200; ${NAMES_HTTP3}` : "HTTP 200");
 });
