@@ -295,12 +295,14 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
       begin();
       return false;
     }
-    if (generation.tail.truncated) {
+    const now = identify(files, path);
+    const isElsewhere = now?.id !== generation.tail.id;
+    // it can have been truncated since it was read, and before it was renamed
+    if (generation.tail.truncated || (isElsewhere && generation.tail.isTruncated())) {
       replaceTruncated(generation);
       return true;
     }
-    const now = identify(files, path);
-    if (now?.id !== generation.tail.id && (now === undefined || isOthers(now.id))) return adoptUnseen();
+    if (isElsewhere && (now === undefined || isOthers(now.id))) return adoptUnseen();
     if (now.id === generation.tail.id) return isShorter(generation, now) || (isLookDue() && adoptUnseen());
     drain(generation);
     begin();

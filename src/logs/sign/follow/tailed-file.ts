@@ -10,6 +10,8 @@ export interface TailedFile extends ByteSource {
   readonly id: string;
   /** Whether what was read from the file is no longer in it: it was truncated, and perhaps written anew. */
   readonly truncated: boolean;
+  /** The same, of what is in it now. */
+  isTruncated(): boolean;
   /** Whether it was empty when it was opened, and a private key was written into it: nothing of it is given. */
   readonly isKey: boolean;
   /** How many bytes of it were read. */
@@ -67,6 +69,10 @@ export function tailedFile(opened: OpenFile, position: number, before: Ends): Ta
     },
     get isKey() {
       return isKey;
+    },
+    isTruncated() {
+      truncated ||= !isIn(file, ends, at);
+      return truncated;
     },
     get position() {
       return at;

@@ -184,6 +184,16 @@ const FOUND: [[Step, number][], number, Place, number][] = [
     "a directory, and one for rotated files",
     30,
   ],
+  // copied, truncated and renamed before the signer looked again: the copy was signed too
+  [
+    [
+      [{ kind: "copytruncate", part: 0 }, 9],
+      [{ kind: "rename", create: true }, AT_ONCE],
+    ],
+    1,
+    "a directory",
+    1,
+  ],
 ];
 
 const KILLED = new FleetsecError("io", "killed");
@@ -226,7 +236,9 @@ describe("following a log", () => {
             const data = Array.from({ length: size }, (_, seq) => there.get(batchPath(seq)) as Buffer);
             return new Set(data.flatMap(recordsIn));
           };
-          const writer = writerOf(world, { old, keep, signedNow });
+          // in a directory of its own one that is dropped can leave its name to a file of which nothing is signed:
+          // that is refused (docs/logs.md)
+          const writer = writerOf(world, { old, keep: old === "" ? keep : 30, signedNow });
           const pending: { after: number; readonly act: () => void }[] = timeline.flatMap(([step, after]) => {
             if (step.kind === "time") return [{ after, act: () => void (now += step.ms) }];
             if (step.kind === "kill") {
