@@ -168,26 +168,27 @@ function spoofs(client: Certificate, cas: readonly Uint8Array[]): readonly Spoof
  * believe the first, which the client is said to have, or the last, which the nearest gateway would have written.
  */
 const ADDRESSES = [
-  ["127.0.0.1", "10.0.0.1"],
-  ["10.0.0.1", "127.0.0.1"],
-  ["192.168.0.1", "172.16.0.1"],
-  ["172.16.0.1", "::1"],
-  ["::1", "192.168.0.1"],
+  ["127.0.0.1", "10.0.0.1", "https"],
+  // what came without TLS may be from within
+  ["10.0.0.1", "127.0.0.1", "http"],
+  ["192.168.0.1", "172.16.0.1", "https"],
+  ["172.16.0.1", "::1", "https"],
+  ["::1", "192.168.0.1", "https"],
 ] as const;
 
-function from([first, last]: (typeof ADDRESSES)[number]): Spoof {
+function from([first, last, scheme]: (typeof ADDRESSES)[number]): Spoof {
   // RFC 7239, sections 4 and 6
   const node = (address: string) => (address.includes(":") ? `"[${address}]"` : address);
   return [
     `X-Forwarded-For: ${first}, ${last}`,
     {
       "x-forwarded-for": `${first}, ${last}`,
-      "x-forwarded-proto": "https",
+      "x-forwarded-proto": scheme,
       "x-real-ip": first,
       "x-client-ip": first,
       "true-client-ip": first,
       "cf-connecting-ip": first,
-      forwarded: `for=${node(first)};host=localhost;proto=https, for=${node(last)}`,
+      forwarded: `for=${node(first)};host=localhost;proto=${scheme}, for=${node(last)}`,
     },
   ];
 }

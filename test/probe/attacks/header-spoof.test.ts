@@ -51,6 +51,7 @@ describe.concurrent("header-spoof", () => {
     ["true-client-ip", "::1", "X-Forwarded-For: "],
     ["forwarded", 'for="[::1]"', "X-Forwarded-For: "],
     ["x-forwarded-proto", "https", "X-Forwarded-For: "],
+    ["forwarded", "proto=http,", "X-Forwarded-For: 10.0.0.1, 127.0.0.1"],
     ["user-agent", "kube-probe/", "User-Agent"],
     ["user-agent", "ELB-HealthChecker/", "User-Agent"],
     ["authorization", "Bearer eyJ", "Authorization: Bearer"],
