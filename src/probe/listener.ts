@@ -3,8 +3,9 @@ import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
 import type { Place } from "./place.ts";
 import { plainRound, type Round, tlsRound } from "./round.ts";
+import { newestVersion } from "./strangers.ts";
 import { type RoundSetup, unlessInterrupted } from "./tried.ts";
-import type { TlsVersion } from "./wire/versions.ts";
+import { NEWEST_VERSION, type TlsVersion } from "./wire/versions.ts";
 
 /** What every endpoint of a run is tried with. */
 export interface Trial {
@@ -24,7 +25,7 @@ export interface Tried {
 }
 
 /** Newest first: it is the one that most clients use. */
-const VERSIONS: readonly TlsVersion[] = ["1.3", "1.2", "1.1", "1.0"];
+const VERSIONS: readonly TlsVersion[] = [NEWEST_VERSION, "1.2", "1.1", "1.0"];
 
 /**
  * Tries the places of one listener. What the first one's handshakes have settled is settled for all;
@@ -62,7 +63,7 @@ export async function tryWithoutTls(
 ): Promise<Tried> {
   const attacks = trial.attacks.filter(({ versions }) => versions.includes(null));
   if (interrupted || attacks.length === 0) return { place, rounds, interrupted };
-  const plain = await plainRound({ ...trial, ...place, others: [] }, attacks, like);
+  const plain = await plainRound({ ...trial, ...place, others: [], newest: newestVersion() }, attacks, like);
   return { place, rounds: [...rounds, plain], interrupted: !plain.complete };
 }
 
@@ -72,7 +73,8 @@ async function tryPlace(
   others: readonly Other[],
   lead: readonly Round[],
 ): Promise<Tried> {
-  const setup: RoundSetup = { ...place, forgery, supplied, others, signal };
+  const newest = newestVersion();
+  const setup: RoundSetup = { ...place, forgery, supplied, others, newest, signal };
   const concerning = (version: TlsVersion | null) =>
     attacks.filter((attack) => attack.versions.includes(version));
   const leading = (version: TlsVersion | null) =>
@@ -81,7 +83,13 @@ async function tryPlace(
     VERSIONS.filter(
       (version) => version === "1.3" || version === "1.2" || concerning(version).length > 0,
     ).map((version) =>
-      unlessInterrupted(signal, () => tlsRound(setup, version, concerning(version), leading(version))),
+      unlessInterrupted(signal, async () => {
+        try {
+          return await tlsRound(setup, version, concerning(version), leading(version));
+        } finally {
+          if (version === NEWEST_VERSION) newest.tell(undefined);
+        }
+      }),
     ),
   );
   const rounds = made.filter((round) => round !== undefined);

@@ -1,5 +1,5 @@
-import type { Answer } from "./answer.ts";
-import { type Attack, type Attempt, type Plan, presenting, withoutIdentity } from "./attack.ts";
+import { type Answer, sameAnswer } from "./answer.ts";
+import { type Attack, type Attempt, presenting, withoutIdentity } from "./attack.ts";
 import { noCert } from "./attacks/no-cert.ts";
 import { otherIdentity } from "./attacks/other-identity.ts";
 import { selfSigned, selfSignedLeaf } from "./attacks/self-signed.ts";
@@ -17,9 +17,27 @@ import type { Met, MetAttack } from "./tried.ts";
  */
 export interface Strangers {
   /** The attack's clients that come without a certificate, with a stranger's in place of none. */
-  withCertificate(plan: Plan): Promise<Attempt[]>;
+  withCertificate(attack: Attack, attempts: readonly Attempt[]): Promise<Attempt[]>;
   /** What the client of that certificate was told that asked as the control does. */
   told(identity: Identity | undefined): Promise<Answer | undefined>;
+}
+
+/**
+ * What came of strangers over the newest version of TLS. Where they are told the same over an older one, one
+ * application answers both, and what it says to their other requests is asked for once.
+ */
+export interface NewestVersion {
+  /** @param answer what the one that came as far as to ask was told; undefined where none did. The first call counts. */
+  tell(answer: Answer | undefined): void;
+  readonly told: Promise<Answer | undefined>;
+  /** Whether an attack let somebody in, by its id. It is complete once it was told. */
+  readonly accepted: Map<string, Promise<boolean>>;
+}
+
+export function newestVersion(): NewestVersion {
+  let tell: NewestVersion["tell"] = () => {};
+  const told = new Promise<Answer | undefined>((resolve) => (tell = resolve));
+  return { tell, told, accepted: new Map() };
 }
 
 /**
@@ -31,6 +49,7 @@ export function strangers(
   running: () => ReadonlyMap<Attack, Promise<MetAttack>>,
   meet: (attack: Attack, attempt: Attempt) => Promise<Met>,
   isAccepted: (met: Met) => boolean,
+  newest: NewestVersion & { readonly isThis: boolean },
 ): Strangers {
   const anyone = once(async (): Promise<Attempt | undefined> => {
     const [family] = families;
@@ -46,16 +65,23 @@ export function strangers(
     const met = attempt && (await meet(selfSigned, attempt));
     return met !== undefined && cameToAsk(met) && !isAccepted(met) ? met : undefined;
   });
+  const isToldElsewhere = async ({ id }: Attack): Promise<boolean> => {
+    const answer = (await asker())?.encounter.answer;
+    if (newest.isThis) newest.tell(answer);
+    const told = newest.isThis || answer === undefined ? undefined : await newest.told;
+    if (answer === undefined || told === undefined || !sameAnswer(answer, [told])) return false;
+    return (await newest.accepted.get(id)) === false;
+  };
   const nobody = once(async (): Promise<Met> => {
     const [met] = (await running().get(noCert))?.met ?? [];
     return met ?? meet(noCert, withoutIdentity("no-certificate"));
   });
   return {
-    async withCertificate(plan) {
-      const bare = "attempts" in plan ? plan.attempts : [];
+    async withCertificate(attack, attempts) {
       const both: Attempt[] = [];
-      for (const attempt of bare) {
+      for (const attempt of attempts) {
         if (attempt.byStrangers === undefined) continue;
+        if (attempt.byStrangers === "who-ask" && (await isToldElsewhere(attack))) continue;
         const stranger = attempt.byStrangers === "always" ? await anyone() : (await asker())?.attempt;
         if (stranger !== undefined) both.push(as(stranger, attempt));
       }

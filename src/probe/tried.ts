@@ -10,11 +10,11 @@ import { judgeMet, withOwnControl } from "./own-control.ts";
 import { repeatAlone } from "./repeat.ts";
 import { isSettled, leftOpen, onceForEachKind } from "./settled.ts";
 import { isMereDenial, otherRequests, toldApart } from "./told-apart.ts";
-import { strangers, withCookies } from "./strangers.ts";
+import { type NewestVersion, strangers, withCookies } from "./strangers.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { withoutCertificate } from "./wire/attempt.ts";
 import { isForNobody } from "./variant.ts";
-import type { TlsVersion } from "./wire/versions.ts";
+import { NEWEST_VERSION, type TlsVersion } from "./wire/versions.ts";
 
 /** What a round is made with. */
 export interface RoundSetup {
@@ -26,6 +26,7 @@ export interface RoundSetup {
   readonly supplied: ReadonlyMap<string, Identity>;
   /** The other listeners that are probed. */
   readonly others: readonly Other[];
+  readonly newest: NewestVersion;
   readonly signal: AbortSignal;
 }
 
@@ -78,12 +79,14 @@ export async function attackAll(
     const identity = await setup.forgery.controlIn(scene.families);
     return patiently(setup.meet)({ version, identity, control: true, like: first.trace });
   });
+  const isNewest = version === NEWEST_VERSION;
   let running: ReadonlyMap<Attack, Promise<MetAttack>> = new Map();
   const known = strangers(
     scene,
     () => running,
     async (attack, attempt) => meetAttempt(attack, attempt),
     (met) => isAccepted(met),
+    { ...setup.newest, isThis: isNewest },
   );
   const meetAttempt = async ({ weight }: Attack, attempt: Attempt, by = setup): Promise<Met> => {
     const ask = async (meet: Meet) => {
@@ -143,8 +146,7 @@ export async function attackAll(
     const plan =
       before === undefined ? await planOf(setup, attack, scene) : await planAgain(setup, before, scene);
     if (!("attempts" in plan)) return { attack, plan, met: [] };
-    const met: Met[] = [];
-    const meetAll = async (attempts: readonly Attempt[]) => {
+    const meetAll = async (attempts: readonly Attempt[], met: Met[]) => {
       const left = [...attempts];
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         const ready = next.bringsCookies ? withCookies(next, await known.told(next.identity)) : next;
@@ -158,18 +160,30 @@ export async function attackAll(
         while (left[0] !== undefined && saysForBoth(one, left[0])) left.shift();
       }
     };
+    const [bare, strange]: [Met[], Met[]] = [[], []];
+    const byStrangers = async () => {
+      const both = await known.withCertificate(attack, plan.attempts);
+      if (bare.some(isAccepted)) return;
+      // they begin late, once the first stranger was met
+      const half = Math.ceil(both.length / 2);
+      await Promise.all([both.slice(0, half), both.slice(half)].map((some) => meetAll(some, strange)));
+    };
     const whole = await unlessInterrupted(setup.signal, async () => {
-      await meetAll(plan.attempts);
-      if (met.some(isAccepted)) return true;
-      const both = await known.withCertificate(plan);
-      setup.signal.throwIfAborted();
-      await meetAll(both);
+      await Promise.all([meetAll(plan.attempts, bare), byStrangers()]);
       return true;
     });
+    const met = [...bare, ...strange];
     const made = met.map(({ attempt }) => attempt);
     return { attack, plan: { attempts: whole === true ? made : [...made, ...plan.attempts] }, met };
   };
   running = new Map(attacks.map((attack) => [attack, run(attack)]));
+  if (isNewest) {
+    for (const [{ id }, ran] of running)
+      setup.newest.accepted.set(
+        id,
+        ran.then(({ met }) => met.some(isAccepted)),
+      );
+  }
   const all = await Promise.all(running.values());
   const meetAlone = async (attack: Attack, attempt: Attempt) =>
     meetAttempt(attack, attempt, { ...setup, meet: setup.alone });

@@ -4,10 +4,11 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { asking } from "../../src/probe/attack.ts";
+import { pathTricks } from "../../src/probe/attacks/path-tricks.ts";
 import { selfSigned } from "../../src/probe/attacks/self-signed.ts";
 import { requestTo } from "../../src/probe/protocols/http.ts";
 import { https } from "../../src/probe/protocols/https.ts";
-import { strangers } from "../../src/probe/strangers.ts";
+import { newestVersion, strangers } from "../../src/probe/strangers.ts";
 import { parseTarget } from "../../src/probe/target.ts";
 import type { Encounter } from "../../src/probe/verdict/judgement.ts";
 import {
@@ -156,7 +157,7 @@ describe.concurrent("another server name behind which any certificate will do", 
 });
 
 describe("whether a stranger's certificate comes as far as to ask", () => {
-  const fromForgers = async (...encounters: Encounter[]) => {
+  const fromForgers = async (encounters: readonly Encounter[], newest = ofNewest("HTTP 401")) => {
     const attempt = { kind: "", family: undefined, presented: { certificate: FORGED }, identity: undefined };
     const met = encounters.map((encounter) => ({ attempt, encounter }));
     const run = Promise.resolve({ attack: selfSigned, plan: { attempts: [attempt] }, met });
@@ -167,24 +168,45 @@ describe("whether a stranger's certificate comes as far as to ask", () => {
       () => new Map([[selfSigned, run]]),
       nobody,
       () => false,
+      newest,
     );
     const asked = { ...asking(https(requestTo(parseTarget("https://localhost/"))), "//") };
-    return known.withCertificate({ attempts: [asked] });
+    return known.withCertificate(pathTricks, [asked]);
+  };
+  /** The round of the newest version, where a stranger was told that. */
+  const ofNewest = (label: string, accepted = false) => {
+    const newest = newestVersion();
+    newest.tell(answered(label, "denied").answer);
+    newest.accepted.set(pathTricks.id, Promise.resolve(accepted));
+    return { ...newest, isThis: false };
   };
 
   test("it does where the service answered one", async () => {
-    const made = await fromForgers(alerted(BAD_CERTIFICATE), answered("HTTP 403", "denied"));
+    const made = await fromForgers([alerted(BAD_CERTIFICATE), answered("HTTP 403", "denied")]);
     expect(made.map(({ kind, presented }) => [kind, presented])).toEqual([
       ["self-signed, //", { certificate: FORGED }],
     ]);
   });
 
   test("a handshake that refuses all costs no more connections", async () => {
-    const made = await fromForgers(
+    const made = await fromForgers([
       alerted(BAD_CERTIFICATE),
       unanswered({ end: "closed", asked: false }),
       unanswered({ end: "closed", seen: seen({ clientVerified: false }) }),
-    );
+    ]);
     expect(made).toEqual([]);
+  });
+
+  test("over an older version it asks where the newest one's application is another, or lets somebody in", async () => {
+    const denied = [answered("HTTP 403", "denied")];
+    expect(await fromForgers(denied, ofNewest("HTTP 403"))).toEqual([]);
+    expect(await fromForgers(denied, ofNewest("HTTP 401"))).toHaveLength(1);
+    expect(await fromForgers(denied, ofNewest("HTTP 403", true))).toHaveLength(1);
+  });
+
+  test("over the newest version it asks, and says what it was told", async () => {
+    const newest = { ...newestVersion(), isThis: true };
+    expect(await fromForgers([answered("HTTP 403", "denied")], newest)).toHaveLength(1);
+    expect((await newest.told)?.label).toBe("HTTP 403");
   });
 });
