@@ -8,8 +8,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
-    // much of the work is waiting: for a probe's time-outs, for processes, for the disk
-    maxWorkers: 4,
+    // much of the work is waiting: for a probe's time-outs, for processes, for the disk; in CI, the engines work as well
+    maxWorkers: process.env["CI"] === "true" ? 2 : 4,
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

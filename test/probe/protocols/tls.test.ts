@@ -114,7 +114,7 @@ describe.concurrent("tls", () => {
 // alone: its service counts the time, too
 test("a service that hangs up after a while proves nothing, though it also did when a line came", async () => {
   const port = await tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
-    outside.clock.sleep(1200, outside.signal).then(
+    outside.clock.sleep(2000, outside.signal).then(
       () => socket.destroy(),
       () => {},
     );
