@@ -5,7 +5,7 @@ import {
   onBoth,
   probed,
   selected,
-  strictServer,
+  openServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -17,8 +17,6 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-/** The application decides. */
-const open = () => strictServer(world, { rejectUnauthorized: false });
 const attacks = selected("no-cert", "authority-switch");
 
 describe.concurrent("authority-switch", () => {
@@ -28,14 +26,14 @@ describe.concurrent("authority-switch", () => {
       String(request.headers.host).startsWith("localhost:") ? authorized(request, response) : other(response);
 
   test("finds a default virtual host that leads to the same service", async () => {
-    const port = await httpsServer(open(), byHost(serve));
+    const port = await httpsServer(openServer(world), byHost(serve));
     const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("authority-switch"));
   });
 
   test("a public page of another virtual host is no bypass", async () => {
     const port = await httpsServer(
-      open(),
+      openServer(world),
       byHost((response) => void response.end("welcome to nowhere")),
     );
     const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });

@@ -7,7 +7,7 @@ import {
   onBoth,
   probed,
   selected,
-  strictServer,
+  openServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -19,8 +19,6 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-/** The application decides. */
-const open = () => strictServer(world, { rejectUnauthorized: false });
 const attacks = selected("no-cert", "header-spoof");
 
 describe.concurrent("header-spoof", () => {
@@ -61,9 +59,13 @@ describe.concurrent("header-spoof", () => {
       const believed = String(request.headers[name] ?? "").includes(part);
       return isAuthorized(request) || believed ? serve(response) : deny(response);
     };
-    const endpoint = await probed(world, `https://localhost:${await httpsServer(open(), believing)}/`, {
-      attacks,
-    });
+    const endpoint = await probed(
+      world,
+      `https://localhost:${await httpsServer(openServer(world), believing)}/`,
+      {
+        attacks,
+      },
+    );
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("header-spoof"));
     expect(evidenceOf(endpoint, "header-spoof")).toContain(`(${kind}`);
   });
@@ -79,7 +81,7 @@ describe.concurrent("header-spoof", () => {
     ],
   ])("%s holds what %s computes of the client's certificate", async (name, _gateway, compute) => {
     const part = compute(new X509Certificate(world.client.pem));
-    const port = await httpsServer(open(), (request, response) =>
+    const port = await httpsServer(openServer(world), (request, response) =>
       isAuthorized(request) || String(request.headers[name] ?? "").includes(part)
         ? serve(response)
         : deny(response),
@@ -93,7 +95,7 @@ describe.concurrent("header-spoof", () => {
     ["has little room for them", (fields) => JSON.stringify(fields).length > 3000],
   ])("is not put off by a gateway that %s", async (_how, refuses) => {
     const gateway = (isLax: boolean) =>
-      httpsServer(open(), (request, response) => {
+      httpsServer(openServer(world), (request, response) => {
         if (refuses(request.headers)) return void response.writeHead(400).end("not such a head");
         const isBelieved = isLax && request.headers["x-client-verify"] === "SUCCESS";
         return isAuthorized(request) || isBelieved ? serve(response) : deny(response);
@@ -106,7 +108,7 @@ describe.concurrent("header-spoof", () => {
   });
 
   test("takes a service that checks the token, and turns down what is made up, for what it is", async () => {
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       if (isAuthorized(request) || request.headers.authorization === "Bearer the right one")
         return serve(response);
       response.writeHead(request.headers.authorization === undefined ? 403 : 401).end("no");
@@ -117,7 +119,7 @@ describe.concurrent("header-spoof", () => {
 
   test("asks with no more than 8 KiB of fields, which is all that many services take", async () => {
     const sizes: number[] = [];
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       sizes.push(request.rawHeaders.join(": \r\n").length);
       return authorized(request, response);
     });

@@ -7,6 +7,7 @@ import {
   onBoth,
   probed,
   selected,
+  openServer,
   strictServer,
   withOutcome,
   type World,
@@ -116,10 +117,8 @@ describe.concurrent("servers that look at ALPN to decide whom they ask for a cer
 });
 
 describe.concurrent("an application that decides", () => {
-  const open = () => strictServer(world, { rejectUnauthorized: false });
-
   test("on HTTP/1.1 alone is found", async () => {
-    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
+    const server = createSecureServer({ ...openServer(world), allowHTTP1: true }, (request, response) => {
       const mayPass = request.httpVersion === "2.0" || (request.socket as TLSSocket).authorized;
       response.writeHead(mayPass ? 200 : 403);
       response.end(mayPass ? "the fleet's secret" : "no");
@@ -130,7 +129,7 @@ describe.concurrent("an application that decides", () => {
   });
 
   test("and speaks HTTP/1.1 alone is strict", async () => {
-    const endpoint = await probing(`https://localhost:${await httpsServer(open(), authorized)}/`);
+    const endpoint = await probing(`https://localhost:${await httpsServer(openServer(world), authorized)}/`);
     expect(endpoint.verdict).toBe("enforced");
     expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "other-alpn"));
   });

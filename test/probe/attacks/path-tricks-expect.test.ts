@@ -8,7 +8,7 @@ import {
   onBoth,
   probed,
   selected,
-  strictServer,
+  openServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -20,8 +20,6 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-/** The application decides. */
-const open = () => strictServer(world, { rejectUnauthorized: false });
 const attacks = selected("no-cert", "path-tricks");
 
 describe.concurrent("path-tricks, by Expect and by what stands beside the request line", () => {
@@ -31,7 +29,8 @@ describe.concurrent("path-tricks, by Expect and by what stands beside the reques
       ["checkExpectation", "Expect: fleetsec"],
     ])("%s without a check is found, with one it is strict", async (event, kind) => {
       const probing = async (isChecked: boolean) => {
-        const server = scheme === "h2" ? createSecureServer(open()) : createServer(open());
+        const server =
+          scheme === "h2" ? createSecureServer(openServer(world)) : createServer(openServer(world));
         server.on("request", authorized as never).on("sessionError", () => {});
         server.on(event, (request: IncomingMessage, response: ServerResponse) =>
           isChecked ? authorized(request, response) : serve(response),
@@ -51,7 +50,7 @@ describe.concurrent("path-tricks, by Expect and by what stands beside the reques
     ["that asks for no certificate is found", false, "bypassed", "HTTP 200, as the control (Expect)"],
     ["that asks for one as well is strict", true, "enforced", "HTTP 403; the control: HTTP 200 (//, "],
   ])("a checkContinue event %s", async (_what, isChecked, verdict, evidence) => {
-    const server = createServer(open(), authorized).on("checkContinue", (request, response) => {
+    const server = createServer(openServer(world), authorized).on("checkContinue", (request, response) => {
       if (isChecked && !isAuthorized(request)) return deny(response);
       response.writeContinue();
       serve(response);
@@ -66,7 +65,7 @@ describe.concurrent("path-tricks, by Expect and by what stands beside the reques
     ["and then closes has refused", false, "enforced", "closed without an answer"],
     ["and then serves is found", true, "bypassed", "HTTP 200, as the control (Expect)"],
   ])("a server that says 100 Continue by itself %s", async (_what, isLax, verdict, evidence) => {
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       const isServed = isAuthorized(request) || (isLax && request.headers.expect !== undefined);
       // whoever looks at the client first has what Node says of itself go out before
       setTimeout(() => (isServed ? serve(response) : void request.socket.destroy()), 20);
@@ -91,7 +90,7 @@ describe.concurrent("path-tricks, by Expect and by what stands beside the reques
         return read(request) === "/secret" ? serve(response) : void response.writeHead(404).end("nothing");
       };
     const probing = async (onRequest: RequestListener) => {
-      const url = `https://localhost:${await httpsServer(open(), onRequest)}/secret`;
+      const url = `https://localhost:${await httpsServer(openServer(world), onRequest)}/secret`;
       return probed(world, url, { attacks });
     };
     const lax = await probing(checking(({ url = "" }) => url));

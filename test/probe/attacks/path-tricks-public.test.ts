@@ -7,7 +7,7 @@ import {
   onBoth,
   probed,
   selected,
-  strictServer,
+  openServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -19,13 +19,11 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-/** The application decides. */
-const open = () => strictServer(world, { rejectUnauthorized: false });
 const attacks = selected("no-cert", "path-tricks");
 
 describe.concurrent("path-tricks, where others get something too", () => {
   test("OPTIONS that everybody may ask is none", async () => {
-    const port = await httpsServer(open(), (request, response) =>
+    const port = await httpsServer(openServer(world), (request, response) =>
       request.method === "OPTIONS" ? void response.writeHead(204).end() : authorized(request, response),
     );
     const endpoint = await probed(world, `https://localhost:${port}/secret`, { attacks });
@@ -36,7 +34,7 @@ describe.concurrent("path-tricks, where others get something too", () => {
     ["OPTIONS", "204, as is the target's answer", (_request, response) => void response.writeHead(204).end()],
     ["HEAD", "200 without a word of the target", (_request, response) => void response.writeHead(200).end()],
   ])("nor is %s that everybody may ask: a %s", async (method, _what, greet) => {
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       if (request.method === method) return greet(request, response);
       if (!isAuthorized(request)) return deny(response);
       return method === "OPTIONS" ? void response.writeHead(204).end() : serve(response);
@@ -49,7 +47,7 @@ describe.concurrent("path-tricks, where others get something too", () => {
     ["etag", '"the fleet"'],
     ["last-modified", "Mon, 30 Nov 2026 03:00:00 GMT"],
   ])("HEAD that tells strangers the target's %s is a bypass", async (name, value) => {
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       if (request.method !== "HEAD" && !isAuthorized(request)) return deny(response);
       response.writeHead(200, { [name]: value, "transfer-encoding": "chunked" }).end(SECRET);
     });
@@ -65,7 +63,7 @@ describe.concurrent("path-tricks, where others get something too", () => {
     without(isAuthorized(request) ? "token" : "certificate")(request, response);
 
   test("a 401 for want of a token is no bypass: HEAD has nothing to tell it by", async () => {
-    const url = `https://localhost:${await httpsServer(open(), refusing)}/`;
+    const url = `https://localhost:${await httpsServer(openServer(world), refusing)}/`;
     const endpoint = await probed(world, url, { attacks: selected("no-cert", "path-tricks", "other-alpn") });
     expect(withOutcome(endpoint, "accepted")).toEqual([]);
     expect(endpoint.verdict).toBe("inconclusive");
@@ -73,14 +71,14 @@ describe.concurrent("path-tricks, where others get something too", () => {
 
   test("an empty 404 for everybody, valid clients too, is what strangers must not get", async () => {
     const missing: RequestListener = (_request, response) => void response.writeHead(404).end();
-    const url = `https://localhost:${await httpsServer(open(), missing)}/`;
+    const url = `https://localhost:${await httpsServer(openServer(world), missing)}/`;
     const endpoint = await probed(world, url, { attacks });
     expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("no-cert")));
     expect(endpoint.verdict).toBe("bypassed");
   });
 
   test.each(["", "HEAD "])("%sgranted to everybody is a bypass", async (method) => {
-    const url = `${method}https://localhost:${await httpsServer(open(), always)}/`;
+    const url = `${method}https://localhost:${await httpsServer(openServer(world), always)}/`;
     const endpoint = await probed(world, url, { attacks });
     expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("no-cert")));
     expect(endpoint.verdict).toBe("bypassed");
@@ -93,7 +91,7 @@ describe.concurrent("path-tricks, where others get something too", () => {
     ],
     ["are the same for all", () => "public"],
   ])("nor are public pages that differ each time and %s", async (_what, words) => {
-    const port = await httpsServer(open(), (request, response) =>
+    const port = await httpsServer(openServer(world), (request, response) =>
       request.url === "/secret"
         ? authorized(request, response)
         : void response.end(`<html>nonce ${randomUUID()} ${words(request)}</html>`),
@@ -104,7 +102,7 @@ describe.concurrent("path-tricks, where others get something too", () => {
   });
 
   test("a stranger greeted in other words, where valid clients get the target's, is let in", async () => {
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       if (request.url === "/secret") return authorized(request, response);
       if (isAuthorized(request)) return serve(response);
       response.end("the fleet's secret for guests");
@@ -115,7 +113,7 @@ describe.concurrent("path-tricks, where others get something too", () => {
   });
 
   test("public pages at other paths are no bypass", async () => {
-    const port = await httpsServer(open(), (request, response) =>
+    const port = await httpsServer(openServer(world), (request, response) =>
       request.url === "/api/secret" ? authorized(request, response) : void response.end("a public page"),
     );
     const endpoint = await probed(world, `https://localhost:${port}/api/secret`, { attacks });
@@ -124,7 +122,7 @@ describe.concurrent("path-tricks, where others get something too", () => {
   });
 
   test("nor is a page that is missing, where valid clients get nothing else", async () => {
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       if (request.url === "/api" && !isAuthorized(request)) return deny(response);
       response.writeHead(404).end("not found");
     });

@@ -8,7 +8,7 @@ import {
   onBoth,
   probed,
   selected,
-  strictServer,
+  openServer,
   withOutcome,
   type World,
 } from "../support/probing.ts";
@@ -20,8 +20,6 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-/** The application decides. */
-const open = () => strictServer(world, { rejectUnauthorized: false });
 const attacks = selected("no-cert", "path-tricks");
 
 describe.concurrent("path-tricks", () => {
@@ -43,13 +41,13 @@ describe.concurrent("path-tricks", () => {
     ["ignores case", (path: string) => path.toLowerCase()],
     ["takes a backslash for a slash", (path: string) => path.replaceAll(/[\\/]+/g, "/")],
   ])("finds a service that %s", async (_how, read) => {
-    const port = await httpsServer(open(), behind(read));
+    const port = await httpsServer(openServer(world), behind(read));
     const endpoint = await probed(world, `https://localhost:${port}/api/secret`, { attacks });
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("path-tricks"));
   });
 
   test("a rule for GET alone is found by HEAD", async () => {
-    const port = await httpsServer(open(), (request, response) =>
+    const port = await httpsServer(openServer(world), (request, response) =>
       request.method === "GET" && !isAuthorized(request)
         ? deny(response)
         : void response.writeHead(200, { "content-length": SECRET.length }).end(SECRET),
@@ -76,7 +74,7 @@ describe.concurrent("path-tricks", () => {
     ["/\\", ({ url }) => url === "/\\secret"],
     ["%00", ({ url }) => url === "/secret%00"],
   ])("%s that leads around a rule is found", async (kind, slips) => {
-    const port = await httpsServer(open(), (request, response) =>
+    const port = await httpsServer(openServer(world), (request, response) =>
       isAuthorized(request) || slips(request) ? serve(response) : deny(response),
     );
     const endpoint = await probed(world, `https://localhost:${port}/secret`, { attacks });
@@ -87,7 +85,7 @@ describe.concurrent("path-tricks", () => {
   /** What is asked, and by whom; @param slips to whom the rule does not apply */
   const heard = async (method: string, unsafe: boolean, slips: (request: IncomingMessage) => boolean) => {
     const requests: { method: string | undefined; known: boolean; length: string | undefined }[] = [];
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       const known = isAuthorized(request);
       requests.push({ method: request.method, known, length: request.headers["content-length"] });
       return known || slips(request) ? serve(response) : deny(response);
@@ -123,7 +121,7 @@ describe.concurrent("path-tricks", () => {
 
   test("in the valid client's name no other than the target's own is sent, whatever strangers get", async () => {
     const asked: string[] = [];
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       if (isAuthorized(request)) asked.push(String(request.method));
       if (CHANGING.includes(String(request.method))) return void response.writeHead(501).end();
       return authorized(request, response);
@@ -147,7 +145,7 @@ describe.concurrent("path-tricks", () => {
   });
 
   test("a form that everybody may get is no bypass of what is posted to it", async () => {
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       if (request.method === "POST") return authorized(request, response);
       const isForm = request.method === "GET" || request.method === "HEAD";
       response.writeHead(isForm ? 200 : 405).end("<form method=post>");
@@ -159,7 +157,7 @@ describe.concurrent("path-tricks", () => {
 
   test("a PROPFIND asks for nothing that lies below", async () => {
     const depths: (string | undefined)[] = [];
-    const port = await httpsServer(open(), (request, response) => {
+    const port = await httpsServer(openServer(world), (request, response) => {
       if (request.method === "PROPFIND") depths.push(request.headers["depth"] as string | undefined);
       return authorized(request, response);
     });
@@ -168,7 +166,7 @@ describe.concurrent("path-tricks", () => {
   });
 
   test("a page for who names no host is no bypass", async () => {
-    const port = await httpsServer(open(), (request, response) =>
+    const port = await httpsServer(openServer(world), (request, response) =>
       request.headers.host === undefined ? void response.end("welcome") : authorized(request, response),
     );
     const endpoint = await probed(world, `https://localhost:${port}/`, { attacks });

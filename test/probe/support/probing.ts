@@ -58,6 +58,9 @@ export const strictServer = (world: World, changes: TlsOptions = {}): TlsOptions
   ...changes,
 });
 
+/** One that lets everybody in: its application decides. */
+export const openServer = (world: World): TlsOptions => strictServer(world, { rejectUnauthorized: false });
+
 export function signing(
   ca: TestCa,
   chain: readonly TestCa[] = [ca],
