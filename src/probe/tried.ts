@@ -160,19 +160,21 @@ export async function attackAll(
         while (left[0] !== undefined && saysForBoth(one, left[0])) left.shift();
       }
     };
-    const [bare, strange]: [Met[], Met[]] = [[], []];
+    const bare: Met[] = [];
+    const strange: [Met[], Met[]] = [[], []];
     const byStrangers = async () => {
-      const both = await known.withCertificate(attack, plan.attempts);
+      const all = await known.withCertificate(attack, plan.attempts);
       if (bare.some(isAccepted)) return;
       // they begin late, once the first stranger was met
-      const half = Math.ceil(both.length / 2);
-      await Promise.all([both.slice(0, half), both.slice(half)].map((some) => meetAll(some, strange)));
+      const half = Math.ceil(all.length / 2);
+      const halves = [all.slice(0, half), all.slice(half)] as const;
+      await Promise.all([meetAll(halves[0], strange[0]), meetAll(halves[1], strange[1])]);
     };
     const whole = await unlessInterrupted(setup.signal, async () => {
       await Promise.all([meetAll(plan.attempts, bare), byStrangers()]);
       return true;
     });
-    const met = [...bare, ...strange];
+    const met = [...bare, ...strange.flat()];
     const made = met.map(({ attempt }) => attempt);
     return { attack, plan: { attempts: whole === true ? made : [...made, ...plan.attempts] }, met };
   };

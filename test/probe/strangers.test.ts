@@ -130,6 +130,19 @@ describe.concurrent("a server that demands some certificate, and looks at it lat
   });
 });
 
+test("what strangers were told stands in the order of the plan, however long each had to wait", async () => {
+  const port = await demandingAny((request, response) => {
+    if (isAuthorized(request)) serve(response);
+    else setTimeout(() => deny(response), request.headers.host === "127.0.0.1" ? 0 : 300);
+  });
+  const endpoint = await probed(world, `https://localhost:${port}/`, {
+    attacks: selected("no-cert", "self-signed", "authority-switch"),
+  });
+  expect(evidenceOf(endpoint, "authority-switch")).toContain(
+    "(self-signed, fleetsec-probe.invalid, self-signed, localhost., self-signed, 127.0.0.1)",
+  );
+});
+
 describe.concurrent("another server name behind which any certificate will do", () => {
   const serving = async (isLax: (name: string) => boolean) => {
     const port = await demandingAny((request, response) => {
