@@ -118,7 +118,9 @@ test("files of another CA in place of what this one publishes are noticed, and r
     expect(await project.attempt(["cert", "verify", file])).toMatchObject({ exit: 2, code: "state" });
   const { document } = await project.json(["ca", "show"]);
   expect([document.crl.stale, document.bundleStale]).toEqual([true, true]);
-  expect((await project.run(["ca", "show"])).stdout).toMatch(/bundle\.pem \(STALE/);
+  const { stdout } = await project.run(["ca", "show"]);
+  expect(stdout).toMatch(/bundle\.pem\n +STALE: run fleetsec ca crl\n/);
+  expect(Math.max(...stdout.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
   expect((await project.run(["ca", "crl"])).code).toBe(0);
   expect((await project.run(["cert", "verify", van])).code).toBe(0);
   expect((await project.run(["cert", "verify", foreign])).code).toBe(1);

@@ -13,7 +13,7 @@ const KEYS: Readonly<Record<CaDescription["keys"], string>> = {
   missing: "MISSING: nothing can be issued",
 };
 
-const STALE = " (STALE: run fleetsec ca crl)";
+const STALE = ["", "STALE: run fleetsec ca crl"] as const;
 
 /** A CA as a JSON document. */
 export function caDocument(schema: string, { layout }: Authority, description: CaDescription): object {
@@ -38,9 +38,11 @@ export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, detai
     ["keys", KEYS[ca.keys]],
     ...(unknown === undefined ? [] : [["", `not opened: ${escapeText(unknown.message)}`] as const]),
     ...(passphraseFile === undefined ? [] : [["passphrase", escapeText(passphraseFile)] as const]),
-    ["CRL", `number ${crl.number}, ${crl.revoked} revoked, until ${crl.nextUpdate}${crl.stale ? STALE : ""}`],
+    ["CRL", `number ${crl.number}, ${crl.revoked} revoked, until ${crl.nextUpdate}`],
+    ...(crl.stale ? [STALE] : []),
     ["issued", counts.map(([status, count]) => `${count} ${status}`).join(", ") || "nothing yet"],
-    ["trust bundle", `${shown(cli, layout.trustBundle)}${ca.bundleStale ? STALE : ""}`],
+    ["trust bundle", shown(cli, layout.trustBundle)],
+    ...(ca.bundleStale ? [STALE] : []),
     ["CRL file", shown(cli, layout.crl)],
     ...faults.map(({ message }) => ["DAMAGED", escapeText(message)] as const),
   ]);
