@@ -8,7 +8,8 @@ import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
 import type { HeldFiles } from "./held-files.ts";
-import { type GoneFile, type PlacedFile, type PlacedLog, rotatedName } from "./place.ts";
+import { rotatedName } from "./known-positions.ts";
+import type { GoneFile, PlacedFile, PlacedLog } from "./place.ts";
 import { identify, MAX_ATTEMPTS, movedAway, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
 
 export interface FollowParts {

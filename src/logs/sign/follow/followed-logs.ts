@@ -7,10 +7,10 @@ import { continuingAny } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import type { InputPosition } from "../state.ts";
 import type { BegunFile, BegunLogs } from "./begun.ts";
-import { logOf } from "./known-positions.ts";
 import { type FollowedLog, followLog, type FollowParts } from "./followed-log.ts";
 import { heldFiles } from "./held-files.ts";
-import { filesOf, isOf, type PlacedLog, placeLogs, type SurveyedLog } from "./place.ts";
+import { isOf, logOf } from "./known-positions.ts";
+import { type PlacedLog, placeLogs } from "./place.ts";
 import {
   identify,
   isRotatedOf,
@@ -20,7 +20,7 @@ import {
   rotatedNames,
   unlessMoved,
 } from "./rotated.ts";
-import { surveyor } from "./survey.ts";
+import { filesOf, type SurveyedLog, surveyor } from "./survey.ts";
 
 export interface FollowLogsRequest {
   /** Files and directories as absolute paths. A file may come later. */

@@ -1,10 +1,20 @@
 import { basename, dirname } from "node:path";
 import type { InputPosition } from "../state.ts";
-import { rotatedNames } from "./rotated.ts";
+import { isRotatedOf, rotatedNames } from "./rotated.ts";
 
 /** The path of the log whose position, or whose rotated file's, has that name. */
 export function logOf(name: string): string {
   return name.split("\0", 1)[0] as string;
+}
+
+/** The name under which the position of a rotated file of a log is kept. No path has a NUL byte. */
+export function rotatedName(path: string, id: string): string {
+  return `${path}\0${id}`;
+}
+
+/** Whether a position is the log's, or one of its rotated files'. */
+export function isOf(path: string, name: string): boolean {
+  return logOf(name) === path || isRotatedOf(path, logOf(name));
 }
 
 /**

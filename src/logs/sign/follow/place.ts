@@ -1,14 +1,11 @@
-import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../../../errors.ts";
 import type { Files } from "../../../platform/files.ts";
 import { beginning, type Start } from "../lines.ts";
-import { type Ends, NO_ENDS, type Placed, placeFiles, reading } from "../positions.ts";
+import { type Ends, NO_ENDS, type Placed, reading } from "../positions.ts";
 import type { InputPosition } from "../state.ts";
-import { type BegunFile, beginsAs } from "./begun.ts";
-import { copyInMaking } from "./copy-in-making.ts";
-import type { HeldFiles } from "./held-files.ts";
-import { logOf } from "./known-positions.ts";
-import { isRotatedOf, namesAndIds, type RotatedFile } from "./rotated.ts";
+import { beginsAs } from "./begun.ts";
+import type { RotatedFile } from "./rotated.ts";
+import { filesOf, goingOn, type SurveyedLog } from "./survey.ts";
 
 /** Where a file of a log goes on. */
 export interface PlacedFile {
@@ -41,60 +38,6 @@ export interface GoneFile {
   readonly name: string;
   /** Device and inode. */
   readonly id: string;
-}
-
-/** The name under which the position of a rotated file of a log is kept. No path has a NUL byte. */
-export function rotatedName(path: string, id: string): string {
-  return `${path}\0${id}`;
-}
-
-/** What is there of a log: its files, and which of them go on from what was signed of it. */
-export interface SurveyedLog {
-  readonly path: string;
-  readonly rotated: readonly RotatedFile[];
-  readonly current: RotatedFile | undefined;
-  /** Of the log and its rotated files. */
-  readonly positions: readonly InputPosition[];
-  /** By the paths of those files that go on from one of these. */
-  readonly placed: ReadonlyMap<string, Placed>;
-  /** Where nothing of it is signed: the file that an earlier run began with, and those that begin alike. */
-  readonly begun: BegunFile | undefined;
-  readonly alike: readonly RotatedFile[];
-  /** The rotated file that can be a copy of it in the making, where it does not go on itself. */
-  readonly copy: RotatedFile | undefined;
-}
-
-/**
- * Looks for a log's files by what was signed of them, whatever rotation has called them since. Its rotated files
- * are held from then on, before any is compared: each stays the one that it was. What it finds tells nothing where
- * they have been rotated meanwhile (`isRotatedSince`).
- * @param positions of the log and its rotated files
- * @throws FleetsecError `not-found` where a file is moved meanwhile
- */
-export function surveyLog(
-  { files, held }: { readonly files: Files; readonly held: HeldFiles },
-  path: string,
-  found: LogFiles,
-  positions: readonly InputPosition[],
-  begun: BegunFile | undefined,
-): SurveyedLog {
-  const all = filesOf(found);
-  for (const file of found.rotated) held.holdAt(file);
-  const isNew = positions.length === 0;
-  const placed = isNew ? new Map<string, Placed>() : goingOn(files, all, positions);
-  const alike =
-    isNew && begun !== undefined
-      ? all.filter((file) => reading(files, file.path, (opened) => beginsAs(opened, begun)))
-      : [];
-  const { rotated, current } = found;
-  const unknown = rotated.filter((file) => !placed.has(file.path));
-  const copy = current === undefined || placed.has(path) ? undefined : copyInMaking(files, unknown, current);
-  return { path, ...found, positions, placed, begun, alike, copy };
-}
-
-/** Whether a log has other files now, or under other names. */
-export function isRotatedSince(before: LogFiles, now: LogFiles): boolean {
-  return !isDeepStrictEqual(idsOf(now), idsOf(before));
 }
 
 export interface PlaceOptions {
@@ -182,16 +125,6 @@ function placeMoved(
   return goingOn(files, [...others.values()], free);
 }
 
-function goingOn(
-  files: Files,
-  among: readonly RotatedFile[],
-  positions: readonly InputPosition[],
-): ReadonlyMap<string, Placed> {
-  const paths = among.map(({ path }) => path);
-  const placed = placeFiles(files, paths, positions);
-  return new Map([...placed].filter(([, { position }]) => position !== undefined));
-}
-
 function without(known: readonly InputPosition[], placed: readonly Placed[]): InputPosition[] {
   const taken = new Set(placed.map(({ position }) => position));
   return known.filter((position) => !taken.has(position) && position.name !== "-");
@@ -248,25 +181,6 @@ function begunLoss(
   const elsewhere = find(begun.file);
   const isThere = elsewhere !== undefined && reading(files, elsewhere, (opened) => beginsAs(opened, begun));
   return isThere ? undefined : lost(path, "what an earlier run began with");
-}
-
-export interface LogFiles<T = RotatedFile> {
-  readonly rotated: readonly T[];
-  /** Undefined where there is none at present. */
-  readonly current: T | undefined;
-}
-
-export function filesOf<T>({ rotated, current }: LogFiles<T>): readonly T[] {
-  return current === undefined ? rotated : [...rotated, current];
-}
-
-function idsOf({ rotated, current }: LogFiles): unknown {
-  return [namesAndIds(rotated), current?.id];
-}
-
-/** Whether a position is the log's, or one of its rotated files'. */
-export function isOf(path: string, name: string): boolean {
-  return logOf(name) === path || isRotatedOf(path, logOf(name));
 }
 
 function lost(path: string, what: string): FleetsecError {
