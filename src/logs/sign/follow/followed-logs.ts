@@ -1,8 +1,6 @@
-import { basename, dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../../../errors.ts";
-import type { Files } from "../../../platform/files.ts";
-import { isDirectory, isLogFile, repeatedText } from "../expand.ts";
+import { repeatedText } from "../expand.ts";
 import { continuingAny } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import type { InputPosition } from "../state.ts";
@@ -10,16 +8,9 @@ import type { BegunFile, BegunLogs } from "./begun.ts";
 import { type FollowedLog, followLog, type FollowParts } from "./followed-log.ts";
 import { heldFiles } from "./held-files.ts";
 import { isOf, logOf } from "./known-positions.ts";
+import { logPlaces } from "./log-places.ts";
 import { type PlacedLog, placeLogs } from "./place.ts";
-import {
-  identify,
-  isRotatedOf,
-  movedAway,
-  type RotatedFile,
-  rotatedFiles,
-  rotatedNames,
-  unlessMoved,
-} from "./rotated.ts";
+import { identify, isRotatedOf, movedAway, unlessMoved } from "./rotated.ts";
 import { filesOf, type SurveyedLog, surveyor } from "./survey.ts";
 
 export interface FollowLogsRequest {
@@ -51,23 +42,14 @@ export interface FollowedLogs {
 /** @throws FleetsecError `input` on a log that does not go on from what was signed of it */
 export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: FollowLogsParts): FollowedLogs {
   const { files, glance, run, begun, warn } = parts;
-  const directories = inputs.filter((input) => isDirectory(files, input));
-  const named = inputs.filter((input) => !directories.includes(input));
   const logs: FollowedLog[] = [];
   const paths = new Set<string>();
   /** Paths of logs of which nothing is signed, and no line taken yet. */
   const fresh = new Set<string>();
-  /** Names of logs that are or were followed, by directory, whether or not they are there at present. */
-  const known = new Map(directories.map((directory) => [directory, new Set<string>()]));
-  const know = (path: string) => known.get(dirname(path))?.add(basename(path));
-  for (const path of [...run.positions().map(({ name }) => logOf(name)), ...begun.paths()]) know(path);
+  const places = logPlaces(parts, inputs);
+  for (const path of [...run.positions().map(({ name }) => logOf(name)), ...begun.paths()]) places.know(path);
   const held = heldFiles(files);
-  const { lookAt, survey, surveyAll } = surveyor({ files, glance, held, begun }, named);
-  const isNamed = new Set(named);
-  const found = (directory: string) =>
-    logsIn(files, directory, glance.names(directory), known.get(directory) ?? new Set(), (name) =>
-      isNamed.has(join(directory, name)),
-    );
+  const { lookAt, survey, surveyAll } = surveyor({ files, glance, held, begun }, places.named);
 
   let hasEnded = false;
   const has = (id: string) => logs.some((log) => log.has(id));
@@ -89,6 +71,7 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       return placed;
     },
   };
+
   /**
    * Whether another log has one of a log's files, as that was moved since. What rotation made of a log can be named
    * beside it.
@@ -100,14 +83,6 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
     filesOf({ rotated, current })
       .flatMap(({ id }) => owners.get(id) ?? [])
       .some((log) => !isRotatedOf(log.path, path) && !isRotatedOf(path, log.path));
-  /** Every file that may be a log's: its path, and what it is. */
-  const filesThere = (): readonly (readonly [string, string | undefined])[] => {
-    const inside = directories.flatMap((directory) => {
-      const names = files.list(directory).filter((name) => isLogFile(files, directory, name));
-      return names.map((name) => join(directory, name));
-    });
-    return [...named, ...inside].map((path) => [path, identify(files, path)?.id] as const);
-  };
 
   /**
    * @param surveyed the logs that are added
@@ -119,7 +94,7 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
     from: readonly InputPosition[],
     withRotated: (path: string) => boolean,
   ): void => {
-    const find = (id: string) => filesThere().find(([, there]) => there === id)?.[0];
+    const find = (id: string) => places.filesThere().find(([, there]) => there === id)?.[0];
     const options = { withRotated, acceptNew: newInput, find };
     const placed = placeLogs(files, surveyed, from, options);
     const gone = new Set(placed.flatMap((log) => log.gone.map(({ name }) => name)));
@@ -148,7 +123,7 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       logs.push(added);
       own(added);
       paths.add(log.path);
-      know(log.path);
+      places.know(log.path);
       if (log.isNew) fresh.add(log.path);
     }
   };
@@ -157,7 +132,7 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
   const unlessMovedAround = (action: () => void): void =>
     unlessMoved(() => {
       glance.renew();
-      const [there, count, positions] = [filesThere(), logs.length, run.positions()];
+      const [there, count, positions] = [places.filesThere(), logs.length, run.positions()];
       try {
         action();
       } catch (error) {
@@ -169,62 +144,24 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
         for (const { name } of run.positions()) run.record(name, undefined);
         for (const position of positions) run.record(position.name, position);
         const isLost = error instanceof FleetsecError && error.code === "input";
-        throw isLost && !isDeepStrictEqual(filesThere(), there) ? movedAway("a log") : error;
+        throw isLost && !isDeepStrictEqual(places.filesThere(), there) ? movedAway("a log") : error;
       } finally {
         held.keep(new Set(logs.flatMap((log) => [...log.ids()])));
       }
     });
 
-  /** Each file once, with what to say of those that are named again. */
-  const lookAtAll = () => {
-    const come = new Set<string>();
-    const repeated: { readonly path: string; readonly as: string }[] = [];
-    /** The logs that have a file, by its device and inode. */
-    const owners = new Map<string, string[]>();
-    for (const input of new Set(inputs)) {
-      for (const path of directories.includes(input) ? found(input) : [input]) {
-        if (come.has(path)) continue;
-        const there = lookAt(path);
-        // what rotation made of a log is named on purpose, where it is
-        const as = owners.get(there.current?.id ?? "")?.find((log) => !isRotatedOf(log, path));
-        if (as !== undefined) repeated.push({ path, as });
-        else {
-          come.add(path);
-          for (const { id } of filesOf(there)) owners.set(id, [...(owners.get(id) ?? []), path]);
-        }
-      }
-    }
-    return { come: [...come], repeated };
-  };
-
-  /** The file at a path; in a directory a log that is away is told by its rotated files. */
-  const filesAt = (path: string): readonly RotatedFile[] => {
-    const current = identify(files, path);
-    if (current !== undefined) return [current];
-    return named.includes(path) ? [] : rotatedFiles(files, path);
-  };
-
-  /** Logs that have come since, of whose files no log has one. */
-  const lookForNew = (): string[] => {
-    const come = new Map<string, string>();
-    for (const path of [...named, ...directories.flatMap(found)]) {
-      if (paths.has(path)) continue;
-      const id = filesAt(path).find((file) => !has(file.id))?.id;
-      if (id !== undefined && !come.has(id)) come.set(id, path);
-    }
-    return [...come.values()];
-  };
-
   unlessMovedAround(() => {
     const from = run.positions();
-    const { come, repeated } = lookAtAll();
-    add(surveyAll(come, from), from, (path) => directories.includes(dirname(path)));
+    const { come, repeated } = places.all(lookAt);
+    add(surveyAll(come, from), from, places.isInDirectory);
     for (const one of repeated) {
       const id = identify(files, one.path)?.id;
       // else it was moved from the one to the other
       if (id !== undefined && identify(files, one.as)?.id === id) warn(repeatedText(one));
     }
   });
+
+  const lookForNew = () => places.added((path) => paths.has(path), has);
 
   const addNew = (): void => {
     const come = lookForNew();
@@ -268,40 +205,4 @@ const NONE = "";
 /** How many of a log's files go on from what is signed of them. */
 function goingOn({ rotated, current }: PlacedLog): number {
   return [...rotated, current].filter((file) => file !== undefined && file.start.bytes > 0).length;
-}
-
-/**
- * The logs in a directory: the names there, without rotated files. A log that is known and not there at
- * present counts where rotated files of it are.
- */
-function logsIn(
-  files: Files,
-  directory: string,
-  there: readonly string[],
-  known: ReadonlySet<string>,
-  isNamed: (name: string) => boolean,
-): string[] {
-  const present = new Set(there.filter((name) => isLogFile(files, directory, name)));
-  const names = [...new Set([...present, ...known])].sort();
-  const rotated = new Map(names.map((log) => [log, rotatedNames(names, log).map(({ name }) => name)]));
-  return logsAmong(names, rotated, isNamed)
-    .filter((name) => present.has(name) || rotated.get(name)?.some((one) => present.has(one)) === true)
-    .map((name) => join(directory, name));
-}
-
-/**
- * The names that are no rotated form of a log: not `worker-1.log` beside `worker.log`. Then `worker-1.log.1` is one:
- * nobody else reads it.
- */
-function logsAmong(
-  names: readonly string[],
-  rotated: ReadonlyMap<string, readonly string[]>,
-  isNamed: (name: string) => boolean,
-): readonly string[] {
-  const rotatedOf = (logs: readonly string[]) => new Set(logs.flatMap((log) => rotated.get(log) ?? []));
-  const isRotated = rotatedOf(names);
-  const logs = names.filter((name) => !isRotated.has(name) || isNamed(name));
-  const taken = new Set([...logs, ...rotatedOf(logs)]);
-  const left = names.filter((name) => !taken.has(name));
-  return left.length === 0 ? logs : [...logs, ...logsAmong(left, rotated, isNamed)].sort();
 }
