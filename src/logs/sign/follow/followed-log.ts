@@ -4,13 +4,15 @@ import type { Clock } from "../../../platform/platform.ts";
 import type { Placed } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import { warnOfCopies } from "./copy-in-making.ts";
+import { drainingFiles } from "./draining.ts";
 import { findCopy, openIfThere } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
 import type { HeldFiles } from "./held-files.ts";
 import { rotatedName } from "./known-positions.ts";
-import type { GoneFile, PlacedFile, PlacedLog } from "./place.ts";
+import type { PlacedFile, PlacedLog } from "./place.ts";
 import { identify, MAX_ATTEMPTS, movedAway, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
+import { seenFiles } from "./seen-files.ts";
 
 export interface FollowParts {
   readonly files: Files;
@@ -52,13 +54,6 @@ export interface FollowedLog {
   close(): void;
 }
 
-/** Milliseconds without a new line after which a rotated file counts as complete. */
-const QUIET = 60_000;
-/** Milliseconds after which a rotated file that was moved elsewhere is forgotten; one that was removed is at once. */
-const GONE = 10_000;
-/** Rotated files that are gone and whose positions stay known, in case they come back. */
-const MAX_GONE = 16;
-
 /**
  * @param placed where its files go on
  * @throws FleetsecError `not-found` where a file has gone since it was placed
@@ -66,16 +61,18 @@ const MAX_GONE = 16;
 export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
   const { path } = placed;
   const { files, clock, glance, run, held, warn } = parts;
-  /** Rotated files that may still grow, oldest first; then the file that stands under the path. */
-  const draining: Generation[] = [];
+  const draining = drainingFiles(clock, ({ tail }) => {
+    held.hold(tail.detach());
+    seen.setEnd(tail.id, tail.position);
+  });
+  /** The file that stands under the path. */
   let current: Generation | undefined;
-  /** Rotated files that were read to their end, and how long they were then, in bytes. */
-  const complete = new Map<string, number>();
-  const gone: GoneFile[] = [];
+  const openFiles = () => (current === undefined ? draining.all : [...draining.all, current]);
+  const isOpen = (id: string) => current?.tail.id === id || draining.has(id);
+  const isOthers = (id: string) => parts.isOthers(id, path);
+  const seen = seenFiles(parts, placed, isOpen, isOthers);
+  const isLookDue = (present: readonly RotatedFile[] = glance.rotated(path)) => seen.isLookDue(present);
   const copies = warnOfCopies(parts, path);
-  /** Rotated files that are taken care of, and since when they are missing, by the monotonic clock. */
-  const seen = new Map<string, number | undefined>();
-  for (const id of placed.present) seen.set(id, undefined);
 
   /** How long each file was when no more was to be read, by device and inode; undefined before that. */
   let sizes: Map<string, number> | undefined;
@@ -96,35 +93,27 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     run.record(generation.name, undefined);
     generation.name = rotatedName(path, generation.tail.id);
     run.record(generation.name, generation.signed.position());
-    seen.set(generation.tail.id, undefined);
+    seen.add(generation.tail.id);
     copies.isRead(generation.tail.id);
-    draining.push(generation);
+    draining.add(generation);
   };
 
   try {
     for (const file of placed.rotated) drain(openPlaced(file));
     if (placed.current !== undefined) current = openPlaced(placed.current);
   } catch (error) {
-    for (const { tail } of draining) tail.close();
+    for (const { tail } of draining.all) tail.close();
     throw error;
   }
   if (current !== undefined) run.record(path, current.signed.position());
 
-  const isOpen = (id: string) => current?.tail.id === id || draining.some(({ tail }) => tail.id === id);
-
-  const openFiles = () => (current === undefined ? draining : [...draining, current]);
-
-  const isMissing = (id: string, present: readonly string[]) => !present.includes(id) && !isOpen(id);
-
-  const isOthers = (id: string) => parts.isOthers(id, path);
-
   /** From its beginning, or from where it was signed; undefined where it was, and holds something else now. */
   const generationFrom = (at: string, file: OpenFile): Generation | undefined => {
     const place = parts.movedTo(file);
-    if (place !== undefined || (complete.get(file.id) ?? 0) === 0) {
+    if (place !== undefined || !seen.wasRead(file.id)) {
       return generationAt(at, file, place?.start, place?.ends);
     }
-    complete.delete(file.id);
+    seen.setEnd(file.id, undefined);
     warn(`${at} was signed, and holds something else now: what is new in it is not taken`);
     return undefined;
   };
@@ -136,22 +125,12 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     // it may have been rotated before, and be read still
     if (file !== undefined && (isOpen(file.id) || isOthers(file.id))) file.close();
     else if (file !== undefined) {
-      complete.delete(file.id);
+      seen.setEnd(file.id, undefined);
       current = generationFrom(path, file);
       if (current !== undefined) run.record(path, current.signed.position());
     }
     // before the first line of a file; where there is none, nothing comes after what was not seen
     if (current !== undefined || isLookDue()) adoptUnseen();
-  };
-
-  /** Whether a file has something that is not read: it is not known, or longer than it was when it was complete. */
-  const isToRead = ({ id, size }: RotatedFile): boolean =>
-    (!seen.has(id) || size > (complete.get(id) ?? size)) && !isOpen(id) && !isOthers(id);
-
-  /** Whether a closer look may find a rotated file that is not taken care of, or that one is gone. */
-  const isLookDue = (present: readonly RotatedFile[] = glance.rotated(path)): boolean => {
-    const ids = present.map(({ id }) => id);
-    return present.some(isToRead) || [...seen.keys()].some((id) => isMissing(id, ids));
   };
 
   /**
@@ -160,7 +139,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
    */
   const adoptUnseen = (attempt = 1): boolean => {
     const rotated = rotatedFiles(files, path);
-    forgetGone(rotated.map(({ id }) => id));
+    seen.forgetGone(rotated);
     let [adopted, copied] = [false, false];
     for (const one of rotated) {
       const { path: at, id } = one;
@@ -170,7 +149,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
         current = undefined;
         adopted = true;
       }
-      if (!isToRead(one)) continue;
+      if (!seen.isToRead(one)) continue;
       const file = openIfThere(() => parts.open(at));
       if (file?.id !== id && attempt < MAX_ATTEMPTS) {
         // renamed since it was listed: whether it is a copy could not be told
@@ -193,35 +172,6 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     return adopted;
   };
 
-  /**
-   * The positions of rotated files that are there stay known, for every later run to recognise them; of
-   * those that are gone, the newest do. One that was being renamed when the directory was read is there
-   * again at the next look.
-   */
-  const forgetGone = (present: readonly string[]): void => {
-    const now = clock.monotonic();
-    for (const [id, missingSince = now] of seen) {
-      const name = rotatedName(path, id);
-      const missing = isMissing(id, present);
-      if (!missing || (!held.isRemoved(id) && now - missingSince <= GONE)) {
-        seen.set(id, missing ? missingSince : undefined);
-        continue;
-      }
-      seen.delete(id);
-      complete.delete(id);
-      parts.release(id);
-      forgetOldest([{ name, id }]);
-    }
-  };
-
-  const forgetOldest = (more: readonly GoneFile[]): void => {
-    gone.push(...more);
-    for (const { name, id } of gone.splice(0, Math.max(0, gone.length - MAX_GONE))) {
-      // it can have come back
-      if (!seen.has(id) && !isOpen(id)) run.record(name, undefined);
-    }
-  };
-
   /** What was read is gone from the file; where it was copied before, the copy has the rest. */
   const replaceTruncated = (generation: Generation): void => {
     const copy = findCopy(parts, path, generation, isOpen);
@@ -237,34 +187,10 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     adoptUnseen();
   };
 
-  /** Lines of a rotated file, or undefined; closes it when it is complete. */
-  const pollDraining = async (): Promise<Lines | undefined> => {
-    for (const generation of draining.slice()) {
-      const lines = await generation.input.peek(0);
-      if (lines !== undefined && lines.length > 0) {
-        generation.idleSince = undefined;
-        return linesOf(generation, lines);
-      }
-      generation.idleSince ??= clock.monotonic();
-      if (lines !== undefined) {
-        held.hold(generation.tail.detach());
-        complete.set(generation.tail.id, generation.tail.position);
-        draining.splice(draining.indexOf(generation), 1);
-      } else if (
-        generation.tail.truncated ||
-        generation.tail.isKey ||
-        clock.monotonic() - generation.idleSince >= QUIET
-      ) {
-        generation.tail.stop();
-      }
-    }
-    return undefined;
-  };
-
   const poll = async (): Promise<Lines | undefined> => {
     if (current === undefined) begin();
     else if (!current.tail.begun && isLookDue()) adoptUnseen();
-    const rest = await pollDraining();
+    const rest = await draining.poll();
     if (rest !== undefined || current === undefined) return rest;
     const isFirst = !current.tail.begun;
     const lines = await current.input.peek(0);
@@ -310,14 +236,14 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     return true;
   };
 
-  forgetOldest(placed.gone);
+  seen.forget(placed.gone);
   return {
     path,
     poll,
     look: () => glance.rotated(path),
     isPreceded: ([before, now]) =>
       (!isDeepStrictEqual(namesAndIds(before), namesAndIds(now)) || isLookDue(now)) && adoptUnseen(),
-    ids: () => new Set([...seen.keys(), ...openFiles().map(({ tail }) => tail.id)]),
+    ids: () => new Set([...seen.ids(), ...openFiles().map(({ tail }) => tail.id)]),
     has: (id) => isOpen(id) || seen.has(id),
     endHere() {
       const there = [...glance.rotated(path), identify(files, path)].filter((file) => file !== undefined);
