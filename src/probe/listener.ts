@@ -1,10 +1,11 @@
 import type { Attack, Other } from "./attack.ts";
 import type { Forgery } from "./identities/forgery.ts";
 import type { Identity } from "./identities/identity.ts";
+import { unlessInterrupted } from "./interruption.ts";
 import type { Place } from "./place.ts";
 import { plainRound, type Round, tlsRound } from "./round.ts";
 import { newestVersion } from "./strangers.ts";
-import { type RoundSetup, unlessInterrupted } from "./tried.ts";
+import type { RoundSetup } from "./tried.ts";
 import { NEWEST_VERSION, type TlsVersion } from "./wire/versions.ts";
 
 /** What every endpoint of a run is tried with. */

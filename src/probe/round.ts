@@ -1,22 +1,17 @@
 import { type Certificate, isSelfIssued, parseCertificate } from "../pki/verify/certificate.ts";
 import { FleetsecError } from "../errors.ts";
 import type { Attack, Scene } from "./attack.ts";
+import { attackAll } from "./attack-all.ts";
 import type { Trace } from "./exchange.ts";
 import { type Endpoint, serverNameOf } from "./endpoint.ts";
 import { agree, judgeControl } from "./verdict/control.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
+import { unlessInterrupted } from "./interruption.ts";
 import { familiesFor, type KeyFamily } from "./key-family.ts";
 import { judgeMet } from "./own-control.ts";
 import { pulseOf } from "./pulse.ts";
 import { waitedInVain } from "./repeat.ts";
-import {
-  attackAll,
-  judgeAll,
-  type MetAttack,
-  type RoundSetup,
-  type TriedAttack,
-  unlessInterrupted,
-} from "./tried.ts";
+import { judgeAll, type MetAttack, type RoundSetup, type TriedAttack } from "./tried.ts";
 import type { TlsVersion } from "./wire/versions.ts";
 
 /** Control, attacks, control again: on one TLS version of one endpoint. */
