@@ -15,15 +15,16 @@ import type { History } from "./history.ts";
 import { judgeWitnesses } from "./judge-witnesses.ts";
 import { keep, type Kept } from "./kept.ts";
 import { isByRetiredAlone } from "./retired.ts";
-import { keyName } from "./signed-checkpoint.ts";
+import { keyName, type SignedCheckpoint } from "./signed-checkpoint.ts";
 import type { Trust } from "./trust.ts";
-import type {
-  AnchorUsed,
-  KeptOutcome,
-  TrustedKey,
-  Verdict,
-  Verification,
-  VerifyRequest,
+import {
+  anchoredSize,
+  type AnchorUsed,
+  type KeptOutcome,
+  type TrustedKey,
+  type Verdict,
+  type Verification,
+  type VerifyRequest,
 } from "./verification.ts";
 
 export interface ConcludeParts {
@@ -53,9 +54,9 @@ export async function conclude(
   const age = judgeAge(whole, request.maxAge, now, timely);
   const dated = [...whole.tokens.flatMap((one) => judgeToken(one, now, timely)), ...age];
   const firm = [...whole.anchors.flatMap((one) => usedOf(one, kept)), ...witnesses];
-  const retired = retiredSigners(history);
-  const anchors = retired.length > 0 ? firm : [...firm, ...dated];
-  const doubts = firm.length > 0 ? [] : retired;
+  const isRetired = history.current !== undefined && isByRetiredAlone(history.current);
+  const anchors = isRetired ? firm : [...firm, ...dated];
+  const doubts = isRetired ? retiredSigners(history.current, anchoredSize({ anchors })) : [];
   const lists = [whole, batches, { findings: timely.list(), counts: timely.counts() }];
   const { findings, counts, omitted } = joinFindings(lists);
   const unestablished = [...gaps, ...unestablishedOf(examination, request), ...doubts];
@@ -84,14 +85,15 @@ export async function conclude(
 }
 
 /**
- * What there is to doubt where retired keys alone signed the newest checkpoint: whoever holds one can make it now, so
- * that its age and a time-stamp over it bound nothing.
+ * What there is to doubt where retired keys alone signed the newest checkpoint: whoever holds one can make it now, over
+ * other batches than those that an anchor has. Its age and a time-stamp over it bound nothing.
  */
-function retiredSigners({ current }: Pick<History, "current">): readonly string[] {
-  if (current === undefined || !isByRetiredAlone(current)) return [];
-  const keys = current.keys.map(keyName).join(", ");
+function retiredSigners({ keys, size }: SignedCheckpoint, anchored: number): readonly string[] {
+  if (anchored >= size) return [];
+  const names = keys.map(keyName).join(", ");
+  const batches = anchored === size - 1 ? `batch ${anchored}` : `batches ${anchored} to ${size - 1}`;
   return [
-    `the newest checkpoint is signed by retired keys alone (${keys}), whose holder can make one at any time: neither age nor time-stamps anchor it`,
+    `the newest checkpoint is signed by retired keys alone (${names}), whose holder can make one at any time: nothing else vouches for ${batches}. It takes an anchor of size ${size}; neither age nor time-stamps are one`,
   ];
 }
 

@@ -32,6 +32,7 @@ import {
 } from "./tamper.ts";
 import { verifyInPartsToo as verifyFiles } from "./merging.ts";
 import { anchorIn, batchesOf, NOW, places, trustIn } from "./verifying.ts";
+import { cosignedBy, witnessLine } from "./witnesses.ts";
 
 /** 6 batches of 20 records. */
 let store: StoreFiles;
@@ -905,6 +906,67 @@ describe("26: a log that is shorter than the trust file's ranges say", () => {
     expect(await verifyFiles(forged, { trust, anchors, maxAge })).toMatchObject({
       verdict: "intact",
       anchors: [{ kind: "file" }],
+    });
+  });
+
+  test("what a retired key alone vouches for beyond the largest anchor is not established, and not kept", async () => {
+    const own = batchesOf(4, 2);
+    const genuine = await modelStore(own, [old]);
+    const forgery = own.map((batch, seq) => (seq < 2 ? batch : { ...batch, data: Buffer.from("{}\n") }));
+    const forged = await modelStore(forgery, [old]);
+    const small = [anchorIn(genuine, checkpointPath(2))];
+    const keptSmall: StoreFiles = new Map();
+    await verifyFiles(await modelStore(own.slice(0, 2), [old]), { kept: keptSmall });
+    const witnesses = [`log ${oldKey} 1-4`, `log ${nextKey}`, witnessLine("a"), "quorum a"];
+    const cosigned = cosignedBy(await modelStore(own.slice(0, 2), [old]), ["a", NOW]);
+    const doubt = /signed by retired keys alone .* vouches for batches 2 to 3\. It takes an anchor of size 4/;
+    for (const [files, asked] of [
+      [forged, { trust: trustOf(`${oldKey} 1-4`, nextKey), anchors: small }],
+      [forged, { trust: trustOf(`${oldKey} 1-4`), anchors: small, maxAge }],
+      [forged, { trust: trustOf(`${oldKey} 1-4`, nextKey), kept: keptSmall }],
+      [
+        withFile(forged, "fleetsec/cosigned", bytesAt(cosigned, "checkpoint")),
+        { trust: trustOf(...witnesses) },
+      ],
+    ] as const) {
+      const kept: StoreFiles = new Map("kept" in asked ? asked.kept : []);
+      const before = new Map(kept);
+      const verdict = await verifyFiles(files, { ...asked, kept, allowUnanchored: true });
+      expect(verdict).toMatchObject({ ok: false, verdict: "not-established", anchors: [{ size: 2 }] });
+      expect(verdict.unestablished).toEqual([expect.stringMatching(doubt)]);
+      expect(kept).toEqual(before);
+    }
+    const last = await verifyFiles(forged, {
+      trust: trustOf(`${oldKey} 1-4`),
+      anchors: [anchorIn(forged, checkpointPath(3))],
+    });
+    expect(last.unestablished).toEqual([expect.stringContaining("vouches for batch 3.")]);
+  });
+
+  test("the control: an anchor of its size, or a key that is in use, vouches for all of it", async () => {
+    const log = await modelStore(batchesOf(4, 2), [old]);
+    const small = anchorIn(log, checkpointPath(2));
+    const trust = trustOf(`${oldKey} 1-4`, nextKey);
+    const cosigned = cosignedBy(log, ["a", NOW]);
+    const policy = trustOf(`log ${oldKey} 1-4`, `log ${nextKey}`, witnessLine("a"), "quorum a");
+    const handedOver = await modelStore(batchesOf(4, 2), [old, next]);
+    for (const [files, asked] of [
+      [log, { trust, anchors: [small, anchorIn(log)] }],
+      [cosigned, { trust: policy, anchors: [small] }],
+      [handedOver, { trust, anchors: [small] }],
+      [log, { trust: trustOf(oldKey, nextKey), anchors: [small] }],
+      [log, { trust: trustOf(`${oldKey} 1-`, nextKey), anchors: [small] }],
+    ] as const) {
+      const kept: StoreFiles = new Map();
+      const verdict = await verifyFiles(files, { ...asked, kept });
+      expect(verdict).toMatchObject({ ok: true, verdict: "intact", findings: [], kept: { now: "saved" } });
+    }
+    // once it is kept, it is the anchor
+    const kept: StoreFiles = new Map();
+    await verifyFiles(log, { trust: trustOf(oldKey), kept });
+    expect(await verifyFiles(log, { trust, kept })).toMatchObject({
+      verdict: "intact",
+      anchors: [{ kind: "kept", size: 4 }],
     });
   });
 });
