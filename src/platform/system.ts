@@ -9,7 +9,7 @@ import { systemFiles } from "./system-files.ts";
 import { systemLocks } from "./lock.ts";
 import { systemNetwork } from "./network.ts";
 import { lazyTokens } from "./pkcs11/lazy.ts";
-import type { TokenSettings } from "./pkcs11/tokens.ts";
+import type { TokenSettings } from "./pkcs11/session.ts";
 import type { Clock, Platform, Terminal } from "./platform.ts";
 import { readSecretFile } from "./secret-file.ts";
 import { systemTerminal } from "./terminal.ts";

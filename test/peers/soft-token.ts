@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { systemTokens, type TokenSettings, type Tokens } from "../../src/platform/pkcs11/tokens.ts";
+import type { TokenSettings } from "../../src/platform/pkcs11/session.ts";
+import { systemTokens, type Tokens } from "../../src/platform/pkcs11/tokens.ts";
 import type { Engine } from "./engines.ts";
 
 export const SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so";

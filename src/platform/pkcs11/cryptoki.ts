@@ -129,3 +129,18 @@ export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return /CKR_[A-Z_]+/.exec(text)?.[0] ?? text.slice(0, 200);
 }
+
+/** A CK_ULONG as the package gives it: little-endian bytes. */
+export function numberOf(handle: Buffer): number {
+  return Number(handle.readBigUInt64LE(0));
+}
+
+/** What the library does not do is a fault of the engine, by its name. */
+export function attempt<T>(what: string, task: () => T): T {
+  try {
+    return task();
+  } catch (cause) {
+    if (cause instanceof FleetsecError) throw cause;
+    throw new FleetsecError("engine", `${what}: ${reasonOf(cause)}`, { cause });
+  }
+}

@@ -1,4 +1,5 @@
-import type { Tokens, TokenSettings } from "./tokens.ts";
+import type { TokenSettings } from "./session.ts";
+import type { Tokens } from "./tokens.ts";
 
 /** Tokens whose code is loaded when the first key is asked for. */
 export function lazyTokens(settings: TokenSettings): Tokens {

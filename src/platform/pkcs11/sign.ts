@@ -1,7 +1,7 @@
 import { createHash, createPublicKey } from "node:crypto";
 import { FleetsecError } from "../../errors.ts";
 import { CK, type Handle, reasonOf } from "./cryptoki.ts";
-import type { Session } from "./tokens.ts";
+import type { Session } from "./session.ts";
 
 type Hash = "sha256" | "sha384" | "sha512";
 
