@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { parseDuration } from "../duration.ts";
 
@@ -14,3 +15,17 @@ export const name = z
     /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/,
     "use 1-63 of a-z 0-9 . _ -, beginning and ending with a letter or digit",
   );
+
+export const dnsName = z
+  .string()
+  .max(253)
+  .regex(
+    /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    "not a DNS name in lower case",
+  );
+
+export const hostPort = z
+  .string()
+  .regex(/^(\[[0-9a-f:]+\]|[A-Za-z0-9.-]{1,253}):([1-9]\d{0,4})$/, "write it as HOST:PORT")
+  .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, "the port must be 1-65535")
+  .refine((text) => !text.startsWith("[") || isIPv6(text.slice(1, text.indexOf("]"))), "not an IPv6 address");

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { keyTypes } from "../../config/schema.ts";
+import { keyTypes } from "../../config/pki-schema.ts";
 import { durationFlag } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
 import type { KeyType } from "../../pki/keys.ts";

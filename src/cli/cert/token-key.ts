@@ -1,4 +1,4 @@
-import { keyTypes } from "../../config/schema.ts";
+import { keyTypes } from "../../config/pki-schema.ts";
 import { FleetsecError } from "../../errors.ts";
 import type { KeyType } from "../../pki/keys.ts";
 import type { IssueRequest } from "../../pki/plan.ts";

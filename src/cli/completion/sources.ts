@@ -9,9 +9,9 @@ export type Source = "names" | "roles" | "templates" | (() => Promise<readonly s
 export const configless = {
   attacks: async () => (await import("../../probe/attacks.ts")).attacks.map(({ id }) => id),
   ciServices: async () => ["github", "gitlab"],
-  gateways: async () => (await import("../../config/schema.ts")).gatewayKinds,
+  gateways: async () => (await import("../../config/gateway-schema.ts")).gatewayKinds,
   importFormats: async () => (await import("../../logs/import/import.ts")).importFormats,
-  keyTypes: async () => (await import("../../config/schema.ts")).keyTypes,
+  keyTypes: async () => (await import("../../config/pki-schema.ts")).keyTypes,
   logKeyTypes: async () => ["ed25519", "p256"],
   purposes: async () => ["client", "server"],
   reasons: async () => (await import("../../pki/inventory-line.ts")).revocationReasons,

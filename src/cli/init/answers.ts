@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { initialConfig, type InitialAnswers } from "../../config/initial.ts";
-import { configSchema, gatewayKinds } from "../../config/schema.ts";
+import { gatewayKinds } from "../../config/gateway-schema.ts";
+import { configSchema } from "../../config/schema.ts";
 import { FleetsecError } from "../../errors.ts";
 import type { Cli } from "../command.ts";
 import { askChoices, askText, canPrompt } from "../prompt.ts";
