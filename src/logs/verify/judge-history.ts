@@ -36,7 +36,7 @@ export async function judgeHistory(source: HistorySource): Promise<Anchor[]> {
   const holds: Holds = (one) => roots.get(one.size)?.equals(one.root);
   reportUnproved(source, holds);
   reportStored(source, holds);
-  const byAnchors = differingLeaf(source, holds, anchors);
+  const byAnchors = differingLeaf(source, holds, anchors, size);
   const storedOf = bySize(history);
   const held: Anchor[] = [];
   for (const anchor of anchors) {
@@ -52,28 +52,42 @@ type Holds = (one: { readonly size: number; readonly root: Uint8Array }) => bool
 /** The first leaf that is not the one that was signed: exact, or within a range of leaves. */
 type Differing = Pick<Finding, "seq" | "from" | "to">;
 
-function placeText({ seq, from, to }: Differing): string {
-  if (seq !== undefined) return `; the first that differs is leaf ${seq}`;
-  return from === undefined ? "" : `; the first that differs is one of leaves ${from} to ${to}`;
+function nameOf({ seq, from, to }: Differing): string {
+  return seq === undefined ? `one of leaves ${from} to ${to}` : `leaf ${seq}`;
+}
+
+/** By what nobody but the auditor keeps; beside it what the store says, which was signed anew if its tree was. */
+function placeOf(source: HistorySource, holds: Holds, before: number): { at: Differing; text: string } {
+  const { history, anchors } = source;
+  const at = differingLeaf(source, holds, anchors, before);
+  const own = nameOf(differingLeaf(source, holds, [...history.stored, ...anchors], before));
+  const name = nameOf(at);
+  const hint = own === name ? "" : ` (${own}, if the store's own checkpoints were not signed anew)`;
+  return { at, text: `; the first that differs is ${name}${hint}` };
 }
 
 /**
  * By the leaf hashes that the auditor kept; else between the sizes whose roots still hold and those
  * that do not.
- * @param trusted the checkpoints whose holding says something: those in a rewritten store do not
+ * @param trusted the checkpoints that say something of it
+ * @param before the size of one that does not hold
  */
 function differingLeaf(
   source: HistorySource,
   holds: Holds,
   trusted: readonly { readonly size: number; readonly root: Uint8Array }[],
+  before: number,
 ): Differing {
-  const { history, anchors, size } = source;
   const kept = differingFromKept(source);
   if (kept !== undefined) return { seq: kept };
-  const broken = [...history.stored, ...anchors].filter((one) => holds(one) === false);
-  const to = broken.reduce((least, one) => Math.min(least, one.size), size);
-  const held = trusted.filter((one) => one.size < to && holds(one) === true);
-  const from = held.reduce((most, one) => Math.max(most, one.size), 0);
+  const to = trusted.reduce(
+    (least, one) => (holds(one) === false ? Math.min(least, one.size) : least),
+    before,
+  );
+  const from = trusted.reduce(
+    (most, one) => (one.size < to && holds(one) === true ? Math.max(most, one.size) : most),
+    0,
+  );
   return from === to - 1 ? { seq: from } : { from, to: to - 1 };
 }
 
@@ -88,37 +102,31 @@ function differingFromKept({ keptLeaves, size, tree }: HistorySource): number | 
 
 /** Leaves that do not make the root that was signed. */
 function reportUnproved(source: HistorySource, holds: Holds): void {
-  const { history, anchors, established, findings } = source;
+  const { established, findings, size } = source;
   if (established !== false) return;
-  const differing = differingLeaf(source, holds, [...history.stored, ...anchors]);
+  const { at, text } = placeOf(source, holds, size);
   findings.add({
     code: "LEAF_MISMATCH",
-    ...differing,
-    detail: `the leaves do not make the root that was signed${placeText(differing)}`,
+    ...at,
+    detail: `the leaves do not make the root that was signed${text}`,
   });
 }
 
 /** Checkpoints in the store that this tree contradicts. Of many, the first says it all. */
 function reportStored(source: HistorySource, holds: Holds): void {
-  const { history, anchors, established, findings } = source;
+  const { history, established, findings } = source;
   if (established !== true) return;
   const broken = history.stored.filter((one) => holds(one) === false && one.size !== history.current?.size);
   const first = broken[0];
   if (first === undefined) return;
-  const differing = differingLeaf(source, holds, anchors);
-  // those of the store that hold could be signed anew, as its tree was
-  const { seq, from = seq } = differingLeaf(source, holds, [...history.stored, ...anchors]);
-  const hint =
-    from === (differing.seq ?? differing.from)
-      ? ""
-      : ` (${from} or later, if the store's other checkpoints were not signed anew too)`;
+  const { at, text } = placeOf(source, holds, first.size);
   findings.add({
     code: "INCONSISTENT_WITH_ANCHOR",
-    ...differing,
+    ...at,
     path: first.path,
     detail: `the log signed another tree of size ${first.size}${
       broken.length > 1 ? `, and ${broken.length - 1} more` : ""
-    }${placeText(differing)}${hint}`,
+    }${text}`,
     expected: Buffer.from(first.root).toString("hex"),
   });
 }
@@ -141,7 +149,7 @@ function judgeAnchor(
       code: "INCONSISTENT_WITH_ANCHOR",
       ...differing,
       path: anchor.source,
-      detail: `the log is not a continuation of its checkpoint of size ${anchor.size}${placeText(differing)}`,
+      detail: `the log is not a continuation of its checkpoint of size ${anchor.size}; the first that differs is ${nameOf(differing)}`,
       expected: Buffer.from(anchor.root).toString("hex"),
     });
   }

@@ -633,7 +633,52 @@ describe("25-28: history", () => {
     const batches = batchesOf(6, 20);
     const rewritten = await modelStore(batches.with(2, { ...batches[2]!, data: Buffer.from("{}\n") }));
     for (const [path, note] of store) if (path.includes("checkpoint")) rewritten.set(path, note);
-    expect(await findingsOf(rewritten)).toMatchObject([{ code: "LEAF_MISMATCH", seq: 2 }]);
+    const mismatch = (at: Partial<Finding>, hint = "") => [
+      { code: "LEAF_MISMATCH", ...at, detail: expect.stringMatching(new RegExp(`${hint}$`)) as string },
+    ];
+    const own = " \\(leaf 2, if the store's own checkpoints were not signed anew\\)";
+    expect(await findingsOf(rewritten)).toMatchObject(mismatch({ from: 0, to: 5 }, own));
+    const anchors = [2, 3, 6].map((size) => anchorIn(store, checkpointPath(size)));
+    expect(
+      (await verifyFiles(rewritten, { anchors })).findings.filter(({ code }) => code === "LEAF_MISMATCH"),
+    ).toMatchObject(mismatch({ seq: 2 }, "is leaf 2"));
+    const kept: StoreFiles = new Map();
+    await verifyFiles(store, { kept });
+    expect((await verifyFiles(rewritten, { kept })).findings).toContainEqual(
+      expect.objectContaining(mismatch({ seq: 2 }, "is leaf 2")[0]),
+    );
+  });
+
+  test("28: rewritten and signed again below a checkpoint that was not: no leaf is named by what was", async () => {
+    const batches = batchesOf(6, 20);
+    const forged = batches.map((batch, seq) => (seq < 2 ? batch : { ...batch, data: Buffer.from("{}\n") }));
+    const rewritten = await modelStore(forged);
+    for (const path of ["checkpoint", checkpointPath(6)]) rewritten.set(path, bytesAt(store, path));
+    expect(await findingsOf(rewritten)).toMatchObject([{ code: "LEAF_MISMATCH", from: 0, to: 5 }]);
+    for (const [sizes, from, to] of [
+      [[6, 4], 0, 3],
+      [[6, 2], 2, 5],
+      [[4, 1], 1, 3],
+    ] as const) {
+      const anchors = sizes.map((size) => anchorIn(store, checkpointPath(size)));
+      const { findings } = await verifyFiles(rewritten, { anchors });
+      const placed = findings.filter(({ code }) => code !== "EQUIVOCATION");
+      expect(placed).toContainEqual(expect.objectContaining({ code: "LEAF_MISMATCH", from, to }));
+      // whatever names the first leaf that differs names the same
+      for (const finding of placed)
+        expect([finding.seq, finding.from, finding.to]).toEqual([undefined, from, to]);
+    }
+  });
+
+  test("28: a checkpoint that was signed to mislead bounds nothing", async () => {
+    const batches = batchesOf(6, 20);
+    const rewritten = await modelStore(batches.with(4, { ...batches[4]!, data: Buffer.from("{}\n") }));
+    const decoy = await modelStore(batchesOf(1, 3));
+    rewritten.set(checkpointPath(1), bytesAt(decoy, checkpointPath(1)));
+    const anchors = [4, 6].map((size) => anchorIn(store, checkpointPath(size)));
+    const { findings } = await verifyFiles(rewritten, { anchors });
+    const ofAnchor = findings.filter(({ path }) => path === "anchor.txt");
+    expect(ofAnchor).toMatchObject([{ code: "INCONSISTENT_WITH_ANCHOR", from: 4, to: 5 }]);
   });
 });
 
@@ -713,7 +758,7 @@ describe("a dishonest signer, and two logs in one trust file", () => {
     for (const size of [1, 2, 3, 4, 5])
       rewritten.set(checkpointPath(size), bytesAt(store, checkpointPath(size)));
     const { findings } = await verifyFiles(rewritten);
-    const detail = expect.stringContaining("leaves 0 to 2 (2 or later, if") as string;
+    const detail = expect.stringContaining("leaves 0 to 2 (leaf 2, if") as string;
     const found = { code: "INCONSISTENT_WITH_ANCHOR", path: checkpointPath(3) };
     expect(findings).toMatchObject([{ ...found, from: 0, to: 2, detail }]);
     const anchors = [anchorIn(store, checkpointPath(2))];
