@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
-import { MAX_ATTEMPTS } from "./follow/rotated.ts";
+import { ifThere, MAX_ATTEMPTS } from "./follow/rotated.ts";
 
 /** The name of standard input. */
 export const STREAM = "-";
@@ -100,12 +100,7 @@ function isLogName(name: string): boolean {
 
 /** Whether the user's path is a directory; a symlink is as good as what it leads to. */
 export function isDirectory(files: Files, path: string): boolean {
-  try {
-    return files.stat(path).kind === "directory";
-  } catch (error) {
-    if (error instanceof FleetsecError && error.code === "not-found") return false;
-    throw error;
-  }
+  return ifThere(() => files.stat(path))?.kind === "directory";
 }
 
 /** By name; of one log's files, which differ in a number at the end, the oldest first. */

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { FleetsecError } from "../../../errors.ts";
 import type { Files, OpenFile } from "../../../platform/files.ts";
 import { continuing } from "../positions.ts";
 import type { Generation } from "./generation.ts";
-import { MAX_ATTEMPTS, namesAndIds, rotatedFiles } from "./rotated.ts";
+import { ifThere, MAX_ATTEMPTS, namesAndIds, rotatedFiles } from "./rotated.ts";
 
 interface CopyParts {
   readonly files: Files;
@@ -35,21 +34,11 @@ export function findCopy(
 
 /** The file where it begins with all that was signed of the generation, and with what was read after that. */
 function openCopy({ open }: CopyParts, path: string, generation: Generation): OpenFile | undefined {
-  const file = openIfThere(() => open(path));
+  const file = ifThere(() => open(path));
   if (file === undefined) return undefined;
   const position = generation.signed.position();
   const isSigned = position === undefined || continuing(file, position) !== undefined;
   if (isSigned && generation.tail.isHeldBy(file)) return file;
   file.close();
   return undefined;
-}
-
-/** What is rotated can vanish between two looks at it. */
-export function openIfThere<T>(open: () => T): T | undefined {
-  try {
-    return open();
-  } catch (error) {
-    if (error instanceof FleetsecError && error.code === "not-found") return undefined;
-    throw error;
-  }
 }

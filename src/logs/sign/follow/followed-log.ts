@@ -5,13 +5,21 @@ import type { Placed } from "../positions.ts";
 import type { SigningRun } from "../run.ts";
 import { warnOfCopies } from "./copy-in-making.ts";
 import { drainingFiles } from "./draining.ts";
-import { findCopy, openIfThere } from "./find-copy.ts";
+import { findCopy } from "./find-copy.ts";
 import { type Generation, generationOf, isWrittenAnew, type Lines, linesOf } from "./generation.ts";
 import type { Glance } from "./glance.ts";
 import type { HeldFiles } from "./held-files.ts";
 import { rotatedName } from "./known-positions.ts";
 import type { PlacedFile, PlacedLog } from "./place.ts";
-import { identify, MAX_ATTEMPTS, movedAway, namesAndIds, type RotatedFile, rotatedFiles } from "./rotated.ts";
+import {
+  identify,
+  ifThere,
+  MAX_ATTEMPTS,
+  movedAway,
+  namesAndIds,
+  type RotatedFile,
+  rotatedFiles,
+} from "./rotated.ts";
 import { seenFiles } from "./seen-files.ts";
 
 export interface FollowParts {
@@ -120,7 +128,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
 
   /** The file that now stands under the path. */
   const begin = (): void => {
-    const file = openIfThere(() => parts.open(path));
+    const file = ifThere(() => parts.open(path));
     current = undefined;
     // it may have been rotated before, and be read still
     if (file !== undefined && (isOpen(file.id) || isOthers(file.id))) file.close();
@@ -150,7 +158,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
         adopted = true;
       }
       if (!seen.isToRead(one)) continue;
-      const file = openIfThere(() => parts.open(at));
+      const file = ifThere(() => parts.open(at));
       if (file?.id !== id && attempt < MAX_ATTEMPTS) {
         // renamed since it was listed: whether it is a copy could not be told
         file?.close();
@@ -182,7 +190,7 @@ export function followLog(parts: FollowParts, placed: PlacedLog): FollowedLog {
     }
     generation.tail.stop();
     drain(generation);
-    const file = openIfThere(() => parts.open(path));
+    const file = ifThere(() => parts.open(path));
     current = file && generationAt(path, file);
     adoptUnseen();
   };

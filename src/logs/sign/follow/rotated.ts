@@ -71,6 +71,16 @@ export function unlessMoved<T>(action: (attempt: number) => T): T {
   }
 }
 
+/** Undefined where a file is not there, as what is rotated can vanish between two looks at it. */
+export function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isMoved(error)) return undefined;
+    throw error;
+  }
+}
+
 export function isMoved(error: unknown): error is FleetsecError {
   return error instanceof FleetsecError && error.code === "not-found";
 }
@@ -122,13 +132,10 @@ function beginningWith(names: readonly string[], prefix: string): string[] {
 
 /** What a path leads to now, or undefined where that is nothing, or no regular file. */
 export function identify(files: Files, path: string): RotatedFile | undefined {
-  try {
-    const { id, size, mtime, kind } = files.stat(path);
-    return kind === "file" ? { path, id, size, mtime } : undefined;
-  } catch (error) {
-    if (error instanceof FleetsecError && error.code === "not-found") return undefined;
-    throw error;
-  }
+  const there = ifThere(() => files.stat(path));
+  if (there?.kind !== "file") return undefined;
+  const { id, size, mtime } = there;
+  return { path, id, size, mtime };
 }
 
 /** To be compared with those of another look: whether files were renamed in between. */

@@ -10,7 +10,7 @@ import type { HeldFiles } from "./held-files.ts";
 import { positionsByLog } from "./known-positions.ts";
 import {
   identify,
-  isMoved,
+  ifThere,
   movedAway,
   namesAndIds,
   type RotatedFile,
@@ -91,7 +91,7 @@ export function surveyor(parts: SurveyParts, named: readonly string[]): Surveyor
       const positionsOf = positionsByLog(known);
       const of = (path: string) => positionsOf(path, apartFrom(path));
       glance.renew();
-      const found = paths.map((path) => unlessItMoves(() => surveyed(path, lookAt(path), of(path))));
+      const found = paths.map((path) => ifThere(() => surveyed(path, lookAt(path), of(path))));
       glance.renew();
       return paths.map((path, i) => {
         const log = found[i];
@@ -147,16 +147,6 @@ function isRotatedSince(before: LogFiles, now: LogFiles): boolean {
 
 function idsOf({ rotated, current }: LogFiles): unknown {
   return [namesAndIds(rotated), current?.id];
-}
-
-/** Undefined where a file was moved meanwhile. */
-function unlessItMoves<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (isMoved(error)) return undefined;
-    throw error;
-  }
 }
 
 /** Names by directory, sorted. */
