@@ -5,31 +5,22 @@ import { bundlesIn, leafIn } from "./bundle.ts";
 import type { DigestBatch } from "./digest-batch.ts";
 import type { Findings } from "./finding.ts";
 import { gapsIn, reportGaps } from "./gaps.ts";
-import type { HashTree } from "./hash-tree.ts";
-import type { Inventory } from "./inventory.ts";
 import { judgeBatch } from "./judge-batch.ts";
 import { judgeChain } from "./judge-chain.ts";
 import { judgeLeaves } from "./judge-leaves.ts";
-import type { StoredLeaf } from "./leaf-source.ts";
-import type { Pace } from "./pace.ts";
+import type { LeafSource, StoredLeaf } from "./leaf-source.ts";
 import { hashOfFile, readRecords } from "./read-records.ts";
 import type { StoreReader } from "./store.ts";
 import { collectTimeline, type Timeline } from "./timeline.ts";
-import type { BatchRange, VerifyRequest } from "./verification.ts";
+import type { BatchRange, Verification, VerifyRequest } from "./verification.ts";
 
-export interface BatchesSource {
+export interface BatchesSource extends LeafSource {
   readonly request: Pick<VerifyRequest, "range" | "since" | "until" | "maxAge">;
-  readonly reader: StoreReader;
   /** The batches to read; the leaves are all judged. */
   readonly range: BatchRange;
   /** What is said of the bytes of those batches, and the reader of these. */
   readonly batchFindings: Findings;
   readonly batchReader: StoreReader;
-  readonly inventory: Inventory;
-  readonly size: number;
-  readonly proved: HashTree;
-  readonly findings: Findings;
-  readonly pace: Pace;
   readonly deep: boolean;
   readonly digest: DigestBatch;
   /** How many batches may be digested at once. */
@@ -41,12 +32,7 @@ export interface BatchesSource {
 }
 
 export interface BatchTotals {
-  readonly checked: {
-    readonly batches: number;
-    readonly records: number;
-    readonly bytes: number;
-    readonly skipped: number;
-  };
+  readonly checked: Omit<Verification["checked"], "deep">;
   /** When the newest batch was closed, in seconds since the epoch. */
   readonly newest: number | undefined;
   readonly timeline: Timeline;
