@@ -1,7 +1,7 @@
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import { bodyWait, httpAnswer, type HttpRequest } from "./http.ts";
-import { isInterim, parseResponse } from "./http1.ts";
+import { type HttpResponse, isInterim, parseResponse } from "./http1.ts";
 
 /** One request over HTTP/1.1; redirects are answers, never followed. */
 export function https(request: HttpRequest): Protocol {
@@ -30,7 +30,15 @@ export async function converseHttp1(request: HttpRequest, channel: Channel, wait
 
 /** Reads a response until it is whole or takes too long. */
 export async function readHttp1(channel: Channel, wait: number, toHead = false): Promise<void> {
-  const response = () => parseResponse(channel.received(), channel.over(), toHead);
+  await readResponse(channel, wait, () => parseResponse(channel.received(), channel.over(), toHead));
+}
+
+/** The same of one among others on its connection, as far as it has come. */
+export async function readResponse(
+  channel: Channel,
+  wait: number,
+  response: () => HttpResponse | undefined,
+): Promise<void> {
   const tooMuch = () => channel.received().length >= MAX_KEPT;
   await channel.until(() => response() !== undefined || tooMuch(), wait);
   await channel.until(

@@ -1,10 +1,10 @@
 import type { Answer } from "../answer.ts";
-import { type Channel, MAX_KEPT } from "../exchange.ts";
+import type { Channel } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
 import type { Speech } from "../speech.ts";
-import { bodyWait, cookiesIn, httpAnswer, type HttpRequest, withCookie } from "./http.ts";
+import { cookiesIn, httpAnswer, type HttpRequest, withCookie } from "./http.ts";
 import { type HttpResponse, parseResponse } from "./http1.ts";
-import { https, requestText } from "./https.ts";
+import { https, readResponse, requestText } from "./https.ts";
 
 /**
  * The same request twice on one HTTP/1.1 connection that is kept alive (RFC 9112, section 9.3), after one for
@@ -72,7 +72,6 @@ export async function converseKeptAlive(
   channel: Channel,
   wait: number,
 ): Promise<void> {
-  const tooMuch = () => channel.received().length >= MAX_KEPT;
   const textOf = (request: HttpRequest, i: number) => {
     const kept = i < requests.length - 1 ? [["connection", "keep-alive"] as const] : [];
     return requestText({ ...request, fields: [...request.fields, ...kept] });
@@ -83,11 +82,7 @@ export async function converseKeptAlive(
     const cookies = i === requests.length - 1 ? before.flatMap(({ fields }) => cookiesIn(fields)) : [];
     if (!atOnce) channel.write(textOf(withCookie(request, cookies), i));
     const response = () => responsesTo(requests, channel.received(), channel.over())[i];
-    await channel.until(() => response() !== undefined || tooMuch(), wait);
-    await channel.until(
-      () => response()?.complete !== false || tooMuch(),
-      bodyWait(response()?.status, channel),
-    );
+    await readResponse(channel, wait, response);
     if (response()?.end === undefined) return;
   }
 }
