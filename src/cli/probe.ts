@@ -4,6 +4,7 @@ import type { Cli, Define } from "./command.ts";
 import { withPassphrase } from "./pki-project.ts";
 import { EXIT_CODES, probeFindings } from "./probe/findings.ts";
 import type { ProbeFlags } from "./probe/flags.ts";
+import { collect } from "./repeated-flag.ts";
 import { publish, wantedReports, withReports } from "./reports.ts";
 
 export const define: Define = (command, bind) => {
@@ -68,10 +69,6 @@ export const define: Define = (command, bind) => {
       }),
     );
 };
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
 
 function exitCodeFor({ platform }: Cli, result: ProbeResult): ExitCode {
   if (result.interrupted) {

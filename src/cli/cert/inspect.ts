@@ -7,6 +7,7 @@ import { escapeText } from "../../report/escape.ts";
 import { type HostPort, parseAddress } from "../address.ts";
 import type { Cli, Define } from "../command.ts";
 import { findProject } from "../project.ts";
+import { collect } from "../repeated-flag.ts";
 import { projectTrust } from "./trust.ts";
 
 interface Flags {
@@ -154,10 +155,6 @@ async function policyTerms(cli: Cli): Promise<PolicyTerms | undefined> {
     vehiclePrefix: policy.vehiclePrefix,
     roles: policy.matrix.map(({ role }) => role),
   };
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }
 
 /** Seconds to milliseconds; an hour at most. */

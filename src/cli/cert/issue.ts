@@ -6,6 +6,7 @@ import type { KeyType } from "../../pki/keys.ts";
 import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { collect } from "../repeated-flag.ts";
 import { tokenKey } from "./token-key.ts";
 import { sharedKey } from "./shared-key.ts";
 import { certificateMembers, certificateText, filesField, sansFields } from "./output.ts";
@@ -114,10 +115,6 @@ async function issueRoster(
     keyType: flags.keyType === undefined ? undefined : keyTypeOf(flags.keyType, "--key-type"),
     keyTypeOf: (text) => keyTypeOf(text, "key_type"),
   });
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }
 
 function keyTypeOf(text: string, what: string): KeyType {

@@ -5,6 +5,7 @@ import type { Purpose } from "../../pki/verify/request.ts";
 import type { FileVerdict, FilesRequest } from "../../pki/verify/verify-files.ts";
 import { withAnchors } from "../anchor-options.ts";
 import type { Cli, Define } from "../command.ts";
+import { collect } from "../repeated-flag.ts";
 import { publish, type ReportFlags, wantedReports, withReports } from "../reports.ts";
 import { version } from "../package-files.ts";
 import { demandLogged, type TransparencyFlags } from "./transparency.ts";
@@ -104,8 +105,4 @@ function timeFlag(text: string): number {
   throw new FleetsecError("usage", `--at is not a time: ${text}`, {
     hint: "write it as in RFC 3339: 2026-03-01T12:00:00Z",
   });
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }
