@@ -9,6 +9,7 @@ import {
   type Verdict,
 } from "../probe/result.ts";
 import { escapeText } from "./escape.ts";
+import { groupBy } from "./group-by.ts";
 import { gatheredDoubts } from "./probe-doubts.ts";
 import { withSelection } from "./probe-selection.ts";
 import { probeMatrix } from "./probe-matrix.ts";
@@ -201,10 +202,4 @@ function hanging(mark: string, text: string, columns: number): string {
   return wrap(text, columns - mark.length)
     .map((line, i) => (i === 0 ? mark : " ".repeat(mark.length)) + line)
     .join("\n");
-}
-
-function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
-  return groups;
 }

@@ -6,6 +6,7 @@ import {
   isBypass,
   type ProbeResult,
 } from "../../probe/result.ts";
+import { groupBy } from "../group-by.ts";
 import { type Markup, markup } from "../markup.ts";
 import { gatheredDoubts } from "../probe-doubts.ts";
 import { whereOf } from "../probe-where.ts";
@@ -88,12 +89,6 @@ function placeItem(found: readonly Bypass[]): Markup {
   const versions = found.flatMap(({ attack: { tls } }) => (tls === null ? [] : `TLS ${tls}`));
   const on = versions.length === 0 ? "" : ` on ${versions.join(" and ")}`;
   return markup`<li><span class="mono">${first.endpoint.target}</span> ${whereOf(first.endpoint)}${on}: ${first.attack.evidence}</li>`;
-}
-
-function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
-  return groups;
 }
 
 function doubts({ endpoints, leftOut = [], interrupted, missing = [] }: ProbeResult): Markup | undefined {
