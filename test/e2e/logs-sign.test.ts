@@ -174,6 +174,26 @@ describe("logs sign", () => {
     },
   );
 
+  test("following a log with a backlog ends at SIGTERM, and leaves the rest of it to the next run", async () => {
+    const directory = scratch();
+    expect(await run(directory, ["logs", "keygen", "--origin", "e2e/audit"])).toMatchObject({ code: 0 });
+    const backlog = Array.from({ length: 3_000 }, (_, n) => `${n}\n`);
+    appendFileSync(join(directory, "a.log"), backlog.join(""));
+    const flags = ["--in", "a.log", "--store", "store", "--key", "audit.key", "--max-records"];
+    const child = spawn(process.execPath, [cli, "logs", "sign", ...flags, "1", "--follow"], {
+      cwd: directory,
+      stdio: "ignore",
+    });
+    const ended = once(child, "close");
+    while (!existsSync(join(directory, "store/checkpoint"))) await delay(5);
+    child.kill("SIGTERM");
+    expect(await ended).toEqual([0, null]);
+    const signed = () => batchesOf(readStore(join(directory, "store"))).flatMap(({ data }) => String(data));
+    expect(signed().length).toBeLessThan(backlog.length);
+    expect(await run(directory, ["logs", "sign", ...flags, "100000"])).toMatchObject({ code: 0 });
+    expect(signed().join("") === backlog.join("")).toBe(true);
+  });
+
   test(
     "killed at random moments loses no line, doubles none, and never has two roots at one size",
     { timeout: 600_000 },

@@ -1,4 +1,5 @@
 import type { Platform } from "../../../platform/platform.ts";
+import { paceOf } from "../../verify/pace.ts";
 import { STREAM } from "../expand.ts";
 import { beginning, lineInput } from "../lines.ts";
 import { placeStream } from "../positions.ts";
@@ -69,9 +70,12 @@ export function startFollowing(request: FollowRequest, parts: FollowingParts): F
     );
     for (const { lines } of due) await take(lines);
   };
+  /** Lets signals in, of a backlog too; it goes on when the first has come, for what was written before. */
+  const pace = paceOf(clock, new AbortController().signal);
   const take = async ({ input, lines }: Lines): Promise<void> => {
     await run.take(input, lines);
     await run.publishDue();
+    await pace();
   };
 
   /** One look at every input. Whether there was anything. */

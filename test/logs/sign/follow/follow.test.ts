@@ -119,6 +119,25 @@ describe("logs sign --follow", () => {
     expect(records()).toEqual(["1", "2", "half"]);
   });
 
+  test("is told to end in the middle of a backlog, and leaves what is beyond 64 batches of each log", async () => {
+    const { world, follow, records } = scene();
+    const backlog = Array.from({ length: 400 }, (_, n) => `${n}`);
+    for (const name of ["a.log", "b.log"]) world.write(name, backlog.map((line) => `${line}\n`).join(""));
+    const stop = new AbortController();
+    let now = START;
+    const clock: Clock = {
+      now: () => now,
+      monotonic: () => (now += 1),
+      sleep: async () => new Promise((resolve) => void setImmediate(resolve)),
+    };
+    setImmediate(() => stop.abort(new FleetsecError("terminated", "terminated")));
+    await follow(["logs"], [], { maxRecords: 1, clock, signal: stop.signal });
+    expect(records().length).toBeGreaterThanOrEqual(2 * 64);
+    expect(records().length).toBeLessThan(400);
+    await follow(["logs"], [nothing]);
+    expect(records().toSorted()).toEqual([...backlog, ...backlog].toSorted());
+  });
+
   test("signs nothing that is written after it was asked to end", async () => {
     const { world, follow, records } = scene();
     const stop = new AbortController();
