@@ -103,6 +103,10 @@ describe("1-8: records", () => {
   test("3: a record is added after the last", async () => {
     const tampered = change(store, BATCH, (bytes) => Buffer.concat([bytes, Buffer.from('{"a":1}\n')]));
     expect(places(await findingsOf(tampered))).toEqual([{ code: "RECORD_INSERTED", ...at(21) }]);
+    const quiet = await modelStore([{ data: Buffer.of(), from: 1, to: 1 }]);
+    expect(await findingsOf(withFile(quiet, batchPath(0), "{}\n"), quiet)).toMatchObject([
+      { code: "RECORD_INSERTED", seq: 0, line: 1, offset: 0 },
+    ]);
   });
 
   test("4: two neighbours are swapped", async () => {
@@ -195,6 +199,36 @@ describe("1-8: records", () => {
     const [finding] = await findingsOf(tampered);
     expect(finding).toMatchObject({ code: "RECORD_ALTERED", ...at(7) });
     expect(finding?.equalJson).toBeUndefined();
+  });
+
+  test("5: a record is duplicated after the last", async () => {
+    const append = (file: string, ...lines: readonly string[]) =>
+      editLines(store, BATCH, (all) => [...all, ...lines.map((line) => all[Number(line)] ?? line), file]);
+    for (const line of [1, 7, 20]) {
+      const tampered = append("", String(line - 1));
+      expect(await findingsOf(tampered)).toMatchObject([
+        { code: "RECORD_DUPLICATED", ...at(21), from: line, to: 21 },
+      ]);
+    }
+    const several = append("garbage", "1", '{"a":1}\n', "1", "6");
+    expect(await findingsOf(several)).toMatchObject([
+      { code: "RECORD_DUPLICATED", ...at(21), from: 2, to: 21 },
+      { code: "RECORD_INSERTED", line: 22, offset: offsetOf(several, BATCH, 22) },
+      { code: "RECORD_DUPLICATED", line: 23, offset: offsetOf(several, BATCH, 23), from: 2, to: 23 },
+      { code: "RECORD_DUPLICATED", line: 24, offset: offsetOf(several, BATCH, 24), from: 7, to: 24 },
+      { code: "TRAILING_DATA", line: 25, offset: offsetOf(several, BATCH, 25) },
+    ]);
+  });
+
+  test("5: a record is no JSON, or as long as can be, and is duplicated after the last", async () => {
+    for (const record of ["plain text", "", "\xff\r", "x".repeat(1 << 20)]) {
+      const lines = Buffer.from(`first\n${record}\n`, "latin1");
+      const original = await modelStore([{ data: lines, from: 1, to: 1 }]);
+      const copied = change(original, batchPath(0), (bytes) => Buffer.concat([bytes, bytes.subarray(6)]));
+      expect(await findingsOf(copied, original)).toMatchObject([
+        { code: "RECORD_DUPLICATED", line: 3, offset: lines.length, from: 2, to: 3 },
+      ]);
+    }
   });
 
   test.each(["\n", "\0\0\0", "{", "garbage\n", '["a"]\n'])("7: bytes trail the batch: %j", async (tail) => {
