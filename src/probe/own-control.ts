@@ -1,6 +1,7 @@
 import { type Answer, sameAnswer } from "./answer.ts";
 import type { Scene } from "./attack.ts";
 import { changing } from "./methods.ts";
+import type { Protocol } from "./protocol.ts";
 import { inLightOf } from "./told-apart.ts";
 import type { Met, RoundSetup } from "./tried.ts";
 import { isOtherGrant } from "./variant.ts";
@@ -13,7 +14,7 @@ import type { Controls, Judgement, Setting } from "./verdict/judgement.ts";
  * @param usual what the attacker is told that asks as the control does
  */
 export async function withOwnControl(
-  { meet, forgery, endpoint: { target } }: RoundSetup,
+  { meet, forgery, endpoint }: RoundSetup,
   { version, families }: Scene,
   met: Met,
   controls: Controls,
@@ -22,9 +23,10 @@ export async function withOwnControl(
 ): Promise<Met> {
   const { revise, protocol, hello, smaller } = met.attempt;
   if (revise === undefined || protocol === undefined || version === null) return met;
-  const method = protocol.http?.request.method ?? target.method;
+  const methodOf = ({ http }: Protocol) => http?.request.method ?? endpoint.target.method;
+  const method = methodOf(protocol);
   // nothing is changed in a valid client's name that the target is not there to change
-  if (method !== target.method && changing.includes(method)) return met;
+  if (method !== methodOf(endpoint.protocol) && changing.includes(method)) return met;
   const isDecided = smaller === undefined || isSameDenial(met.encounter.answer, usual);
   if (isDecided && judgeAsControl(met, controls, setting).outcome === "refused") return met;
   const identity = await forgery.controlIn(families);

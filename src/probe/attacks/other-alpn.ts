@@ -1,7 +1,9 @@
 import { type Attack, asking, type Attempt, type Scene } from "../attack.ts";
 import type { Protocol } from "../protocol.ts";
+import { grpcCall, grpcCallHttp1 } from "../protocols/grpcs.ts";
 import { h2 } from "../protocols/h2.ts";
-import { httpByAlpn, withoutAlpn } from "../protocols/http-by-alpn.ts";
+import { type BothVersions, httpByAlpn, withoutAlpn } from "../protocols/http-by-alpn.ts";
+import { https } from "../protocols/https.ts";
 import { asSameRequest, asSameService, type Revise } from "../variant.ts";
 import { verifyClients } from "./fixes.ts";
 
@@ -57,11 +59,11 @@ function offersBeside({ protocol, target }: Pick<Scene, "protocol" | "target">):
   if (target.scheme === "tls") {
     return [named("h2", "http/1.1"), named("h2"), named("http/1.1"), named(ACME)];
   }
-  if (target.scheme === "grpcs" || protocol.http === undefined) {
-    const without = { kind: NONE, protocol: withoutAlpn(protocol) };
-    return [without, named("h2", "http/1.1"), named(...protocol.alpn, ACME)];
+  if (protocol.http === undefined) {
+    return [{ kind: NONE, protocol: withoutAlpn(protocol) }, named(...protocol.alpn, ACME)];
   }
   const { request } = protocol.http;
+  const [older, newer]: BothVersions = target.scheme === "grpcs" ? [grpcCallHttp1, grpcCall] : [https, h2];
   const own = protocol.alpn.join();
   // what browsers and curl offer is both, and httpx of Python both the other way round
   const lists = [[], ["h2", "http/1.1"], ["http/1.1", "h2"], ["h2"], ["http/1.1"], [UNKNOWN]];
@@ -70,8 +72,8 @@ function offersBeside({ protocol, target }: Pick<Scene, "protocol" | "target">):
     .map((alpn) => ({
       ...named(...alpn),
       ...(alpn.length === 0 ? { kind: NONE } : {}),
-      protocol: httpByAlpn(request, alpn),
+      protocol: httpByAlpn(request, alpn, [older, newer]),
     }));
-  if (target.scheme !== "h2") return offers;
-  return [...offers, { kind: `${NONE}, HTTP/2 all the same`, protocol: withoutAlpn(h2(request)) }];
+  if (target.scheme === "https") return offers;
+  return [...offers, { kind: `${NONE}, HTTP/2 all the same`, protocol: withoutAlpn(newer(request)) }];
 }

@@ -5,6 +5,7 @@ import { http2Answer, saysNothingYet } from "./h2.ts";
 import { isGrpc, statusAnswer } from "./grpc-status.ts";
 import { httpAnswer, type HttpMessage, type HttpRequest, requestTo } from "./http.ts";
 import type { Field } from "./http2/hpack.ts";
+import { http1Answer, https } from "./https.ts";
 
 /** A message of no bytes, uncompressed: what every method can be called with. */
 const EMPTY_MESSAGE = new Uint8Array(5);
@@ -37,6 +38,18 @@ export function callFields({ method, authority, path, fields }: HttpRequest): Fi
     ["te", "trailers"],
     ...fields.filter(([name]) => name !== "accept"),
   ];
+}
+
+/** The same over HTTP/1.1: some frameworks hand a call to their handlers whatever the version is. */
+export function grpcCallHttp1(request: HttpRequest): Protocol {
+  const fields = callFields(request).filter(([name]) => !name.startsWith(":"));
+  // a hop's own, it is named as such (RFC 9110, section 10.1.4)
+  const call = https({ ...request, fields: [...fields, ["connection", "close, te"]] });
+  return {
+    ...call,
+    http: { request, ask: grpcCallHttp1 },
+    answer: (trace) => http1Answer(trace, grpcAnswer),
+  };
 }
 
 /** One that streams without end has no status: its first message says that the call was served. */

@@ -1,6 +1,7 @@
+import type { Answer } from "../answer.ts";
 import { type Channel, MAX_KEPT, type Trace } from "../exchange.ts";
 import type { Protocol } from "../protocol.ts";
-import { bodyWait, httpAnswer, type HttpRequest } from "./http.ts";
+import { bodyWait, httpAnswer, type HttpMessage, type HttpRequest } from "./http.ts";
 import { type HttpResponse, isInterim, parseResponse } from "./http1.ts";
 
 /** One request over HTTP/1.1; redirects are answers, never followed. */
@@ -12,15 +13,18 @@ export function https(request: HttpRequest): Protocol {
     isPreamble: isInterim,
     http: { request, ask: https },
     speech: { in: "http1", request },
-    answer({ received, end }: Trace) {
-      const response = parseResponse(
-        received,
-        end === "closed" || end === "reset",
-        request.method === "HEAD",
-      );
-      return response && httpAnswer(response);
-    },
+    answer: (trace) => http1Answer(trace, httpAnswer, request.method === "HEAD"),
   };
+}
+
+/** @param read makes an answer of a response that has begun */
+export function http1Answer(
+  { received, end }: Pick<Trace, "received" | "end">,
+  read: (message: HttpMessage) => Answer,
+  toHead = false,
+): Answer | undefined {
+  const response = parseResponse(received, end === "closed" || end === "reset", toHead);
+  return response && read(response);
 }
 
 export async function converseHttp1(request: HttpRequest, channel: Channel, wait: number): Promise<void> {

@@ -57,6 +57,12 @@ export const gos: readonly Member[] = [
     "`RequireAndVerifyClientCert`, beside a listener that trusts another CA too, tickets' keys in common":
       besideWider(asItIs),
   }),
+  ...strict("Go net/http", "grpcs", {
+    "`VerifyClientCertIfGiven`, and a handler that denies by a gRPC status": mistaken(
+      "VerifyClientCertIfGiven",
+      "grpc",
+    ),
+  }),
   ...lax("Go net/http", "https", {
     "`RequestClientCert`": [["no-cert", "self-signed"], go("RequestClientCert")],
     "`RequireAnyClientCert`": [["self-signed", "wrong-ca", "twin-ca", "expired"], go("RequireAnyClientCert")],
@@ -128,5 +134,12 @@ export const gos: readonly Member[] = [
     "`VerifyClientCertIfGiven`": [["no-cert"], go("VerifyClientCertIfGiven")],
     "`RequireAndVerifyClientCert` before CVE-2025-68121 was mended, beside a listener that trusts another CA too, tickets' keys in common":
       [["resume-cross-host"], besideWider(buildBeforeCve202568121)],
+  }),
+  ...lax("Go net/http", "grpcs", {
+    "`VerifyClientCertIfGiven`, and a handler that denies by a gRPC status, over HTTP/2 alone": [
+      ["other-alpn"],
+      mistaken("VerifyClientCertIfGiven", "grpc-http2"),
+      "alone",
+    ],
   }),
 ];

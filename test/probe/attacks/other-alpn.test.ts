@@ -15,7 +15,7 @@ import {
 import { grpcServer } from "../support/grpc.ts";
 import { broker } from "../support/mqtt.ts";
 import { http2Server, httpsServer, listening, tlsServer } from "../support/servers.ts";
-import { authorized } from "../support/services.ts";
+import { authorized, isAuthorized } from "../support/services.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -128,6 +128,36 @@ describe.concurrent("an application that decides", () => {
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-alpn"));
   });
 
+  /** A gRPC service that speaks both versions of HTTP. */
+  const health = async (isDenied: (version: string, isValid: boolean) => boolean) => {
+    const server = createSecureServer({ ...openServer(world), allowHTTP1: true }, (request, response) => {
+      const status = isDenied(request.httpVersion, isAuthorized(request)) ? 16 : 0;
+      response.writeHead(200, { "content-type": "application/grpc", "grpc-status": `${status}` }).end();
+    });
+    server.on("sessionError", () => {});
+    return listening(server);
+  };
+
+  test("on calls of gRPC over HTTP/2 alone is found", async () => {
+    const port = await health((version, isValid) => version === "2.0" && !isValid);
+    const endpoint = await probing(`grpcs://localhost:${port}`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-alpn"));
+    expect(evidenceOf(endpoint)).toEqual(Array(2).fill("gRPC OK, as for a valid client (no ALPN)"));
+    const strictOne = await probing(`grpcs://localhost:${await health((_version, isValid) => !isValid)}`);
+    expect([strictOne.reasons, strictOne.verdict]).toEqual([[], "enforced"]);
+    expect(withOutcome(strictOne, "refused")).toEqual(onBoth("no-cert", "other-alpn"));
+  });
+
+  test("on HTTP/2 alone is found where nothing is granted to anybody at the target", async () => {
+    const server = createSecureServer({ ...openServer(world), allowHTTP1: true }, (request, response) => {
+      const mayPass = request.httpVersion !== "2.0" || isAuthorized(request);
+      response.writeHead(!mayPass ? 401 : request.url === "/" ? 200 : 404).end("so it is");
+    });
+    server.on("sessionError", () => {});
+    const endpoint = await probing(`h2://localhost:${await listening(server)}/none`);
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("other-alpn"));
+  });
+
   test("and speaks HTTP/1.1 alone is strict", async () => {
     const endpoint = await probing(`https://localhost:${await httpsServer(openServer(world), authorized)}/`);
     expect(endpoint.verdict).toBe("enforced");
@@ -191,6 +221,19 @@ describe.concurrent("services that are not HTTP", () => {
     const endpoint = await probing(`grpcs://localhost:${port}`);
     expect(withOutcome(endpoint, "accepted")).toEqual(found ? onBoth("other-alpn") : []);
     expect(endpoint.verdict).toBe(found ? "bypassed" : "enforced");
+  });
+
+  test("grpcs:// is answered over HTTP/1.1 where that alone is offered", async () => {
+    const identity = { cert: world.server.pem, key: world.server.keyPem, ca: world.root.pem };
+    const guarded = await grpcServer({ ...identity, demands: true });
+    const older = await httpsServer(lax(), ({ method, headers }, response) => {
+      const isCall = method === "POST" && headers["content-type"] === "application/grpc";
+      response.writeHead(200, { "content-type": "application/grpc", "grpc-status": isCall ? "0" : "12" });
+      response.end();
+    });
+    const port = await byAlpn((offered) => (offered?.join() === "http/1.1" ? older : guarded));
+    const endpoint = await probing(`grpcs://localhost:${port}`);
+    expect(evidenceOf(endpoint)).toEqual(Array(2).fill("gRPC OK, as for a valid client (ALPN http/1.1)"));
   });
 
   test.each<[string, IsLax, boolean]>([

@@ -5,7 +5,7 @@ import type { TLSSocket } from "node:tls";
 export const SECRET = "the fleet's secret";
 
 /** After a session without a certificate was resumed, `authorized` alone is true as well. */
-export const isAuthorized = (request: IncomingMessage): boolean => {
+export const isAuthorized = (request: Pick<IncomingMessage, "socket">): boolean => {
   const socket = request.socket as TLSSocket;
   return socket.authorized && (socket.getPeerCertificate().raw as Buffer | undefined) !== undefined;
 };

@@ -22,7 +22,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	ca := flag.String("ca", "", "clients' CA, PEM")
 	beside := flag.String("beside", "", "address and port of a second listener, with the same keys for tickets")
-	mistake := flag.String("mistake", "", "name-alone, last-alone, reversed, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets, chacha-first, checked-later (none) or http10: one that is often made")
+	mistake := flag.String("mistake", "", "name-alone, last-alone, reversed, other-names, no-alpn, both-names, http11-first, acme, h2-unchosen, both-versions, p256-alone, no-tickets, chacha-first, checked-later and grpc (none), http10 or grpc-http2: one that is often made")
 	besideCa := flag.String("beside-ca", "", "its clients' CAs, PEM")
 	flag.Parse()
 	policy := tls.ClientAuthType(-1)
@@ -58,6 +58,10 @@ func main() {
 			ErrorLog:  log.New(io.Discard, "", 0),
 			TLSConfig: config,
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if *mistake == "grpc" || *mistake == "grpc-http2" {
+					call(w, len(r.TLS.VerifiedChains) > 0 || (*mistake == "grpc-http2" && r.ProtoMajor < 2))
+					return
+				}
 				isExcused := *mistake == "http10" && r.Proto == "HTTP/1.0"
 				if (*mistake == "checked-later" || *mistake == "http10") && !isExcused && !isVerified(r, config.ClientCAs) {
 					http.Error(w, "no", http.StatusForbidden)
@@ -74,6 +78,18 @@ func main() {
 	serve(*listen, *ca)
 }
 
+// call answers one of gRPC: its message is a status of SERVING.
+func call(w http.ResponseWriter, isServed bool) {
+	w.Header().Set("Content-Type", "application/grpc")
+	if !isServed {
+		w.Header().Set("Grpc-Status", "16")
+		return
+	}
+	w.Header().Set("Trailer", "Grpc-Status")
+	w.Write([]byte{0, 0, 0, 0, 2, 8, 1})
+	w.Header().Set("Grpc-Status", "0")
+}
+
 func isVerified(r *http.Request, roots *x509.CertPool) bool {
 	chain := r.TLS.PeerCertificates
 	sent := x509.NewCertPool()
@@ -86,7 +102,7 @@ func isVerified(r *http.Request, roots *x509.CertPool) bool {
 
 func mistaken(config *tls.Config, mistake string) {
 	switch mistake {
-	case "", "checked-later", "http10":
+	case "", "checked-later", "http10", "grpc", "grpc-http2":
 	case "name-alone":
 		config.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
 			leaf, err := x509.ParseCertificate(raw[0])
