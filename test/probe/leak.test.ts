@@ -55,6 +55,10 @@ describe.concurrent("a denial with what valid clients are granted", () => {
     ],
     ["in a header field", (response, page) => void response.setHeader("x-data", page).end("denied")],
     [
+      "in a repeated field",
+      (response, page) => void response.setHeader("x-data", [page, "no"]).end("denied"),
+    ],
+    [
       "in a trailer",
       (response, page) => {
         response.setHeader("trailer", "x-data");

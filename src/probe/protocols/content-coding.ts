@@ -12,16 +12,32 @@ const DECODERS = new Map<string, readonly ((body: Uint8Array) => Uint8Array)[]>(
   ["gzip", [(body) => gunzipSync(body, deflate)]],
   ["x-gzip", [(body) => gunzipSync(body, deflate)]],
   ["deflate", [(body) => inflateSync(body, deflate), (body) => inflateRawSync(body, deflate)]],
+  ["identity", [(body) => body]],
   ["br", [(body) => brotliDecompressSync(body, brotli)]],
 ]);
 
-/** A body without its content coding, as far as it has come; as it is where that is not understood. */
-export function decoded(body: Uint8Array, coding = ""): Uint8Array {
-  for (const decode of DECODERS.get(coding.trim().toLowerCase()) ?? []) {
+/** More of them, one around the other, are none that a client would take off. */
+const MAX_LAYERS = 5;
+
+/** A body without its content codings, which are named from the inside out, as far as it has come; as it is where they are not understood. */
+export function decoded(body: Uint8Array, codings = ""): Uint8Array {
+  const layers = codings.split(",").flatMap((coding) => coding.trim().toLowerCase() || []);
+  if (layers.length > MAX_LAYERS) return body;
+  let content = body;
+  for (const coding of layers.toReversed()) {
+    const inner = withoutCoding(content, coding);
+    if (inner === undefined) break;
+    content = inner;
+  }
+  return content;
+}
+
+function withoutCoding(body: Uint8Array, coding: string): Uint8Array | undefined {
+  for (const decode of DECODERS.get(coding) ?? []) {
     const content = asMuchAsFits(body, decode);
     if (content !== undefined) return content;
   }
-  return body;
+  return undefined;
 }
 
 /** A body that swells to more than is kept is cut. @returns undefined for what is not of that coding */

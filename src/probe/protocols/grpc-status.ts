@@ -9,8 +9,9 @@ import type { HttpMessage } from "./http.ts";
 export function statusAnswer({
   fields,
   trailers,
+  values,
   body,
-}: Pick<HttpMessage, "fields" | "trailers" | "body">): Answer | undefined {
+}: Pick<HttpMessage, "fields" | "trailers" | "values" | "body">): Answer | undefined {
   const code = trailers.get("grpc-status") ?? fields.get("grpc-status");
   if (code === undefined) return undefined;
   const message = trailers.get("grpc-message") ?? fields.get("grpc-message") ?? "";
@@ -19,7 +20,7 @@ export function statusAnswer({
     label: `gRPC ${CODES[number] ?? "status that is none"}`,
     meaning: meaningOf(number),
     content: Buffer.concat([Buffer.from(`${message}\n`, "latin1"), body]),
-    aside: [...fields.values(), ...trailers.values()],
+    aside: values,
   };
 }
 

@@ -53,6 +53,8 @@ export interface HttpMessage {
   /** Names in lower case. */
   readonly fields: ReadonlyMap<string, string>;
   readonly trailers: ReadonlyMap<string, string>;
+  /** Of each line of both, where a name is repeated too. */
+  readonly values: readonly string[];
   readonly body: Uint8Array;
   readonly complete: boolean;
 }
@@ -62,7 +64,7 @@ export interface HttpMessage {
  * content: one leads to the page, another to the login.
  */
 export function httpAnswer(message: HttpMessage): Answer {
-  const { status, fields, trailers, complete } = message;
+  const { status, fields, values, complete } = message;
   const ofCall = isGrpc(fields) ? statusAnswer(message) : undefined;
   if (ofCall !== undefined) return ofCall;
   const body = decoded(message.body, fields.get("content-encoding"));
@@ -79,7 +81,7 @@ export function httpAnswer(message: HttpMessage): Answer {
       return value === undefined || value === "0" ? [] : [`${name}: ${value}`];
     }),
     ...(/\bh3(-\d+)?=/.test(fields.get("alt-svc") ?? "") ? { notice: NAMES_HTTP3 } : {}),
-    aside: [...fields.values(), ...trailers.values()],
+    aside: values,
   };
 }
 

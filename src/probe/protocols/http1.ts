@@ -1,6 +1,6 @@
 import type { HttpMessage } from "./http.ts";
 
-/** An HTTP/1.x response as far as it has come (RFC 9112); of a repeated field the last, of `set-cookie` all, on a line each. The body is without the chunked coding. */
+/** An HTTP/1.x response as far as it has come (RFC 9112). The body is without the chunked coding. */
 export interface HttpResponse extends HttpMessage {
   /** Where it ends in the bytes; undefined where only the end of the connection ends it. */
   readonly end: number | undefined;
@@ -8,7 +8,7 @@ export interface HttpResponse extends HttpMessage {
 
 /** A longer head is none that we understand. */
 const MAX_HEAD = 16_384;
-const NONE: ReadonlyMap<string, string> = new Map();
+const NONE: FieldSection = { fields: new Map(), values: [] };
 /** Who sends more interim responses than this keeps us busy. */
 const MAX_INTERIM = 16;
 
@@ -24,13 +24,20 @@ export function parseResponse(bytes: Uint8Array, ended: boolean, toHead = false)
   const head = headAt(text, endOfInterim(text));
   if (head === undefined || isInterimStatus(head.status)) return undefined;
   const { status, lines, end: at } = head;
-  const fields = parseFields(lines);
+  const { fields, values } = parseFields(lines);
   const {
     length,
     trailers = NONE,
     ...body
   } = toHead ? NO_BODY : parseBody(status, fields, text.subarray(at), ended);
-  return { status, fields, trailers, ...body, end: length === undefined ? undefined : at + length };
+  return {
+    status,
+    fields,
+    trailers: trailers.fields,
+    values: [...values, ...trailers.values],
+    ...body,
+    end: length === undefined ? undefined : at + length,
+  };
 }
 
 /**
@@ -92,24 +99,41 @@ function linesIn(text: Buffer, from: number, to: number): string[] {
   return text.toString("latin1", from, to).trimEnd().split(/\r?\n/);
 }
 
-function parseFields(lines: readonly string[]): Map<string, string> {
-  const fields = new Map<string, string>();
-  for (const line of lines) {
-    const colon = line.indexOf(":");
-    if (colon > 0) addField(fields, line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
-  }
-  return fields;
+function parseFields(lines: readonly string[]): FieldSection {
+  return fieldSection(
+    lines.flatMap((line) => {
+      const colon = line.indexOf(":");
+      return colon > 0 ? [[line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const] : [];
+    }),
+  );
 }
 
-/** Of a field of several lines the last one counts, but for the one that cannot be joined otherwise (RFC 9110, section 5.3). */
-export function addField(fields: Map<string, string>, name: string, value: string): void {
-  const before = name === "set-cookie" ? fields.get(name) : undefined;
-  fields.set(name, before === undefined ? value : `${before}\n${value}`);
+/** A header or trailer section. */
+export interface FieldSection {
+  /** Of a name that is repeated the last line counts, but for those that `JOINED` names. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** Of each line. */
+  readonly values: readonly string[];
+}
+
+/** A list of codings, and the one that cannot be joined as a list (RFC 9110, section 5.3). */
+const JOINED = new Map([
+  ["content-encoding", ", "],
+  ["set-cookie", "\n"],
+]);
+
+export function fieldSection(lines: readonly (readonly [name: string, value: string])[]): FieldSection {
+  const fields = new Map<string, string>();
+  for (const [name, value] of lines) {
+    const [before, joint] = [fields.get(name), JOINED.get(name)];
+    fields.set(name, before === undefined || joint === undefined ? value : `${before}${joint}${value}`);
+  }
+  return { fields, values: lines.map(([, value]) => value) };
 }
 
 interface Body {
   readonly body: Uint8Array;
-  readonly trailers?: ReadonlyMap<string, string>;
+  readonly trailers?: FieldSection;
   readonly complete: boolean;
   /** As it is coded, where its end has come. */
   readonly length?: number;

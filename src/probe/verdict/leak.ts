@@ -1,6 +1,7 @@
 import type { Answer } from "../answer.ts";
 import type { HttpRequest } from "../protocols/http.ts";
 import type { Encounter } from "./judgement.ts";
+import { plain } from "./escapes.ts";
 import { isNested, objectsIn, parsed, readingsOf } from "./readings.ts";
 
 /** Less than this, such as `{}`, says nothing, even where it is all there is. */
@@ -25,26 +26,46 @@ export function leaks(denial: Answer, controls: readonly Encounter[]): boolean {
   const whole = Buffer.from(denial.content);
   if (contents.every((one) => one.length >= MIN_CONTENT && whole.equals(one))) return true;
   const [first, second = first] = contents.map(parsed);
-  return readingsOf(denial).some(
-    (text) => contents.every((one) => isIn(text, one)) || holdsFields(text, first, second),
+  const written = answers.map(grantedAsWritten);
+  return readingsOf(denial).some((text) => {
+    const said = asWritten(text);
+    return written.every((one) => isIn(said, one)) || holdsFields(text, first, second);
+  });
+}
+
+/** A text as it stands, and what it says. */
+interface Written {
+  readonly text: string;
+  readonly plain: string;
+}
+
+function asWritten(bytes: Buffer): Written {
+  const text = bytes.toString("latin1").trim();
+  return { text, plain: plain(text) };
+}
+
+/** What valid clients were granted is looked for in each denial. */
+const grants = new WeakMap<Answer, Written>();
+
+function grantedAsWritten(answer: Answer): Written {
+  const written = grants.get(answer) ?? asWritten(Buffer.from(answer.content));
+  grants.set(answer, written);
+  return written;
+}
+
+function isIn(denial: Written, granted: Written): boolean {
+  return (["text", "plain"] as const).some(
+    (form) => granted[form].length >= MIN_PART && denial[form].includes(granted[form]),
   );
 }
 
 /** Nothing but the request, and a few words. */
 function echoes({ content }: Answer, { method, path, authority, fields }: HttpRequest): boolean {
   const [host = authority] = authority.split(":");
-  const told = [path, authority, host, method, ...fields.flat()].filter((one) => one.length > 1);
-  const text = Buffer.from(content).toString("latin1");
+  const told = [path, authority, host, method, ...fields.flat()].map(plain).filter((one) => one.length > 1);
+  const text = plain(Buffer.from(content).toString("latin1"));
   const rest = told.reduce((left, one) => left.replaceAll(one, ""), text);
   return rest.length < text.length && rest.replaceAll(/[^a-z0-9]/gi, "").length < MIN_PART;
-}
-
-function isIn(denial: Buffer, granted: Buffer): boolean {
-  const text = granted.toString("latin1").trim();
-  if (text.length < MIN_PART) return false;
-  // as a text within a script too
-  const escaped = JSON.stringify(text).slice(1, -1);
-  return [text, escaped].some((one) => denial.includes(one, 0, "latin1"));
 }
 
 /** JSON with every field that valid clients were granted, and the values that did not change between them. */
@@ -78,7 +99,7 @@ function sorted(value: unknown, depth: number): { readonly value: unknown; reado
 
 /**
  * How much of two controls' values, in characters, a third one repeats; negative where it lacks a field
- * of both, or has another value where theirs are equal.
+ * of both, or has another value where theirs are equal. A list holds theirs with others between as well.
  */
 function agreeing(first: unknown, second: unknown, third: unknown, depth: number): number {
   if (depth > MAX_DEPTH) return Number.NEGATIVE_INFINITY;
@@ -87,12 +108,30 @@ function agreeing(first: unknown, second: unknown, third: unknown, depth: number
     return first === third ? String(first).length : Number.NEGATIVE_INFINITY;
   }
   if (!isNested(third) || Array.isArray(first) !== Array.isArray(third)) return Number.NEGATIVE_INFINITY;
+  if (Array.isArray(first))
+    return agreeingItems(first, Object.values(second), Object.values(third), depth + 1);
   let sum = 0;
   for (const [name, value] of Object.entries(first)) {
     if (!Object.hasOwn(second, name)) continue;
     if (!Object.hasOwn(third, name)) return Number.NEGATIVE_INFINITY;
     const length = agreeing(value, second[name], third[name], depth + 1);
     sum += length > 0 ? name.length + length : length;
+  }
+  return sum;
+}
+
+function agreeingItems(
+  first: readonly unknown[],
+  second: readonly unknown[],
+  third: readonly unknown[],
+  depth: number,
+): number {
+  let [sum, at] = [0, 0];
+  for (const [i, item] of first.slice(0, second.length).entries()) {
+    let length = Number.NEGATIVE_INFINITY;
+    for (; length < 0 && at < third.length; at += 1) length = agreeing(item, second[i], third[at], depth);
+    if (length < 0) return length;
+    sum += length > 0 ? 1 + length : length;
   }
   return sum;
 }

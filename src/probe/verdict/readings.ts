@@ -1,4 +1,5 @@
 import type { Answer } from "../answer.ts";
+import { withoutReferences } from "./escapes.ts";
 
 /** Of one denial, no more are looked at. */
 const MAX_READINGS = 128;
@@ -7,35 +8,23 @@ const MAX_OBJECTS = 64;
 /** Shorter texts within others say nothing. */
 const MIN_TEXT = 16;
 
-/** An answer in which something else may stand, each text of its own: the content, header fields and trailers, texts in JSON. */
+/**
+ * An answer in which something else may stand, each text of its own: the content, JSON that a page shows,
+ * header fields and trailers, texts in JSON.
+ */
 export function readingsOf({ content, aside = [] }: Answer): Buffer[] {
   const whole = Buffer.from(content);
-  const found = [whole, withoutEntities(whole), ...aside.map((text) => Buffer.from(text, "latin1"))];
+  const shown = Buffer.from(withoutReferences(whole.toString("latin1")), "latin1");
+  const found: Buffer[] = [
+    whole,
+    ...(parsed(shown) === undefined ? [] : [shown]),
+    ...aside.map((text) => Buffer.from(text, "latin1")),
+  ];
   for (const one of found) {
     if (found.length >= MAX_READINGS) break;
     found.push(...textsIn(parsed(one)));
   }
   return found.slice(0, MAX_READINGS);
-}
-
-/** As in a page that shows what it does not interpret. */
-function withoutEntities(text: Buffer): Buffer {
-  const characters: Readonly<Record<string, string>> = {
-    amp: "&",
-    lt: "<",
-    gt: ">",
-    quot: '"',
-    apos: "'",
-    "#34": '"',
-    "#39": "'",
-    "#x27": "'",
-  };
-  const read = text
-    .toString("latin1")
-    .replace(/&(amp|lt|gt|quot|apos|#34|#39|#x27);/gi, (whole, name: string) => {
-      return characters[name.toLowerCase()] ?? whole;
-    });
-  return Buffer.from(read, "latin1");
 }
 
 function textsIn(said: unknown): Buffer[] {

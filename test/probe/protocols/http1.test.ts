@@ -55,6 +55,15 @@ describe("an HTTP/1 response", () => {
     expect(Object.fromEntries(response?.trailers ?? [])).toEqual(trailers);
   });
 
+  test("the values of repeated fields, each; those of codings are one list", () => {
+    const head =
+      "HTTP/1.1 403 No\r\nX: one\r\nX: two\r\nContent-Encoding: gzip\r\nContent-Encoding: br\r\nTransfer-Encoding: chunked";
+    const response = parse(`${head}\r\n\r\n0\r\nY: three\r\nY: four\r\n\r\n`);
+    expect(response?.values).toEqual(["one", "two", "gzip", "br", "chunked", "three", "four"]);
+    expect(response?.fields.get("content-encoding")).toBe("gzip, br");
+    expect([response?.fields.get("x"), response?.trailers.get("y")]).toEqual(["two", "four"]);
+  });
+
   const interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
   test.each([
     ["", true],

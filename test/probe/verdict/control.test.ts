@@ -128,7 +128,14 @@ test.each([
   ["clear", false],
 ])("an Alt-Svc of %s names HTTP/3: %s", (value, names) => {
   const fields = new Map([["alt-svc", value]]);
-  const message = { status: 200, fields, trailers: new Map(), body: new Uint8Array(), complete: true };
+  const message = {
+    status: 200,
+    fields,
+    trailers: new Map(),
+    values: [],
+    body: new Uint8Array(),
+    complete: true,
+  };
   const { evidence } = judgeControl({ trace: trace(), answer: httpAnswer(message) }, httpSetting);
   expect(evidence).toBe(names ? `HTTP 200; ${NAMES_HTTP3}` : "HTTP 200");
 });

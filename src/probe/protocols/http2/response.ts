@@ -2,7 +2,7 @@ import { MAX_KEPT } from "../../exchange.ts";
 import { byteQueue } from "../../wire/byte-queue.ts";
 import { DecodeError, reader } from "../../wire/codec.ts";
 import { errorName, Flag, type Frame, FrameType, HEADER_LENGTH, MAX_PAYLOAD, STREAM } from "./frames.ts";
-import { addField } from "../http1.ts";
+import { fieldSection } from "../http1.ts";
 import { type Field, fieldDecoder } from "./hpack.ts";
 
 /** How far the response to the one request of a connection has come (RFC 9113). */
@@ -11,6 +11,8 @@ export interface Http2Response {
   readonly status: number | undefined;
   readonly fields: ReadonlyMap<string, string>;
   readonly trailers: ReadonlyMap<string, string>;
+  /** Of each line of both, where a name is repeated too. */
+  readonly values: readonly string[];
   readonly body: Uint8Array;
   /** Nothing more will come. */
   readonly complete: boolean;
@@ -37,9 +39,12 @@ const MAX_BLOCK = MAX_KEPT;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-interface State extends Mutable<Omit<Http2Response, "body">> {
+interface State extends Mutable<Omit<Http2Response, "body" | "values">> {
   readonly chunks: Uint8Array[];
   readonly body: Uint8Array;
+  readonly values: readonly string[];
+  /** Of the header section, and of the trailers. */
+  readonly valuesOf: { head: readonly string[]; trailers: readonly string[] };
   frames: number;
   /** A field block whose end has not come: its parts, and its stream. */
   block: { readonly parts: Uint8Array[]; readonly stream: number; readonly ends: boolean } | undefined;
@@ -53,6 +58,10 @@ export function responseReader(stream = STREAM): ResponseReader {
     status: undefined,
     fields: new Map(),
     trailers: new Map(),
+    valuesOf: { head: [], trailers: [] },
+    get values() {
+      return [...this.valuesOf.head, ...this.valuesOf.trailers];
+    },
     get body() {
       return Buffer.concat(this.chunks);
     },
@@ -161,15 +170,19 @@ function withoutPriority({ flags, payload }: Frame): Uint8Array {
 
 function onFields(state: State, list: readonly Field[], ends: boolean): void {
   if (state.complete) return;
-  const fields = new Map<string, string>();
-  for (const [name, value] of list) addField(fields, name, value);
+  const { fields, values } = fieldSection(list);
   if (state.status === undefined) {
     const status = /^[1-5]\d\d$/.exec(fields.get(":status") ?? "")?.[0];
     if (status === undefined) throw new DecodeError("a response without a status");
     // interim responses are skipped
-    if (!status.startsWith("1")) Object.assign(state, { status: Number(status), fields });
-    else if (ends) throw new DecodeError("the end after an interim response");
-  } else state.trailers = fields;
+    if (!status.startsWith("1")) {
+      Object.assign(state, { status: Number(status), fields });
+      state.valuesOf.head = values;
+    } else if (ends) throw new DecodeError("the end after an interim response");
+  } else {
+    state.trailers = fields;
+    state.valuesOf.trailers = values;
+  }
   if (ends) state.complete = true;
 }
 

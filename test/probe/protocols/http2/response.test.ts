@@ -32,6 +32,24 @@ describe("an HTTP/2 response", () => {
     expect(response.trailers.get("grpc-status")).toBe("0");
   });
 
+  test("values of repeated fields and trailers, each", () => {
+    const fields: Field[] = [
+      ...OK,
+      ["x-data", "one"],
+      ["x-data", "two"],
+      ["content-encoding", "gzip"],
+      ["content-encoding", "br"],
+    ];
+    const trailers: Field[] = [
+      ["x-end", "three"],
+      ["x-end", "four"],
+    ];
+    const response = read(headers(fields), headers(trailers, 5));
+    expect(response.values).toEqual(["200", "one", "two", "gzip", "br", "three", "four"]);
+    expect(response.fields.get("content-encoding")).toBe("gzip, br");
+    expect([response.fields.get("x-data"), response.trailers.get("x-end")]).toEqual(["two", "four"]);
+  });
+
   test("in pieces of any size it is the same", () => {
     const whole = Buffer.concat([settings, headers(OK), data("he"), data("llo", Flag.endStream)]);
     fc.assert(
