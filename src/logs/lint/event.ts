@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { canonicalJson, type Json } from "./canonical-json.ts";
 import { isLetIn, isSaid, isSerial, plainFingerprint } from "./certificate.ts";
-import { jsonStructure } from "./structure.ts";
+import { jsonStructure } from "../../json-structure.ts";
 import { isRfc3339 } from "./timestamp.ts";
 
 /** The rules of audit events: docs/log-format.md, "Events". */

@@ -1,4 +1,5 @@
 import { FleetsecError } from "../../errors.ts";
+import { jsonStructure } from "../../json-structure.ts";
 import { parseYaml } from "../../yaml.ts";
 
 /** Bytes of an OpenAPI document. */
@@ -9,8 +10,12 @@ const MAX_YAML = 1 << 20;
 const MAX_DEPTH = 200;
 /** More than any honest file has; each one is a chance to multiply. */
 const MAX_ALIASES = 100;
+/** Values of a document in YAML, each as often as aliases name it: a circle never ends. */
+const MAX_YAML_VALUES = 1 << 21;
 /** References that lead to references. */
 const MAX_REFERENCES = 32;
+/** Characters of one: it is followed wherever it stands. */
+const MAX_REFERENCE = 2000;
 
 /** An OpenAPI document, as plain values that nobody has checked. */
 export interface OpenApi {
@@ -40,9 +45,7 @@ export function parseOpenApi(text: string, name: string): OpenApi {
 
 function valueOf(text: string, name: string): unknown {
   try {
-    const value: unknown = /^\s*\{/.test(text) ? JSON.parse(text) : valueOfYaml(text);
-    if (depthOf(value) > MAX_DEPTH) throw new RangeError("nested too deeply");
-    return value;
+    return /^\s*\{/.test(text) ? valueOfJson(text) : valueOfYaml(text);
   } catch (cause) {
     throw new FleetsecError("input", `${name} is neither JSON nor YAML that can be read: ${String(cause)}`, {
       cause,
@@ -50,23 +53,42 @@ function valueOf(text: string, name: string): unknown {
   }
 }
 
+/** What stands twice would be lost without a word: an operation that nobody probes. */
+function valueOfJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  const { duplicate, depth } = jsonStructure(text);
+  if (duplicate !== undefined) {
+    throw new RangeError(`the key ${shortened(duplicate)} stands twice in one object`);
+  }
+  if (depth > MAX_DEPTH) throw new RangeError("nested too deeply");
+  return value;
+}
+
 function valueOfYaml(text: string): unknown {
   if (text.length > MAX_YAML) throw new RangeError("more than a megabyte of YAML: write it as JSON");
   const document = parseYaml(text);
   const [fault] = document.errors;
   if (fault !== undefined) throw fault;
-  return document.toJS({ maxAliasCount: MAX_ALIASES });
+  const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+  checkExtent(value);
+  return value;
 }
 
-/** Level by level: what recursion would not survive is what is looked for. */
-function depthOf(root: unknown): number {
-  let depth = 0;
-  for (let level: unknown[] = [root]; level.length > 0 && depth <= MAX_DEPTH; depth += 1) {
-    level = level.flatMap((value) =>
-      typeof value === "object" && value !== null ? Object.values(value) : [],
-    );
+/** Level by level: what recursion would not survive is what is looked for, such as an alias within itself. */
+function checkExtent(root: unknown): void {
+  let [level, values]: [unknown[], number] = [[root], 1];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) throw new RangeError("nested too deeply");
+    const inner: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== "object" || value === null) continue;
+      const own = Object.values(value);
+      values += own.length;
+      if (values > MAX_YAML_VALUES) throw new RangeError("its aliases multiply what it holds without end");
+      for (const one of own) inner.push(one);
+    }
+    level = inner;
   }
-  return depth;
 }
 
 function resolve(root: unknown, value: unknown): unknown {
@@ -80,11 +102,19 @@ function resolve(root: unknown, value: unknown): unknown {
 }
 
 function broken(reference: unknown, how: string): FleetsecError {
-  return new FleetsecError("input", `the reference ${String(reference)} ${how}`);
+  return new FleetsecError("input", `the reference ${shortened(String(reference))} ${how}`);
 }
+
+/** A text of the document's for messages. */
+export function shortened(text: string): string {
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
+}
+
+const MAX_SHOWN = 200;
 
 /** RFC 6901, in a URI fragment. */
 function pointedAt(root: unknown, reference: string): unknown {
+  if (reference.length > MAX_REFERENCE) throw broken(reference, "is too long");
   if (!reference.startsWith("#/")) {
     throw broken(reference, "leads to another document: bundle the parts into one file first");
   }

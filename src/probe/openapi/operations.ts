@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../../errors.ts";
 import { isSafe } from "../methods.ts";
 import { parseTarget, type Target } from "../target.ts";
-import { field, items, members, type OpenApi } from "./document.ts";
-import { exampleOf } from "./example.ts";
+import { field, items, members, type OpenApi, shortened } from "./document.ts";
+import { type Draft, draftsOf, unaskable } from "./draft.ts";
+import { bodyOf, MAX_PATH, type Request, requestOf } from "./request.ts";
 
 /** What an OpenAPI document describes, as targets; and what of it is left out. */
 export interface Expanded {
@@ -38,10 +39,11 @@ export function expand(api: OpenApi, base: string, allowUnsafe: boolean): Expand
   }
   if (origin.path.includes("?")) throw new FleetsecError("usage", `--base-url holds a query: ${base}`);
   const stem = base.replace(/\/$/, "");
+  const nextDraft = draftsOf(api);
   const targets: Target[] = [];
   const leftOut: LeftOut[] = [];
   for (const described of operationsOf(api)) {
-    const { path } = described;
+    const path = described.path.length > MAX_PATH ? shortened(described.path) : described.path;
     if ("reason" in described) {
       leftOut.push({ target: `${stem}${path}`, reason: described.reason, wanted: true });
       continue;
@@ -52,7 +54,7 @@ export function expand(api: OpenApi, base: string, allowUnsafe: boolean): Expand
       leftOut.push({ target, reason: `${method} may change something (--allow-unsafe-methods)` });
       continue;
     }
-    const asked = orReason(() => targetOf(api, origin, stem, described));
+    const asked = orReason(() => targetOf(nextDraft(), origin, stem, described));
     if ("reason" in asked) leftOut.push({ target, reason: asked.reason, wanted: true });
     else targets.push(asked.value);
   }
@@ -82,20 +84,20 @@ interface Operation {
 
 /** @throws FleetsecError `input` for what it cannot be asked with */
 function targetOf(
-  api: OpenApi,
+  draft: Draft,
   origin: Target,
   stem: string,
   { method, path, pathItem, operation }: Operation,
 ): Target {
-  if (!isAtBase(api, pathItem, operation)) throw unaskable("it is at servers of its own, not at the base");
-  const request = requestOf(api, path, [field(pathItem, "parameters"), field(operation, "parameters")]);
-  return targetAt(origin, stem, method, request, bodyOf(api, field(operation, "requestBody")));
+  if (!isAtBase(draft, pathItem, operation)) throw unaskable("it is at servers of its own, not at the base");
+  const request = requestOf(draft, path, [field(pathItem, "parameters"), field(operation, "parameters")]);
+  return targetAt(origin, stem, method, request, bodyOf(draft, field(operation, "requestBody")));
 }
 
 /** Servers of an operation or a path stand in place of the document's, for which the base stands (OpenAPI 3.1, section 4.8.10). */
-function isAtBase({ root }: OpenApi, pathItem: unknown, operation: unknown): boolean {
+function isAtBase(draft: Draft, pathItem: unknown, operation: unknown): boolean {
   const own = [field(operation, "servers"), field(pathItem, "servers")].find((one) => items(one).length > 0);
-  return own === undefined || isDeepStrictEqual(own, field(root, "servers"));
+  return own === undefined || isDeepStrictEqual(draft.taken(own), field(draft.root, "servers"));
 }
 
 interface Unknown extends Reason {
@@ -104,143 +106,31 @@ interface Unknown extends Reason {
 
 /** Every operation; or a path whose operations cannot be known. */
 function operationsOf(api: OpenApi): (Operation | Unknown)[] {
-  const found = members(field(api.root, "paths")).flatMap(([path, reference]): (Operation | Unknown)[] => {
-    const item = orReason(() => api.resolve(reference));
-    if ("reason" in item) return [{ path, ...item }];
-    const pathItem = item.value;
-    return METHODS.flatMap((method) => {
-      const operation = field(pathItem, method);
-      return operation === undefined ? [] : [{ method: method.toUpperCase(), path, pathItem, operation }];
-    });
-  });
-  if (found.length === 0) throw new FleetsecError("input", "the OpenAPI document describes no operation");
-  if (found.length > MAX_OPERATIONS) {
-    throw new FleetsecError("input", `the OpenAPI document describes more than ${MAX_OPERATIONS} operations`);
+  const found: (Operation | Unknown)[] = [];
+  for (const [path, reference] of members(field(api.root, "paths"))) {
+    found.push(...operationsAt(api, path, reference));
+    if (found.length > MAX_OPERATIONS) {
+      throw new FleetsecError(
+        "input",
+        `the OpenAPI document describes more than ${MAX_OPERATIONS} operations`,
+        {
+          hint: "probe it in parts: a document for each",
+        },
+      );
+    }
   }
+  if (found.length === 0) throw new FleetsecError("input", "the OpenAPI document describes no operation");
   return found;
 }
 
-interface Parameter {
-  readonly name: string;
-  readonly in: string;
-  readonly required: boolean;
-  readonly value: unknown;
-  /** How the value is written in a path. */
-  readonly style: "json" | "simple" | "label" | "matrix";
-  /** Whether members of an object are written with `=`. */
-  readonly explode: boolean;
-}
-
-/** Of the path item and the operation; those of the operation win. */
-function parametersOf(api: OpenApi, lists: readonly unknown[]): Parameter[] {
-  const found = new Map<string, Parameter>();
-  for (const reference of lists.flatMap(items)) {
-    const parameter = api.resolve(reference);
-    const [name, place] = [field(parameter, "name"), field(parameter, "in")];
-    if (typeof name !== "string" || typeof place !== "string") continue;
-    const content = members(field(parameter, "content"))[0]?.[1];
-    found.set(`${place} ${name}`, {
-      name,
-      in: place,
-      required: field(parameter, "required") === true || place === "path",
-      value: exampleOf(api, content ?? parameter),
-      style: content === undefined ? styleOf(parameter) : "json",
-      explode: field(parameter, "explode") === true,
-    });
-  }
-  return [...found.values()].filter(({ required }) => required);
-}
-
-function styleOf(parameter: unknown): Parameter["style"] {
-  const style = field(parameter, "style");
-  return style === "label" || style === "matrix" ? style : "simple";
-}
-
-interface Request {
-  readonly path: string;
-  readonly fields: Target["fields"];
-}
-
-/** A request with everything that it has to hold. @throws FleetsecError `input` where there is none */
-function requestOf(api: OpenApi, template: string, lists: readonly unknown[]): Request {
-  const parameters = parametersOf(api, lists);
-  const inPath = (name: string) => parameters.find((one) => one.in === "path" && one.name === name);
-  if (!/^\/[!-~]*$/.test(template)) throw unaskable("its path has characters that a URL cannot hold");
-  const path = template.replaceAll(/\{([^{}]{1,200})\}/g, (_whole, name: string) => segment(inPath(name)));
-  const query = parameters
-    .filter((one) => one.in === "query")
-    .flatMap(({ name, value }) => (Array.isArray(value) ? value : [value]).map((one) => [name, one] as const))
-    .map(([name, value]) => `${encoded(name)}=${encoded(text(value))}`);
-  const cookies = parameters
-    .filter((one) => one.in === "cookie")
-    .map(({ name, value }) => `${encoded(name)}=${encoded(text(value))}`);
-  const fields = parameters
-    .filter((one) => one.in === "header" && !RESERVED.has(one.name.toLowerCase()))
-    .map((one) => [one.name.toLowerCase(), parts(one, (part) => part).join(",")] as const);
-  if (!fields.every(isField)) throw unaskable("it demands a header field that cannot be sent");
-  return {
-    path: query.length === 0 ? path : `${path}?${query.join("&")}`,
-    fields: cookies.length === 0 ? fields : [...fields, ["cookie", cookies.join("; ")]],
-  };
-}
-
-/** OpenAPI gives parameters of these names no meaning, and those of a connection are not the author's to set. */
-const RESERVED = new Set(["accept", "content-type", "authorization", "host", "connection", "content-length"]);
-
-/** RFC 9110, section 5: nothing that could begin another field. */
-function isField([name, value]: readonly [string, string]): boolean {
-  return /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/.test(name) && /^[ -~]{0,1000}$/.test(value);
-}
-
-/** One value in a path. @throws FleetsecError `input` for a style that is not written here */
-function segment(parameter: Parameter | undefined): string {
-  if (parameter === undefined) return "example";
-  const { style } = parameter;
-  if (style === "label" || style === "matrix") throw unaskable(`a value in its path is of style ${style}`);
-  return parts(parameter, encoded).join(",") || "example";
-}
-
-/** What stands between the commas of style `simple`, that of paths and fields (OpenAPI 3.1, section 4.8.12.3). */
-function parts({ value, style, explode }: Parameter, write: (part: string) => string): string[] {
-  if (style === "json" || typeof value !== "object" || value === null)
-    return [write(text(value ?? "example"))];
-  if (Array.isArray(value)) return value.map((one) => write(text(one)));
-  const pairs = members(value).map(([name, one]) => [write(name), write(text(one))]);
-  return explode ? pairs.map((pair) => pair.join("=")) : pairs.flat();
-}
-
-function text(value: unknown): string {
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
-}
-
-/** As one path segment or query value, whatever it holds; a segment of dots would lead elsewhere. */
-function encoded(value: string): string {
-  return encodeURIComponent(Buffer.from(value.slice(0, 200)).toString()).replaceAll(/^\.{1,2}$/g, "example");
-}
-
-/** What the operation has to be sent, or nothing. @throws FleetsecError `input` where it cannot be made */
-function bodyOf(api: OpenApi, reference: unknown): Target["body"] {
-  const body = api.resolve(reference);
-  if (body === undefined || field(body, "required") !== true) return undefined;
-  const contents = members(field(body, "content"));
-  const json = contents.find(([type]) => /^application\/([\w.-]+\+)?json$/.test(type));
-  if (json !== undefined) {
-    const [type, media] = json;
-    return { type, bytes: Buffer.from(JSON.stringify(exampleOf(api, media) ?? {})) };
-  }
-  for (const [type, media] of contents) {
-    // of nothing at all a text is made up too
-    const isDescribed = ["example", "examples", "schema"].some((name) => field(media, name) !== undefined);
-    const example = isDescribed ? exampleOf(api, media) : undefined;
-    if (typeof example === "string" && isField(["content-type", type])) {
-      return { type, bytes: Buffer.from(example) };
-    }
-  }
-  throw unaskable("it demands a body that is not JSON, without an example that is a text");
-}
-
-function unaskable(why: string): FleetsecError {
-  return new FleetsecError("input", why);
+function operationsAt(api: OpenApi, path: string, reference: unknown): (Operation | Unknown)[] {
+  const item = orReason(() => api.resolve(reference));
+  if ("reason" in item) return [{ path, ...item }];
+  const pathItem = item.value;
+  return METHODS.flatMap((method) => {
+    const operation = field(pathItem, method);
+    return operation === undefined ? [] : [{ method: method.toUpperCase(), path, pathItem, operation }];
+  });
 }
 
 function targetAt(

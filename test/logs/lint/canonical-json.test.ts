@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { canonicalJson, type Json } from "../../../src/logs/lint/canonical-json.ts";
-import { jsonStructure } from "../../../src/logs/lint/structure.ts";
 
 describe("the canonical form of JSON", () => {
   // RFC 8785 section 3.2.2 and 3.2.3
@@ -45,27 +44,5 @@ describe("the canonical form of JSON", () => {
     expect(canonicalJson(JSON.parse('{"a":[1e400]}') as Json)).toBeUndefined();
     expect(canonicalJson(JSON.parse(String.raw`"\ud800"`) as Json)).toBeUndefined();
     expect(canonicalJson(JSON.parse(String.raw`{"\udc00":1}`) as Json)).toBeUndefined();
-  });
-});
-
-describe("the structure of JSON", () => {
-  test.each([
-    ['{"a":1,"b":{"a":1},"c":[{"a":1},{"a":2}]}', undefined, 3],
-    ['{"a":1,"b":2,"a":3}', "a", 1],
-    [String.raw`{"a":1,"\u0061":2}`, "a", 1],
-    ['{"x":[{"k":1,"k":1}]}', "k", 3],
-    ['{"a":"a","b":["a","a","{\\"z\\":1,\\"z\\":2}"]}', undefined, 2],
-    ['{"__proto__":1,"__proto__":2}', "__proto__", 1],
-    ['"text"', undefined, 0],
-  ])("of %j", (text, duplicate, depth) => {
-    expect(jsonStructure(text)).toEqual({ duplicate, depth });
-  });
-
-  test("never has a duplicate key in what JSON.stringify writes", () => {
-    fc.assert(
-      fc.property(fc.jsonValue(), fc.nat(3), (value, space) => {
-        expect(jsonStructure(JSON.stringify(value, null, space)).duplicate).toBeUndefined();
-      }),
-    );
   });
 });

@@ -14,6 +14,23 @@ const urls = (text: string, allowUnsafe?: boolean, base?: string) =>
 const withParameters = (path: string, ...parameters: object[]) =>
   urls(document({ [path]: { get: { parameters } } }))[0];
 
+/** Without a meaning for OpenAPI, or of a connection and a message's length. */
+const RESERVED = [
+  "Accept",
+  "Content-Type",
+  "Authorization",
+  "Host",
+  "Connection",
+  "Proxy-Connection",
+  "Keep-Alive",
+  "TE",
+  "Upgrade",
+  "HTTP2-Settings",
+  "Content-Length",
+  "Transfer-Encoding",
+  "Trailer",
+];
+
 describe("an OpenAPI document", () => {
   test("each path with each method that changes nothing", () => {
     const text = document({
@@ -62,8 +79,13 @@ describe("an OpenAPI document", () => {
     ["enum", { schema: { enum: ["a", "b"] } }, "a"],
     ["const", { schema: { const: "k" } }, "k"],
     ["minimum", { schema: { type: "integer", minimum: 10 } }, "10"],
+    ["a minimum that is none", { schema: { type: "integer", minimum: { valueOf: 1, toString: 1 } } }, "1"],
+    ["maxLength", { schema: { type: "string", maxLength: 3 } }, "exa"],
+    ["minLength", { schema: { type: "string", minLength: 9 } }, "examplexx"],
+    ["a pattern, which is not looked at", { schema: { type: "string", pattern: "^(a+)+$" } }, "example"],
     ["uuid", { schema: { type: "string", format: "uuid" } }, "00000000-0000-4000-8000-000000000000"],
     ["a format that nobody knows", { schema: { type: "string", format: "constructor" } }, "example"],
+    ["a format that is none", { schema: { type: "string", format: { toString: 1 } } }, "example"],
     ["several types", { schema: { type: ["null", "boolean"] } }, "true"],
     ["oneOf", { schema: { oneOf: [{ type: "integer" }] } }, "1"],
     ["content", { content: { "text/plain": { example: "c" } } }, "c"],
@@ -82,6 +104,11 @@ describe("an OpenAPI document", () => {
 
   test.each<[string, object, string]>([
     ["a list", { schema: { type: "array", items: { type: "integer" } } }, "1"],
+    [
+      "a list of some length",
+      { schema: { type: "array", minItems: 3, items: { type: "integer" } } },
+      "1,1,1",
+    ],
     ["a longer list", { example: ["a,b", "c"] }, "a%2Cb,c"],
     ["an empty list", { example: [] }, "example"],
     ["an object", { example: { r: 1, g: "x/y" } }, "r,1,g,x%2Fy"],
@@ -135,7 +162,7 @@ describe("an OpenAPI document", () => {
             { name: "q", in: "query", required: true, schema: { type: "array", items: { enum: ["x y"] } } },
             { name: "optional", in: "query", example: "no" },
             { name: "X-Tenant", in: "header", required: true, example: "t1" },
-            { name: "Authorization", in: "header", required: true, example: "no" },
+            ...RESERVED.map((reserved) => ({ name: reserved, in: "header", required: true, example: "no" })),
             { name: "session", in: "cookie", required: true, example: "s" },
           ],
         },
@@ -214,8 +241,17 @@ describe("an OpenAPI document", () => {
     expect(leftOut).toHaveLength(1);
   });
 
-  test("a path that a URL cannot hold leaves its operation out", () => {
-    expect(expanded(document({ "/a b": { get: {} }, "/b": { get: {} } })).leftOut).toHaveLength(1);
+  test.each(["/a b", "/a?q=1#part", "/#"])("the path %j leaves its operation out", (path) => {
+    const { targets, leftOut } = expanded(document({ [path]: { get: {} }, "/b": { get: {} } }));
+    expect(targets.map((target) => target.path)).toEqual(["/b"]);
+    const reason = "its path has characters that a URL cannot hold";
+    expect(leftOut).toEqual([{ target: `GET ${BASE}${path}`, reason, wanted: true }]);
+  });
+
+  test("a query in the path is followed by those that are required", () => {
+    expect(withParameters("/a?x=1", { name: "q", in: "query", required: true, example: 2 })).toBe(
+      `${BASE}/a?x=1&q=2`,
+    );
   });
 
   const circle = {
@@ -261,6 +297,13 @@ describe("an OpenAPI document", () => {
       document(Object.fromEntries(Array.from({ length: 5001 }, (_, i) => [`/${i}`, { get: {} }]))),
     ],
     ["aliases that multiply", bomb()],
+    ["an alias within itself", "openapi: 3.1.0\npaths: {/: {get: {}}}\nx: &x [*x]\n"],
+    ["an alias within itself, twice", "openapi: 3.1.0\npaths: {/: {get: {}}}\nx: &x [*x, *x]\n"],
+    [
+      "a path that stands twice in JSON",
+      '{"openapi":"3.1.0","paths":{"/a":{"get":{}},"/\\u0061":{"head":{}}}}',
+    ],
+    ["a path that stands twice in YAML", "openapi: 3.1.0\npaths:\n  /a: {get: {}}\n  /a: {head: {}}\n"],
   ])("%s is an input error", (_what, text) => {
     expect(() => expanded(text)).toThrow(expect.objectContaining({ code: "input" }));
   });
@@ -274,29 +317,6 @@ describe("an OpenAPI document", () => {
     expect(() => expanded(document({ "/": { get: {} } }), false, base)).toThrow(
       expect.objectContaining({ code: "usage" }),
     );
-  });
-
-  test("schemas that hold themselves end", () => {
-    const rest = {
-      components: {
-        schemas: {
-          Node: {
-            type: "object",
-            required: ["next", "all"],
-            properties: {
-              next: { $ref: "#/components/schemas/Node" },
-              all: { type: "array", items: { $ref: "#/components/schemas/Node" } },
-            },
-          },
-        },
-      },
-    };
-    const schema = { $ref: "#/components/schemas/Node" };
-    const text = document(
-      { "/a": { post: { requestBody: { required: true, content: { "application/json": { schema } } } } } },
-      rest,
-    );
-    expect(expanded(text, true).targets[0]?.body?.bytes.length).toBeLessThan(100_000);
   });
 });
 

@@ -5,16 +5,13 @@ export interface JsonStructure {
   readonly depth: number;
 }
 
-/** A string, or a character that opens, closes or separates; what stands between matters not. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],]/gs;
-
 /** @param text must be valid JSON */
 export function jsonStructure(text: string): JsonStructure {
   /** Keys of the open objects; undefined for an open array. */
   const open: (Set<string> | undefined)[] = [];
   let [duplicate, depth]: [string | undefined, number] = [undefined, 0];
   let keyNext = false;
-  for (const [token] of text.matchAll(TOKEN)) {
+  for (const token of tokens(text)) {
     const keys = open.at(-1);
     if (token === "{" || token === "[") {
       open.push(token === "{" ? new Set() : undefined);
@@ -34,4 +31,24 @@ export function jsonStructure(text: string): JsonStructure {
     }
   }
   return { duplicate, depth };
+}
+
+/**
+ * Strings, and characters that open, close or separate; what stands between matters not. One expression for a
+ * whole string would remember each of its characters, and run out of stack.
+ */
+function* tokens(text: string): Generator<string> {
+  const start = /["{}[\],]/g;
+  const stop = /["\\]/g;
+  for (let found = start.exec(text); found !== null; found = start.exec(text)) {
+    const [token] = found;
+    if (token !== '"') {
+      yield token;
+      continue;
+    }
+    stop.lastIndex = start.lastIndex;
+    while (stop.exec(text)?.[0] === "\\") stop.lastIndex += 1;
+    yield text.slice(found.index, stop.lastIndex);
+    start.lastIndex = stop.lastIndex;
+  }
 }
