@@ -1,8 +1,9 @@
 import type { WholeFacts } from "../logs/verify/examination.ts";
 import type { PartFindings, PartResult } from "../logs/verify/part-result.ts";
 import { escapeText } from "./escape.ts";
+import { count, number } from "./quantity.ts";
 import type { Style } from "./style.ts";
-import { base64, checkedText, count, findingLines, number } from "./verify-logs.ts";
+import { base64, checkedText, findingLines } from "./verify-logs.ts";
 import { wrap } from "./wrap.ts";
 
 /** What a part found as JSON, in the form of docs/schema/verify-logs-part.v1.json. */

@@ -1,13 +1,9 @@
 import type { Finding } from "../logs/verify/finding.ts";
-import {
-  type AnchorUsed,
-  anchoredSize,
-  type Verdict,
-  type Verification,
-} from "../logs/verify/verification.ts";
-import { anchorAdvice } from "./anchor-advice.ts";
+import type { AnchorUsed, Verdict, Verification } from "../logs/verify/verification.ts";
 import { escapeText } from "./escape.ts";
+import { count, minute, number } from "./quantity.ts";
 import type { Style } from "./style.ts";
+import { meaning } from "./verify-logs-meaning.ts";
 import { wrap } from "./wrap.ts";
 
 /** The result of `verify-logs` as JSON, in the form of docs/schema/verify-logs.v1.json. */
@@ -183,77 +179,6 @@ function findingText(finding: Finding, unit: string, style: Style, columns: numb
   ].join("\n");
 }
 
-/** What the verdict says and does not say, in plain words: what begins with `Established:` is. */
-export function meaning(result: Verification): string[] {
-  const { verdict, leaves, log, anchors, checked } = result;
-  const units = leaves === "batches" ? "Batches" : "Leaves";
-  const size = log?.size ?? 0;
-  if (verdict === "altered") return alteredMeaning(result);
-  const shown = shownText(leaves, checked);
-  const unread = unreadText(leaves, checked);
-  const general =
-    "Not established: that what was written into the log is true, or that all was written that should have been.";
-  if (verdict === "not-established") return ["Nothing was found to be altered in what could be checked."];
-  if (anchors.length === 0) {
-    return [
-      shown,
-      ...unread,
-      `Not established: that the log is complete. Its end could be cut off, or the holder of the signing key could have rewritten it, and the store would look the same.`,
-      anchorAdvice(result),
-    ];
-  }
-  const anchored = anchoredSize(result);
-  const tail =
-    anchored < size
-      ? [
-          `${units} ${number(anchored)} to ${number(size - 1)} came after the newest anchor: the holder of the signing key could still rewrite or cut off those.`,
-        ]
-      : [];
-  return [shown, ...unread, ...tail, general];
-}
-
-type Checked = Verification["checked"];
-
-function shownText(leaves: Verification["leaves"], { skipped, deep }: Checked): string {
-  if (leaves === "records") {
-    return "Established: every leaf is as the log's key signed it, in its place. Files that tlog-tiles does not name were not judged.";
-  }
-  if (skipped > 0)
-    return "Established: the leaves of all batches, and the records of those that were read, are as the log's key signed them.";
-  const records =
-    "Established: no record was altered, removed, added or moved since the log's key signed it, and";
-  return deep
-    ? `${records} nothing else is in the store.`
-    : `${records} no file is in the store that does not belong there.`;
-}
-
-/** What was left out, though it was there. */
-function unreadText(leaves: Verification["leaves"], { batches, skipped, deep }: Checked): string[] {
-  if (leaves === "records") return [];
-  const unread = count(skipped, "batch", "batches");
-  return [
-    ...(skipped > 0
-      ? [
-          `Not established: anything about the records of ${unread} that were not asked for. Without --range, --since and --until all are read.`,
-        ]
-      : []),
-    ...(deep || batches === 0
-      ? []
-      : [
-          "Not established: that the record hashes beside the batches (fleetsec/hashes) are right. They are not signed, and serve to find altered lines and to prove records; in a log of this size they are read with --deep.",
-        ]),
-  ];
-}
-
-function alteredMeaning({ counts }: Verification): string[] {
-  const sidecarsOnly = Object.keys(counts).every((code) => code === "SIDECAR_ALTERED");
-  return [
-    sidecarsOnly
-      ? "The records are intact: only sidecars are altered, which are not signed and serve to find altered lines. Yet somebody or something changed the store."
-      : "Keep a copy of the store as it is before anything else touches it.",
-  ];
-}
-
 /** Text that follows something `indent` characters long; further lines are indented by as much. */
 function wrapped(text: string, columns: number, indent = 0): string {
   return wrap(text, columns - indent).join(`\n${" ".repeat(indent)}`);
@@ -265,17 +190,4 @@ export function base64(bytes: Uint8Array): string {
 
 function short(digest: string): string {
   return `${digest.slice(0, 12)}…`;
-}
-
-/** With commas at the thousands. `toLocaleString` does it too, but takes 30 ms the first time. */
-export function number(n: number): string {
-  return String(n).replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
-export function count(n: number, one: string, many: string): string {
-  return `${number(n)} ${n === 1 ? one : many}`;
-}
-
-export function minute(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

@@ -3,7 +3,7 @@ import { durationFlag } from "../../duration.ts";
 import { type ExitCode, FleetsecError } from "../../errors.ts";
 import { mergeParts } from "../../logs/verify/merge-parts.ts";
 import type { NamedPart } from "../../logs/verify/sound-part.ts";
-import { number } from "../../report/verify-logs.ts";
+import { number } from "../../report/quantity.ts";
 import type { Cli } from "../command.ts";
 import { type ReportFlags, wantedReports } from "../reports.ts";
 import { trustFlag } from "../trust-flag.ts";

@@ -2,7 +2,7 @@ import type { Finding } from "../../logs/verify/finding.ts";
 import type { Timeline, TimelineSpan } from "../../logs/verify/timeline.ts";
 import type { AnchorUsed } from "../../logs/verify/verification.ts";
 import { type Markup, markup } from "../markup.ts";
-import { count, minute, number } from "../verify-logs.ts";
+import { count, minute, number } from "../quantity.ts";
 
 const WIDTH = 1000;
 const HEIGHT = 128;

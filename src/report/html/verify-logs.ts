@@ -1,7 +1,9 @@
 import type { Finding, FindingCode } from "../../logs/verify/finding.ts";
 import type { Verification } from "../../logs/verify/verification.ts";
 import { type Markup, markup } from "../markup.ts";
-import { anchorText, base64, checkedText, count, meaning, number, readText } from "../verify-logs.ts";
+import { count, number } from "../quantity.ts";
+import { anchorText, base64, checkedText, readText } from "../verify-logs.ts";
+import { meaning } from "../verify-logs-meaning.ts";
 import { LOG_RULES } from "../verify-logs-rules.ts";
 import { chip, figures } from "./parts.ts";
 import { timelineChart } from "./timeline.ts";
