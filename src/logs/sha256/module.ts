@@ -1,3 +1,5 @@
+import { assembler, END, INT, littleEndian, MAGIC, named, section, sized, VECTOR } from "./wasm.ts";
+
 /**
  * SHA-256 of four messages at once, as a WebAssembly module with vectors of four words: a lane for each
  * message. Of a message of a few hundred bytes most of the time of `crypto.hash` goes into the call, and of
@@ -54,71 +56,25 @@ function fraction(root: number): number {
   return Math.floor((root % 1) * 2 ** 32);
 }
 
-/** `\0asm`, and the version. */
-const MAGIC = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-const [INT, VECTOR, END] = [0x7f, 0x7b, 0x0b];
-
-function section(id: number, content: readonly number[]): number[] {
-  return [id, ...sized(content)];
-}
-
-function named(name: string): number[] {
-  return sized(Buffer.from(name));
-}
-
-function sized(bytes: Iterable<number>): number[] {
-  const all = [...bytes];
-  return [...unsigned(all.length), ...all];
-}
-
-/** LEB128, unsigned. */
-function unsigned(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
-}
-
-/** LEB128, signed, of a number that is not negative. */
-function signed(value: number): number[] {
-  return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signed(value >>> 7)];
-}
-
-function littleEndian(word: number): number[] {
-  return [word & 0xff, (word >>> 8) & 0xff, (word >>> 16) & 0xff, word >>> 24];
-}
-
-/** The instructions of `four`. Each works on what those before it left on a stack. */
+/** The instructions of `four`. */
 function hashFour(initial: readonly number[]): number[] {
-  const code: number[] = [];
-  const get = (local: number) => void code.push(0x20, local);
-  const set = (local: number) => void code.push(0x21, local);
-  const int = (value: number) => void code.push(0x41, ...signed(value));
-  const addInts = () => void code.push(0x6a);
-  const vector = (instruction: number, ...rest: readonly number[]) =>
-    void code.push(0xfd, ...unsigned(instruction), ...rest);
-  const load = (offset: number) => vector(0x00, 0, ...unsigned(offset));
-  const loadWord = (offset: number) => vector(0x09, 0, ...unsigned(offset));
-  const store = (offset: number) => vector(0x0b, 0, ...unsigned(offset));
-  const words = (value: number) => vector(0x0c, ...Array(4).fill(littleEndian(value)).flat());
-  const shuffle = (bytes: readonly number[]) => vector(0x0d, ...bytes);
-  const or = () => vector(0x50);
-  const xor = () => vector(0x51);
-  /** Of three: the bits of the first where the third has 1, of the second elsewhere. */
-  const select = () => vector(0x52);
-  const add = () => vector(0xae);
-  const shiftLeft = (local: number, bits: number) => {
-    get(local);
-    int(bits);
-    vector(0xab);
-  };
-  const shiftRight = (local: number, bits: number) => {
-    get(local);
-    int(bits);
-    vector(0xad);
-  };
-  const rotate = (local: number, bits: number) => {
-    shiftRight(local, bits);
-    shiftLeft(local, 32 - bits);
-    or();
-  };
+  const {
+    code,
+    get,
+    set,
+    int,
+    addInts,
+    load,
+    loadWord,
+    store,
+    words,
+    shuffle,
+    xor,
+    select,
+    add,
+    shiftRight,
+    rotate,
+  } = assembler();
   const rotations = (local: number, [a, b, c]: readonly [number, number, number]) => {
     rotate(local, a);
     rotate(local, b);
