@@ -1,5 +1,5 @@
-import type { Attack, Fix, Plan, Scene } from "../attack.ts";
-import type { Flight } from "../flight.ts";
+import type { Fix } from "../attack.ts";
+import { attack, type WireAttack } from "./attack.ts";
 import type { WireAttempt } from "./attempt.ts";
 import {
   certificateVerify,
@@ -11,23 +11,6 @@ import {
   type Proof,
   type Script,
 } from "./script.ts";
-import type { WireVersion } from "./settings.ts";
-
-/** An attack on the protocol's state. */
-export interface WireAttack extends Attack {
-  readonly versions: readonly WireVersion[];
-  readonly attempts: readonly WireAttempt[];
-  readonly flight: Flight;
-}
-
-/** Handshakes are the TLS library's: no setting makes a broken one right. */
-const updateLibrary: Fix = {
-  nginx: "update nginx and the TLS library that it is linked with (nginx -V); no directive mends this",
-  envoy: "update Envoy: its TLS library is built in; no filter mends this",
-  haproxy: "update HAProxy and the TLS library that it is linked with (haproxy -vv)",
-  node: "update node; do not terminate TLS in a library of your own",
-  go: "update Go and build again; do not build with a changed crypto/tls",
-};
 
 const noEarlyData: Fix = {
   nginx: "ssl_early_data off;",
@@ -45,55 +28,6 @@ const authenticateAtOnce: Fix = {
   go: "ClientAuth: tls.RequireAndVerifyClientCert; crypto/tls does not renegotiate as a server",
 };
 
-const both = ["1.3", "1.2"] as const;
-
-type Described = Pick<WireAttack, "id" | "title" | "reference" | "meaning" | "attempts"> &
-  Partial<Pick<WireAttack, "fix" | "versions" | "weight"> & Flight>;
-
-function attack({
-  decides = "flight",
-  silenceRefuses = false,
-  speaks = false,
-  ...described
-}: Described): WireAttack {
-  const { attempts } = described;
-  const ownHello = attempts.some(({ helloFragment }) => helloFragment !== undefined);
-  const flight: Flight = { decides, silenceRefuses, speaks, ownHello };
-  return {
-    weight: "required",
-    takesIdentity: false,
-    versions: both,
-    fix: updateLibrary,
-    ...described,
-    flight,
-    plan: (scene) => planOf(attempts, flight, scene),
-  };
-}
-
-/** The clients that can be made with what is at hand. */
-async function planOf(
-  attempts: readonly WireAttempt[],
-  flight: Flight,
-  { forgery, families }: Scene,
-): Promise<Plan> {
-  const needsValid = attempts.some(({ presents }) => presents === "valid");
-  const identity = needsValid ? await forgery.wireClient(families) : undefined;
-  const possible = attempts.filter(({ presents }) => presents === "nothing" || identity !== undefined);
-  if (possible.length === 0) {
-    return { outcome: "not-run", reason: "needs a valid client certificate, whose public part it presents" };
-  }
-  return {
-    attempts: possible.map((attempt) => ({
-      kind: attempt.kind,
-      family: undefined,
-      presented: { flight: attempt.script.holdsBack === true ? { ...flight, silenceRefuses: true } : flight },
-      identity: undefined,
-      wire: { attempt, identity: attempt.presents === "valid" ? identity : undefined },
-      ...(attempt.script.earlyData === true ? { resumes: { identity: undefined } } : {}),
-    })),
-  };
-}
-
 const valid = (flight: Script["flight"], kind = ""): WireAttempt => ({
   kind,
   presents: "valid",
@@ -106,10 +40,10 @@ const proving = (proof: Proof, kind = ""): WireAttempt =>
 
 const withoutProof = [emptyCertificate, keyExchange, finished];
 
-/** Attacks that need the raw client, in the order of reports. */
 /** By a key that is not the certificate's. */
 const byImpostor = certificateVerify({ by: "impostor" });
 
+/** Attacks that need the raw client, in the order of reports. */
 export const wireAttacks: readonly WireAttack[] = [
   attack({
     id: "skip-certificate",
