@@ -2,6 +2,7 @@ import { FleetsecError } from "../errors.ts";
 import { generationDirectory, type StateLayout } from "./state.ts";
 import type { Certificate } from "./verify/certificate.ts";
 import type { Crl } from "./verify/crl.ts";
+import { isoTime } from "./verify/time.ts";
 import { verifyCertificate } from "./verify/verify.ts";
 
 /** The certificates of a CA generation. */
@@ -36,6 +37,21 @@ export function chainFault(
   return new FleetsecError("state", `the certificates in ${directory} are no CA: ${message}`, {
     hint: "restore the files of that directory, all as they were at one time",
   });
+}
+
+/**
+ * Why nothing can be issued by a CA yet: the clock was ahead when it was made, or is behind now.
+ * @param now milliseconds since the epoch
+ */
+export function notBegun({ number, issuing }: Omit<Chain, "root">, now: number): FleetsecError | undefined {
+  if (now >= issuing.notBefore) return undefined;
+  return new FleetsecError(
+    "refused",
+    `issuing CA ${number} is not valid before ${isoTime(issuing.notBefore)}, and it is ${isoTime(now)} here`,
+    {
+      hint: "set this machine's clock; where that was ahead when a rotation made this CA, take it back: fleetsec ca rotate abort",
+    },
+  );
 }
 
 /** Said of the certificate. */

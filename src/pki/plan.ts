@@ -1,6 +1,7 @@
 import { formatDuration } from "../duration.ts";
 import { FleetsecError } from "../errors.ts";
 import type { CaGeneration, PkiSettings } from "./authority.ts";
+import { notBegun } from "./ca-chain.ts";
 import { refuseConstrained } from "./constrained.ts";
 import type { GeneralName } from "./general-name.ts";
 import type { Attributes } from "./inventory-line.ts";
@@ -108,14 +109,10 @@ function checkMaxTtl(role: Role, ttl: number): void {
   );
 }
 
-function checkCaPeriod({ issuing }: CaGeneration, ttl: number, now: number): void {
-  if (now < issuing.notBefore) {
-    throw new FleetsecError(
-      "refused",
-      `the issuing CA is not valid before ${isoTime(issuing.notBefore)}, and it is ${isoTime(now)} here`,
-      { hint: "set this machine's clock" },
-    );
-  }
+function checkCaPeriod(ca: CaGeneration, ttl: number, now: number): void {
+  const early = notBegun(ca, now);
+  if (early !== undefined) throw early;
+  const { issuing } = ca;
   const left = Math.floor((issuing.notAfter - now) / 1000);
   if (ttl <= left) return;
   const end = isoTime(issuing.notAfter);

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, crlPlace, type PkiSettings } from "./authority.ts";
+import { type FutureRootCrl, renewRootCrl, rootCrlsOfFuture } from "./ca-rotation/root-crl.ts";
 import { buildCrl, type RevokedCertificate } from "./crl.ts";
 import type { Issuer } from "./issuers/issuer.ts";
 import type { Revocation } from "./inventory-index.ts";
@@ -13,7 +14,11 @@ import { requirePublishable } from "./soundness.ts";
 import { MAX_PEM_BYTES, type PkiPlatform, serviceChain } from "./state.ts";
 import { isoTime } from "./verify/time.ts";
 
-/** Makes a new CRL of each issuing CA that is trusted. @throws FleetsecError as unlocking and writing do */
+/**
+ * Makes a new CRL of each issuing CA that is trusted, and of a root where it begins in the future and the root's
+ * key is here.
+ * @throws FleetsecError as unlocking and writing do
+ */
 export async function refreshCrls(
   platform: PkiPlatform,
   authority: Authority,
@@ -21,8 +26,13 @@ export async function refreshCrls(
 ): Promise<void> {
   // before the lock: this may ask a person for a passphrase
   for (const ca of authority.trusted) await authority.signer(ca);
+  for (const root of futureRootCrls(platform, authority)) await unlockRoot(authority, root);
   await platform.locks.hold(authority.layout.lock, async () => {
     authority.inventory.refresh();
+    for (const root of futureRootCrls(platform, authority)) {
+      requirePublishable(platform.files, authority);
+      await renewRootCrl(platform, authority, root);
+    }
     for (const ca of authority.trusted) await writeCrl(platform, authority, ca, settings);
   });
 }
@@ -96,12 +106,17 @@ export async function publishCrls(
   const { files } = platform;
   const { current, inventory, layout, trusted } = authority;
   let isDone = false;
+  for (const root of futureRootCrls(platform, authority)) {
+    if (!(await isOpened(() => unlockRoot(authority, root)))) continue;
+    requirePublishable(files, authority);
+    await renewRootCrl(platform, authority, root);
+  }
   for (const ca of trusted) {
     const records = recordsOf(ca);
     if (records === undefined && !inventory.isAheadOfCrl(ca.number)) continue;
     // a CA that is being replaced must not keep the other from issuing, for instance by a lost passphrase
     const isNeeded = ca === current || (records ?? []).length > 0;
-    if (!isNeeded && !(await canSign(authority, ca))) continue;
+    if (!isNeeded && !(await isOpened(() => authority.signer(ca)))) continue;
     await writeCrl(platform, authority, ca, settings, records);
     isDone = true;
   }
@@ -123,7 +138,8 @@ export function staleFiles(
   const { inventory, layout, trusted } = authority;
   const names = unpublished(files, layout.authorities).map(({ name }) => name);
   const isBehind = trusted.some((ca) => inventory.isAheadOfCrl(ca.number) || isOfFuture(authority, ca, now));
-  return { bundle: names.includes("bundle"), crl: isBehind || names.includes("crl") };
+  const isEarly = rootCrlsOfFuture(files, authority, now).length > 0;
+  return { bundle: names.includes("bundle"), crl: isBehind || isEarly || names.includes("crl") };
 }
 
 /**
@@ -146,14 +162,22 @@ export async function publishMissing(
   });
 }
 
-async function canSign(authority: Authority, ca: CaGeneration): Promise<boolean> {
+async function isOpened(open: () => Promise<unknown>): Promise<boolean> {
   try {
-    await authority.signer(ca);
+    await open();
     return true;
   } catch (error) {
     if (error instanceof FleetsecError) return false;
     throw error;
   }
+}
+
+function futureRootCrls({ files, clock }: PkiPlatform, authority: Authority): FutureRootCrl[] {
+  return rootCrlsOfFuture(files, authority, clock.now());
+}
+
+async function unlockRoot(authority: Authority, { ca, hasKey }: FutureRootCrl): Promise<void> {
+  if (hasKey) await authority.rootSigner(ca);
 }
 
 async function writeCrl(

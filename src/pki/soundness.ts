@@ -2,11 +2,12 @@ import { join } from "node:path";
 import { FleetsecError } from "../errors.ts";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles } from "./authority.ts";
-import { chainFault } from "./ca-chain.ts";
+import { chainFault, notBegun } from "./ca-chain.ts";
 import { readRecord } from "./ca-rotation/record.ts";
 import { readRootCrl } from "./crl-evidence.ts";
 import { isInBundle } from "./published.ts";
 import { generationDirectory, type StateLayout } from "./state.ts";
+import type { Crl } from "./verify/crl.ts";
 import { fingerprintOf } from "./verify/describe.ts";
 
 /** Where the CA generations lie, and all that are trusted, the newest last. */
@@ -73,12 +74,23 @@ export function publicFaults(
   const crlPath = join(generationDirectory(layout, ca.number), caFiles.rootCrl);
   try {
     const crl = readRootCrl(files, crlPath, ca.root);
-    const fault = chainFault(layout, ca, now, now === undefined ? undefined : crl);
+    const fault = chainFault(layout, ca) ?? (now === undefined ? undefined : faultNow(layout, ca, now, crl));
     return [fault, recordFault(files, all, ca)].flatMap((found) => found ?? []);
   } catch (error) {
     if (error instanceof FleetsecError) return [error];
     throw error;
   }
+}
+
+/** A root's CRL that begins in the future is stale, and no damage. */
+function faultNow(
+  layout: Trusted["layout"],
+  ca: CaGeneration,
+  now: number,
+  crl: Crl | undefined,
+): FleetsecError | undefined {
+  const begun = crl && { ...crl, thisUpdate: ca.root.notBefore };
+  return notBegun(ca, now) ?? chainFault(layout, ca, now, begun);
 }
 
 /**

@@ -25,11 +25,12 @@ export function caRotateDocument({ phase, published, generations, next }: CaRota
   };
 }
 
-function nextMembers({ command, refusal }: NextStep): object {
-  if (refusal === undefined) return { command, safe: true };
+function nextMembers({ command, because, refusal }: NextStep): object {
+  const why = because === undefined ? {} : { because };
+  if (refusal === undefined) return { command, ...why, safe: true };
   const { message, hint, certificates } = refusal;
   const named = certificates.map(({ name, serial, role, notAfter }) => ({ name, serial, role, notAfter }));
-  return { command, safe: false, reason: message, hint, certificates: named };
+  return { command, ...why, safe: false, reason: message, hint, certificates: named };
 }
 
 /** Certificates that stand in the way are named up to this many. */
@@ -71,15 +72,17 @@ function shortName(subject: string): string {
   return escapeText(/CN=([^,]*)/.exec(subject)?.[1] ?? subject);
 }
 
-function nextText({ command, refusal }: NextStep, columns: number, style: Style): string[] {
+function nextText({ command, because, refusal }: NextStep, columns: number, style: Style): string[] {
   const line = `fleetsec ca rotate ${command}`;
-  if (refusal === undefined) return [`next: ${line} (${style.good("safe now")})`];
+  const why = because === undefined ? [] : wrap(because, columns);
+  if (refusal === undefined) return [...why, `next: ${line} (${style.good("safe now")})`];
   const { message, hint, certificates } = refusal;
   const named = certificates
     .slice(0, MAX_NAMED)
     .map(({ name, serial, notAfter }) => [`  ${name}`, `until ${notAfter}`, serial]);
   const more = certificates.length - named.length;
   return [
+    ...why,
     `next: ${line} (${style.unsure("not yet")})`,
     ...wrap(message, columns - 2).map((text) => `  ${text}`),
     ...(named.length === 0 ? [] : [table(named, columns)]),

@@ -6,6 +6,7 @@ import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { openCa, type PassphraseFlags, type PkiProject, requirePki, withPassphrase } from "../pki-project.ts";
 import { checkWritable } from "../reports.ts";
+import { warnOfRootCrls } from "../root-crl.ts";
 import { shown } from "./output.ts";
 
 interface Flags extends PassphraseFlags {
@@ -31,6 +32,7 @@ export const define: Define = (command, bind) => {
         const { MAX_CRL_BYTES } = await import("../../pki/published.ts");
         const crl =
           issuer.kind === "local" ? await makeCrls(cli, project, issuer) : await fetchCrls(cli, issuer);
+        await warnOfRootCrls(cli, issuer);
         const pem = files.readText(issuer.layout.crl, MAX_CRL_BYTES);
         if (file !== undefined) files.write(file, pem);
         cli.output.result({ schema: "fleetsec.ca-crl/v1", ...crl, file: file ?? issuer.layout.crl }, () =>

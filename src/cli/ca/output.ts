@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import type { Authority } from "../../pki/authority.ts";
+import type { FleetsecError } from "../../errors.ts";
 import type { CaDescription } from "../../pki/describe-ca.ts";
 import type { Soundness } from "../../pki/soundness.ts";
 import { escapeText } from "../../report/escape.ts";
@@ -44,8 +45,14 @@ export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, detai
     ["trust bundle", shown(cli, layout.trustBundle)],
     ...(ca.bundleStale ? [STALE] : []),
     ["CRL file", shown(cli, layout.crl)],
-    ...faults.map(({ message }) => ["DAMAGED", escapeText(message)] as const),
+    ...faults.flatMap(faultFields),
   ]);
+}
+
+/** What is not valid yet is refused, and no damage. */
+function faultFields({ code, message, hint }: FleetsecError): (readonly [string, string])[] {
+  const label = code === "refused" ? "NOT YET" : "DAMAGED";
+  return [[label, escapeText(message)], ...(hint === undefined ? [] : [["", escapeText(hint)] as const])];
 }
 
 /** A path as a person in the current directory would write it. */

@@ -1,5 +1,6 @@
 import type { Define } from "../command.ts";
 import { openCaUnasked, type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { warnOfRootCrls } from "../root-crl.ts";
 import { caDocument, caText } from "./output.ts";
 
 export const define: Define = (command, bind) => {
@@ -12,6 +13,7 @@ export const define: Define = (command, bind) => {
       const now = clock.now();
       const { faults, unknown } = await soundnessOfAll(files, authority, now);
       const description = describeCa(files, authority, now);
+      await warnOfRootCrls(cli, authority);
       const document = {
         ...caDocument("fleetsec.ca-show/v1", authority, description),
         faults: faults.map(({ message }) => message),

@@ -6,6 +6,7 @@ import type { Cli } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki } from "../pki-project.ts";
 import { wantedAmong } from "../reports.ts";
+import { warnOfRootCrls } from "../root-crl.ts";
 import { readStandardInput, STDIN } from "../standard-input.ts";
 
 export interface FleetFlags extends PassphraseFlags {
@@ -72,6 +73,7 @@ export async function issueFromRoster(cli: Cli, flags: FleetFlags, defaults: Fle
       signal: platform.signal,
       onProgress: progress(cli),
     });
+    await warnOfRootCrls(cli, issuer);
     const report = { directory, ...issued };
     const text = () =>
       [fleetTable(report, cli.output.columns), `files: ${shown(cli, directory)}/NAME/current/`].join("\n");

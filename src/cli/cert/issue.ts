@@ -7,6 +7,7 @@ import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
 import { collect } from "../repeated-flag.ts";
+import { warnOfRootCrls } from "../root-crl.ts";
 import { tokenKey } from "./token-key.ts";
 import { sharedKey } from "./shared-key.ts";
 import { certificateMembers, certificateText, filesField, sansFields } from "./output.ts";
@@ -66,6 +67,7 @@ export const define: Define = (command, bind) => {
           ...request,
           ...(flags.key === undefined ? {} : await tokenKey(cli, project, request, flags.key)),
         });
+        await warnOfRootCrls(cli, issuer);
         const shared = await sharedKey(cli, issuer, issued);
         cli.output.result(
           { schema: "fleetsec.cert-issue/v1", ...certificateMembers(issued), files: issued.files, ...shared },

@@ -4,6 +4,7 @@ import { table } from "../../report/table.ts";
 import type { Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { requirePki } from "../pki-project.ts";
+import { warnOfRootCrls } from "../root-crl.ts";
 
 interface Flags {
   readonly status?: readonly CertificateStatus[];
@@ -25,6 +26,7 @@ export const define: Define = (command, bind) => {
         if (issuer.kind === "local") {
           const { staleFiles } = await import("../../pki/publish.ts");
           if (staleFiles(files, issuer, clock.now()).crl) cli.output.warn(CRL_BEHIND);
+          await warnOfRootCrls(cli, issuer);
         }
         const certificates = listCertificates(files, issuer, clock.now())
           .filter(({ status }) => wanted.length === 0 || wanted.includes(status))

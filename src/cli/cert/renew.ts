@@ -1,6 +1,7 @@
 import type { Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { type PassphraseFlags, requirePki, withPassphrase } from "../pki-project.ts";
+import { warnOfRootCrls } from "../root-crl.ts";
 import { sharedKey } from "./shared-key.ts";
 import { certificateMembers, certificateText, filesField } from "./output.ts";
 
@@ -26,6 +27,7 @@ export const define: Define = (command, bind) => {
           force: flags.force === true,
           rekey: flags.rekey === true,
         });
+        await warnOfRootCrls(cli, issuer);
         const certificate = result.renewed ? result.certificate : result.current;
         const due = isoTime(dueAt(certificate));
         const heading = result.renewed ? `renewed ${name}` : `${name} is not due: nothing was done`;

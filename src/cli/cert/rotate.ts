@@ -11,6 +11,7 @@ import type { Cli, Define } from "../command.ts";
 import { openIssuer } from "../issuer.ts";
 import { pkiProject, type PkiProject, withPassphrase } from "../pki-project.ts";
 import { requireProject } from "../project.ts";
+import { warnOfRootCrls } from "../root-crl.ts";
 import { type RotateFlags, targetsOf } from "./rotation-targets.ts";
 
 interface Flags extends RotateFlags {
@@ -82,6 +83,7 @@ async function loadRotation(cli: Cli, names: readonly string[], flags: Flags): P
   const issuer = await openIssuer(cli, project, flags);
   const { publishMissing } = await import("../../pki/publish.ts");
   await publishMissing(cli.platform, issuer, project.settings);
+  await warnOfRootCrls(cli, issuer);
   const { namesInUse } = await import("../../pki/rotate/names.ts");
   const { currentCertificate } = await import("../../pki/renew.ts");
   const choose = targetsOf(cli, loaded, names, flags);

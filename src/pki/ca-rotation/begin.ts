@@ -165,7 +165,7 @@ async function makeIntermediate(
   const issuing = parseCertificate(await buildCertificate(profile, rootSigner), "issuing certificate");
   const thisUpdate = now - BACKDATE;
   const rootCrl = {
-    ...nextRootCrl(files, authority.layout, ca, [], now),
+    ...nextRootCrl(files, authority, ca, [], now),
     thisUpdate,
     issuer: identityOf(root),
     nextUpdate: issuing.notAfter,

@@ -1,4 +1,6 @@
+import { notBegun } from "../ca-chain.ts";
 import {
+  abortRefusal,
   damaged,
   finishRefusal,
   type Refusal,
@@ -10,7 +12,9 @@ import { isUnpublished } from "./status.ts";
 
 /** What comes next in a rotation, and why it has to wait. */
 export interface NextStep {
-  readonly command: "begin" | "switch" | "finish";
+  readonly command: "begin" | "switch" | "finish" | "abort";
+  /** What is wrong with the CA that would remain. */
+  readonly because?: string;
   readonly refusal: Refusal | undefined;
 }
 
@@ -18,6 +22,9 @@ export interface NextStep {
 export async function nextStep(situation: Situation, waiting: Waiting): Promise<NextStep | undefined> {
   const { status } = situation;
   if (status.phase === "idle") return undefined;
+  const early = notBegun(status.next, situation.now);
+  if (early !== undefined)
+    return { command: "abort", because: early.message, refusal: await abortRefusal(situation) };
   if (isUnpublished(status)) return { command: "begin", refusal: damaged(situation) };
   if (status.phase === "both-trusted")
     return { command: "switch", refusal: await switchRefusal(situation, waiting) };

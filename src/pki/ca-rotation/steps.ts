@@ -3,13 +3,14 @@ import { formatDuration } from "../../duration.ts";
 import { FleetsecError } from "../../errors.ts";
 import type { Files } from "../../platform/files.ts";
 import type { Authority, CaGeneration } from "../authority.ts";
+import { notBegun } from "../ca-chain.ts";
 import type { IssueRecord } from "../inventory-line.ts";
 import { publicFaults, soundnessOf } from "../soundness.ts";
 import type { PkiPlatform } from "../state.ts";
 import { isoTime } from "../verify/time.ts";
 import { tokenKeysOfOnly } from "./places.ts";
 import { removeRecord } from "./record.ts";
-import { revokeByRoot } from "./root-crl.ts";
+import { revokeByRoot, rootKeyPath } from "./root-crl.ts";
 import { drop, settle } from "./settle.ts";
 import { isUnpublished, liveCertificates, rotationStatus, type RotationStatus } from "./status.ts";
 
@@ -51,7 +52,8 @@ export async function switchRefusal(
     return refusal(message, "fleetsec ca rotate status says what comes next");
   }
   const unsound = damaged(situation);
-  if (unsound !== undefined) return unsound;
+  const unusable = unsound ?? early(next, now);
+  if (unusable !== undefined) return unusable;
   if (published === undefined) return NOT_PUBLISHED;
   const from = published + overlap * 1000;
   if (isLoaded || now >= from) return unfit(situation, next);
@@ -71,9 +73,15 @@ export async function finishRefusal(situation: Situation): Promise<Refusal | und
     return refusal("the new CA does not issue yet", "fleetsec ca rotate switch comes first");
   }
   const unsound = damaged(situation, old);
-  if (unsound !== undefined) return unsound;
+  const unusable = unsound ?? early(next, now);
+  if (unusable !== undefined) return unusable;
   if (isUnpublished(status)) return NOT_PUBLISHED;
   return inUse(authority, old, now) ?? unfit(situation, next);
+}
+
+function early(next: CaGeneration, now: number): Refusal | undefined {
+  const fault = notBegun(next, now);
+  return fault && refusal(fault.message, fault.hint ?? MEND);
 }
 
 /** Why a rotation cannot be taken back a step. */
@@ -82,9 +90,17 @@ export async function abortRefusal(situation: Situation): Promise<Refusal | unde
   const { phase, old, next } = status;
   if (phase === "both-trusted") {
     const dropped = authority.trusted.filter(({ id }) => id === next.id);
-    return damaged(situation, dropped) ?? inUse(authority, dropped, now);
+    return damaged(situation, dropped) ?? inUse(authority, dropped, now, REVOKE);
   }
   const last = old.at(-1);
+  if (phase === "intermediate" && last !== undefined && notBegun(next, now) !== undefined) {
+    return (
+      damaged(situation, [next]) ??
+      inUse(authority, [next], now, REVOKE) ??
+      withoutRootKey(situation, last) ??
+      unfit(situation, last)
+    );
+  }
   if (phase !== "new-issues" || last === undefined) {
     return refusal("there is no root rotation to abort", "fleetsec ca rotate status says how far it is");
   }
@@ -122,10 +138,25 @@ async function unfit({ files, authority, now }: Situation, ca: CaGeneration): Pr
   return { ...refusal(message, unknown.hint ?? MEND), cause: unknown };
 }
 
+/** Everybody who has the new issuing CA would trust it, for the root stays. */
+function withoutRootKey({ files, authority }: Situation, ca: CaGeneration): Refusal | undefined {
+  const path = rootKeyPath(authority.layout, ca);
+  if (files.kind(path) !== undefined) return undefined;
+  return refusal(
+    "the root's key is not here, and what is dropped has to be on the root's CRL",
+    `put it back as ${path}`,
+  );
+}
+
+const RENEW =
+  "renew them with fleetsec cert rotate --force, then wait for the old ones to end or revoke them by serial";
+const REVOKE = "wait for them to end or revoke them by serial";
+
 function inUse(
   { inventory }: Authority,
   generations: readonly CaGeneration[],
   now: number,
+  hint = RENEW,
 ): Refusal | undefined {
   const certificates = liveCertificates(inventory, generations, now);
   if (certificates.length === 0) return undefined;
@@ -135,7 +166,7 @@ function inUse(
       : [`${certificates.length} certificates have`, "chain"];
   return {
     message: `${count} neither ended nor been revoked, and ${chain} to what would be dropped`,
-    hint: "renew them with fleetsec cert rotate --force, then wait for the old ones to end or revoke them by serial",
+    hint,
     certificates,
   };
 }
@@ -185,13 +216,19 @@ export function finishRotation(platform: PkiPlatform, reopen: () => Authority): 
 }
 
 /**
- * Takes a root rotation back by one phase: the old CA issues again, or the new one is dropped.
+ * Takes a rotation back by one phase: the old CA issues again, or the new one is dropped. An issuing CA below the
+ * root of the one before is dropped while it is not valid yet.
  * @returns the URIs of the keys in tokens of what was dropped, where they stay
  * @throws FleetsecError as `switchIssuer`, of the old CA
  */
 export function abortRotation(platform: PkiPlatform, reopen: () => Authority): Promise<string[]> {
-  return step(platform, reopen, abortRefusal, ({ authority, status }) => {
+  return step(platform, reopen, abortRefusal, async ({ authority, status }) => {
     const last = status.old.at(-1);
+    if (status.phase === "intermediate" && last !== undefined) {
+      await revokeByRoot(platform, authority, last, [status.next.issuing]);
+      issueFrom(platform, authority, last);
+      return dropAll(platform, authority, [status.next]);
+    }
     if (status.phase === "new-issues" && last !== undefined) {
       issueFrom(platform, authority, last);
       return [];
