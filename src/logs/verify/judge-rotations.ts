@@ -25,7 +25,8 @@ type Signers = ReadonlyMap<number, readonly VerifierKey[]>;
 
 /**
  * Every change of the log's keys, by the trust file and by the checkpoints, must be one that the key
- * before agreed to: both sign one checkpoint, over a leaf that says so.
+ * before agreed to: both sign one checkpoint, over a leaf that says so. Where that checkpoint or batch is
+ * not there, or not to be believed, that is told already, and of the change nothing can be said.
  */
 export async function judgeRotations(source: RotationSource): Promise<void> {
   const signers: Signers = new Map(source.history.stored.map(({ size, keys }) => [size, keys]));
@@ -74,26 +75,20 @@ async function handoverFault(
   { size, key }: Handover,
 ): Promise<string | undefined> {
   const signed = signers.get(size);
-  if (signed === undefined) return "the checkpoint that both keys sign is not there, or not to be believed";
+  if (signed === undefined) return undefined;
   if (!includes(signed, key)) return "that key did not sign it";
   const before = signers.get(size - 1);
   const agreed = signed.some(
     (other) => other.keyId !== key.keyId && (before === undefined || includes(before, other)),
   );
   if (!agreed) return "no key that signed before it signed it too";
-  const rotation = await readRotation(source, size - 1);
+  const batch = await source.reader.read(batchPath(size - 1), MAX_ROTATION_BYTES);
+  if (batch === undefined) return undefined;
+  const rotation = parseRotation(batch);
   if (rotation === undefined || rotation.origin !== key.name || rotation.size !== size) {
     return `leaf ${size - 1} is no rotation of keys`;
   }
   return leadsTo(rotation, key) ? undefined : `leaf ${size - 1} leads to another key`;
-}
-
-async function readRotation(
-  { reader }: RotationSource,
-  seq: number,
-): Promise<ReturnType<typeof parseRotation>> {
-  const batch = await reader.read(batchPath(seq), MAX_ROTATION_BYTES);
-  return batch === undefined ? undefined : parseRotation(batch);
 }
 
 function includes(keys: readonly VerifierKey[], { keyId, name }: VerifierKey): boolean {

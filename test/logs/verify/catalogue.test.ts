@@ -879,17 +879,33 @@ describe("29, 30: keys", () => {
     }
   });
 
-  test("29: the new key did not sign the checkpoint of the change, or that is missing", async () => {
+  test("29: the new key did not sign the checkpoint of the change", async () => {
     const late = await rotatedStore((size) => (size < 5 ? [old] : size === 5 ? [old, next] : [next]));
     expect(await codesOf(late, trustOf(`${oldKey} 1-5`, `${nextKey} 4-`))).toEqual([
       invalid,
       { code: "KEY_ROTATION_INVALID", seq: 4, path: checkpointPath(5) },
     ]);
-    const missing = without(await rotatedStore(handover), checkpointPath(4));
-    expect(await codesOf(missing, ranged)).toEqual([
-      { code: "CHECKPOINT_MISSING", seq: undefined, path: checkpointPath(4) },
-      invalid,
-    ]);
+  });
+
+  test("29: what is missing of a change is told, and not the change that it was to establish", async () => {
+    const good = await rotatedStore(handover);
+    const [note, said] = [checkpointPath(4), batchPath(3)];
+    for (const trust of [ranged, both]) {
+      for (const [files, found] of [
+        [without(good, note), { code: "CHECKPOINT_MISSING", path: note }],
+        [withFile(good, note, "noise"), { code: "NOTE_MALFORMED", path: note }],
+        [without(good, said), { code: "BATCH_MISSING", seq: 3, path: said }],
+      ] as const) {
+        expect(await codesOf(files, trust)).toEqual([found]);
+        // the same where that batch is not to be read
+        const since = 1_763_850_330;
+        expect(places((await verifyFiles(files, { trust, since })).findings)).toEqual([found]);
+      }
+      for (const unreadable of [note, said]) {
+        const verdict = await verifyFiles(good, { trust, unreadable, allowUnanchored: true });
+        expect(verdict).toMatchObject({ ok: false, verdict: "not-established", findings: [] });
+      }
+    }
   });
 
   test("30: a key signs outside its range, alone or beside another", async () => {
