@@ -53,7 +53,8 @@ export async function conclude(
   const witnesses = judgeWitnesses(history, request.trust, now, timely);
   const age = judgeAge(whole, request.maxAge, now, timely);
   const dated = [...whole.tokens.flatMap((one) => judgeToken(one, now, timely)), ...age];
-  const firm = [...whole.anchors.flatMap((one) => usedOf(one, kept)), ...witnesses];
+  const held = whole.anchors.flatMap((one) => usedOf(one, kept));
+  const firm = isOneHistory(whole) ? [...held, ...witnesses] : held;
   const isRetired = history.current !== undefined && isByRetiredAlone(history.current);
   const anchors = isRetired ? firm : [...firm, ...dated];
   const doubts = isRetired ? retiredSigners(history.current, anchoredSize({ anchors })) : [];
@@ -82,6 +83,14 @@ export async function conclude(
     keys: keysOf(request.trust, history),
     timeline: whole.timeline,
   };
+}
+
+/** Whether the leaves make the signed root, and every checkpoint of the store is a beginning of their tree. */
+function isOneHistory({ established, counts }: WholeFacts): boolean {
+  const contradicted = (["ROLLBACK", "EQUIVOCATION", "INCONSISTENT_WITH_ANCHOR"] as const).some(
+    (code) => counts[code] !== undefined,
+  );
+  return established === true && !contradicted;
 }
 
 /**

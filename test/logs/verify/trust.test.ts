@@ -6,7 +6,7 @@ import { formatVerifierKey, verifierKey } from "../../../src/logs/verifier-key.t
 import { parseTrust, quorumMet, type Trust } from "../../../src/logs/verify/trust.ts";
 import { unlessRefused } from "../../support/refusal.ts";
 import { modelKey, modelSigner, modelStore, type StoreFiles } from "../store-model.ts";
-import { withFile } from "./tamper.ts";
+import { bytesAt, flip, withFile } from "./tamper.ts";
 import { batchesOf, NOW, verifyFiles } from "./verifying.ts";
 import { cosignedBy, witness, witnessLine } from "./witnesses.ts";
 
@@ -147,11 +147,26 @@ describe("31, 32: witnesses", () => {
       ],
     ] as const;
     for (const [files, note, code] of places) {
-      const { findings } = await verifyFiles(withFile(files, "fleetsec/cosigned", note ?? ""), {
+      const { findings, anchors } = await verifyFiles(withFile(files, "fleetsec/cosigned", note ?? ""), {
         trust: trust(),
       });
       expect(findings.map((finding) => finding.code)).toContain(code);
+      expect(anchors).toEqual([]);
     }
+  });
+
+  test("witnesses are no anchor of a log that is not the one that they cosigned", async () => {
+    const anchorsOf = async (files: StoreFiles) => (await verifyFiles(files, { trust: trust() })).anchors;
+    const good = await cosigned(["a", NOW - 9], ["b", NOW - 9]);
+    const other = await modelStore(batchesOf(2, 2));
+    const leaves = withFile(other, "checkpoint", bytesAt(good, "checkpoint"));
+    leaves.set("fleetsec/checkpoint/2", bytesAt(good, "checkpoint"));
+    expect(await anchorsOf(leaves)).toEqual([]);
+    // the controls: it is, and what else is altered is no matter of theirs
+    expect(await anchorsOf(good)).toMatchObject([{ kind: "witnesses", size: 2 }]);
+    expect(await anchorsOf(flip(good, "fleetsec/batch/000.jsonl", 3))).toMatchObject([
+      { kind: "witnesses", size: 2 },
+    ]);
   });
 
   test("UNEXPECTED_FILE: a cosigned checkpoint that nobody cosigned", async () => {
