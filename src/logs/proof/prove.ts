@@ -119,16 +119,25 @@ async function readRecord({ reader, pace }: ProvableLog, leaf: BatchLeaf, line: 
   const found = await reader.withFile(path, async (file) => {
     const { hashes, offsets, terminated } = await readRecords(file, leaf.bytes, leaf.records, pace);
     const start = offsets[line - 1];
-    if (start === undefined) throw damaged(`${path} ends before record ${line}`);
-    const stop = offsets[line] ?? leaf.bytes + (terminated ? 0 : 1);
+    if (start === undefined) return { fault: damaged(`${path} ends before record ${line}`) };
     // a newline ends it, but for the last one of an input
-    const record = Buffer.allocUnsafe(stop - start - 1);
-    if (record.length > MAX_RECORD) throw damaged(`record ${line} of ${path} is longer than a record can be`);
+    const length = (offsets[line] ?? leaf.bytes + (terminated ? 0 : 1)) - start - 1;
+    if (length > MAX_RECORD) return { fault: tooLong(leaf.seq, line, length) };
+    const record = Buffer.allocUnsafe(length);
     await file.read(record, start);
     return { record, hashes };
   });
   if (found === undefined) throw damaged(`${path} is not there`);
+  // what is thrown over an open file counts as a file that cannot be read
+  if ("fault" in found) throw found.fault;
   return found;
+}
+
+function tooLong(seq: number, line: number, length: number): FleetsecError {
+  return new FleetsecError(
+    "input",
+    `record ${line} of batch ${seq} has ${length} bytes: one of more than ${MAX_RECORD} is not proved`,
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 import { HASH_SIZE, leafHash } from "../merkle.ts";
 import { bundlePath, encodeBundle, TILE_WIDTH, tileWidth } from "../tiles.ts";
 import type { Edit } from "./align.ts";
-import { type Bundle, BUNDLES_ABREAST, MAX_BUNDLE, splitBundle } from "./bundle.ts";
+import { type Bundle, BUNDLES_ABREAST, MAX_BUNDLE, MAX_ENTRIES, splitBundle } from "./bundle.ts";
 import type { Finding, Findings } from "./finding.ts";
 import { inOrder } from "./in-order.ts";
 import type { LeafSource } from "./leaf-source.ts";
@@ -26,8 +26,8 @@ export function reportBundle(
   signed: Buffer,
 ): void {
   const { path, first, width } = place;
-  const rest = bundle.bytes.length - bundle.end;
-  if (edits.length === 0 && rest === 0) return reportLengths(findings, place, bundle);
+  const rest = restText(bundle);
+  if (edits.length === 0 && rest === undefined) return reportLengths(findings, place, bundle);
   const lost = edits.filter(({ kind }) => kind === "altered" || kind === "deleted").length;
   if (lost === width && width > 1 && bundle.bytes.length > 0) {
     const [from, to] = [first, first + width - 1];
@@ -37,7 +37,7 @@ export function reportBundle(
   }
   const runs = runsOf(edits);
   const last = runs.at(-1);
-  const fragment = last === undefined || rest === 0 ? "" : fragmentText(last, rest, bundle, width);
+  const fragment = last === undefined || rest === undefined ? "" : fragmentText(last, rest, bundle, width);
   const surplus = runs.filter(({ first: { kind } }) => kind === "inserted" || kind === "duplicated");
   const told = new Set(surplus.slice(0, MAX_SURPLUS));
   for (const run of runs) {
@@ -49,17 +49,24 @@ export function reportBundle(
     const detail = `${more} more entries that the signed tree does not have`;
     findings.add({ code: "BUNDLE_SURPLUS", path, detail });
   }
-  if (rest > 0 && fragment === "") {
-    const detail = `${bytesText(rest)} that are no entry`;
-    findings.add({ code: "BUNDLE_SURPLUS", path, offset: bundle.end, detail });
+  if (rest !== undefined && fragment === "") {
+    findings.add({ code: "BUNDLE_SURPLUS", path, offset: bundle.end, detail: rest });
   }
 }
 
+/** What follows the entries; undefined where nothing does. */
+function restText({ bytes, entries, end }: Bundle): string | undefined {
+  const rest = bytesText(bytes.length - end);
+  const what =
+    entries.length < MAX_ENTRIES ? `${rest} that are no entry` : `${rest} in which no more were looked for`;
+  if (bytes.length <= MAX_BUNDLE) return bytes.length === end ? undefined : what;
+  return `${what}; the file is longer than ${MAX_BUNDLE} bytes, the most that a bundle can have, and was not read further`;
+}
+
 /** Where the last leaves are missing, or entries follow, the bytes that are none are the same fault. */
-function fragmentText({ first, count }: Run, rest: number, { entries }: Bundle, width: number): string {
-  const bytes = `${bytesText(rest)} that are no entry`;
-  if (first.kind === "deleted" && first.from + count === width) return `; ${bytes} stand there`;
-  if (first.kind === "inserted" && first.at + count === entries.length) return `, and ${bytes}`;
+function fragmentText({ first, count }: Run, rest: string, { entries }: Bundle, width: number): string {
+  if (first.kind === "deleted" && first.from + count === width) return `; there stand ${rest}`;
+  if (first.kind === "inserted" && first.at + count === entries.length) return `, and ${rest}`;
   return "";
 }
 

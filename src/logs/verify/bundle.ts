@@ -11,14 +11,14 @@ export interface Bundle {
   readonly entries: readonly Buffer[];
   /** Where each entry's length stands. */
   readonly offsets: readonly number[];
-  /** Where bytes begin that are no whole entry. */
+  /** Where bytes begin that are no whole entry, or were not looked at: there are as many entries as are told apart. */
   readonly end: number;
 }
 
 /** Bytes of the longest bundle. */
 export const MAX_BUNDLE = TILE_WIDTH * (2 + MAX_ENTRY);
 /** More are surplus whatever they hold; a bundle of empty entries must not become millions of them. */
-const MAX_ENTRIES = 4 * TILE_WIDTH;
+export const MAX_ENTRIES = 4 * TILE_WIDTH;
 
 /** Splits a bundle by its lengths, however many entries there are and whatever follows them. */
 export function splitBundle(bytes: Buffer): Bundle {

@@ -101,6 +101,17 @@ describe("a record's proof", () => {
     expect(codes({ checkpoint: theirs })).toEqual(["ORIGIN_MISMATCH"]);
   });
 
+  test("is made of the longest record that a signer takes, and of no longer one, which is told", async () => {
+    const longest = "x".repeat(1 << 20);
+    const long = await modelStore([{ data: Buffer.from(`a\n${longest}\n${longest}y\n`), from: 1, to: 1 }]);
+    const log = await logOf(long);
+    expect(verify(await proveRecord(log, { seq: 0, line: 2 }))).toMatchObject({ ok: true });
+    await expect(proveRecord(log, { seq: 0, line: 3 })).rejects.toMatchObject({
+      code: "input",
+      message: expect.stringContaining("record 3 of batch 0 has 1048577 bytes") as string,
+    });
+  });
+
   test("is not made of a damaged store", async () => {
     const damages: [string, StoreFiles][] = [
       ["the record", change(store, "fleetsec/batch/003.jsonl", flipAt(200))],

@@ -192,6 +192,18 @@ describe("1-8: records", () => {
     expect([equal.length > 0, equal.length < findings.length]).toEqual([true, true]);
   });
 
+  test("a record that is longer than a signer takes is like any other", async () => {
+    const longest = "x".repeat(1 << 20);
+    for (const record of [longest, `${longest}y`, longest.repeat(3)]) {
+      const long = await modelStore([{ data: Buffer.from(`a\n${record}\nb\n`), from: 1, to: 1 }]);
+      expect(await findingsOf(long, long)).toEqual([]);
+      const tampered = flip(long, batchPath(0), record.length);
+      expect(await findingsOf(tampered, long)).toMatchObject([
+        { code: "RECORD_ALTERED", line: 2, offset: 2 },
+      ]);
+    }
+  });
+
   test("6: what changes the meaning is not called equal", async () => {
     const tampered = editLines(store, BATCH, (lines) =>
       lines.with(6, (lines[6] ?? "").replace("req-", "req_")),

@@ -157,6 +157,30 @@ describe("sizes that are claimed", () => {
     expect(findings[0]).toMatchObject({ path: "tile/entries/000.p/3" });
   });
 
+  test("what of a bundle was not looked at is not counted as if it had been", async () => {
+    const path = "tile/entries/000.p/3";
+    const bundle = model.get(path) ?? Buffer.of();
+    const bundleWith = async (more: Buffer) => {
+      const { findings } = await verifyFiles(withFile(model, path, Buffer.concat([bundle, more])));
+      expect(findings).toMatchObject([{ code: "BUNDLE_SURPLUS", path, offset: bundle.length }]);
+      return findings[0]?.detail ?? "";
+    };
+    const longest = 256 * (2 + 65_535);
+    const notRead = `longer than ${longest} bytes, the most that a bundle can have, and was not read further`;
+    for (const size of [longest + 1, 2 * longest]) {
+      const detail = await bundleWith(Buffer.alloc(size - bundle.length));
+      expect(detail).toMatch(
+        /^1021 entries .*, and \d+ bytes in which no more were looked for; the file is /,
+      );
+      expect(detail).toContain(notRead);
+    }
+    // the controls: all of it was
+    expect(await bundleWith(Buffer.alloc(2 * 1000))).toBe("1000 entries that the signed tree does not have");
+    expect(await bundleWith(Buffer.alloc(100, 0xff))).toBe("100 bytes that are no entry");
+    const full = await bundleWith(Buffer.alloc(longest - bundle.length));
+    expect(full).toMatch(/ bytes in which no more were looked for$/);
+  });
+
   test("a batch of nothing but newlines, and one line of 50 MB", async () => {
     const newlines = await verifyFiles(
       withFile(model, "fleetsec/batch/001.jsonl", Buffer.alloc(3_000_000, 0x0a)),
