@@ -6,6 +6,7 @@ import { anchorAdvice, lacksAnchor } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
 import { fields } from "./fields.ts";
 import type { Check, Report, Rule } from "./report.ts";
+import { count } from "./verify-logs.ts";
 import { wrap } from "./wrap.ts";
 
 /** What `detect` found, as JSON. */
@@ -63,7 +64,9 @@ export function detectText(result: DetectResult, columns: number): string {
         "seen",
         `${seen} ${seen === 1 ? "certificate" : "certificates"}${truncated ? ", and more that were not looked at" : ""}`,
       ],
-      ...(unread === 0 ? [] : [["unread", `${unread} records: fleetsec logs lint tells why`] as const]),
+      ...(unread === 0
+        ? []
+        : [["unread", `${count(unread, "record", "records")}: fleetsec logs lint tells why`] as const]),
       ...(events === undefined ? [] : [["events", logText(events)] as const]),
       ["issuance", logText(issuance)],
     ]),
@@ -108,7 +111,9 @@ function doubtOf(result: DetectResult): string {
   if (!isWhole(issuance)) return notVerified("issuance", issuance);
   if (events !== undefined && !isWhole(events)) return notVerified("events", events);
   if (truncated) return "there are too many certificates";
-  if (unread > 0) return `${unread} records do not say which certificate was let in`;
+  if (unread > 0) {
+    return `${count(unread, "record does", "records do")} not say which certificate was let in`;
+  }
   if (seen === 0) return "no event tells of a certificate";
   const unanchored = logsWithoutAnchor(result);
   const bare = unanchored.filter(({ log }) => lacksAnchor(log)).map(({ name }) => name);

@@ -293,6 +293,18 @@ describe("detect", () => {
     expect(await detect()).toMatchObject({ code: 0, document: { ok: true } });
   });
 
+  test.each([
+    [1, "1 record does not say which certificate was let in", "1 record: fleetsec"],
+    [2, "2 records do not say which certificate was let in", "2 records: fleetsec"],
+  ])("says of how many records it is not known: %i", async (number, headline, row) => {
+    const { directory, write, run, issuance, a } = await project();
+    write(a);
+    writeFileSync(join(directory, "events.jsonl"), "no JSON\n".repeat(number), { flag: "a" });
+    const { code, stdout } = await run(`detect --in events.jsonl ${issuance}`);
+    expect({ code, stdout }).toMatchObject({ code: 3, stdout: expect.stringContaining(headline) as string });
+    expect(stdout).toContain(row);
+  });
+
   test("hostile events are passed over, shown without control characters, and kept short", async () => {
     const { directory, write, detect, run, issuance, a } = await project();
     write(a, { subject: `CN=\u001b[31m${"x".repeat(5000)}`, serial: "1" });

@@ -8,7 +8,7 @@ const DECISION = "openpolicyagent.org/decision_logs";
 /**
  * The entries of a line of OPA's decision log as authorization events: of one, as on its console, or of a
  * list, as OPA posts them to a service. A decision is true, false, or an object
- * with `allow` (or Envoy's `allowed`) and, as in our policy, its id, reason and identity. Where the
+ * with `allow` (or Envoy's `allowed`; where both are there they must agree) and, as in our policy, its id, reason and identity. Where the
  * result is undefined there is no decision: our gateways then ask for `denial`, which has one. Where the
  * evaluation ended in an error, nothing was allowed, whatever the result says.
  * @see https://www.openpolicyagent.org/docs/management-decision-logs
@@ -28,6 +28,7 @@ function decisionEvent(entry: Event): Converted {
   const answer =
     error === undefined ? answerOf(entry) : { allow: false, said: { reason: `error: ${error}` } as Event };
   if (answer === undefined) return { fault: "result: wants true, false, or an object with allow" };
+  if (answer === "contradiction") return { fault: "result: allow and allowed contradict each other" };
   const { allow, said } = answer;
   const asked = objectIn(input);
   const identity = [said["identity"], asked["identity"]].map(objectIn).find(({ subject }) => isText(subject));
@@ -61,10 +62,17 @@ function errorIn({ error }: Event): string | undefined {
   return textOr(code, "unknown");
 }
 
-function answerOf({ result }: Event): { readonly allow: boolean; readonly said: Event } | undefined {
+interface Answer {
+  readonly allow: boolean;
+  readonly said: Event;
+}
+
+function answerOf({ result }: Event): Answer | "contradiction" | undefined {
   if (typeof result === "boolean") return { allow: result, said: {} };
   const object = objectIn(result);
-  const allow = object["allow"] ?? object["allowed"];
+  const [allow, other = allow] = [object["allow"], object["allowed"]].filter((one) => !isAbsent(one));
+  // which of the two the gateway went by is not known
+  if (allow !== other) return "contradiction";
   if (typeof allow !== "boolean") return undefined;
   // what Envoy's plugin passes on of a decision
   const said = Object.hasOwn(object, "dynamic_metadata") ? objectIn(object["dynamic_metadata"]) : object;

@@ -59,10 +59,27 @@ describe("OPA's decision log", () => {
     ]);
   });
 
+  test("takes what a result says twice", () => {
+    for (const result of [
+      { allow: false, allowed: false },
+      { allow: null, allowed: false },
+    ]) {
+      expect(opaEvents(decision(result))).toMatchObject([{ event: { decision: "deny" } }]);
+    }
+    const identity = { subject: "CN=a", serial: "0a" };
+    expect(opaEvents(decision({ allow: true, allowed: true, identity }))).toMatchObject([
+      { event: { decision: "allow", identity } },
+    ]);
+  });
+
   test.each([
     ["an allowed request of nobody", decision(true), "who acted is not said"],
     ["a decision without a request", decision(false, {}), "request_id"],
     ["a result that is none", decision("yes"), "result"],
+    ["an allow that is none", decision({ allow: "true" }), "result: wants"],
+    ["an allow beside a denial", decision({ allow: true, allowed: false }), "contradict each other"],
+    ["a denial beside an allow", decision({ allow: false, allowed: true }), "contradict each other"],
+    ["an allow beside what is none", decision({ allow: true, allowed: "no" }), "contradict each other"],
     ["another JSON object", record({ a: 1 }), "no entry"],
     ["text", Buffer.from("hello"), "not JSON"],
     ["a key that stands twice", Buffer.from('{"decision_id":"a","decision_id":"b"}'), "twice"],
