@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { FleetsecError } from "../errors.ts";
 import type { Attack } from "./attack.ts";
 import { attacks as battery } from "./attacks.ts";
@@ -10,8 +11,8 @@ import {
   type Selection,
   type Shard,
   standingOf,
+  summaryOf,
   toldVersion,
-  type Verdict,
 } from "./result.ts";
 import { differences } from "./selection.ts";
 
@@ -39,13 +40,8 @@ export function mergeResults(parts: readonly NamedResult[]): ProbeResult {
   refuseDuplicates(parts);
   const results = parts.map(({ result }) => result);
   const endpoints = results.flatMap((result) => result.endpoints);
-  const count = (verdict: Verdict) => endpoints.filter((endpoint) => endpoint.verdict === verdict).length;
   const merged = {
-    summary: {
-      enforced: count("enforced"),
-      bypassed: count("bypassed"),
-      inconclusive: count("inconclusive"),
-    },
+    summary: summaryOf(endpoints),
     endpoints,
     unreachable: results.flatMap(({ unreachable }) => unreachable),
     // every shard says the same of them
@@ -63,7 +59,7 @@ export function mergeResults(parts: readonly NamedResult[]): ProbeResult {
  * was edited is not to be relied on.
  */
 function checkConsistent({ name, result }: NamedResult): void {
-  const { endpoints, selection } = result;
+  const { ok, summary, endpoints, selection } = result;
   const ids = endpoints.flatMap(({ attacks }) => attacks.map(({ id }) => id));
   const unknown = ids.find((id) => !WEIGHTS.has(id));
   if (unknown !== undefined) {
@@ -71,12 +67,20 @@ function checkConsistent({ name, result }: NamedResult): void {
       hint: "join documents with the version of fleetsec that made them",
     });
   }
+  const contradictory = (about: string) =>
+    new FleetsecError("input", `${name} contradicts itself about ${about}`, { hint: AS_WRITTEN });
   const fault = endpoints.find((endpoint) => !isConsistent(endpoint) || !isAsSelected(endpoint, selection));
-  if (fault === undefined) return;
-  throw new FleetsecError("input", `${name} contradicts itself about ${fault.target}`, {
-    hint: "take the document as fleetsec probe --json or --report json= wrote it",
-  });
+  if (fault !== undefined) throw contradictory(fault.target);
+  // a run has a target, and a target an endpoint, interrupted or not
+  if (endpoints.length === 0) {
+    throw new FleetsecError("input", `${name} looked at nothing: it has no endpoint`, { hint: AS_WRITTEN });
+  }
+  if (!isDeepStrictEqual({ ...summary }, summaryOf(endpoints)))
+    throw contradictory("how many have which verdict");
+  if (ok !== (standingOf(result) === "passed")) throw contradictory("whether it is ok");
 }
+
+const AS_WRITTEN = "take the document as fleetsec probe --json or --report json= wrote it";
 
 const WEIGHTS = new Map(battery.map(({ id, weight }) => [id, weight]));
 
@@ -92,15 +96,15 @@ function isAsSelected({ attacks }: EndpointResult, selection: Selection | undefi
   );
 }
 
-function isConsistent({ verdict, control, attacks, doubts }: EndpointResult): boolean {
+function isConsistent({ verdict, reasons, control, attacks, doubts }: EndpointResult): boolean {
   const bypassed = attacks.some(({ outcome, reportedOnly }) => outcome === "accepted" && !reportedOnly);
   switch (verdict) {
     case "bypassed":
-      return bypassed;
+      return bypassed && reasons.length > 0;
     case "inconclusive":
-      return !bypassed && doubts.length > 0;
+      return !bypassed && doubts.length > 0 && isDeepStrictEqual(reasons, doubts);
     case "enforced":
-      return !bypassed && doubts.length === 0 && isShown({ control, attacks });
+      return !bypassed && reasons.length + doubts.length === 0 && isShown({ control, attacks });
   }
 }
 

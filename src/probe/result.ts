@@ -148,6 +148,16 @@ export interface BaselineEntry {
   readonly reason: string;
 }
 
+/** How many endpoints have which verdict. */
+export function summaryOf(endpoints: readonly EndpointResult[]): ProbeResult["summary"] {
+  const count = (wanted: Verdict) => endpoints.filter(({ verdict }) => verdict === wanted).length;
+  return {
+    enforced: count("enforced"),
+    bypassed: count("bypassed"),
+    inconclusive: count("inconclusive"),
+  };
+}
+
 /** An attack whose success is a bypass that nobody has accepted. */
 export function isBypass({ outcome, reportedOnly, tolerated }: AttackResult): boolean {
   return outcome === "accepted" && !reportedOnly && tolerated === undefined;

@@ -24,8 +24,8 @@ import {
   type EndpointResult,
   type ProbeResult,
   standingOf,
+  summaryOf,
   type UnreachableAddress,
-  type Verdict,
 } from "./result.ts";
 import type { Target } from "./target.ts";
 
@@ -112,14 +112,8 @@ async function probeWith(
     ),
   );
   const endpoints = found.flatMap((one) => one.endpoints);
-  const count = (verdict: Verdict) => endpoints.filter((endpoint) => endpoint.verdict === verdict).length;
-  const summary = {
-    enforced: count("enforced"),
-    bypassed: count("bypassed"),
-    inconclusive: count("inconclusive"),
-  };
   const result = {
-    summary,
+    summary: summaryOf(endpoints),
     endpoints,
     unreachable: found.flatMap((one) => one.unreachable),
     leftOut: request.leftOut,

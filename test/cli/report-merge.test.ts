@@ -95,6 +95,20 @@ describe("report merge", () => {
     expect(stderr.includes(warning)).toBe(exit === 1);
   });
 
+  test.each<[string, Partial<ProbeResult>]>([
+    ["ok", { ok: false }],
+    ["sums", { summary: { enforced: 3, bypassed: 0, inconclusive: 0 } }],
+    ["endpoints", { endpoints: [], summary: { enforced: 0, bypassed: 0, inconclusive: 0 } }],
+  ])("a document that contradicts itself in its %s is refused", async (_what, change) => {
+    const [one, other] = ["https://a.example/", "https://b.example/"].map((target) =>
+      probeResult(onBoth({}, { target })),
+    );
+    if (one === undefined || other === undefined) throw new Error("too few");
+    const it = saved({ "1.json": one, "2.json": other, "bad.json": { ...other, ...change } });
+    expect((await it.run("1.json", "2.json")).code).toBe(0);
+    expect((await it.run("1.json", "bad.json")).code).toBe(2);
+  });
+
   test.each([
     [["1.json", "1.json"], "is in 1.json and in 1.json"],
     [["1.json", "nothing.json"], "does not exist"],

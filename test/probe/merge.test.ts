@@ -90,10 +90,10 @@ describe("joining results", () => {
     if (one === undefined || two === undefined) throw new Error("too few");
     const sibling = (siblingOf: string) => ({
       ...one,
-      endpoints: [
-        ...one.endpoints,
-        { ...endpointResult(onBoth(), { target: "https://a.example:2/" }), siblingOf },
-      ],
+      ...probeResult(...one.endpoints, {
+        ...endpointResult(onBoth(), { target: "https://a.example:2/" }),
+        siblingOf,
+      }),
     });
     expect(merge(sibling("https://a.example/"), two).summary.enforced).toBe(4);
     expect(refusal(sibling("https://b.example/"), two)).toMatch(/does not hold/);
@@ -113,7 +113,7 @@ describe("joining results", () => {
     const strict = probeResult(endpointResult([attackResult()]));
     expect(standingOf(merge(strict, other({ outcome: "accepted" })))).toBe("failed");
     expect(standingOf(merge(strict, other({ outcome: "inconclusive" })))).toBe("inconclusive");
-    expect(standingOf(merge(strict, { ...other({}), interrupted: true }))).toBe("inconclusive");
+    expect(standingOf(merge(strict, { ...other({}), ok: false, interrupted: true }))).toBe("inconclusive");
     expect(standingOf(merge(strict, other({})))).toBe("passed");
   });
 
@@ -129,10 +129,9 @@ describe("joining results", () => {
     expect(refusal(one, plain)).toMatch(/some are not/);
     expect(refusal(one, otherSplit)).toMatch(/another split/);
     expect(refusal(one, otherTargets)).toMatch(/another split/);
-    expect(refusal({ ...one, endpoints: [] }, two)).toMatch(/does not hold the targets of shard 1\/2/);
-    expect(refusal({ ...one, endpoints: [...one.endpoints, ...plain.endpoints] }, two)).toMatch(
-      /does not hold/,
-    );
+    const holding = (...endpoints: EndpointResult[]) => ({ ...one, ...probeResult(...endpoints) });
+    expect(refusal(holding(...plain.endpoints), two)).toMatch(/does not hold the targets of shard 1\/2/);
+    expect(refusal(holding(...one.endpoints, ...plain.endpoints), two)).toMatch(/does not hold/);
   });
 
   test.each<[Partial<Selection>, string]>([
@@ -204,6 +203,45 @@ describe("joining results", () => {
     expect(telling(...onBoth())).toMatch(/contradicts itself/);
     expect(telling(...onBoth(), attackResult({ id: "wrong-ca", tls: "1.3" }))).toMatch(/contradicts itself/);
     expect(refusal({ ...one, selection: selection({ attacks: ["wrong-ca"] }) })).toMatch(
+      /contradicts itself/,
+    );
+  });
+
+  test("a document whose sums its endpoints contradict is refused", () => {
+    const good = (target: string) => probeResult(endpointResult([attackResult()], { target }));
+    const [one, other] = [good("https://a.example/"), good("https://b.example/")];
+    expect(refusal(one, other)).toBe("accepted");
+    const changed = (change: Partial<ProbeResult>) => refusal({ ...one, ...change }, other);
+    const none = { enforced: 0, bypassed: 0, inconclusive: 0 };
+    expect(changed({ ok: false })).toMatch(/contradicts itself about whether it is ok/);
+    expect(changed({ interrupted: true })).toMatch(/contradicts itself about whether it is ok/);
+    expect(changed({ ok: false, interrupted: true })).toBe("accepted");
+    for (const verdict of ["enforced", "bypassed", "inconclusive"] as const) {
+      const summary = { ...one.summary, [verdict]: 3 };
+      expect(changed({ summary })).toMatch(/contradicts itself about how many have which verdict/);
+    }
+    expect(changed({ summary: none })).toMatch(/contradicts itself/);
+    // not even an interrupted run is without an endpoint
+    for (const change of [{ ok: true }, { ok: false }, { ok: false, interrupted: true }]) {
+      expect(changed({ summary: none, endpoints: [], ...change })).toMatch(/looked at nothing/);
+      expect(changed({ endpoints: [], ...change })).toMatch(/looked at nothing/);
+    }
+  });
+
+  test("so is one whose verdict its reasons contradict", () => {
+    const of = (
+      outcome: "refused" | "accepted" | "inconclusive",
+      change: (endpoint: EndpointResult) => Partial<EndpointResult> = () => ({}),
+    ) => {
+      const endpoint = endpointResult([attackResult({ outcome })]);
+      return refusal(probeResult({ ...endpoint, ...change(endpoint) }));
+    };
+    for (const outcome of ["refused", "accepted", "inconclusive"] as const)
+      expect(of(outcome)).toBe("accepted");
+    expect(of("refused", () => ({ reasons: ["the valid client: HTTP 500"] }))).toMatch(/contradicts itself/);
+    expect(of("accepted", () => ({ reasons: [] }))).toMatch(/contradicts itself/);
+    expect(of("inconclusive", () => ({ reasons: [] }))).toMatch(/contradicts itself/);
+    expect(of("inconclusive", ({ doubts }) => ({ reasons: [...doubts, "more"] }))).toMatch(
       /contradicts itself/,
     );
   });

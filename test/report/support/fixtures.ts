@@ -1,4 +1,11 @@
-import type { AttackResult, EndpointResult, ProbeResult, Selection } from "../../../src/probe/result.ts";
+import {
+  type AttackResult,
+  type EndpointResult,
+  type ProbeResult,
+  type Selection,
+  standingOf,
+  summaryOf,
+} from "../../../src/probe/result.ts";
 
 /** An attack as a strict server answers it, but for what is changed. */
 export const attackResult = (changes: Partial<AttackResult> = {}): AttackResult => ({
@@ -41,20 +48,8 @@ export function endpointResult(
 }
 
 export function probeResult(...endpoints: readonly EndpointResult[]): ProbeResult {
-  const count = (verdict: EndpointResult["verdict"]) =>
-    endpoints.filter((endpoint) => endpoint.verdict === verdict).length;
-  const summary = {
-    enforced: count("enforced"),
-    bypassed: count("bypassed"),
-    inconclusive: count("inconclusive"),
-  };
-  return {
-    ok: summary.enforced === endpoints.length && endpoints.length > 0,
-    summary,
-    endpoints,
-    unreachable: [],
-    interrupted: false,
-  };
+  const result = { ok: false, summary: summaryOf(endpoints), endpoints, unreachable: [], interrupted: false };
+  return { ...result, ok: standingOf(result) === "passed" };
 }
 
 /** What a run is asked for that tries `no-cert` alone, but for what is changed. */
