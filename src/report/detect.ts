@@ -5,8 +5,8 @@ import { anchoredSize, isWhole, type Verification } from "../logs/verify/verific
 import { anchorAdvice, lacksAnchor } from "./anchor-advice.ts";
 import { escapeText } from "./escape.ts";
 import { fields } from "./fields.ts";
+import { count } from "./quantity.ts";
 import type { Check, Report, Rule } from "./report.ts";
-import { count } from "./verify-logs.ts";
 import { wrap } from "./wrap.ts";
 
 /** What `detect` found, as JSON. */
