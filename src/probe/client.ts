@@ -66,6 +66,7 @@ export async function exchange(
         await converse(
           channelOf(session, events, deadlines, () => (receivedUnasked = session.received.length)),
         );
+        if (deadlines.close !== undefined) await events.until(() => session.over, deadlines.close);
       }
     }
     const result = summary(wire, session);

@@ -51,6 +51,8 @@ export interface Client {
   /** How it talks, where that is not the target's way. */
   readonly protocol?: Protocol | undefined;
   readonly opening?: Opening | undefined;
+  /** It stays, once all is said, as long as it waits for a word: it may be hung up on. */
+  readonly awaitsClose?: boolean | undefined;
   /** It asks together with its Finished. */
   readonly atOnce?: boolean | undefined;
   /** Where that is not the target's port. */
@@ -89,9 +91,10 @@ export function meeting(
     const tls = version === null ? undefined : tlsDial({ ...endpoint, protocol }, { ...client, version });
     const dial: Dial = { address, port, opening, tls };
     const wait = waitFor(client, protocol, timeout);
+    const close = client.awaitsClose === true ? wait : undefined;
     for (let tries = 1; ; tries += 1) {
       const met = await limited(() =>
-        connect({ dial, speech: protocol.speech, wait, like, deadlines: { ...deadlines, denial } }),
+        connect({ dial, speech: protocol.speech, wait, like, deadlines: { ...deadlines, denial, close } }),
       );
       const trace = withoutPreamble(met, protocol);
       const answer = protocol.answer(trace);

@@ -31,6 +31,8 @@ export interface Deadlines {
   readonly handshake: number;
   /** What is left of a denial, once its head has come. */
   readonly denial: number;
+  /** What is left to the server to hang up, once all is said; nothing, unless that is what it is met for. */
+  readonly close?: number | undefined;
 }
 
 /** Where a connection leads to, and how it is made. */

@@ -14,7 +14,12 @@ export function patiently(meet: Meet): Meet {
   return async (client) => meet({ ...client, ms: ALL_TIME });
 }
 
-/** Whether those who are met by silence were let in. */
+/** The same, and stays until it is hung up on. */
+export function toTheClose(meet: Meet): Meet {
+  return async (client) => meet({ ...client, ms: ALL_TIME, awaitsClose: true });
+}
+
+/** Whether those of whom it is not known yet were let in: who are met by silence, or by other words than valid clients. */
 export interface LateDenials {
   /** Some were hung up on late, and valid clients were not: whoever is met then had better wait. */
   isKnown(): boolean;
@@ -23,9 +28,9 @@ export interface LateDenials {
 }
 
 /**
- * Where silence is all that valid clients are told, a client that is met by it may still be hung up on later.
- * The first that would count as accepted is met again, for as long as is ever waited; where it is hung up on then,
- * so is each later one. Where valid clients are not kept for so long either, silence stands.
+ * Where silence is all that valid clients are told, a client that is met by it may still be hung up on later; so may one
+ * that is told something else than they are. The first that is left so is met again, for as long as is ever waited; where
+ * it is hung up on then, so is each later one. Where valid clients are not kept for so long either, what was seen stands.
  * @param valid the valid client, with all that time
  */
 export function lateDenials(valid: () => Promise<Encounter>): LateDenials {

@@ -2,7 +2,7 @@ import type { Answer } from "./answer.ts";
 import type { Attack, Attempt, Scene } from "./attack.ts";
 import type { Meet } from "./endpoint.ts";
 import type { Identity } from "./identities/identity.ts";
-import { lateDenials, patiently } from "./late.ts";
+import { lateDenials, patiently, toTheClose } from "./late.ts";
 import { judgeMet, withOwnControl } from "./own-control.ts";
 import { isMereDenial, otherRequests, toldApart } from "./told-apart.ts";
 import type { Met, RoundSetup, TriedAttack } from "./tried.ts";
@@ -36,10 +36,13 @@ export function meetingOf(
   told: (identity: Identity | undefined) => Promise<Answer | undefined>,
 ): Meeting {
   const { scene, version, controls, first, setting } = field;
-  const late = lateDenials(async () => {
+  const valid = async (meet: Meet) => {
     const identity = await setup.forgery.controlIn(scene.families);
-    return patiently(setup.meet)({ version, identity, control: true, like: first.trace });
-  });
+    return meet({ version, identity, control: true, like: first.trace });
+  };
+  const late = lateDenials(async () => valid(patiently(setup.meet)));
+  // without TLS there is no valid client: the control had not been hung up on
+  const shownOut = lateDenials(async () => (version === null ? first : valid(toTheClose(setup.meet))));
   const outcomeOf = (met: Met) => judgeMet(met, controls, setting).outcome;
   const isAccepted = (met: Met) => outcomeOf(met) === "accepted";
   return {
@@ -55,6 +58,8 @@ export function meetingOf(
       };
       const hasWaited = late.isKnown();
       const met = await ask(hasWaited ? patiently(by) : by);
+      if (mayBeShownOut(met, { ...controls, sound: true }, setting))
+        return shownOut.decisive(met, async () => ask(toTheClose(by)));
       // what is let in on purpose says nothing of those that are not
       const isDecided = weight === "reported" || met.encounter.answer !== undefined || !isAccepted(met);
       return isDecided || hasWaited ? met : late.decisive(met, async () => ask(patiently(by)));
@@ -66,6 +71,13 @@ export function meetingOf(
       met.encounter.trace.end === "open" &&
       outcomeOf(met) === "inconclusive",
   };
+}
+
+/** A service of which nothing is known said something else than to valid clients: it may hang up next. */
+function mayBeShownOut(met: Met, controls: Controls, setting: Setting): boolean {
+  const { answer, trace } = met.encounter;
+  const isLeft = setting.maySayNothing && answer !== undefined && trace.end === "open";
+  return isLeft && judgeMet(met, controls, setting).outcome === "inconclusive";
 }
 
 /** The same, with how the service knows it from a valid client. */

@@ -3,7 +3,7 @@ import { FleetsecError } from "../errors.ts";
 import type { Attack, Scene } from "./attack.ts";
 import { attackAll } from "./attack-all.ts";
 import type { Trace } from "./exchange.ts";
-import { type Endpoint, serverNameOf } from "./endpoint.ts";
+import { type Client, type Endpoint, serverNameOf } from "./endpoint.ts";
 import { agree, judgeControl } from "./verdict/control.ts";
 import type { Controls, Encounter, Judgement, Setting } from "./verdict/judgement.ts";
 import { unlessInterrupted } from "./interruption.ts";
@@ -66,7 +66,9 @@ export async function tlsRound(
   const lost = pulse.lost();
   const second =
     lost?.control ??
-    (await unlessInterrupted(setup.signal, () => lastControl(setup, scene.families, version, first)));
+    (await unlessInterrupted(setup.signal, () =>
+      lastControl(setup, scene.families, version, first, shownOutAfter(met, setting)),
+    ));
   const judgements = [judgement, ...(second === undefined ? [] : [judge(second)])];
   const encounters = [first, ...(second === undefined ? [] : [second])];
   const sound = controlsOf(encounters, judgements, setting);
@@ -159,15 +161,34 @@ async function firstControl(setup: RoundSetup, version: TlsVersion): Promise<Enc
   return dropped ? control(setup, version, familiesFor(request, version), undefined) : first;
 }
 
-/** A server that is busy with other versions' attacks may let it wait: then it is made again, alone. */
+/**
+ * A server that is busy with other versions' attacks may let it wait: then it is made again, alone.
+ * @param closes milliseconds after which some were hung up on: it stays at least as long, to see that it is not
+ */
 async function lastControl(
   setup: RoundSetup,
   families: readonly KeyFamily[],
   version: TlsVersion,
   first: Encounter,
+  closes: number | undefined,
 ): Promise<Encounter> {
-  const met = await control(setup, version, families, first);
-  return waitedInVain(met) ? control({ ...setup, meet: setup.alone }, version, families, first) : met;
+  const ms = closes === undefined ? undefined : { established: closes, total: closes };
+  const by = ({ meet }: Pick<RoundSetup, "meet">) => ({
+    ...setup,
+    meet: async (client: Client) =>
+      ms === undefined ? meet(client) : meet({ ...client, ms, awaitsClose: true }),
+  });
+  const met = await control(by(setup), version, families, first);
+  return waitedInVain(met) ? control(by({ meet: setup.alone }), version, families, first) : met;
+}
+
+/** How long it took until the last client was hung up on that was told something by a service of which nothing is known. */
+function shownOutAfter(attacks: readonly MetAttack[], { maySayNothing }: Setting): number | undefined {
+  const encounters = attacks.flatMap(({ met }) => met.map(({ encounter }) => encounter));
+  const times = encounters.flatMap(({ answer, trace: { end, ms } }) =>
+    maySayNothing && answer !== undefined && (end === "closed" || end === "reset") ? [ms.total] : [],
+  );
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 async function control(

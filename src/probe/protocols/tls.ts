@@ -43,7 +43,7 @@ export async function converseRaw(channel: Channel, wait: number, like: Trace | 
     const mayAsk = !hangsUpOnLine(like) || channel.alpn === undefined;
     if (channel.received().length === 0 && mayAsk) await ask(channel, AFTER_LINE, 1);
   }
-  // whoever is told something else may be hung up on next
+  // whoever is told something else may be hung up on next; who is not, is met again by one who waits for that
   if (tellsSomethingElse(channel, like)) await channel.until(() => false, QUIET);
 }
 

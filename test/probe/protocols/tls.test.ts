@@ -75,13 +75,45 @@ describe.concurrent("tls", () => {
         socket.write("ERR no certificate: hang up\r\n");
         return hangUp ? socket.end() : onData(socket);
       });
-    const request = { attacks: ESSENTIAL };
+    const request = { attacks: ESSENTIAL, timeout: 3000 };
     const enforced = await probed(world, `tls://localhost:${await saying(true)}`, request);
     expect(enforced.verdict).toBe("enforced");
     const unclear = await probed(world, `tls://localhost:${await saying(false)}`, request);
     expect(unclear.verdict).toBe("inconclusive");
     expect(unclear.reasons[0]).toMatch(/another one than the control's, and no close: .*--canary/);
   });
+
+  /** @param whom it hangs up on, a while after it has said something */
+  const hangingUp = async (whom: (socket: TLSSocket) => boolean, says: (socket: TLSSocket) => string) => {
+    const port = await tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
+      socket.write(says(socket));
+      if (!whom(socket)) return onData(socket);
+      // by the probe's own clock, which a busy machine does not hurry
+      return void outside.clock.sleep(250, outside.signal).then(
+        () => socket.end(),
+        () => {},
+      );
+    });
+    return probed(world, `tls://localhost:${port}`, { attacks: selected("no-cert", "self-signed") });
+  };
+  const tells = ({ authorized }: TLSSocket) => (authorized ? "220 ready here\r\n" : "554 go away please\r\n");
+
+  test("a service that tells others something else, and hangs up on them alone later, is strict", async () => {
+    const strictly = await hangingUp(({ authorized }) => !authorized, tells);
+    expect([strictly.verdict, strictly.reasons]).toEqual(["enforced", []]);
+    expect(strictly.attacks[0]?.evidence).toBe("an answer, not the control's, and a close");
+  });
+
+  test.each([
+    ["something else", tells],
+    ["something new each time", () => `${number()}${number()}\r\n`],
+  ])(
+    "a service that tells others %s, and hangs up on everybody later, proves nothing",
+    async (_what, says) => {
+      const everybody = await hangingUp(() => true, says);
+      expect([everybody.verdict, withOutcome(everybody, "refused")]).toEqual(["inconclusive", []]);
+    },
+  );
 
   test("a service that hangs up on everybody proves nothing", async () => {
     const port = await tlsServer(strict(), (socket) => socket.end());
