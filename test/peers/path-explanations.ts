@@ -3,6 +3,11 @@ const NOT_CONFORMING = "RFC 5280 forbids CAs to issue it; a verifier need not ca
 const AUTHORITY_KEY =
   "Section 4.2.1.1 has it as a help in building paths. Whom it does not name is no issuer for OpenSSL, nor, by the key, for GnuTLS.";
 
+const ROOT_KEY =
+  "RFC 5280 section 6.1 does not look at the anchor's certificate. For OpenSSL a root that names another issuer than itself is none.";
+
+const ISSUER_NAME = "RFC 5280 section 6.1 has nothing be done with it. OpenSSL and Go do not know it.";
+
 const COMMON_NAME =
   "OpenSSL takes a common name for a host's where there is no DNS name, and leaves out a NUL at its end. Go ignores it, and GnuTLS refuses one with a NUL.";
 
@@ -52,6 +57,11 @@ export const explanations: Readonly<Record<string, string>> = {
   "authority key identifier of another key, in the issuing CA": AUTHORITY_KEY,
   "authority key identifier with another serial number": AUTHORITY_KEY,
   "authority key identifier with another issuer": AUTHORITY_KEY,
+  "root's authority key identifier with another serial number": ROOT_KEY,
+  "root's authority key identifier with another issuer": ROOT_KEY,
+  "root's authority key identifier of another key": ROOT_KEY,
+  "issuer's alternative name, critical, in the leaf": ISSUER_NAME,
+  "issuer's alternative name, critical, in the issuing CA": ISSUER_NAME,
   "proxy certificate, not critical": "OpenSSL takes it for one of RFC 3820, which is no leaf of a CA.",
   "RFC 3779 resources that the issuing CA does not have, not critical":
     "OpenSSL holds them to those of the CA. Here any resources refuse, for they are not compared.",

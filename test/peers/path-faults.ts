@@ -1,5 +1,16 @@
 import { tags } from "../../src/pki/der/read.ts";
-import { constructed, element, integer, oid, primitive, sequence, setOf } from "../../src/pki/der/write.ts";
+import {
+  boolean,
+  constructed,
+  element,
+  integer,
+  namedBits,
+  nullValue,
+  oid,
+  primitive,
+  sequence,
+  setOf,
+} from "../../src/pki/der/write.ts";
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -7,6 +18,7 @@ import {
   extension,
   keyIdentifier,
   keyUsage,
+  keyUsageBits,
   nameConstraints,
   subjectAltName,
 } from "../../src/pki/extensions.ts";
@@ -15,6 +27,7 @@ import { encodeName } from "../../src/pki/name.ts";
 import { spkiOf } from "../../src/pki/keys.ts";
 import { oids } from "../../src/pki/oids.ts";
 import { signatureAlgorithm } from "../../src/pki/signature-algorithm.ts";
+import { EXTENSION_RULES } from "../../src/pki/verify/extensions.ts";
 import { DAY, forge, HOUR, type Identity, newKey, type Spec, unknownExtension } from "../pki/verify/forge.ts";
 
 /** What is unusual about a path: what its certificates are made from, besides what they usually are. */
@@ -64,6 +77,8 @@ const hostOnly = (text: string): Spec => ({
 });
 const netscapeType = (unused: number, bits: number) =>
   extension(oids.netscapeCertType, false, element(0x03, Uint8Array.of(unused, bits)));
+const issuerName = (critical: boolean) =>
+  extension(oids.issuerAltName, critical, sequence(primitive(2, Buffer.from("ca.fleet.internal"))));
 const noSignature = () => Buffer.from("3006020101020101", "hex");
 
 /** Oddities by name, in the order of the page; made for the instant `now`. */
@@ -73,22 +88,28 @@ export async function oddities(now: number): Promise<ReadonlyMap<string, Oddity>
     Buffer.from(`3056301006072a8648ce3d020106052b8104000a034200${KOBLITZ_POINT}`, "hex"),
   ];
   const caKey = await newKey();
+  const naming = (issuer: string, serial: number, keyId = keyIdentifier(spkiOf(caKey))): Spec => ({
+    replace: {
+      authorityKeyId: extension(
+        oids.authorityKeyIdentifier,
+        false,
+        sequence(
+          primitive(0, keyId),
+          constructed(1, constructed(4, encodeName([{ type: "CN", value: issuer }]))),
+          primitive(2, Uint8Array.of(serial)),
+        ),
+      ),
+    },
+  });
+  const numbered: Spec = { key: caKey, serial: integer(42) };
   /** Names the issuing CA's certificate, whose serial number is 42, by its issuer and serial number too. */
   const named = (issuer: string, serial: number): Oddity => ({
-    issuing: { key: caKey, serial: integer(42) },
-    leaf: {
-      replace: {
-        authorityKeyId: extension(
-          oids.authorityKeyIdentifier,
-          false,
-          sequence(
-            primitive(0, keyIdentifier(spkiOf(caKey))),
-            constructed(1, constructed(4, encodeName([{ type: "CN", value: issuer }]))),
-            primitive(2, Uint8Array.of(serial)),
-          ),
-        ),
-      },
-    },
+    issuing: numbered,
+    leaf: naming(issuer, serial),
+  });
+  /** The same of the root, which has issued itself. */
+  const namedRoot = (...by: Parameters<typeof naming>): Oddity => ({
+    root: { ...numbered, ...naming(...by) },
   });
   const past = { notAfter: now - HOUR };
   const list: Record<string, Oddity> = {
@@ -223,6 +244,10 @@ export async function oddities(now: number): Promise<ReadonlyMap<string, Oddity>
     "authority key identifier with the issuer's certificate": named("root", 42),
     "authority key identifier with another serial number": named("root", 43),
     "authority key identifier with another issuer": named("issuing", 42),
+    "root's authority key identifier with its own certificate": namedRoot("root", 42),
+    "root's authority key identifier with another serial number": namedRoot("root", 43),
+    "root's authority key identifier with another issuer": namedRoot("issuing", 42),
+    "root's authority key identifier of another key": namedRoot("root", 42, Uint8Array.of(1, 2, 3)),
     "proxy certificate, not critical": {
       leaf: {
         extra: [extension(oids.proxyCertInfo, false, sequence(sequence(oid("1.3.6.1.5.5.7.21.1"))))],
@@ -243,6 +268,9 @@ export async function oddities(now: number): Promise<ReadonlyMap<string, Oddity>
         },
       },
     },
+    "issuer's alternative name, critical, in the leaf": { leaf: { extra: [issuerName(true)] } },
+    "issuer's alternative name, critical, in the issuing CA": { issuing: { extra: [issuerName(true)] } },
+    "issuer's alternative name, not critical": { leaf: { extra: [issuerName(false)] } },
     "CRL distribution point critical": {
       leaf: {
         extra: [
@@ -280,3 +308,70 @@ export async function oddities(now: number): Promise<ReadonlyMap<string, Oddity>
 /** The generator of secp256k1, uncompressed. */
 const KOBLITZ_POINT =
   "0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8";
+
+/** Every extension that is known, critical and not, in each certificate of the path. */
+export function extensionOddities(): ReadonlyMap<string, Oddity> {
+  const made = (["root", "issuing", "leaf"] as const).flatMap((who) =>
+    [...EXTENSION_RULES].flatMap(([id, { name }]) =>
+      [true, false].map((critical): [string, Oddity] => {
+        const value = valueOf(name, who !== "leaf");
+        const whole = extension(id, critical, value);
+        const slot = SLOTS[name];
+        const spec: Spec = slot === undefined ? { extra: [whole] } : { replace: { [slot]: whole } };
+        return [`${name} in the ${who}, ${critical ? "critical" : "not critical"}`, { [who]: spec }];
+      }),
+    ),
+  );
+  return new Map(made);
+}
+
+/** Those that every path has. */
+const SLOTS: Readonly<Record<string, keyof NonNullable<Spec["replace"]>>> = {
+  basicConstraints: "basicConstraints",
+  keyUsage: "keyUsage",
+  extKeyUsage: "extKeyUsage",
+  subjectAltName: "subjectAltName",
+  subjectKeyIdentifier: "subjectKeyId",
+  authorityKeyIdentifier: "authorityKeyId",
+};
+
+function valueOf(name: string, isCa: boolean): Uint8Array {
+  const value = (isCa ? CA_VALUES[name] : undefined) ?? VALUES[name];
+  if (value !== undefined) return value;
+  throw new Error(`there is no ${name} to try`);
+}
+
+const location = primitive(6, Buffer.from("http://a.internal/"));
+const distributionPoints = sequence(sequence(constructed(0, constructed(0, location))));
+
+const VALUES: Readonly<Record<string, Uint8Array>> = {
+  basicConstraints: sequence(),
+  keyUsage: namedBits([keyUsageBits.digitalSignature]),
+  extKeyUsage: sequence(oid(oids.clientAuth)),
+  subjectAltName: sequence(primitive(2, Buffer.from("a.fleet.internal"))),
+  subjectKeyIdentifier: element(tags.octetString, Uint8Array.of(1)),
+  authorityKeyIdentifier: sequence(),
+  certificatePolicies: sequence(sequence(oid("1.2.3"))),
+  policyMappings: sequence(sequence(oid("1.2.3"), oid("1.2.4"))),
+  issuerAltName: sequence(primitive(2, Buffer.from("a.fleet.internal"))),
+  subjectDirectoryAttributes: sequence(
+    sequence(oid(oids.title), setOf(element(tags.utf8String, Buffer.from("a")))),
+  ),
+  nameConstraints: sequence(constructed(0, sequence(primitive(2, Buffer.from("fleet.internal"))))),
+  policyConstraints: sequence(primitive(0, Uint8Array.of(9))),
+  cRLDistributionPoints: distributionPoints,
+  inhibitAnyPolicy: integer(9),
+  freshestCRL: distributionPoints,
+  authorityInfoAccess: sequence(sequence(oid(oids.ocsp), location)),
+  subjectInfoAccess: sequence(sequence(oid(oids.ocsp), location)),
+  ocspNoCheck: nullValue(),
+  netscapeCertType: element(tags.bitString, Uint8Array.of(0, 0xff)),
+  ipAddrBlocks: sequence(sequence(element(tags.octetString, Uint8Array.of(0, 1)), nullValue())),
+  autonomousSysIds: sequence(constructed(0, nullValue())),
+  proxyCertInfo: sequence(sequence(oid("1.3.6.1.5.5.7.21.1"))),
+};
+
+const CA_VALUES: Readonly<Record<string, Uint8Array>> = {
+  basicConstraints: sequence(boolean(true)),
+  keyUsage: namedBits([keyUsageBits.keyCertSign, keyUsageBits.cRLSign]),
+};

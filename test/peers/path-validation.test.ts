@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodePem } from "../../src/pki/pem.ts";
+import { EXTENSION_RULES } from "../../src/pki/verify/extensions.ts";
 import { verifyCertificate } from "../../src/pki/verify/verify.ts";
 import type { Identity } from "../pki/verify/forge.ts";
 import { describeWithEngines, type Engine } from "./engines.ts";
-import { makePath, oddities, type Oddity, type Path } from "./path-faults.ts";
+import { extensionOddities, makePath, oddities, type Oddity, type Path } from "./path-faults.ts";
 import { explanations } from "./path-explanations.ts";
 import { succeeds } from "./succeeds.ts";
 
@@ -135,6 +136,25 @@ function pathValidation(engines: Readonly<Record<(typeof ENGINES)[number], Engin
     await expect(page(rows, versions)).toMatchFileSnapshot("../../docs/verify-agreement.md");
   }, 180_000);
 
+  test("accepts nothing that OpenSSL refuses: every extension that is known, critical and not", async () => {
+    const named = [...extensionOddities()];
+    const paths: Path[] = [];
+    for (const [, oddity] of named) paths.push(await makePath(NOW, [oddity]));
+    const verdicts = await judge(paths);
+    const tried = named.map(([name], i) => ({ name, verdict: verdicts[i] as Verdicts }));
+    expect(tried.filter(({ verdict }) => isLax(verdict))).toEqual([]);
+    // each is well-formed: both take it somewhere, but for those that always refuse here
+    const taken = tried.filter(({ verdict }) => verdict.fleetsec && verdict.openssl);
+    const known = [...EXTENSION_RULES.values()].map(({ name }) => name);
+    expect(known.filter((rule) => !taken.some(({ name }) => name.startsWith(`${rule} `)))).toEqual([
+      "policyConstraints",
+      "inhibitAnyPolicy",
+      "ipAddrBlocks",
+      "autonomousSysIds",
+      "proxyCertInfo",
+    ]);
+  }, 180_000);
+
   test("accepts nothing that OpenSSL refuses: 100 paths of up to three oddities each", async () => {
     const named = [...(await oddities(NOW)).entries()];
     const random = randomNumbers(5280);
@@ -182,7 +202,8 @@ Paths of a root, an issuing CA and a leaf for a TLS client, each with one thing 
 \`fleetsec cert verify --purpose client\`, \`openssl verify -x509_strict -purpose sslclient\`, Go's
 \`crypto/x509\` and \`certtool --verify\`. \`test/peers/path-validation.test.ts\` makes the paths, asks
 ${versions}, and fails when this page and the
-run differ; with \`-u\` it writes the page anew. It also draws 100 paths with up to three of these at once.
+run differ; with \`-u\` it writes the page anew. It also draws 100 paths with up to three of these at once, and
+tries every extension that is known here, critical and not, in each certificate of a path.
 Nothing is accepted here that OpenSSL refuses.
 
 | what is unusual | fleetsec | OpenSSL | Go | GnuTLS |

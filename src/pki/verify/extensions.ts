@@ -73,7 +73,7 @@ export const EXTENSION_RULES: ReadonlyMap<string, ExtensionRule> = new Map<strin
   rule("certificatePolicies", "may", true, policies),
   rule("policyMappings", "may", false),
   rule("subjectAltName", "may", true, subjectAltName),
-  rule("issuerAltName", "may", true, issuerAltName),
+  rule("issuerAltName", "may", false, issuerAltName),
   rule("subjectDirectoryAttributes", "must-not", false),
   rule("basicConstraints", "may", true, basicConstraints),
   rule("nameConstraints", "must", true, nameConstraints),

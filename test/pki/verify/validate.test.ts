@@ -44,6 +44,7 @@ async function judge({ root, issuing, leaf, request }: Broken): Promise<string[]
 }
 
 const dns = (value: string) => subjectAltName([{ type: "dns", value }]);
+const dnsNames = sequence(primitive(2, Buffer.from("ca.fleet.internal")));
 const noName = encodeName([]);
 /** An extension whose content is no DER of its type. */
 const rubbish = (id: string) => extension(id, false, Uint8Array.of(0x30, 0x05, 0x00));
@@ -58,6 +59,10 @@ describe("a path that keeps every rule is valid", () => {
     ["at its last instant", { request: { at: NOW + DAY } }],
     ["until the last second ends", { request: { at: NOW + DAY + 999 } }],
     ["with an extension that is unknown but not critical", { leaf: { extra: [unknownExtension(false)] } }],
+    [
+      "with an issuerAltName that is not critical",
+      { leaf: { extra: [extension(oids.issuerAltName, false, dnsNames)] } },
+    ],
     [
       "with the path lengths that it needs",
       {
@@ -215,6 +220,11 @@ describe("a path is refused", () => {
       ["unknown-critical-extension@1"],
     ],
     ["with one in the root", { root: { extra: [unknownExtension(true)] } }, ["unknown-critical-extension@2"]],
+    [
+      "with a critical issuerAltName",
+      { leaf: { extra: [extension(oids.issuerAltName, true, dnsNames)] } },
+      ["unknown-critical-extension@0"],
+    ],
     [
       "with policy constraints",
       {
@@ -450,12 +460,14 @@ test("a critical CRL distribution point is not processed", async () => {
   expect(await judge({ leaf: { extra: [critical] } })).toEqual(["unknown-critical-extension@0"]);
 });
 
-test("a wrong key identifier refuses, as by OpenSSL, but for what a root says of its own issuer", async () => {
+test("a wrong key identifier refuses, as by OpenSSL, and so does what a root says of another issuer than itself", async () => {
   const wrong = subjectKeyIdentifier(Uint8Array.of(1, 2, 3));
   expect(await judge({ issuing: { replace: { subjectKeyId: wrong } } })).toEqual(["name-chaining@0"]);
-  expect(await judge({ root: { replace: { subjectKeyId: wrong } } })).toEqual(["name-chaining@1"]);
+  const own = { subjectKeyId: wrong, authorityKeyId: null };
+  expect(await judge({ root: { replace: own } })).toEqual(["name-chaining@1"]);
   const authorityKeyId = authorityKeyIdentifier(Uint8Array.of(1));
-  expect(await judge({ root: { replace: { authorityKeyId } } })).toBe("ok");
+  expect(await judge({ root: { replace: { authorityKeyId } } })).toEqual(["name-chaining@2"]);
+  expect(await judge({ root: { replace: { authorityKeyId: null } } })).toBe("ok");
 });
 
 test("an authority key identifier may name the issuer's certificate, and that one only", async () => {

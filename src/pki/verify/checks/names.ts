@@ -6,12 +6,16 @@ import { constraintViolation } from "../name-constraints.ts";
 import { carriesName } from "../peer-name.ts";
 import type { Fault, Step } from "./step.ts";
 
-/** The name is always right in a path that was built here; a path may come from elsewhere. */
+/**
+ * The name is always right in a path that was built here; a path may come from elsewhere. A trusted root is its own
+ * issuer: OpenSSL takes one that names another for no root.
+ */
 export function* checkNameChaining({ certificate, issuer }: Step): Iterable<Fault> {
   if (issuer !== undefined && certificate.issuer.key !== issuer.subject.key) {
     yield { code: "name-chaining", message: "names another issuer than the certificate above it" };
   }
-  const fault = issuer && authorityKeyFault(certificate.authorityKeyId, issuer);
+  const by = issuer ?? (isSelfIssued(certificate) ? certificate : undefined);
+  const fault = by && authorityKeyFault(certificate.authorityKeyId, by);
   if (fault !== undefined) {
     yield { code: "name-chaining", message: `${fault}, by its authority key identifier` };
   }
