@@ -125,7 +125,12 @@ function unreachableCheck(one: UnreachableAddress): Check {
 
 function leftOutCheck({ target, reason, wanted }: NonNullable<ProbeResult["leftOut"]>[number]): Check {
   const outcome = wanted === true ? "inconclusive" : "not-run";
-  return { ...INTERRUPTED, outcome, subject: target, evidence: reason, key: [target] };
+  const place = { path: withoutMethod(target) };
+  return { ...INTERRUPTED, outcome, subject: target, evidence: reason, place, key: [target] };
+}
+
+function withoutMethod(target: string): string {
+  return target.replace(/^[A-Z]+ /, "");
 }
 
 function missingCheck({ index, count, targets }: Shard): Check {
@@ -157,7 +162,7 @@ function endpointChecks(endpoint: EndpointResult, place: Place | undefined): Che
     subject: `${target} ${whereOf(endpoint)}`,
     variant: tls === null ? "" : `TLS ${tls}`,
     evidence,
-    place: place ?? { path: target.replace(/^[A-Z]+ /, "") },
+    place: place ?? { path: withoutMethod(target) },
     // without the address: a name's addresses come and go
     key: [target, tls ?? ""],
   });

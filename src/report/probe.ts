@@ -105,13 +105,13 @@ function findings({ attacks }: EndpointResult, { style, columns }: ProbeTextOpti
 
 const LABEL = "HAProxy ".length;
 
-/** A bypass outweighs them in the verdict, and does not settle them. */
 /** Of which no verdict says anything. */
 function notices({ control }: EndpointResult, columns: number): string[] {
   const isNamed = control.some(({ evidence }) => evidence.includes(NAMES_HTTP3));
   return isNamed ? [hanging("note: ", NAMES_HTTP3, columns)] : [];
 }
 
+/** A bypass outweighs them in the verdict, and does not settle them. */
 function doubtful({ doubts }: EndpointResult, { style, columns }: ProbeTextOptions): string[] {
   if (doubts.length === 0) return [];
   return [
@@ -170,13 +170,12 @@ function coloured(verdict: Verdict, text: string, style: Style): string {
   }
 }
 
-function summaryText(
-  { summary, endpoints, unreachable, leftOut = [], interrupted, missing = [] }: ProbeResult,
-  { style, columns }: ProbeTextOptions,
-): string {
+function summaryText(result: ProbeResult, { style, columns }: ProbeTextOptions): string {
+  const { summary, endpoints, unreachable, leftOut = [], interrupted, missing = [] } = result;
   const counts = VERDICTS.filter((verdict) => summary[verdict] > 0).map((verdict) =>
     coloured(verdict, `${summary[verdict]} ${verdict}`, style),
   );
+  const gaps = gapsOf(result);
   return [
     ...unreachable.map((one) =>
       hanging("· ", escapeText(`${one.target} refuses connections ${whereOf(one)} (${one.reason})`), columns),
@@ -191,8 +190,24 @@ function summaryText(
       ),
     ),
     ...(interrupted ? [style.unsure("interrupted: what was not reached is marked as not run")] : []),
-    `${endpoints.length} ${endpoints.length === 1 ? "endpoint" : "endpoints"}: ${counts.join(", ")}`,
+    `${counted(endpoints.length, "endpoint")}: ${counts.join(", ")}${
+      gaps.length === 0 ? "" : style.unsure(`; not established: ${gaps.join(", ")}`)
+    }`,
   ].join("\n");
+}
+
+/** What no endpoint's verdict tells of, and what keeps the run from having established all. */
+function gapsOf({ leftOut = [], interrupted, missing = [] }: ProbeResult): string[] {
+  const unasked = leftOut.filter(({ wanted }) => wanted).length;
+  return [
+    ...(unasked > 0 ? [`${counted(unasked, "operation")} not asked`] : []),
+    ...(missing.length > 0 ? [`${counted(missing.length, "shard")} missing`] : []),
+    ...(interrupted ? ["what was not reached"] : []),
+  ];
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 const VERDICTS = ["enforced", "bypassed", "inconclusive"] as const;

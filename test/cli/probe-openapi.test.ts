@@ -55,6 +55,14 @@ async function project() {
   return { directory, put, asked, base: `https://localhost:${port}` };
 }
 
+/** Where in SARIF the results are of which nothing is established. */
+function openLocations(sarif: string): unknown[] {
+  const { runs } = JSON.parse(sarif) as { runs: { results: { kind: string; locations: unknown[] }[] }[] };
+  return runs.flatMap(({ results }) =>
+    results.filter(({ kind }) => kind === "open").flatMap((one) => one.locations),
+  );
+}
+
 const IDENTITIES = ["--server-ca", "root.pem", "--client-cert", "client.pem", "--client-key", "client.key"];
 const NO_CERT = ["--attack", "no-cert"];
 
@@ -70,12 +78,19 @@ describe("probe --openapi", () => {
     expect([run.code, result.ok, result.summary.enforced]).toEqual([3, false, 1]);
     const reason = "its path has characters that a URL cannot hold";
     expect(result.leftOut).toEqual([{ target: `GET ${base}/v1/a b`, reason, wanted: true }]);
-    const reports = ["--report", "junit=j.xml", "--report", "html=p.html"];
-    const text = await runCli([...args, ...reports], { cwd: directory });
+    const reports = ["junit=j.xml", "html=p.html", "sarif=s.json"].flatMap((one) => ["--report", one]);
+    const text = await runCli([...args, ...reports, "--quiet"], { cwd: directory });
     expect(text.code).toBe(3);
+    expect(text.stdout).toMatch(/^1 endpoint: 1 enforced; not established: 1 operation not asked$/m);
     expect(text.stdout.replaceAll(/\n\s*/g, " ")).toContain(`? not probed: GET ${base}/v1/a b: ${reason}`);
     expect(readFileSync(join(directory, "j.xml"), "utf8")).toContain(reason);
     expect(readFileSync(join(directory, "p.html"), "utf8")).toContain("Operations that could not be asked");
+    const [location] = openLocations(readFileSync(join(directory, "s.json"), "utf8"));
+    const artifactLocation = { uri: `localhost/${base.split(":").at(-1)}/v1/a%20b` };
+    expect(location).toMatchObject({
+      physicalLocation: { artifactLocation, region: { startLine: 1 } },
+      logicalLocations: [{ fullyQualifiedName: `GET ${base}/v1/a b` }],
+    });
     // without it, the same is proved
     put("odd.json", JSON.stringify({ openapi: "3.0.3", info: {}, paths: { "/healthz": { get: {} } } }));
     expect((await runCli(args, { cwd: directory })).code).toBe(0);

@@ -216,6 +216,27 @@ describe("the terminal report", () => {
     expect(text).toContain("INCONCLUSIVE");
   });
 
+  test("the last line says what no verdict tells of", () => {
+    const enforced = resultOf("enforced", [attack()]);
+    const lastLine = (changes: Partial<ProbeResult>) =>
+      probeText({ ...enforced, ...changes }, plain)
+        .split("\n")
+        .at(-1);
+    const target = "GET https://gateway.example/{n}";
+    const unasked = { target, reason: "no example", wanted: true } as const;
+    const missing = { index: 2, count: 2, targets: [target] };
+    expect(lastLine({})).toBe("1 endpoint: 1 enforced");
+    expect(lastLine({ leftOut: [{ target, reason: "POST may change something" }] })).toBe(
+      "1 endpoint: 1 enforced",
+    );
+    expect(lastLine({ leftOut: [unasked] })).toBe(
+      "1 endpoint: 1 enforced; not established: 1 operation not asked",
+    );
+    expect(lastLine({ leftOut: [unasked, unasked], missing: [missing], interrupted: true })).toBe(
+      "1 endpoint: 1 enforced; not established: 2 operations not asked, 1 shard missing, what was not reached",
+    );
+  });
+
   test("text from outside cannot steer the terminal", () => {
     const hostile = "\u001b[2J\u202eevil";
     const text = probeText(

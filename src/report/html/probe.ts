@@ -16,11 +16,13 @@ import { attackMatrix, endpointList, outcomeChip, verdictChip } from "./probe-ma
 /** A probe's page below its headline: what must change first, then what was seen, endpoint by endpoint. */
 export function probeBody(result: ProbeResult): Markup {
   const { endpoints, summary, unreachable, leftOut = [] } = result;
+  const unasked = leftOut.filter(({ wanted }) => wanted).length;
   return markup`${figures([
     { count: endpoints.length, text: endpoints.length === 1 ? "endpoint" : "endpoints" },
     { count: summary.enforced, text: "enforced" },
     { count: summary.bypassed, text: "bypassed" },
     { count: summary.inconclusive, text: "inconclusive" },
+    { count: unasked, text: unasked === 1 ? "operation not asked" : "operations not asked" },
     { count: countOf(endpoints, ({ outcome }) => outcome === "refused"), text: "attacks refused" },
     { count: countOf(endpoints, isBypass), text: "attacks accepted" },
     {
