@@ -109,9 +109,9 @@ export async function readHistory(
   }
   const cosigned = inventory.cosigned ? open(COSIGNED, await read(COSIGNED)) : undefined;
   origin ??= cosigned?.origin;
-  if (cosigned !== undefined) judgeCosigned(cosigned, origin, current, stored, findings);
+  const isOurs = cosigned !== undefined && judgeCosigned(cosigned, origin, current, stored, findings);
   stored.sort((a, b) => a.size - b.size);
-  return { origin, current, cosigned: cosigned?.origin === origin ? cosigned : undefined, stored };
+  return { origin, current, cosigned: isOurs ? cosigned : undefined, stored };
 }
 
 /** Checkpoints that are given to another thread at once. */
@@ -146,18 +146,23 @@ async function* checkpointsIn(
   }
 }
 
-/** The checkpoint with the cosignatures is one of the log's like any other. */
+/** The checkpoint with the cosignatures is one of the log's like any other. @returns whether it is one at all */
 function judgeCosigned(
   cosigned: SignedCheckpoint,
   origin: string | undefined,
   current: SignedCheckpoint | undefined,
   stored: StoredCheckpoint[],
   findings: Findings,
-): void {
+): boolean {
   if (cosigned.origin !== origin) {
     const detail = `it is of ${cosigned.origin}, not of ${origin}`;
     findings.add({ code: "ORIGIN_MISMATCH", path: COSIGNED, detail });
-    return;
+    return false;
+  }
+  if (cosigned.size === 0) {
+    const detail = "it is of size 0, for which a log has no checkpoint";
+    findings.add({ code: "UNEXPECTED_FILE", path: COSIGNED, detail });
+    return false;
   }
   if (parseNote(Buffer.from(cosigned.note)).signatures.every(({ name }) => name === origin)) {
     const detail = "nobody but the log itself signed it: it is no cosigned checkpoint";
@@ -166,8 +171,9 @@ function judgeCosigned(
   // first: of two of one size, the copy that is never changed counts
   const { size, root, keys } = cosigned;
   stored.unshift({ size, root, keys, path: COSIGNED });
-  if (current?.size !== cosigned.size || Buffer.compare(current.root, cosigned.root) === 0) return;
+  if (current?.size !== cosigned.size || Buffer.compare(current.root, cosigned.root) === 0) return true;
   reportEquivocation(findings, current.size, CHECKPOINT, current.note, COSIGNED, cosigned.note);
+  return true;
 }
 
 /**

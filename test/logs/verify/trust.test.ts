@@ -1,7 +1,9 @@
-import { createPrivateKey, generateKeyPairSync } from "node:crypto";
+import { createHash, createPrivateKey, generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { formatCheckpoint } from "../../../src/logs/checkpoint.ts";
 import { formatNote, parseNote } from "../../../src/logs/note.ts";
+import { signNote } from "../../../src/logs/signer.ts";
 import { formatVerifierKey, verifierKey } from "../../../src/logs/verifier-key.ts";
 import { parseTrust, quorumMet, type Trust } from "../../../src/logs/verify/trust.ts";
 import { unlessRefused } from "../../support/refusal.ts";
@@ -180,6 +182,26 @@ describe("31, 32: witnesses", () => {
     // by a witness that the policy does not name, as C2SP asks
     const line = `\u2014 witness.example ${Buffer.alloc(76, 3).toString("base64")}\n`;
     expect((await add(Buffer.concat([unsigned, Buffer.from(line)]))).findings).toEqual([]);
+  });
+
+  test("UNEXPECTED_FILE: a cosigned checkpoint of size 0, which anchors nothing", async () => {
+    const store = await modelStore(batchesOf(2, 3));
+    const first = store.get("fleetsec/checkpoint/1") ?? Buffer.of();
+    const root = createHash("sha256").digest();
+    const text = formatCheckpoint({ origin: "fleet.internal/audit", size: 0, root });
+    const empty = Buffer.from(await signNote(text, [modelSigner()]));
+    const verdictOf = (note: Buffer) => {
+      const cosigned = cosignedBy(new Map([["checkpoint", note]]), ["a", NOW - 9], ["b", NOW - 9]);
+      return verifyFiles(withFile(store, "fleetsec/cosigned", bytesAt(cosigned, "checkpoint")), {
+        trust: trust(),
+      });
+    };
+    const verdict = await verdictOf(empty);
+    expect(verdict).toMatchObject({ ok: false, verdict: "altered", anchors: [] });
+    expect(verdict.findings).toContainEqual(
+      expect.objectContaining({ code: "UNEXPECTED_FILE", path: "fleetsec/cosigned" }),
+    );
+    expect(await verdictOf(first)).toMatchObject({ verdict: "intact", anchors: [{ size: 1 }] });
   });
 
   test("31: the quorum is not met", async () => {
