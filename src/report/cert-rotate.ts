@@ -1,5 +1,5 @@
 import { dueAt } from "../pki/renew.ts";
-import type { Rotation } from "../pki/rotate/rotation.ts";
+import { isSettled, type Rotation } from "../pki/rotate/rotation.ts";
 import { sharedKeyWarning } from "../pki/shared-key.ts";
 import { isoTime } from "../pki/verify/time.ts";
 import { escapeText } from "./escape.ts";
@@ -9,7 +9,7 @@ import { wrap } from "./wrap.ts";
 
 /** What became of each certificate, as a JSON document. */
 export function rotateDocument(results: readonly Rotation[]): object {
-  const ok = results.every(({ outcome }) => outcome === "renewed" || outcome === "not-due");
+  const ok = results.every(isSettled);
   return { schema: "fleetsec.cert-rotate/v1", ok, certificates: results.map(entryOf) };
 }
 
@@ -63,6 +63,7 @@ function remarksOn(result: Rotation): string[] {
 const WORDS: Readonly<Record<Rotation["outcome"], (style: Style) => string>> = {
   "not-due": () => "not due",
   renewed: (style) => style.good("renewed"),
+  told: (style) => style.good("told"),
   "rolled-back": (style) => style.bad("ROLLED BACK"),
   incomplete: (style) => style.bad("INCOMPLETE"),
   failed: (style) => style.bad("FAILED"),

@@ -154,7 +154,8 @@ describe("cert rotate", () => {
     expect(first.stderr.match(/"reason":"[^"]*"/g)).toEqual(Array(2).fill('"reason":"reload ended with 7"'));
     const { serial } = first.document.certificates[0];
     const second = await project.json(argv, { exec });
-    expect([second.code, second.document.certificates[0]]).toMatchObject([0, { outcome: "renewed", serial }]);
+    expect([second.code, second.document.certificates[0]]).toMatchObject([0, { outcome: "told", serial }]);
+    expect([second.document.ok, schemaErrors(second.document)]).toEqual([true, []]);
     expect((await project.json(argv, { exec })).document.certificates[0].outcome).toBe("not-due");
     expect(calls).toHaveLength(2);
 
@@ -199,7 +200,7 @@ describe("cert rotate", () => {
       expect(eventsOf(stderr).at(-1)).toMatchObject({ action: "rotation-incomplete" });
     }
     const told = await project.json([...argv, "--exec", "reload"], hook(0));
-    expect([told.code, told.document.certificates[0].outcome]).toEqual([0, "renewed"]);
+    expect([told.code, told.document.certificates[0].outcome]).toEqual([0, "told"]);
     expect((await project.json(argv)).document.certificates[0].outcome).toBe("not-due");
   });
 
@@ -286,6 +287,27 @@ describe("cert rotate", () => {
       serial,
     });
     expect((await project.json(["cert", "rotate"])).document.certificates[0]).toMatchObject({ serial });
+  });
+
+  test("a service that was not told of a rollback is told of the certificate that is in use again", async () => {
+    const project = await withGateway();
+    const { serial } = (await project.json(["cert", "needs-renewal", "gateway"])).document;
+    const argv = ["cert", "rotate", "gateway"];
+    const failing = ["--force", "--exec", "reload", "--confirm", "127.0.0.1:1"];
+    const first = await project.json([...argv, ...failing], { exec: fakeExec(() => 7).exec });
+    expect(first.document.certificates).toMatchObject([{ outcome: "rolled-back", serial }]);
+    const without = await project.json(argv);
+    expect(without.document.certificates).toMatchObject([
+      {
+        outcome: "incomplete",
+        serial,
+        reason: expect.stringContaining("that the certificate before is in use again"),
+      },
+    ]);
+    const { exec } = fakeExec();
+    const told = await project.run([...argv, "--exec", "reload"], { exec });
+    expect([told.code, told.stdout]).toEqual([0, expect.stringMatching(/^gateway +told .*\n?$/m)]);
+    expect((await project.json(argv)).document.certificates).toMatchObject([{ outcome: "not-due", serial }]);
   });
 
   test("cert list calls the certificate valid that is in use again after a rollback", async () => {

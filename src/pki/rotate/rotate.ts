@@ -43,7 +43,10 @@ async function attempt(parts: Attempting, target: RotationTarget, force: boolean
   const before = currentCertificate(files, issuer, name);
   const left = readIntent(files, layout, name);
   if (!force && !isDue(before, clock.now())) {
-    if (isOutstanding(left, before)) return serve(parts, target, before, left);
+    if (isOutstanding(left, before)) {
+      const served = await serve(parts, target, before, left);
+      return served.outcome === "renewed" ? { ...served, outcome: "told" } : served;
+    }
     if (left !== undefined) removeIntent(files, layout, name);
     return { outcome: "not-due", name, certificate: before };
   }

@@ -21,9 +21,11 @@ export type Rotation =
   | (InUse & { readonly outcome: "not-due" })
   /** Renewed, and where a service is configured, taken up by it. */
   | (InUse & { readonly outcome: "renewed" })
+  /** Not renewed: its service, which an earlier attempt did not reach, has taken it up now. */
+  | (InUse & { readonly outcome: "told" })
   /** The service did not take up the new certificate: the one before is in use again. */
   | (InUse & { readonly outcome: "rolled-back"; readonly rejected: string; readonly reason: string })
-  /** The service did not take it up and the new one stays: the service is to be told again. */
+  /** The service did not take it up and it stays: the service is to be told again. */
   | (InUse & { readonly outcome: "incomplete"; readonly reason: string })
   /** Nothing was renewed. */
   | {
@@ -33,6 +35,11 @@ export type Rotation =
       readonly reason: string;
       readonly hint: string | undefined;
     };
+
+/** Whether nothing is left to be done for the certificate until it is due. */
+export function isSettled({ outcome }: Rotation): boolean {
+  return outcome === "renewed" || outcome === "told" || outcome === "not-due";
+}
 
 interface InUse {
   readonly name: string;

@@ -16,9 +16,14 @@ export function isTold({ hook, confirm: where }: RotationTarget): boolean {
 }
 
 /** A run with a hook may have ended before the service had heard of it: one without cannot make up for that. */
-const UNTOLD =
-  "an earlier run was to tell its service of a new certificate and did not, and this one has no hook: " +
-  "name one with --exec or --pid-file, or where it is served with --confirm";
+function untoldOf(intent: Intent, inUse: CurrentCertificate): string {
+  const what =
+    intent.serial === inUse.serial ? "that the certificate before is in use again" : "of a new certificate";
+  return (
+    `an earlier run was to tell its service ${what} and did not, and this one has no hook: ` +
+    "name one with --exec or --pid-file, or where it is served with --confirm"
+  );
+}
 
 /**
  * Tells the service of a certificate that is in use, and sees to it that it is served.
@@ -35,7 +40,7 @@ export async function serve(
   if (intent === undefined) return { outcome: "renewed", name, certificate };
   const failure = isTold(target)
     ? ((await tellService(parts, target, certificate)) ?? (await confirm(parts, target, certificate)))
-    : { reason: UNTOLD, said: "" };
+    : { reason: untoldOf(intent, certificate), said: "" };
   if (failure === undefined) {
     removeIntent(platform.files, issuer.layout, name);
     return { outcome: "renewed", name, certificate };

@@ -9,7 +9,7 @@ import { type Attempts, newAttempts } from "./attempts.ts";
 import { type EventSink, newRequestId, rotationEvent, type Step } from "./event.ts";
 import { isOutstanding, readIntent } from "./intent.ts";
 import { rotate } from "./rotate.ts";
-import type { Rotating } from "./rotation.ts";
+import { isSettled, type Rotating } from "./rotation.ts";
 import { failed, type Instant, isDue, pause, POLL, succeeded, type Task } from "./schedule.ts";
 import type { RotationTarget } from "./target.ts";
 import { together } from "./together.ts";
@@ -134,11 +134,10 @@ async function round(
   });
   await together(due, (target) =>
     attempts.begin(target.name, async () => {
-      const { outcome } = await rotate(rotating, target, false);
+      const rotation = await rotate(rotating, target, false);
       const { task } = observe(rotating, target.name, seen.get(target.name));
       const at = instantOf(platform);
-      const isDone = outcome === "renewed" || outcome === "not-due";
-      const next = isDone ? succeeded(task, at) : failed(task, at, fraction(platform));
+      const next = isSettled(rotation) ? succeeded(task, at) : failed(task, at, fraction(platform));
       // looked at anew in the next round: others may have changed it meanwhile
       seen.set(target.name, { task: next, mark: "" });
       platform.signal.throwIfAborted();
