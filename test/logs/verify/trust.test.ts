@@ -191,8 +191,8 @@ describe("31, 32: witnesses", () => {
     const text = formatCheckpoint({ origin: "fleet.internal/audit", size: 0, root });
     const empty = Buffer.from(await signNote(text, [modelSigner()]));
     const verdictOf = (note: Buffer) => {
-      const cosigned = cosignedBy(new Map([["checkpoint", note]]), ["a", NOW - 9], ["b", NOW - 9]);
-      return verifyFiles(withFile(store, "fleetsec/cosigned", bytesAt(cosigned, "checkpoint")), {
+      const witnessed = cosignedBy(new Map([["checkpoint", note]]), ["a", NOW - 9], ["b", NOW - 9]);
+      return verifyFiles(withFile(store, "fleetsec/cosigned", bytesAt(witnessed, "checkpoint")), {
         trust: trust(),
       });
     };
