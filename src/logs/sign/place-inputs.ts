@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Files } from "../../platform/files.ts";
 import { expandInputs, STREAM } from "./expand.ts";
 import { copyInMaking } from "./follow/copy-in-making.ts";
+import { lost, newestOf, positionsByLog } from "./follow/known-positions.ts";
 import {
   identify,
   MAX_ATTEMPTS,
@@ -38,7 +39,7 @@ export interface PlacedInputs {
 
 /**
  * @throws FleetsecError `not-found` where they are rotated meanwhile; `input` on a file that does not go on from
- *   what was signed under its name
+ *   what was signed under its name, or of its log
  */
 export function placeInputs(
   { files, onWarning }: PlaceParts,
@@ -63,13 +64,13 @@ export function placeInputs(
   }
   requireSame(files, seen);
   const claimed = new Set([...placed.values()].map(({ position }) => position));
-  const byName = new Map(known.map((one) => [one.name, one]));
+  const positionsOf = positionsByLog(known);
   for (const { path, size, position } of placed.values()) {
-    const lost = position === undefined ? byName.get(path) : undefined;
-    if (lost === undefined || claimed.has(lost) || newInput) continue;
+    const newest = position === undefined ? newestOf(path, positionsOf(path, [])) : undefined;
+    if (newest === undefined || claimed.has(newest) || newInput) continue;
     // listed again, the file that goes on from it may be there
     if (!isDeepStrictEqual(expandInputs(files, inputs).paths, paths)) throw movedAway(path);
-    throw changed(path, size, lost);
+    throw newest.name === path ? changed(path, size, newest) : lost(path, "what is signed");
   }
   return { paths, placed };
 }

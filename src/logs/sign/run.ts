@@ -38,9 +38,9 @@ export type SignedInput = Pick<LineInput, "name" | "position"> & {
 
 /** One run of the signer: inputs go in, batches come out. */
 export interface SigningRun {
-  /** Notes how far an input is signed; undefined forgets it. */
+  /** Notes how far an input is signed, as the newest where that is farther than before; undefined forgets it. */
   record(name: string, position: InputPosition | undefined): void;
-  /** How far each input is signed or taken, oldest first. */
+  /** How far each input is signed or taken: that of which lines were taken last comes last. */
   positions(): readonly InputPosition[];
   /** Takes of the whole lines at hand what fits into the batch, and publishes it where it is full. */
   take(input: SignedInput, lines: Buffer): Promise<void>;
@@ -83,7 +83,7 @@ export function signingRun(
   let due = limits.heartbeat === true ? clock.monotonic() : Number.POSITIVE_INFINITY;
 
   const record = (name: string, position: InputPosition | undefined): void => {
-    positions.delete(name);
+    if (position === undefined || position.bytes !== positions.get(name)?.bytes) positions.delete(name);
     if (position !== undefined) positions.set(name, position);
   };
 

@@ -10,9 +10,14 @@ export type Step =
   /** The writer has its file still open while another one stands under the name, or none. */
   | { readonly kind: "late rename"; readonly create: boolean; readonly count: number }
   | { readonly kind: "copytruncate"; readonly part: number }
+  /** Rotated files are compressed, but for so many of the newest. */
+  | { readonly kind: "compress"; readonly delay: number }
   | { readonly kind: "time"; readonly ms: number }
-  /** The signer is killed; so many steps later it runs again. */
-  | { readonly kind: "kill"; readonly down: number };
+  /**
+   * The signer is killed; so many steps later it runs again. Before that rotated files may be compressed, but for so
+   * many of the newest.
+   */
+  | { readonly kind: "kill"; readonly down: number; readonly delay?: number | undefined };
 
 export const steps: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -40,12 +45,20 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("compress" as const), delay: fc.integer({ min: 0, max: 2 }) }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant("time" as const), ms: fc.constantFrom(1_000, 70_000) }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constant("kill" as const), down: fc.integer({ min: 0, max: 4 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant("kill" as const),
+      down: fc.integer({ min: 0, max: 4 }),
+      delay: fc.option(fc.integer({ min: 0, max: 1 }), { freq: 1, nil: undefined }),
+    }),
   },
 );
 
@@ -61,10 +74,15 @@ export interface Rotation {
   readonly keep: number;
   /** The lines that are signed. */
   readonly signedNow: () => ReadonlySet<string>;
+  /**
+   * Of the same, lines that may be signed, where rotated files are compressed though lines of them are not: only
+   * those after which nothing is signed.
+   */
+  readonly carelessAfter?: () => ReadonlySet<string> | undefined;
 }
 
 /** The writer of a log, and the rotation of its files, in small actions that others come between. */
-export function writerOf(world: RotatingWorld, { old, keep, signedNow }: Rotation) {
+export function writerOf(world: RotatingWorld, { old, keep, signedNow, carelessAfter }: Rotation) {
   const written: { readonly generation: number; readonly line: string }[] = [];
   let [generation, half] = [0, ""];
   let open: ReturnType<RotatingWorld["handle"]> | undefined = world.handle(LOG);
@@ -77,9 +95,9 @@ export function writerOf(world: RotatingWorld, { old, keep, signedNow }: Rotatio
   const number = () => `line ${written.length} ${"x".repeat((written.length * 7) % 40)}`;
   const linesIn = (name: string): string[] =>
     world.has(name) ? world.text(name).split("\n").filter(Boolean) : [];
+  const names = Array.from({ length: 31 }, (_, n) => (n === 0 ? LOG : `${old}${LOG}.${n}`));
   const shift = (): void => {
     const signed = signedNow();
-    const names = Array.from({ length: 31 }, (_, n) => (n === 0 ? LOG : `${old}${LOG}.${n}`));
     const newest = names.findIndex((name) => linesIn(name).some((text) => signed.has(text)));
     for (let n = 30; n > 0; n -= 1) {
       const name = names[n] as string;
@@ -87,6 +105,17 @@ export function writerOf(world: RotatingWorld, { old, keep, signedNow }: Rotatio
       const isToDrop = n >= keep && n > newest && linesIn(name).every((text) => signed.has(text));
       if (isToDrop) world.remove(name);
       else world.rename(name, `${old}${LOG}.${n + 1}`);
+    }
+  };
+  const compress = (delay: number): void => {
+    const [signed, taken] = [signedNow(), carelessAfter?.()];
+    const newest = taken && names.findIndex((name) => linesIn(name).some((text) => taken.has(text)));
+    for (const [n, name] of names.entries()) {
+      if (n <= delay || !world.has(name)) continue;
+      const isCareless = newest !== undefined && (newest < 0 || n <= newest);
+      if (!isCareless && !linesIn(name).every((text) => signed.has(text))) continue;
+      world.write(`${name}.gz`, "compressed");
+      world.remove(name);
     }
   };
   const rename = (): void => {
@@ -144,9 +173,13 @@ export function writerOf(world: RotatingWorld, { old, keep, signedNow }: Rotatio
           () => world.copy(LOG, `${LOG}.1`, 1),
           () => (world.truncate(LOG), reopen()),
         ];
+      case "compress":
+        return [() => compress(step.delay)];
       default:
         return [];
     }
   };
-  return { written, actionsOf, complete };
+  /** Whether a line stands in a file that is not compressed. */
+  const isThere = (text: string): boolean => names.some((name) => linesIn(name).includes(text));
+  return { written, actionsOf, complete, compress, isThere };
 }

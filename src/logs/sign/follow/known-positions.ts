@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { FleetsecError } from "../../../errors.ts";
 import type { InputPosition } from "../state.ts";
 import { isRotatedOf, rotatedNames } from "./rotated.ts";
 
@@ -15,6 +16,25 @@ export function rotatedName(path: string, id: string): string {
 /** Whether a position is the log's, or one of its rotated files'. */
 export function isOf(path: string, name: string): boolean {
   return logOf(name) === path || isRotatedOf(path, logOf(name));
+}
+
+/**
+ * Of the positions of a log and of its rotated files, that by which the log is known: its own or, where nothing of the
+ * file under its name is signed yet, that of the rotated file whose lines were signed last. A run must find what goes
+ * on from there: whatever else it finds, lines may be missing in between.
+ * @param positions oldest first
+ */
+export function newestOf(path: string, positions: readonly InputPosition[]): InputPosition | undefined {
+  // one that was followed under a name of its own, as `worker-1.log`, was no rotated file
+  const own = positions.filter(({ name, file }) => logOf(name) === path || file === undefined);
+  return own.find(({ name }) => name === path) ?? own.at(-1);
+}
+
+/** What is said where it does not. */
+export function lost(path: string, what: string): FleetsecError {
+  return new FleetsecError("input", `neither ${path} nor a rotated file of it goes on from ${what}`, {
+    hint: "bring the rotated file back, not compressed (without --follow, name it too); or take the log for new with --new-input",
+  });
 }
 
 /**

@@ -1,9 +1,10 @@
-import { FleetsecError } from "../../../errors.ts";
+import type { FleetsecError } from "../../../errors.ts";
 import type { Files } from "../../../platform/files.ts";
 import { beginning, type Start } from "../lines.ts";
 import { type Ends, NO_ENDS, type Placed, reading } from "../positions.ts";
 import type { InputPosition } from "../state.ts";
 import { beginsAs } from "./begun.ts";
+import { lost, newestOf } from "./known-positions.ts";
 import type { RotatedFile } from "./rotated.ts";
 import { filesOf, goingOn, type SurveyedLog } from "./survey.ts";
 
@@ -167,8 +168,9 @@ function signedLoss(
   moved: ReadonlyMap<string, Placed>,
   takenOver: ReadonlySet<InputPosition | undefined>,
 ): FleetsecError | undefined {
-  const position = positions.find(({ name }) => name === path);
-  const goesOn = position === undefined || takenOver.has(position) || placed.size > 0 || moved.has(path);
+  const newest = newestOf(path, positions);
+  const continued = new Set([...placed.values()].map(({ position }) => position));
+  const goesOn = newest === undefined || continued.has(newest) || takenOver.has(newest) || moved.has(path);
   return goesOn ? undefined : lost(path, "what is signed");
 }
 
@@ -181,10 +183,4 @@ function begunLoss(
   const elsewhere = find(begun.file);
   const isThere = elsewhere !== undefined && reading(files, elsewhere, (opened) => beginsAs(opened, begun));
   return isThere ? undefined : lost(path, "what an earlier run began with");
-}
-
-function lost(path: string, what: string): FleetsecError {
-  return new FleetsecError("input", `neither ${path} nor a rotated file of it goes on from ${what}`, {
-    hint: "bring the rotated file back, not compressed; or take the log for new with --new-input",
-  });
 }

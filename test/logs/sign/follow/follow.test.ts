@@ -1274,6 +1274,119 @@ describe("logs sign --follow", () => {
   });
 });
 
+describe("a log of which only a rotated file was read", () => {
+  const rotations: Readonly<Record<string, (world: RotatingWorld, to: string) => void>> = {
+    rename(world, to) {
+      world.rename("a.log", to);
+      world.write("a.log", "");
+    },
+    copytruncate(world, to) {
+      world.copy("a.log", to, 1);
+      world.truncate("a.log");
+    },
+  };
+  const cases = Object.keys(rotations).flatMap((how) =>
+    ["logs", "logs/a.log"].map((input) => ({ how, input })),
+  );
+
+  describe.each(cases)("by $how, as $input", ({ how, input }) => {
+    const rotate = (world: RotatingWorld) => {
+      if (world.has("a.log.1")) world.rename("a.log.1", "a.log.2");
+      rotations[how]?.(world, "a.log.1");
+    };
+    /** The signer was killed in the middle of it, or told to end when it had read it. */
+    const read = async (at: "its middle" | "its end") => {
+      const it = scene();
+      const { world, follow } = it;
+      world.write("a.log", "1\n");
+      await follow([input], [nothing, nothing]);
+      world.write("a.log", "2\n3\n4\n");
+      rotate(world);
+      let checkpoints = 0;
+      const write: typeof world.files.write = (path, ...rest) => {
+        if (path === "/d/store/checkpoint" && (checkpoints += 1) > 1) throw new Error("killed");
+        world.files.write(path, ...rest);
+      };
+      const files = at === "its middle" ? { ...world.files, write } : world.files;
+      const ended = follow([input], [nothing, nothing], { maxRecords: 1, files });
+      if (at === "its middle") await expect(ended).rejects.toThrow("killed");
+      else await ended;
+      return it;
+    };
+
+    test.each(["its middle", "its end"] as const)(
+      "up to %s, is refused where that is compressed",
+      async (at) => {
+        const { world, tree, follow, records } = await read(at);
+        world.write("a.log.1", "late\n");
+        world.remove("a.log.1");
+        const before = records();
+        for (const text of ["", "5\n"]) {
+          world.write("a.log", text);
+          await expect(follow([input], [nothing])).rejects.toMatchObject({ code: "input" });
+          await expect(signToEnd(tree, world, [`/d/${input}`])).rejects.toMatchObject({ code: "input" });
+        }
+        rotate(world);
+        world.write("a.log", "6\n");
+        await expect(follow([input], [nothing])).rejects.toMatchObject({ code: "input" });
+        await expect(signToEnd(tree, world, [`/d/${input}`])).rejects.toMatchObject({ code: "input" });
+        expect(records()).toEqual(before);
+        await follow([input], [nothing, nothing], { newInput: true });
+        expect(records().at(-1)).toBe("6");
+      },
+    );
+
+    test.each(["its middle", "its end"] as const)("up to %s, goes on where that is there", async (at) => {
+      const { world, follow, records } = await read(at);
+      world.write("a.log", "5\n");
+      rotate(world);
+      world.write("a.log", "6\n");
+      await follow([input], [nothing, nothing]);
+      expect(records()).toEqual(["1", "2", "3", "4", "5", "6"]);
+    });
+
+    test("goes on without it where something of the next file is signed, also after that was rotated", async () => {
+      const { world, follow, records } = await read("its end");
+      await follow([input], [nothing, lines(world, "a.log", "5\n"), nothing]);
+      world.remove("a.log.1");
+      world.write("a.log", "6\n");
+      rotate(world);
+      await follow([input], [nothing, lines(world, "a.log", "7\n"), nothing]);
+      expect(records()).toEqual(["1", "2", "3", "4", "5", "6", "7"]);
+    });
+
+    test("is refused without the newest, though an older one is there", async () => {
+      const { world, follow } = await read("its end");
+      await follow([input], [nothing, lines(world, "a.log", "5\n"), nothing]);
+      world.write("a.log", "6\n");
+      rotate(world);
+      expect(world.text("a.log.2")).toBe("1\n2\n3\n4\n");
+      world.remove("a.log.1");
+      await expect(follow([input], [nothing])).rejects.toMatchObject({ code: "input" });
+    });
+  });
+
+  test("is not forgotten for an older one that was removed while it was followed", async () => {
+    const { world, follow, records, time } = scene();
+    world.write("a.log", "1\n");
+    world.write("b.log", "b1\n");
+    const rotate = () => {
+      if (world.has("a.log.1")) world.rename("a.log.1", "a.log.2");
+      world.rename("a.log", "a.log.1");
+      world.write("a.log", "");
+    };
+    const wait = [nothing, time(61_000), nothing, nothing];
+    const second = [lines(world, "a.log", "2\n"), nothing, rotate, ...wait];
+    const remove = [() => world.remove("a.log.2"), nothing, time(11_000), nothing];
+    await follow(
+      ["logs"],
+      [nothing, rotate, ...wait, ...second, ...remove, lines(world, "b.log", "b2\n"), nothing],
+    );
+    await follow(["logs"], [nothing, lines(world, "a.log", "3\n"), nothing]);
+    expect(records().toSorted()).toEqual(["1", "2", "3", "b1", "b2"]);
+  });
+});
+
 describe("heartbeats", () => {
   test("come at once and every interval, with what there is", async () => {
     const { world, follow, time, batches, sizes, tree } = scene();
