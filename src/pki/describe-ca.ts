@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Files } from "../platform/files.ts";
 import { type Authority, type CaGeneration, caFiles } from "./authority.ts";
+import { readOwnCrl } from "./crl-evidence.ts";
 import { type CertificateCounts, countCertificates } from "./list.ts";
 import { staleFiles } from "./publish.ts";
 import { MAX_PEM_BYTES } from "./state.ts";
@@ -29,7 +30,10 @@ export interface CaDescription {
   /** How the issuing key is kept: in a file, encrypted or not, or in a token. */
   readonly keys: "encrypted" | "plain" | "token" | "missing";
   readonly crl: {
+    /** The last on record. */
     readonly number: number;
+    /** Of the CRL on disk, where that is another: its writer was killed, or failed. All that follows is of it. */
+    readonly onDisk?: number;
     readonly thisUpdate: string;
     readonly nextUpdate: string;
     readonly revoked: number;
@@ -77,8 +81,11 @@ export function describeCrl(files: Files, authority: Authority, now: number): Ca
   const missing = inventory
     .revocations(current.number)
     .some(({ notAfter, serial }) => Date.parse(notAfter) >= now && !revoked.has(serial));
+  const number = inventory.newestCrl(current.number)?.number ?? 0;
+  const { number: onDisk } = readOwnCrl(files, { path, ca: current.issuing });
   return {
-    number: inventory.newestCrl(current.number)?.number ?? 0,
+    number,
+    ...(onDisk === number ? {} : { onDisk }),
     thisUpdate: isoTime(thisUpdate),
     nextUpdate: isoTime(nextUpdate),
     revoked: revoked.size,

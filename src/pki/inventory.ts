@@ -116,12 +116,17 @@ const PART_RECENT = 1 / 64;
 
 /**
  * Reads what the index does not cover; damage to the rest is found by `refresh`.
- * @throws FleetsecError `state` for a missing or damaged file, and one that is shorter than its index says
+ * @throws FleetsecError `state` for a missing or damaged file, a symbolic link, and one that is shorter than its index says
  */
 export function openInventory(files: Files, path: string): Inventory {
   if (files.kind(path) === undefined) {
     throw new FleetsecError("state", `there is no inventory: ${path}`, {
       hint: "restore it from a backup, or move the state directory away and begin anew",
+    });
+  }
+  if (files.kind(path) === "symlink") {
+    throw new FleetsecError("state", `${path} is a symbolic link, which is not followed`, {
+      hint: "put the file itself there, or move the whole state directory (state in fleetsec.yaml)",
     });
   }
   const indexPath = indexBeside(path);

@@ -18,7 +18,7 @@ export interface ListedCertificate extends InventoryEntry {
 
 /**
  * Every certificate that was issued, oldest first, with what became of it. A revoked one stays
- * revoked; a superseded one would still be accepted, but its name uses another.
+ * revoked; a superseded one would still be accepted, or will be once it begins, but its name uses another.
  * @param now milliseconds since the epoch
  */
 export function listCertificates(files: Files, registry: Registry, now: number): ListedCertificate[] {

@@ -1,13 +1,27 @@
 import { stripVTControlCharacters } from "node:util";
 
+/** A column of which a few characters tell enough. */
+export interface Yielding {
+  readonly column: number;
+  /** How many characters stay, beside the `…`. */
+  readonly least: number;
+}
+
 /**
  * Rows in aligned columns, separated by two spaces. Where the table is wider than `columns`, the
  * widest column gives way and its cells end in `…`. Cells are escaped already and may be styled.
+ * @param first gives way before any other
  */
-export function table(rows: readonly (readonly string[])[], columns: number): string {
+export function table(rows: readonly (readonly string[])[], columns: number, first?: Yielding): string {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, width(cell))));
   let excess = widths.reduce((sum, w) => sum + w + 2, -2) - columns;
+  if (first !== undefined && excess > 0) {
+    const whole = widths[first.column] ?? 0;
+    const narrow = Math.min(whole, Math.max(first.least + 1, whole - excess));
+    widths[first.column] = narrow;
+    excess -= whole - narrow;
+  }
   while (excess > 0) {
     const widest = widths.indexOf(Math.max(...widths));
     if ((widths[widest] ?? 0) <= MIN_WIDTH) break;

@@ -1,4 +1,13 @@
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { movablePlatform } from "../support/pki.ts";
@@ -191,6 +200,51 @@ describe("ca show, bundle and crl", () => {
       writeFileSync(at("issuing-key.pem"), key, { mode: 0o600 });
     }
     expect((await project.json(["ca", "show"])).code).toBe(0);
+  });
+
+  test("tell the number of the CRL on disk from the one on record", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    const path = join(project.directory, ".fleetsec/ca/1/issuing-crl.pem");
+    const first = readFileSync(path);
+    await project.run(["ca", "crl"]);
+    const shown = () => project.json(["ca", "show"]);
+    expect((await shown()).document.crl).toMatchObject({ number: 2, stale: false });
+    expect((await shown()).document.crl.onDisk).toBeUndefined();
+    // as a full disk leaves it
+    writeFileSync(path, first);
+    const { document } = await shown();
+    expect(schemaErrors(document)).toEqual([]);
+    expect(document.crl).toMatchObject({ number: 2, onDisk: 1, stale: true });
+    expect((await project.run(["ca", "show"])).stdout).toMatch(
+      /^CRL +number 1 on disk \(2 on record\), 0 revoked/m,
+    );
+  });
+
+  test("refuse an inventory that is a symbolic link, and take a state directory that is one", async () => {
+    const project = testProject();
+    await project.run(["ca", "init", "--insecure-dev-key"]);
+    const state = join(project.directory, ".fleetsec");
+    const [inventory, elsewhere] = [join(state, "inventory.jsonl"), join(scratch(), "elsewhere")];
+    renameSync(inventory, elsewhere);
+    symlinkSync(elsewhere, inventory);
+    const before = readFileSync(elsewhere, "utf8");
+    for (const argv of [
+      ["ca", "show"],
+      ["ca", "crl"],
+      ["cert", "list"],
+      ["cert", "issue", "truck-1", "--role", "fleet-edge"],
+    ]) {
+      const refused = await project.attempt(argv);
+      expect(refused).toMatchObject({ exit: 2, code: "state", changed: false });
+      expect(refused.text).toContain("symbolic link");
+    }
+    expect(readFileSync(elsewhere, "utf8")).toBe(before);
+    rmSync(inventory);
+    renameSync(elsewhere, inventory);
+    renameSync(state, elsewhere);
+    symlinkSync(elsewhere, state);
+    expect((await project.run(["cert", "issue", "truck-1", "--role", "fleet-edge"])).code).toBe(0);
   });
 
   test("without a CA say what to do", async () => {

@@ -22,6 +22,16 @@ describe("table", () => {
     expect(text.endsWith("…")).toBe(true);
   });
 
+  test("a column that tells enough by a few characters gives way first, and no further", () => {
+    const rows = [["n".repeat(20), "s".repeat(16)]];
+    const serial = { column: 1, least: 8 };
+    expect(table(rows, 38, serial)).toBe(`${"n".repeat(20)}  ${"s".repeat(16)}`);
+    expect(table(rows, 37, serial)).toBe(`${"n".repeat(20)}  ${"s".repeat(14)}…`);
+    expect(table(rows, 31, serial)).toBe(`${"n".repeat(20)}  ${"s".repeat(8)}…`);
+    expect(table(rows, 30, serial)).toBe(`${"n".repeat(18)}…  ${"s".repeat(8)}…`);
+    expect(table([["a", "b"]], 3, serial)).toBe("a  b");
+  });
+
   test("colour does not count as width, and never leaks out of a cut cell", async () => {
     const style = await styleFor(true);
     expect(

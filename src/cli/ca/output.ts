@@ -39,7 +39,7 @@ export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, detai
     ["keys", KEYS[ca.keys]],
     ...(unknown === undefined ? [] : [["", `not opened: ${escapeText(unknown.message)}`] as const]),
     ...(passphraseFile === undefined ? [] : [["passphrase", escapeText(passphraseFile)] as const]),
-    ["CRL", `number ${crl.number}, ${crl.revoked} revoked, until ${crl.nextUpdate}`],
+    ["CRL", `${crlNumber(crl)}, ${crl.revoked} revoked, until ${crl.nextUpdate}`],
     ...(crl.stale ? [STALE] : []),
     ["issued", counts.map(([status, count]) => `${count} ${status}`).join(", ") || "nothing yet"],
     ["trust bundle", shown(cli, layout.trustBundle)],
@@ -47,6 +47,10 @@ export function caText(cli: Cli, { layout }: Authority, ca: CaDescription, detai
     ["CRL file", shown(cli, layout.crl)],
     ...faults.flatMap(faultFields),
   ]);
+}
+
+function crlNumber({ number, onDisk }: CaDescription["crl"]): string {
+  return onDisk === undefined ? `number ${number}` : `number ${onDisk} on disk (${number} on record)`;
 }
 
 /** What is not valid yet is refused, and no damage. */

@@ -47,7 +47,10 @@ export const define: Define = (command, bind) => {
             entry.notAfter,
             entry.serial,
           ]);
-          return table([["NAME", "ROLE", "STATUS", "NOT AFTER", "SERIAL"], ...rows], cli.output.columns);
+          const heading = ["NAME", "ROLE", "STATUS", "NOT AFTER", "SERIAL"];
+          // as many digits as cert revoke takes
+          const serial = { column: heading.indexOf("SERIAL"), least: 8 };
+          return table([heading, ...rows], cli.output.columns, serial);
         });
         return 0;
       }),
