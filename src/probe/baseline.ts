@@ -1,3 +1,4 @@
+import { FleetsecError } from "../errors.ts";
 import {
   type AttackResult,
   type BaselineEntry,
@@ -5,6 +6,34 @@ import {
   type ProbeResult,
   standingOf,
 } from "./result.ts";
+import { parseTarget } from "./target.ts";
+
+/**
+ * Entries with their targets as the result names them: a URL may be written in several ways, without its last
+ * slash or its usual port, or with the host in capitals.
+ */
+export function spelledAsProbed(
+  entries: readonly BaselineEntry[],
+  { endpoints }: Pick<ProbeResult, "endpoints">,
+): BaselineEntry[] {
+  const exact = new Set(endpoints.map(({ target }) => target));
+  const probed = new Map([...exact].map((target) => [meaningOf(target), target]));
+  return entries.map((entry) => {
+    const { target } = entry;
+    return exact.has(target) ? entry : { ...entry, target: probed.get(meaningOf(target)) ?? target };
+  });
+}
+
+/** The same for all spellings of a target. A joined document may name any text. */
+function meaningOf(text: string): string {
+  try {
+    const { scheme, host, port, method, path } = parseTarget(text);
+    return JSON.stringify([scheme, host, port, method, path]);
+  } catch (error) {
+    if (error instanceof FleetsecError && error.code === "usage") return text;
+    throw error;
+  }
+}
 
 /**
  * Marks the bypasses that a baseline accepts. Nothing else is touched: verdicts stay, and what is

@@ -128,6 +128,44 @@ describe("probe --servername", () => {
   });
 });
 
+describe("probe --resolve", () => {
+  test("names the address of a target and of a sibling port, in whatever case", async () => {
+    const [main, sibling] = [await gateway(named), await gateway(named)];
+    const url = (port: number) => `https://${NAME}:${port}/`;
+    const { code, result } = await probing([
+      url(main.port),
+      "--sibling-port",
+      String(sibling.port),
+      "--resolve",
+      `Gateway.Fleet.Internal:${main.port}:127.0.0.1`,
+      "--resolve",
+      `${NAME}:${sibling.port}:127.0.0.1`,
+    ]);
+    expect(code).toBe(0);
+    expect(result.endpoints.map(({ target, address }) => [target, address])).toEqual([
+      [url(main.port), "127.0.0.1"],
+      [url(sibling.port), "127.0.0.1"],
+    ]);
+  });
+
+  test.each(["other:1:127.0.0.1", "localhost:2:127.0.0.1", "localhost:3:127.0.0.1"])(
+    "%s fits no target, and the intended address would not be probed",
+    async (resolve) => {
+      const documented = { openapi: "3.1.0", paths: { "/": { get: {} } } };
+      const api = join(scratch(), "api.json");
+      writeFileSync(api, JSON.stringify(documented));
+      const targets = ["https://localhost:1/", "--openapi", api, "--base-url", "https://gateway.example:4"];
+      const { code, result } = await probing([...targets, "--resolve", resolve]);
+      expect(code).toBe(2);
+      expect(result).toMatchObject({
+        code: "usage",
+        message: `no target is at ${resolve.replace(":127.0.0.1", "")}`,
+        hint: "there is localhost:1, gateway.example:4",
+      });
+    },
+  );
+});
+
 describe("probe --sibling-port", () => {
   test("a sibling that serves everybody is a bypass of its own", async () => {
     const [strict, lax] = [await gateway(world.server), await gateway(world.server, false)];
@@ -229,8 +267,25 @@ describe("probe.hosts", () => {
     expect([main, sibling].map(({ asked }) => new Set(asked))).toEqual([new Set([NAME]), new Set([NAME])]);
   });
 
+  test("an address may be a sibling port's own", async () => {
+    const [main, sibling] = [await gateway(world.server), await gateway(world.server)];
+    const { code, result } = await probing(
+      [],
+      `probe:
+  targets: ["https://localhost:${main.port}/"]
+  hosts:
+    localhost:${main.port}: { sibling_ports: [${sibling.port}] }
+    localhost:${sibling.port}: { addresses: [127.0.0.1] }
+`,
+    );
+    expect(code).toBe(0);
+    expect(result.endpoints).toMatchObject([{}, { target: `https://localhost:${sibling.port}/` }]);
+  });
+
   test.each([
     ["a HOST:PORT that no target has", "localhost:2: { sibling_ports: [3] }"],
+    ["the address of what no target has", "localhost:2: { addresses: [127.0.0.1] }"],
+    ["the name of what no target has", "localhost:2: { server_name: a.example }"],
     ["no HOST:PORT", "localhost: { sibling_ports: [3] }"],
     ["a port that is none", "localhost:1: { sibling_ports: [0] }"],
     ["an address in place of a name", "localhost:1: { server_name: 10.0.0.1 }"],

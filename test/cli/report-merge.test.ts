@@ -72,15 +72,18 @@ describe("report merge", () => {
     expect(readFileSync(join(it.directory, "all.html"), "utf8")).toContain("Shard 2/2 is missing");
   });
 
-  test("is held to a baseline", async () => {
-    const it = saved({ "1.json": shard(1), "2.json": shard(2, { outcome: "accepted" }) });
-    const expires = inDays(9);
-    const entry = `attack: no-cert, target: https://b.example/, expires: ${expires}, reason: known`;
-    writeFileSync(join(it.directory, "base.yaml"), `version: 1\naccept: [{${entry}}]\n`);
-    const { code, stdout } = await it.run("1.json", "2.json", "--baseline", "base.yaml");
-    expect(code).toBe(0);
-    expect(stdout).toContain(`${expires}, by the baseline: known`);
-  });
+  test.each(["https://b.example/", "https://B.example:443"])(
+    "is held to a baseline for %s",
+    async (target) => {
+      const it = saved({ "1.json": shard(1), "2.json": shard(2, { outcome: "accepted" }) });
+      const expires = inDays(9);
+      const entry = `attack: no-cert, target: "${target}", expires: ${expires}, reason: known`;
+      writeFileSync(join(it.directory, "base.yaml"), `version: 1\naccept: [{${entry}}]\n`);
+      const { code, stdout } = await it.run("1.json", "2.json", "--baseline", "base.yaml");
+      expect(code).toBe(0);
+      expect(stdout).toContain(`${expires}, by the baseline: known`);
+    },
+  );
 
   test.each([
     ["has an effect to the end of its last day", 0, 0],

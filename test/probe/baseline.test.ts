@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { applyBaseline, entriesFor, withoutExpired } from "../../src/probe/baseline.ts";
+import { applyBaseline, entriesFor, spelledAsProbed, withoutExpired } from "../../src/probe/baseline.ts";
 import { type BaselineEntry, type ProbeResult, standingOf } from "../../src/probe/result.ts";
 import { anyProbeResult } from "../report/support/arbitrary.ts";
 import { attackResult, endpointResult, probeResult } from "../report/support/fixtures.ts";
@@ -51,6 +51,23 @@ describe("a baseline", () => {
     ["a day that is over", { expires: "2026-11-22" }],
   ])("does not let pass what it does not name: %s", (_, changes) => {
     expect(standingOf(held(lax, entry(changes)))).toBe("failed");
+  });
+
+  test.each([
+    ["https://GATEWAY.example", true],
+    ["HTTPS://gateway.example:443", true],
+    ["GET https://gateway.example/", true],
+    ["h2://gateway.example/", false],
+    ["https://gateway.example:8443/", false],
+    ["HEAD https://gateway.example/", false],
+    ["https://gateway.example/Other", false],
+    ["no URL", false],
+  ])("names the target as %s: %s", (target, isSame) => {
+    const [spelled] = spelledAsProbed([entry({ target })], lax);
+    expect(spelled).toEqual(entry({ target: isSame ? "https://gateway.example/" : target }));
+    expect(spelledAsProbed([entry()], lax)).toEqual([entry()]);
+    const odd = probeResult(endpointResult([accepted()], { target: "no URL" }));
+    expect(spelledAsProbed([entry({ target })], odd)).toEqual([entry({ target })]);
   });
 
   test("never hides what is not established", () => {

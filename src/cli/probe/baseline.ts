@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { BrokenRule } from "../../config/rules.ts";
 import { FleetsecError } from "../../errors.ts";
 import { attackNamed } from "../../probe/attacks.ts";
-import { applyBaseline, entriesFor, withoutExpired } from "../../probe/baseline.ts";
+import { applyBaseline, entriesFor, spelledAsProbed, withoutExpired } from "../../probe/baseline.ts";
 import type { BaselineEntry, ProbeResult } from "../../probe/result.ts";
 import { parseTarget } from "../../probe/target.ts";
 import { escapeText } from "../../report/escape.ts";
@@ -65,8 +65,13 @@ function faultsOf(key: string, read: () => unknown): BrokenRule[] {
 }
 
 /** Marks what is accepted, tells of entries that are no longer right, and writes a new baseline if asked to. */
-export async function holdTo(cli: Cli, { entries, into }: HeldTo, result: ProbeResult): Promise<ProbeResult> {
+export async function holdTo(
+  cli: Cli,
+  { entries: written, into }: HeldTo,
+  result: ProbeResult,
+): Promise<ProbeResult> {
   const { platform, output } = cli;
+  const entries = written && spelledAsProbed(written, result);
   const now = platform.clock.now();
   const held = entries === undefined ? withoutExpired(result, now) : applyBaseline(result, entries, now);
   const say = (entry: BaselineEntry, what: string) =>

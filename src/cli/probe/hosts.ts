@@ -32,12 +32,13 @@ export function placedTargets(
 ): Placed {
   const given = flagSettings(flags);
   const configured = configSettings(project);
-  const known = new Set(targets.map(hostPort));
-  const unknown = (keys: Iterable<string>) => [...keys].find((key) => key !== "" && !known.has(key));
-  const hint = `there is ${[...known].slice(0, 5).join(", ")}${known.size > 5 ? ", …" : ""}`;
-  const misnamed = unknown([...given.serverNames.keys(), ...given.siblingPorts.keys()]);
+  const hosts = new Set(targets.map(hostPort));
+  const siblings = targets.flatMap((target) => portsBeside(target, [given, configured]).map(hostPort));
+  const known = { hosts, places: new Set([...hosts, ...siblings]) };
+  const misnamed = withoutTarget(given, known);
+  const idle = isConfigured ? withoutTarget(configured, known) : undefined;
+  const hint = `there is ${[...hosts].slice(0, 5).join(", ")}${hosts.size > 5 ? ", …" : ""}`;
   if (misnamed !== undefined) throw new FleetsecError("usage", `no target is at ${misnamed}`, { hint });
-  const idle = isConfigured ? unknown(configured.siblingPorts.keys()) : undefined;
   if (idle !== undefined) {
     throw new FleetsecError("config", `probe.hosts: no target is at ${idle}`, { hint });
   }
@@ -54,6 +55,25 @@ export function placedTargets(
   };
 }
 
+/** Names and sibling ports are a target's; an address may be a sibling port's too. */
+function withoutTarget(
+  { addresses, serverNames, siblingPorts }: Settings,
+  known: { readonly hosts: ReadonlySet<string>; readonly places: ReadonlySet<string> },
+): string | undefined {
+  return (
+    [...serverNames.keys(), ...siblingPorts.keys()].find((key) => key !== "" && !known.hosts.has(key)) ??
+    [...addresses.keys()].find((key) => !known.places.has(key))
+  );
+}
+
+/** What a target is at the other ports that settings name. */
+function portsBeside(target: Target, settings: readonly Pick<Settings, "siblingPorts">[]): Target[] {
+  const ports = settings.flatMap(({ siblingPorts }) =>
+    [hostPort(target), ""].flatMap((key) => siblingPorts.get(key) ?? []),
+  );
+  return [...new Set(ports)].map((port) => atPort(target, port));
+}
+
 /**
  * The targets, each followed by what it is at the other ports that `--sibling-port` and `probe.hosts`
  * name. A port that is a target of its own is no sibling.
@@ -63,18 +83,14 @@ export function withSiblings(
   flags: ProbeFlags,
   project: LoadedConfig | undefined,
 ): Placed {
-  const given = flagSettings(flags).siblingPorts;
-  const configured = configSettings(project).siblingPorts;
+  const settings = [flagSettings(flags), configSettings(project)];
   const all = new Map(targets.map((target) => [target.url, target]));
   const at = new Map(addresses);
   const ordered = targets.flatMap((target) => {
-    const key = hostPort(target);
-    const ports = [given, configured].flatMap((from) => [...(from.get(key) ?? []), ...(from.get("") ?? [])]);
-    const siblings = [...new Set(ports)].map((port) => atPort(target, port));
-    const fresh = siblings.filter(({ url }) => !all.has(url));
+    const fresh = portsBeside(target, settings).filter(({ url }) => !all.has(url));
     for (const sibling of fresh) {
       all.set(sibling.url, sibling);
-      const place = addresses.get(hostPort(sibling)) ?? addresses.get(key);
+      const place = addresses.get(hostPort(sibling)) ?? addresses.get(hostPort(target));
       if (place !== undefined) at.set(hostPort(sibling), place);
     }
     return [target, ...fresh];
@@ -103,7 +119,9 @@ function configSettings(project: LoadedConfig | undefined): Settings {
     serverNames: new Map(
       hosts.flatMap(([key, { server_name: name }]) => (name === undefined ? [] : [[key, name] as const])),
     ),
-    siblingPorts: new Map(hosts.map(([key, { sibling_ports: ports }]) => [key, ports])),
+    siblingPorts: new Map(
+      hosts.flatMap(([key, { sibling_ports: ports }]) => (ports.length === 0 ? [] : [[key, ports] as const])),
+    ),
   };
 }
 
