@@ -4,6 +4,18 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/surroundings.ts", "test/peers/skipped.ts"],
+    setupFiles: ["test/support/setup.ts"],
+    // to load the modules anew for each file was a third of the work; what a test replaces is put back after it
+    isolate: false,
+    restoreMocks: true,
+    unstubEnvs: true,
+    unstubGlobals: true,
+    tags: [
+      {
+        name: "long",
+        description: "takes many seconds of a processor: `npm test` leaves it to `npm run test:long`",
+      },
+    ],
     // how long something takes is no test's business: a busy machine is slow, and only what hangs fails
     testTimeout: 180_000,
     hookTimeout: 180_000,

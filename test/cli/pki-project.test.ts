@@ -1,4 +1,5 @@
-import { expect, test, vi } from "vitest";
+import inquirer from "inquirer";
+import { beforeEach, expect, test, vi } from "vitest";
 import type { Cli } from "../../src/cli/command.ts";
 import { passphraseSource } from "../../src/cli/pki-project.ts";
 import { systemPlatform } from "../../src/platform/system.ts";
@@ -6,16 +7,13 @@ import { scratch } from "../support/scratch.ts";
 
 const asked: string[] = [];
 
-vi.mock("inquirer", () => ({
-  default: {
-    createPromptModule:
-      () =>
-      ({ message }: { readonly message: string }) => {
-        asked.push(message);
-        return Promise.resolve({ answer: `passphrase ${asked.length}` });
-      },
-  },
-}));
+beforeEach(() => {
+  const prompt = ({ message }: { readonly message: string }) => {
+    asked.push(message);
+    return Promise.resolve({ answer: `passphrase ${asked.length}` });
+  };
+  vi.spyOn(inquirer, "createPromptModule").mockReturnValue(prompt as never);
+});
 
 /** A person at a terminal. */
 function terminal(): Cli {

@@ -1,3 +1,4 @@
+// @module-tag long
 import { createPrivateKey, randomInt, X509Certificate } from "node:crypto";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

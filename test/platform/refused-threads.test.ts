@@ -4,24 +4,22 @@ import { HASH_SIZE } from "../../src/logs/merkle.ts";
 import { hashRange, RANGE } from "../../src/logs/sign/ranges.ts";
 import { signingThreads } from "../../src/logs/sign/threads.ts";
 import { openOnThreads } from "../../src/logs/verify/open-checkpoints.ts";
-import { nodeWorkers } from "../../src/platform/builtins.ts";
+import * as builtins from "../../src/platform/builtins.ts";
 import { systemFiles } from "../../src/platform/system-files.ts";
 import { systemThreads } from "../../src/platform/threads.ts";
-
-vi.mock(import("../../src/platform/builtins.ts"), { spy: true });
 
 const threads = systemThreads(new URL("support/thread.mjs", import.meta.url));
 
 /** A system that allows so many threads more: what node throws then, as under a limit on processes. */
 function allow(more: number): void {
-  const real = nodeWorkers();
+  const real = builtins.nodeWorkers();
   let left = more;
   const Worker = function (...args: ConstructorParameters<typeof real.Worker>) {
     if (left === 0) throw Object.assign(new Error("EAGAIN"), { code: "ERR_WORKER_INIT_FAILED" });
     left -= 1;
     return new real.Worker(...args);
   };
-  vi.mocked(nodeWorkers).mockReturnValue({ ...real, Worker } as unknown as typeof real);
+  vi.spyOn(builtins, "nodeWorkers").mockReturnValue({ ...real, Worker } as unknown as typeof real);
 }
 
 test("where the system allows fewer threads than are asked for, those do the work", async () => {
@@ -36,13 +34,13 @@ test("where the system allows fewer threads than are asked for, those do the wor
 });
 
 test("a thread that runs out of memory is lost, one that fails by itself is a bug", async () => {
-  const real = nodeWorkers();
+  const real = builtins.nodeWorkers();
   const failingThreads = (error: Error) => {
     const Worker = function () {
       const worker = new EventEmitter();
       return Object.assign(worker, { postMessage: () => worker.emit("error", error), terminate: () => {} });
     };
-    vi.mocked(nodeWorkers).mockReturnValue({ ...real, Worker } as unknown as typeof real);
+    vi.spyOn(builtins, "nodeWorkers").mockReturnValue({ ...real, Worker } as unknown as typeof real);
     return threads;
   };
   const failing = (error: Error) => failingThreads(error).pool("double", 1).run(1);

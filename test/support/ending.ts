@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { aroundEach, type TestContext } from "vitest";
+import type { TestContext } from "vitest";
 
-const running = new AsyncLocalStorage<TestContext>();
-aroundEach((runTest, context) => running.run(context, runTest));
+export const running = new AsyncLocalStorage<TestContext>();
 
 /** Does that when the test that asks for it ends. `onTestFinished` of the runner knows one running test alone. */
 export function atEndOfTest(task: () => unknown): void {
