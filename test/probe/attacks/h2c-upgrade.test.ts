@@ -9,7 +9,7 @@ import { encodeFields } from "../../../src/probe/protocols/http2/hpack.ts";
 import {
   evidenceOf,
   newWorld,
-  onBoth,
+  on13,
   probed,
   selected,
   strictServer,
@@ -25,7 +25,7 @@ beforeAll(async () => {
   world = await newWorld();
 });
 
-const strict = (changes: TlsOptions = {}) => strictServer(world, changes);
+const strict = (changes: TlsOptions = {}) => strictServer(world, { minVersion: "TLSv1.3", ...changes });
 /** The application decides. */
 const open = () => strict({ rejectUnauthorized: false });
 const attacks = selected("no-cert", "h2c-upgrade");
@@ -50,7 +50,7 @@ describe.concurrent("h2c-upgrade", () => {
     const enforced = await probed(world, `https://localhost:${port}/`, { attacks });
     expect(enforced.verdict).toBe("enforced");
     const endpoint = await probed(world, `https://localhost:${lax}/`, { attacks });
-    expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+    expect(withOutcome(endpoint, "accepted")).toEqual(expect.arrayContaining(on13("h2c-upgrade")));
   });
 
   /** A Node application with an `upgrade` event, which the handler of requests hears nothing of. */
@@ -73,7 +73,7 @@ describe.concurrent("h2c-upgrade", () => {
   ])("finds an application that upgrades whoever comes, %s", async (_to, onUpgrade) => {
     const endpoint = await upgrading(onUpgrade);
     expect(endpoint.verdict).toBe("bypassed");
-    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("h2c-upgrade"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(on13("h2c-upgrade"));
     expect(evidenceOf(endpoint, "h2c-upgrade")).toBe("HTTP 101, as for a valid client (WebSocket)");
     expect(endpoint.doubts).toEqual([]);
   });
@@ -86,7 +86,7 @@ describe.concurrent("h2c-upgrade", () => {
       isAuthorized(request) ? switching(request, socket) : turnAway(socket),
     );
     expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
-    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(on13("h2c-upgrade")));
   });
 
   /** CONNECT is an event of its own as well. */
@@ -109,7 +109,7 @@ describe.concurrent("h2c-upgrade", () => {
       socket.write(OPENED);
       socket.once("data", () => onData(socket));
     });
-    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("h2c-upgrade"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(on13("h2c-upgrade"));
     expect(evidenceOf(endpoint, "h2c-upgrade")).toBe(evidence);
   });
 
@@ -127,7 +127,7 @@ describe.concurrent("h2c-upgrade", () => {
   ])("one that %s is strict", async (_how, onConnect) => {
     const endpoint = await tunnelling(onConnect);
     expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
-    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(on13("h2c-upgrade")));
   });
 
   describe("a tunnel over HTTP/2", () => {
@@ -162,7 +162,7 @@ describe.concurrent("h2c-upgrade", () => {
       ],
     ])("that leads whoever comes to %s is found", async (_to, evidence, serveAll) => {
       const endpoint = await probing((_isKnown, response) => serveAll(response));
-      expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("h2c-upgrade"));
+      expect(withOutcome(endpoint, "accepted")).toEqual(on13("h2c-upgrade"));
       expect(evidenceOf(endpoint, "h2c-upgrade")).toBe(evidence);
     });
 
@@ -177,7 +177,7 @@ describe.concurrent("h2c-upgrade", () => {
     ])("that %s is strict", async (_how, onConnect) => {
       const endpoint = await probing(onConnect);
       expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
-      expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+      expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(on13("h2c-upgrade")));
     });
   });
 
@@ -196,14 +196,14 @@ describe.concurrent("h2c-upgrade", () => {
 
   test("a WebSocket over HTTP/2 for whoever comes is found", async () => {
     const endpoint = await overHttp2(() => true);
-    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("h2c-upgrade"));
+    expect(withOutcome(endpoint, "accepted")).toEqual(on13("h2c-upgrade"));
     expect(evidenceOf(endpoint, "h2c-upgrade")).toBe("a tunnel, as for a valid client (WebSocket)");
   });
 
   test("one for valid clients is strict", async () => {
     const endpoint = await overHttp2((isKnown) => isKnown);
     expect([endpoint.verdict, endpoint.reasons]).toEqual(["enforced", []]);
-    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(onBoth("h2c-upgrade")));
+    expect(withOutcome(endpoint, "refused")).toEqual(expect.arrayContaining(on13("h2c-upgrade")));
   });
 
   test("what becomes of an upgrade is not known where a valid client alone is served after it", async () => {
@@ -212,7 +212,7 @@ describe.concurrent("h2c-upgrade", () => {
       switching(request, socket);
       if (isAuthorized(request)) socket.write(http2Response());
     });
-    expect(withOutcome(endpoint, "inconclusive")).toEqual(onBoth("h2c-upgrade"));
+    expect(withOutcome(endpoint, "inconclusive")).toEqual(on13("h2c-upgrade"));
     expect(evidenceOf(endpoint, "h2c-upgrade")).toBe("HTTP 101 and no HTTP/2 (h2c within TLS)");
   });
 

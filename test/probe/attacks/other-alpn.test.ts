@@ -7,7 +7,6 @@ import {
   onBoth,
   probed,
   selected,
-  openServer,
   strictServer,
   withOutcome,
   type World,
@@ -23,6 +22,8 @@ beforeAll(async () => {
 });
 
 const strict = () => strictServer(world);
+/** The application decides. */
+const open = () => strictServer(world, { rejectUnauthorized: false });
 /** Demands nothing. */
 const lax = (): TlsOptions => ({ cert: world.server.pem, key: world.server.keyPem });
 
@@ -118,7 +119,7 @@ describe.concurrent("servers that look at ALPN to decide whom they ask for a cer
 
 describe.concurrent("an application that decides", () => {
   test("on HTTP/1.1 alone is found", async () => {
-    const server = createSecureServer({ ...openServer(world), allowHTTP1: true }, (request, response) => {
+    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
       const mayPass = request.httpVersion === "2.0" || (request.socket as TLSSocket).authorized;
       response.writeHead(mayPass ? 200 : 403);
       response.end(mayPass ? "the fleet's secret" : "no");
@@ -159,7 +160,7 @@ describe.concurrent("an application that decides", () => {
   });
 
   test("and speaks HTTP/1.1 alone is strict", async () => {
-    const endpoint = await probing(`https://localhost:${await httpsServer(openServer(world), authorized)}/`);
+    const endpoint = await probing(`https://localhost:${await httpsServer(open(), authorized)}/`);
     expect(endpoint.verdict).toBe("enforced");
     expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "other-alpn"));
   });

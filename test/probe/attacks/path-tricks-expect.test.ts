@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   evidenceOf,
   newWorld,
-  onBoth,
+  on13,
   probed,
   selected,
   openServer,
@@ -39,7 +39,7 @@ describe.concurrent("path-tricks, by Expect and by what stands beside the reques
         return probed(world, url, { attacks });
       };
       const lax = await probing(false);
-      expect(withOutcome(lax, "accepted")).toEqual(onBoth("path-tricks"));
+      expect(withOutcome(lax, "accepted")).toEqual(on13("path-tricks"));
       expect(evidenceOf(lax, "path-tricks")).toBe(`HTTP 200, as the control (${kind})`);
       const enforced = await probing(true);
       expect([enforced.verdict, enforced.reasons]).toEqual(["enforced", []]);
@@ -94,7 +94,7 @@ describe.concurrent("path-tricks, by Expect and by what stands beside the reques
       return probed(world, url, { attacks });
     };
     const lax = await probing(checking(({ url = "" }) => url));
-    expect(withOutcome(lax, "accepted")).toEqual(onBoth("path-tricks"));
+    expect(withOutcome(lax, "accepted")).toEqual(on13("path-tricks"));
     expect(evidenceOf(lax, "path-tricks")).toBe(`HTTP 200, as the control (${kind})`);
     const enforced = await probing(checking(read));
     expect([enforced.verdict, enforced.reasons]).toEqual(["enforced", []]);

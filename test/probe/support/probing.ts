@@ -58,8 +58,12 @@ export const strictServer = (world: World, changes: TlsOptions = {}): TlsOptions
   ...changes,
 });
 
-/** One that lets everybody in: its application decides. */
-export const openServer = (world: World): TlsOptions => strictServer(world, { rejectUnauthorized: false });
+/**
+ * One that lets everybody in: its application decides. It speaks TLS 1.3 alone: what is said in HTTP is the same on
+ * both versions, takes as long on each, and is tried on both by the whole battery (run.test.ts).
+ */
+export const openServer = (world: World): TlsOptions =>
+  strictServer(world, { rejectUnauthorized: false, minVersion: "TLSv1.3" });
 
 export function signing(
   ca: TestCa,
@@ -149,6 +153,8 @@ export const REQUESTS = ["header-spoof", "path-tricks", "second-request", "autho
 /** What is said before TLS. */
 export const UPGRADES = ["starttls", "upgrade-tls"];
 export const NAMES = ["no-sni", "unknown-sni", "odd-sni"];
+/** Those attacks on TLS 1.3, as `withOutcome` names them. */
+export const on13 = (...ids: string[]) => ids.map((id) => `${id}@1.3`);
 /** Those attacks on both versions, as `withOutcome` names them. */
 export const onBoth = (...ids: string[]) => ids.flatMap((id) => [`${id}@1.3`, `${id}@1.2`]);
 
