@@ -1,3 +1,4 @@
+// @module-tag long
 import { spawn, spawnSync } from "node:child_process";
 import { createPublicKey } from "node:crypto";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";

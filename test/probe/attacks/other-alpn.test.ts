@@ -131,7 +131,7 @@ describe.concurrent("an application that decides", () => {
 
   /** A gRPC service that speaks both versions of HTTP. */
   const health = async (isDenied: (version: string, isValid: boolean) => boolean) => {
-    const server = createSecureServer({ ...openServer(world), allowHTTP1: true }, (request, response) => {
+    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
       const status = isDenied(request.httpVersion, isAuthorized(request)) ? 16 : 0;
       response.writeHead(200, { "content-type": "application/grpc", "grpc-status": `${status}` }).end();
     });
@@ -150,7 +150,7 @@ describe.concurrent("an application that decides", () => {
   });
 
   test("on HTTP/2 alone is found where nothing is granted to anybody at the target", async () => {
-    const server = createSecureServer({ ...openServer(world), allowHTTP1: true }, (request, response) => {
+    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
       const mayPass = request.httpVersion !== "2.0" || isAuthorized(request);
       response.writeHead(!mayPass ? 401 : request.url === "/" ? 200 : 404).end("so it is");
     });
