@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 const strict = () => strictServer(world);
 /** The application decides. */
-const open = () => strictServer(world, { rejectUnauthorized: false });
+const deciding = () => strictServer(world, { rejectUnauthorized: false });
 /** Demands nothing. */
 const lax = (): TlsOptions => ({ cert: world.server.pem, key: world.server.keyPem });
 
@@ -119,7 +119,7 @@ describe.concurrent("servers that look at ALPN to decide whom they ask for a cer
 
 describe.concurrent("an application that decides", () => {
   test("on HTTP/1.1 alone is found", async () => {
-    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
+    const server = createSecureServer({ ...deciding(), allowHTTP1: true }, (request, response) => {
       const mayPass = request.httpVersion === "2.0" || (request.socket as TLSSocket).authorized;
       response.writeHead(mayPass ? 200 : 403);
       response.end(mayPass ? "the fleet's secret" : "no");
@@ -131,7 +131,7 @@ describe.concurrent("an application that decides", () => {
 
   /** A gRPC service that speaks both versions of HTTP. */
   const health = async (isDenied: (version: string, isValid: boolean) => boolean) => {
-    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
+    const server = createSecureServer({ ...deciding(), allowHTTP1: true }, (request, response) => {
       const status = isDenied(request.httpVersion, isAuthorized(request)) ? 16 : 0;
       response.writeHead(200, { "content-type": "application/grpc", "grpc-status": `${status}` }).end();
     });
@@ -150,7 +150,7 @@ describe.concurrent("an application that decides", () => {
   });
 
   test("on HTTP/2 alone is found where nothing is granted to anybody at the target", async () => {
-    const server = createSecureServer({ ...open(), allowHTTP1: true }, (request, response) => {
+    const server = createSecureServer({ ...deciding(), allowHTTP1: true }, (request, response) => {
       const mayPass = request.httpVersion !== "2.0" || isAuthorized(request);
       response.writeHead(!mayPass ? 401 : request.url === "/" ? 200 : 404).end("so it is");
     });
@@ -160,7 +160,7 @@ describe.concurrent("an application that decides", () => {
   });
 
   test("and speaks HTTP/1.1 alone is strict", async () => {
-    const endpoint = await probing(`https://localhost:${await httpsServer(open(), authorized)}/`);
+    const endpoint = await probing(`https://localhost:${await httpsServer(deciding(), authorized)}/`);
     expect(endpoint.verdict).toBe("enforced");
     expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "other-alpn"));
   });
