@@ -6,6 +6,7 @@ import type { Certificate } from "../../pki/verify/certificate.ts";
 import { displayBytes, displayName, type Name, textsOf } from "../../pki/verify/name.ts";
 import { type Attack, asking, type Attempt } from "../attack.ts";
 import type { Protocol } from "../protocol.ts";
+import type { HttpRequest } from "../protocols/http.ts";
 import { asMarkedRequest } from "../variant.ts";
 import { ignoreHeaders } from "./fixes.ts";
 
@@ -193,6 +194,12 @@ function from([first, last, scheme]: (typeof ADDRESSES)[number]): Spoof {
   ];
 }
 
+/** As a page of the service's own would ask: any client can say so (RFC 9110, section 10.1.3, and RFC 6454, section 7). */
+function fromOwnPage({ authority }: HttpRequest): Spoof {
+  const origin = `https://${authority}`;
+  return ["Referer, Origin", { referer: `${origin}/`, origin }];
+}
+
 /** A token that nobody signed (RFC 7519, section 6), good until the year 2100. */
 function unsignedToken(subject: string): string {
   const parts = [
@@ -269,7 +276,7 @@ export const headerSpoof: Attack = {
     const [leaf] = forgery.control?.chain ?? [];
     if (leaf === undefined)
       return { outcome: "not-run", reason: "needs a valid client's certificate, which it names" };
-    const requests = inFewRequests(spoofs(leaf, forgery.clientCas));
+    const requests = inFewRequests([...spoofs(leaf, forgery.clientCas), fromOwnPage(http.request)]);
     return { attempts: requests.map((some) => spoofing(http, some)) };
   },
 };

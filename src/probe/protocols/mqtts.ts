@@ -20,22 +20,37 @@ export const NAMELESS: MqttConnect = {
 };
 const DISCONNECT = generate({ cmd: "disconnect" });
 
-/** One session with an MQTT broker, ended as soon as it is granted or refused. */
-export function mqttSession(connect: MqttConnect): Protocol {
+/** Changes nothing; of a topic that nobody uses. */
+export const SUBSCRIBE = generate({
+  cmd: "subscribe",
+  messageId: 1,
+  subscriptions: [{ topic: "fleetsec-probe", qos: 0 }],
+});
+
+/**
+ * One session with an MQTT broker, ended as soon as it is granted or refused.
+ * @param behind packets that are sent without waiting for a word, as clients may (MQTT 3.1.1, section 3.1.4)
+ */
+export function mqttSession(connect: MqttConnect, behind: Uint8Array = new Uint8Array()): Protocol {
   const isFive = connect.protocolVersion === 5;
   return {
     layer: "app",
     alpn: [],
     maySayNothing: false,
-    speech: { in: "mqtt", connect: generate({ cmd: "connect", ...connect }), isFive },
+    speech: {
+      in: "mqtt",
+      connect: Buffer.concat([generate({ cmd: "connect", ...connect }), behind]),
+      isFive,
+    },
     answer({ received }) {
       const connack = readConnack(received, isFive);
       if (connack === undefined) return undefined;
       const { code, end } = connack;
       const answer = answerOf(code);
-      return isPublish(received[end]) && answer.meaning !== "granted"
-        ? { label: `${answer.label}, and a message`, meaning: "granted", content: received.subarray(end) }
-        : answer;
+      const service = answer.meaning === "granted" ? undefined : serviceIn(received.subarray(end));
+      return service === undefined
+        ? answer
+        : { label: `${answer.label}, and ${service}`, meaning: "granted", content: received.subarray(end) };
     },
   };
 }
@@ -55,16 +70,31 @@ export async function converseMqtt(
   await channel.until(() => connack() !== undefined || channel.received().length >= MAX_KEPT, wait);
   const { code, end = 0 } = connack() ?? {};
   if (code === 0) channel.write(DISCONNECT);
-  else if (code !== undefined) await channel.until(() => channel.received().length > end, AFTER_REFUSAL);
+  else if (code !== undefined)
+    await channel.until(() => isWhole(channel.received().subarray(end)), AFTER_REFUSAL);
 }
 
 const CONNACK = 0x20;
 const PUBLISH = 3;
+const SUBACK = 9;
+/** Where the return code of the only topic is (MQTT 3.1.1, section 3.9.3). */
+const SUBACK_CODE = 4;
+const DENIED = 0x80;
 /** Flags and code; in MQTT 5 there are properties behind them. */
 const CONNACK_LENGTH = 2;
 
-function isPublish(first: number | undefined): boolean {
-  return first !== undefined && first >> 4 === PUBLISH;
+/** What only a client is given that was let in, whatever was said to it before; of a subscription, where it is granted (section 3.9.3). */
+function serviceIn(packet: Uint8Array): string | undefined {
+  const [first = 0] = packet;
+  if (first >> 4 === PUBLISH) return "a message";
+  return first >> 4 === SUBACK && isWhole(packet) && (packet[SUBACK_CODE] ?? DENIED) < DENIED
+    ? "a subscription"
+    : undefined;
+}
+
+function isWhole(packet: Uint8Array): boolean {
+  const [from, length] = lengthAt(packet);
+  return packet.length >= from + length;
 }
 
 /** The first packet, where it is a whole CONNACK: a broker sends nothing before it (MQTT 3.1.1 and 5, section 3.2). */
@@ -74,10 +104,9 @@ function readConnack(
 ): { readonly code: number; readonly end: number } | undefined {
   if (received[0] !== CONNACK) return undefined;
   const [from, length] = lengthAt(received);
-  const isWhole = received.length >= from + length;
   const fits = length === CONNACK_LENGTH || (isFive && length > CONNACK_LENGTH);
   const code = received[from + 1];
-  return isWhole && fits && code !== undefined ? { code, end: from + length } : undefined;
+  return isWhole(received) && fits && code !== undefined ? { code, end: from + length } : undefined;
 }
 
 /** A variable byte integer of at most four bytes (MQTT 5, section 1.5.5), and where it ends. */

@@ -52,6 +52,8 @@ describe.concurrent("header-spoof", () => {
     ["forwarded", "proto=http,", "X-Forwarded-For: 10.0.0.1, 127.0.0.1"],
     ["user-agent", "kube-probe/", "User-Agent"],
     ["user-agent", "ELB-HealthChecker/", "User-Agent"],
+    ["referer", "https://localhost:", "Referer, Origin"],
+    ["origin", "https://localhost:", "Referer, Origin"],
     ["authorization", "Bearer eyJ", "Authorization: Bearer"],
     ["authorization", "Basic ", "Authorization: Basic"],
   ])("finds a service that believes %s with %s in it", async (name, part, kind) => {

@@ -98,6 +98,20 @@ describe("mqtts", () => {
     expect(accepted.every(({ evidence }) => evidence.includes(found ?? ""))).toBe(true);
   });
 
+  test.each([
+    [0, "bypassed"],
+    [0x80, "enforced"],
+  ])("a broker that refuses, and answers a subscription all the same by %i, is %s", async (code, verdict) => {
+    const asking = strict({ rejectUnauthorized: false });
+    const returnCode = ({ authorized }: TLSSocket, { protocolVersion }: IConnectPacket) =>
+      authorized ? 0 : protocolVersion === 5 ? 0x87 : 5;
+    const port = await broker(asking, returnCode, new Uint8Array(), code);
+    const attacks = ["no-cert", "path-tricks"].map(attackNamed);
+    const endpoint = await probed(world, `mqtts://localhost:${port}`, { attacks });
+    expect(endpoint.verdict).toBe(verdict);
+    expect(withOutcome(endpoint, "accepted")).toEqual(verdict === "bypassed" ? onBoth("path-tricks") : []);
+  });
+
   test("a broker that speaks MQTT 3.1.1 alone is enforced", async () => {
     const port = await broker(strict({ rejectUnauthorized: false }), ({ authorized }, connect) => {
       if (connect.protocolVersion !== 4) return connect.protocolVersion === 5 ? 0x84 : 1;
