@@ -41,6 +41,7 @@ export function expand(api: OpenApi, base: string, allowUnsafe: boolean): Expand
   const stem = base.replace(/\/$/, "");
   const nextDraft = draftsOf(api);
   const targets: Target[] = [];
+  const known = new Set<string>();
   const leftOut: LeftOut[] = [];
   for (const described of operationsOf(api)) {
     const path = described.path.length > MAX_PATH ? shortened(described.path) : described.path;
@@ -56,10 +57,17 @@ export function expand(api: OpenApi, base: string, allowUnsafe: boolean): Expand
     }
     const asked = orReason(() => targetOf(nextDraft(), origin, stem, described));
     if ("reason" in asked) leftOut.push({ target, reason: asked.reason, wanted: true });
-    else targets.push(asked.value);
+    else if (known.has(asked.value.url)) leftOut.push({ target, reason: ASKED_ALREADY, wanted: true });
+    else {
+      known.add(asked.value.url);
+      targets.push(asked.value);
+    }
   }
   return { targets, leftOut };
 }
+
+/** One of the two is not met: `/a/example` and `/a/{id}` with a value that was made up. */
+const ASKED_ALREADY = "its request is that of another operation: give its parameters an example of their own";
 
 interface Reason {
   readonly reason: string;

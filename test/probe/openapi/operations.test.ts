@@ -248,6 +248,21 @@ describe("an OpenAPI document", () => {
     expect(leftOut).toEqual([{ target: `GET ${BASE}${path}`, reason, wanted: true }]);
   });
 
+  test("two operations that would be one request are not both asked", () => {
+    const id = (more: object) => ({ parameters: [{ name: "id", in: "path", ...more }], get: {}, head: {} });
+    const of = (more: object) => expanded(document({ "/a/example": { get: {} }, "/a/{id}": id(more) }));
+    const { targets, leftOut } = of({});
+    expect(targets.map(({ url }) => url)).toEqual([`${BASE}/a/example`, `HEAD ${BASE}/a/example`]);
+    expect(leftOut).toEqual([
+      {
+        target: `GET ${BASE}/a/{id}`,
+        reason: expect.stringContaining("another operation") as string,
+        wanted: true,
+      },
+    ]);
+    expect(of({ example: 7 })).toMatchObject({ targets: [{}, { url: `${BASE}/a/7` }, {}], leftOut: [] });
+  });
+
   test("a query in the path is followed by those that are required", () => {
     expect(withParameters("/a?x=1", { name: "q", in: "query", required: true, example: 2 })).toBe(
       `${BASE}/a?x=1&q=2`,
