@@ -109,3 +109,16 @@ export function leafIn(entry: Buffer): BatchLeaf | undefined {
     throw error;
   }
 }
+
+/** What a batch's leaf is by the bundle, whether or not it was signed so; undefined where there is none. */
+export async function storedLeaf(
+  reader: StoreReader,
+  inventory: Inventory,
+  size: number,
+  seq: number,
+): Promise<BatchLeaf | undefined> {
+  const file = bundleFileOf(inventory, Math.floor(seq / TILE_WIDTH), size);
+  const bundle = file === undefined ? undefined : await readBundle(reader, file.path);
+  const entry = bundle?.entries[seq % TILE_WIDTH];
+  return entry === undefined ? undefined : leafIn(entry);
+}

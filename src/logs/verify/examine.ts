@@ -6,7 +6,7 @@ import type { Anchor } from "./anchors.ts";
 import { anchorOf, anchorsOf, soleOrigin } from "./asked-log.ts";
 import { type ChosenTree, chooseTree } from "./choose-tree.ts";
 import { examineNothing, isEmpty } from "./empty-store.ts";
-import type { Examination, Examined, HeldAnchor, Unread } from "./examination.ts";
+import { type Examination, type Examined, type HeldAnchor, isWindow, type Unread } from "./examination.ts";
 import { collectFindings, type Findings } from "./finding.ts";
 import { emptyHashTree, type HashTree } from "./hash-tree.ts";
 import { type HashesAhead, hashesAhead, readAhead } from "./hashes-ahead.ts";
@@ -163,7 +163,9 @@ async function look(context: Context): Promise<Examination> {
     findings,
     pace,
   });
-  if (ours) await judgeRotations({ reader, history, trust: request.trust, size, findings });
+  const { trust } = request;
+  const isCompared = !isWindow(request);
+  if (ours) await judgeRotations({ reader, inventory, history, trust, size, isCompared, findings });
   const deep = bundles.records <= request.deepUpTo;
   const batchReader = watchedReader(readerOf(request, parts), context.inventory);
   const batchFindings = collectFindings();

@@ -1,8 +1,11 @@
 import { batchPath, checkpointPath } from "../layout.ts";
+import { sha256 } from "../merkle.ts";
 import { leadsTo, MAX_ROTATION_BYTES, parseRotation } from "../rotation.ts";
 import type { VerifierKey } from "../verifier-key.ts";
+import { storedLeaf } from "./bundle.ts";
 import type { Findings } from "./finding.ts";
 import type { History } from "./history.ts";
+import type { Inventory } from "./inventory.ts";
 import type { StoreReader } from "./store.ts";
 import type { Trust } from "./trust.ts";
 
@@ -10,8 +13,11 @@ export interface RotationSource {
   readonly reader: StoreReader;
   readonly history: History;
   readonly trust: Trust;
+  readonly inventory: Inventory;
   /** The tree that the store is held to. */
   readonly size: number;
+  /** Whether every batch is compared with its leaf. */
+  readonly isCompared: boolean;
   readonly findings: Findings;
 }
 
@@ -26,7 +32,7 @@ type Signers = ReadonlyMap<number, readonly VerifierKey[]>;
 /**
  * Every change of the log's keys, by the trust file and by the checkpoints, must be one that the key
  * before agreed to: both sign one checkpoint, over a leaf that says so. Where that checkpoint or batch is
- * not there, or not to be believed, that is told already, and of the change nothing can be said.
+ * not there, or not to be believed, that is told elsewhere, and of the change nothing can be said.
  */
 export async function judgeRotations(source: RotationSource): Promise<void> {
   const signers: Signers = new Map(source.history.stored.map(({ size, keys }) => [size, keys]));
@@ -84,6 +90,25 @@ async function handoverFault(
   if (!agreed) return "no key that signed before it signed it too";
   const batch = await source.reader.read(batchPath(size - 1), MAX_ROTATION_BYTES);
   if (batch === undefined) return undefined;
+  const fault = rotationFault(batch, { size, key });
+  return fault === undefined ? undefined : signedFault(source, batch, fault, { size, key });
+}
+
+/** What there is to say of the batch as it was signed: how it was altered since is told where it is compared. */
+async function signedFault(
+  { reader, inventory, size, isCompared }: RotationSource,
+  batch: Buffer,
+  fault: string,
+  handover: Handover,
+): Promise<string | undefined> {
+  const leaf = await storedLeaf(reader, inventory, size, handover.size - 1);
+  if (leaf === undefined || leaf.bytes > MAX_ROTATION_BYTES) return fault;
+  const signed = batch.subarray(0, leaf.bytes);
+  if (sha256(signed).toString("hex") === leaf.sha256) return rotationFault(signed, handover);
+  return isCompared ? undefined : fault;
+}
+
+function rotationFault(batch: Buffer, { size, key }: Handover): string | undefined {
   const rotation = parseRotation(batch);
   if (rotation === undefined || rotation.origin !== key.name || rotation.size !== size) {
     return `leaf ${size - 1} is no rotation of keys`;

@@ -920,6 +920,31 @@ describe("29, 30: keys", () => {
     }
   });
 
+  test("29: a batch of a change that was altered since is told, and not the change", async () => {
+    const good = await rotatedStore(handover);
+    const unsaid = await rotatedStore(handover, Buffer.from("{}\n"));
+    const said = batchPath(3);
+    const more = (bytes: Buffer) => Buffer.concat([bytes, Buffer.from("x")]);
+    for (const trust of [ranged, both]) {
+      const altered = flip(good, said, bytesAt(good, said).indexOf("previous_keys"));
+      expect(await codesOf(altered, trust)).toEqual([{ code: "RECORD_ALTERED", seq: 3, path: said }]);
+      expect(await codesOf(change(good, said, more), trust)).toEqual([
+        { code: "TRAILING_DATA", seq: 3, path: said },
+      ]);
+      // where that batch is not to be compared, nothing else tells
+      const since = 1_763_850_330;
+      const { findings } = await verifyFiles(altered, { trust, since });
+      expect(places(findings)).toEqual([invalid]);
+      // what was signed is no change, whatever follows it
+      expect(await codesOf(change(unsaid, said, more), trust)).toEqual([
+        invalid,
+        { code: "TRAILING_DATA", seq: 3, path: said },
+      ]);
+      const forged = withFile(unsaid, said, bytesAt(good, said));
+      expect((await codesOf(forged, trust)).map(({ seq }) => seq)).toContain(3);
+    }
+  });
+
   test("30: a key signs outside its range, alone or beside another", async () => {
     const early = trustOf(`${oldKey} 1-4`, `${nextKey} 5-`);
     expect(await codesOf(await rotatedStore(handover), early)).toMatchObject([
