@@ -1,12 +1,20 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+/** Where test/peers/install.sh puts the engines. */
+const { FLEETSEC_PEERS, XDG_CACHE_HOME } = process.env;
+const peers = FLEETSEC_PEERS || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "fleetsec", "peers");
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/surroundings.ts", "test/peers/skipped.ts"],
     setupFiles: ["test/support/setup.ts"],
-    // to load the modules anew for each file was a third of the work; what a test replaces is put back after it
-    isolate: false,
+    // to load the modules anew for each file is a third of the work; but an engine may be a library, which a process
+    // loads once (PKCS#11). What a test replaces is put back after it
+    isolate: existsSync(join(peers, "engines.json")),
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,
