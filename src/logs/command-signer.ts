@@ -24,7 +24,7 @@ export function commandSigner(
   return {
     key,
     async sign(text) {
-      const { exitCode, stdout, stderr, timedOut } = await exec.run(program, args, {
+      const { exitCode, stdout, stderr, timedOut, overflowed } = await exec.run(program, args, {
         input: text,
         timeout: TIMEOUT,
         linger: LINGER,
@@ -33,7 +33,8 @@ export function commandSigner(
         signal,
       });
       if (timedOut) throw failed(program, `did not answer in ${TIMEOUT / 1000} s`);
-      if (exitCode !== 0) throw failed(program, `ended with ${exitCode ?? "a signal"}: ${lastLine(stderr)}`);
+      if (overflowed) throw failed(program, `wrote more than ${MAX_OUTPUT / 1024} KiB`);
+      if (exitCode !== 0) throw failed(program, endOf(exitCode, lastLine(stderr)));
       const signature = [Buffer.from(stdout, "latin1"), parseBase64(stdout.trim())].find(
         (candidate) => candidate !== undefined && verifySignature(key, text, candidate),
       );
@@ -48,6 +49,10 @@ function failed(program: string, what: string): FleetsecError {
   return new FleetsecError("engine", `the signer ${program} ${what}`, {
     hint: "it gets the text on standard input and writes the signature, raw or in base64, to standard output",
   });
+}
+
+function endOf(exitCode: number | null, said: string): string {
+  return `ended with ${exitCode ?? "a signal"}${said === "" ? ", and said nothing" : `: ${said}`}`;
 }
 
 function lastLine(text: string): string {

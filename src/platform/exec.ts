@@ -26,6 +26,8 @@ export interface ExecResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly timedOut: boolean;
+  /** Whether it was ended as it wrote more than is kept. */
+  readonly overflowed: boolean;
 }
 
 export interface Exec {
@@ -84,6 +86,7 @@ export function systemExec(environment: NodeJS.ProcessEnv): Exec {
         stdout: result.stdout.toString(encoding),
         stderr: result.stderr.toString(encoding),
         timedOut: result.cut === "timeout",
+        overflowed: result.cut === "output",
       };
     },
     signal(pid, signal) {

@@ -62,7 +62,13 @@ function fakeExec(effect: (call: number) => number | void = () => 0) {
     ...systemExec({}),
     run: async (program, args, { cwd, env } = {}) => {
       calls.push({ command: [program, ...args], cwd, env });
-      return { exitCode: effect(calls.length) ?? 0, stdout: "out\u001b[2J", stderr: "", timedOut: false };
+      return {
+        exitCode: effect(calls.length) ?? 0,
+        stdout: "out\u001b[2J",
+        stderr: "",
+        timedOut: false,
+        overflowed: false,
+      };
     },
     signal: (pid, signal) => signals.push([pid, signal]) > 0 && pid !== 99_999,
   };

@@ -251,4 +251,8 @@ test("the outcome as text, and no checkpoint without a trust file", async () => 
   expect(stdout).toMatch(
     /^origin  fleet\.internal\/audit\nsize    5\nroot    \S{44}\n\npublished  kept\/\S+\n$/,
   );
+  // what is to be copied is not broken
+  const place = "p".repeat(100);
+  const long = await runCli([...argv.slice(0, -1), place, "--trust", "log.pub"], { cwd });
+  expect(long.stdout).toContain(`\npublished  ${place}/${MODEL_NAME}/5\n`);
 });

@@ -289,7 +289,9 @@ ${edit}`,
     ],
     ["that is none", 'fs.writeSync(1, "hello")', "no signature"],
     ["and fails", 'process.stderr.write("no token\\n"); process.exitCode = 3', "ended with 3: no token"],
-    ["without end", "for (;;) fs.writeSync(1, signature)", "the signer"],
+    ["and fails without a word", "process.exitCode = 1", "ended with 1, and said nothing\n"],
+    ["and is killed", "process.kill(process.pid, 9)", "ended with a signal, and said nothing\n"],
+    ["without end", "for (;;) fs.writeSync(1, signature)", "wrote more than 4 KiB\n"],
   ])("refuses a command that gives a signature %s, and publishes nothing", async (_, edit, message) => {
     const { directory, run } = await project("p256");
     const command = await scriptIn(directory, edit);

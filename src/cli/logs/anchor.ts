@@ -83,6 +83,8 @@ function tsaOf(cli: Cli, { tsa, tsaCa }: AnchorFlags) {
 
 function lineOf({ place, outcome, at, detail }: PlaceOutcome, columns: number): string {
   const indent = 11;
-  const text = wrap(escapeText(at ?? `${place}: ${detail}`), columns - indent);
+  // a place is to be copied from here
+  const text =
+    at === undefined ? wrap(escapeText(`${place}: ${detail}`), columns - indent) : [escapeText(at)];
   return outcome.padEnd(indent) + text.join(`\n${" ".repeat(indent)}`);
 }

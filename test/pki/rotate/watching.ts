@@ -108,7 +108,7 @@ export async function startWatching(names: readonly string[]): Promise<Watching>
             return hang(ending.signal);
           }
           const exitCode = options.exitCode?.(hooks.length) ?? 0;
-          return { exitCode, stdout: "", stderr: "", timedOut: false };
+          return { exitCode, stdout: "", stderr: "", timedOut: false, overflowed: false };
         },
       };
       const platform = {

@@ -93,7 +93,7 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
     surveyed: readonly SurveyedLog[],
     from: readonly InputPosition[],
     withRotated: (path: string) => boolean,
-  ): void => {
+  ): readonly PlacedLog[] => {
     const find = (id: string) => places.filesThere().find(([, there]) => there === id)?.[0];
     const options = { withRotated, acceptNew: newInput, find };
     const placed = placeLogs(files, surveyed, from, options);
@@ -126,6 +126,7 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       places.know(log.path);
       if (log.isNew) fresh.add(log.path);
     }
+    return placed;
   };
 
   /** All of `action` or nothing; once more where files were moved meanwhile, from one directory to another too. */
@@ -153,7 +154,9 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
   unlessMovedAround(() => {
     const from = run.positions();
     const { come, repeated } = places.all(lookAt);
-    add(surveyAll(come, from), from, places.isInDirectory);
+    for (const log of add(surveyAll(come, from), from, places.isInDirectory)) {
+      if (log.leftOut.length > 0) warn(leftOutText(log));
+    }
     for (const one of repeated) {
       const id = identify(files, one.path)?.id;
       // else it was moved from the one to the other
@@ -197,6 +200,11 @@ export function followLogs({ inputs, newInput }: FollowLogsRequest, parts: Follo
       held.keep(new Set());
     },
   };
+}
+
+function leftOutText({ path, leftOut: [oldest = "", ...newer] }: PlacedLog): string {
+  const which = newer.length === 0 ? oldest : `${oldest} to ${newer.at(-1)} (${newer.length + 1} files)`;
+  return `${path} is new, and what was rotated before is left out: ${which}. Name those files to sign them too`;
 }
 
 /** The device and inode of a file that was removed: another one can have those that it had. */

@@ -28,6 +28,8 @@ export interface PlacedLog {
   readonly present: readonly string[];
   /** Whether nothing of it is signed yet. */
   readonly isNew: boolean;
+  /** Rotated files from before its first line, which are not read. */
+  readonly leftOut: readonly string[];
   /** Names of the positions that this takes over. */
   readonly family: readonly string[];
   /** Those of rotated files that are not there: they stay known, as a file can be on its way to another name. */
@@ -88,6 +90,9 @@ export function placeLogs(
     const isNews = (file: RotatedFile, n: number) =>
       isCopy(file, n) || (withRotated(path) && isContinued(log) && !isPlaced(file));
     const others = filesOf(log).flatMap((file) => moved.get(file.path)?.position ?? []);
+    const isFirstStart = !isKnown && (log.begun === undefined || loss !== undefined);
+    const isLeftOut = (file: RotatedFile, n: number) =>
+      file.size > 0 && !follows(n) && !moved.has(file.path) && file !== copy;
     const family = [...positions.filter((position) => !takenOver.has(position)), ...others];
     return {
       path,
@@ -97,6 +102,7 @@ export function placeLogs(
       current: current && place(current),
       present: rotated.filter((file, n) => !isNews(file, n)).map(({ id }) => id),
       isNew: family.length === 0,
+      leftOut: isFirstStart ? rotated.filter(isLeftOut).map((file) => file.path) : [],
       family: family.map(({ name }) => name),
       gone: goneOf(log, takenOver),
     };

@@ -251,7 +251,7 @@ describe("logs sign --follow", () => {
       world.write("a.log", "4\n");
       for (const _ of [1, 2]) await follow(["logs/a.log"], [nothing, nothing]);
       expect(records()).toEqual(["1", "2", "3", "4"]);
-      expect(warnings).toEqual([]);
+      expect(warnings).toEqual([expect.stringMatching(/ is left out: \/d\/logs\/a\.log\.1\. /)]);
     });
 
     test("many logs are noted in one write, before any of their lines is signed", async () => {
@@ -578,6 +578,30 @@ describe("logs sign --follow", () => {
     const again = await signToEnd(tree, world, ["/d/logs"]);
     expect(again.signed.records).toBe(0);
     expect(records()).toEqual([...expected, "last"]);
+  });
+
+  test("says that rotated files are left out which are older than the first line of a log that is named", async () => {
+    const { world, follow, records, warnings } = scene();
+    for (const n of [2, 1]) world.write(`a.log.${n}`, `old ${n}\n`);
+    world.write("a.log.3", "");
+    world.write("a.log", "1\n");
+    await follow(["logs/a.log"], [nothing]);
+    expect(warnings).toEqual([
+      "/d/logs/a.log is new, and what was rotated before is left out: /d/logs/a.log.2 to /d/logs/a.log.1 (2 files). Name those files to sign them too",
+    ]);
+    await follow(["logs/a.log"], [nothing]);
+    await follow(["logs/a.log.2", "logs/a.log.1", "logs/a.log"], [nothing]);
+    expect(warnings).toHaveLength(1);
+    expect(records()).toEqual(["1", "old 2", "old 1"]);
+  });
+
+  test("a directory leaves no rotated file out", async () => {
+    const { world, follow, records, warnings } = scene();
+    for (const n of [2, 1]) world.write(`a.log.${n}`, `old ${n}\n`);
+    world.write("a.log", "1\n");
+    await follow(["logs"], [nothing]);
+    expect(records()).toEqual(["old 2", "old 1", "1"]);
+    expect(warnings).toEqual([]);
   });
 
   test("waits for a file that is not there yet", async () => {
