@@ -3,6 +3,7 @@ import { hasOtherHello, isFlight, serverAlert } from "./evidence.ts";
 import { tookNoEarlyData } from "./flight.ts";
 import { unlessInterrupted } from "./interruption.ts";
 import { type Field, meetingOf } from "./meeting.ts";
+import { metByName } from "./met-by-name.ts";
 import { planAgain, planOf } from "./plan.ts";
 import { repeatAlone } from "./repeat.ts";
 import { isSettled } from "./settled.ts";
@@ -20,9 +21,10 @@ export async function attackAll(
   const { scene, version, controls, lead } = field;
   const isNewest = version === NEWEST_VERSION;
   let running: ReadonlyMap<Attack, Promise<MetAttack>> = new Map();
-  const { meet, isAccepted, isUnanswered } = meetingOf(setup, field, async (identity) =>
-    known.told(identity),
-  );
+  const { meet, isAccepted, isUnanswered } = meetingOf(setup, field, {
+    told: async (identity) => known.told(identity),
+    byName: async (before) => metByName(running, before),
+  });
   const known = strangers(scene, () => running, meet, isAccepted, { ...setup.newest, isThis: isNewest });
 
   /** Of an accepted attempt that is many in one, the part that is accepted by itself. */

@@ -138,6 +138,8 @@ export interface HelloChanges {
 export interface Before {
   readonly identity: Identity | undefined;
   readonly at?: Other;
+  /** What it asks TLS for, where that is another name than the target's; empty for none. */
+  readonly serverName?: string;
 }
 
 /** What the raw client sends, and whose certificate it has. */
@@ -178,7 +180,8 @@ export function withHello(hello: HelloChanges, kind = ""): Attempt {
 
 /** An attempt without a certificate, in the session of another client. */
 export function inSessionOf(before: Before, kind: string): Attempt {
-  return { kind, family: undefined, presented: "session", identity: undefined, resumes: before };
+  const presented = before.serverName === undefined ? "session" : "session-of-other-name";
+  return { kind, family: undefined, presented, identity: undefined, resumes: before };
 }
 
 /** An attempt without a valid certificate that talks in a way of its own. */

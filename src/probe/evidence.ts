@@ -16,6 +16,8 @@ export type Presented =
   | "other-name"
   /** A session to resume; an empty Certificate message where the server does not. */
   | "session"
+  /** The same, of one that was given under another name: what answers may be that one's. */
+  | "session-of-other-name"
   /** Not even a handshake. */
   | "no-tls";
 
@@ -25,9 +27,9 @@ export type Presented =
  */
 export function unproved(trace: Trace, presented: Presented, inTls: boolean): string | undefined {
   if (presented === "no-tls" || hasOtherHello(presented) || isFlight(presented)) return undefined;
-  if (presented === "session" && wasResumed(trace)) return undefined;
+  if (isSession(presented) && wasResumed(trace)) return undefined;
   const sent = trace.seen.clientCertificates;
-  if (presented === "no-certificate" || presented === "session") {
+  if (presented === "no-certificate" || isSession(presented)) {
     // a service that refuses in its own words did so whether or not TLS asked for a certificate
     return sent?.length === 0 || !inTls ? undefined : "it had asked for no certificate";
   }
@@ -42,6 +44,15 @@ export function unproved(trace: Trace, presented: Presented, inTls: boolean): st
 /** No certificate, after a ClientHello that is not the control's. */
 export function hasOtherHello(presented: Presented): presented is "other-hello" | "other-name" {
   return presented === "other-hello" || presented === "other-name";
+}
+
+export function isSession(presented: Presented): presented is "session" | "session-of-other-name" {
+  return presented === "session" || presented === "session-of-other-name";
+}
+
+/** Another virtual host may be what answers, with a 200 of its own for everybody. */
+export function mayMeetAnotherHost(presented: Presented): boolean {
+  return presented === "other-name" || presented === "session-of-other-name";
 }
 
 export function isFlight(presented: Presented): presented is { readonly flight: Flight } {

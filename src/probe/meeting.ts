@@ -1,5 +1,5 @@
 import type { Answer } from "./answer.ts";
-import type { Attack, Attempt, Scene } from "./attack.ts";
+import type { Attack, Attempt, Before, Scene } from "./attack.ts";
 import type { Meet } from "./endpoint.ts";
 import type { Identity } from "./identities/identity.ts";
 import { lateDenials, patiently, toTheClose } from "./late.ts";
@@ -29,12 +29,15 @@ export interface Meeting {
   isUnanswered(this: void, met: Met): boolean;
 }
 
-/** @param told what the client of a certificate is told that asks as the control does */
-export function meetingOf(
-  setup: RoundSetup,
-  field: Field,
-  told: (identity: Identity | undefined) => Promise<Answer | undefined>,
-): Meeting {
+/** What is known of other clients of the round. */
+export interface KnownClients {
+  /** What the client of a certificate is told that asks as the control does. */
+  told(this: void, identity: Identity | undefined): Promise<Answer | undefined>;
+  /** One that asked for another name, as another attack has met it. */
+  byName(this: void, before: Before): Promise<Encounter | undefined>;
+}
+
+export function meetingOf(setup: RoundSetup, field: Field, known: KnownClients): Meeting {
   const { scene, version, controls, first, setting } = field;
   const valid = async (meet: Meet) => {
     const identity = await setup.forgery.controlIn(scene.families);
@@ -49,11 +52,11 @@ export function meetingOf(
     async meet({ weight }, attempt, by = setup.meet) {
       const ask = async (meet: Meet) => {
         const asked = { ...setup, meet };
-        const one = await meetOne(asked, version, attempt, first);
-        const usual = attempt.smaller && (await told(attempt.identity));
+        const one = await meetOne(asked, version, attempt, first, known);
+        const usual = attempt.smaller && (await known.told(attempt.identity));
         const met = await withOwnControl(asked, scene, one, { ...controls, sound: true }, setting, usual);
         return isMereDenial(met.encounter, controls) && isAccepted(met)
-          ? besideValid(asked, field, met)
+          ? besideValid(asked, field, met, known)
           : met;
       };
       const hasWaited = late.isKnown();
@@ -81,7 +84,12 @@ function mayBeShownOut(met: Met, controls: Controls, setting: Setting): boolean 
 }
 
 /** The same, with how the service knows it from a valid client. */
-async function besideValid(asked: RoundSetup, { scene, version, first }: Field, met: Met): Promise<Met> {
+async function besideValid(
+  asked: RoundSetup,
+  { scene, version, first }: Field,
+  met: Met,
+  known: KnownClients,
+): Promise<Met> {
   const { attempt } = met;
   const own = scene.protocol.http;
   const { http = own } = attempt.protocol ?? scene.protocol;
@@ -89,7 +97,7 @@ async function besideValid(asked: RoundSetup, { scene, version, first }: Field, 
   const apart = await toldApart(otherRequests(own.request, scene.target), {
     stranger: async ({ request }) => {
       const other = { ...attempt, protocol: http.ask(request) };
-      return (await meetOne(asked, version, other, first)).encounter;
+      return (await meetOne(asked, version, other, first, known)).encounter;
     },
     valid: async ({ request }) => {
       const identity = await asked.forgery.controlIn(scene.families);
@@ -113,6 +121,7 @@ async function meetOne(
   version: TlsVersion | null,
   attempt: Attempt,
   first: Encounter,
+  { byName }: KnownClients,
 ): Promise<Met> {
   const { wire, identity, hello, resumes, protocol, opening, port, atOnce } = attempt;
   const client = { version, identity, control: false, like: first.trace, protocol, opening, port };
@@ -125,8 +134,14 @@ async function meetOne(
     if (wasPassedOver(encounter)) borrowed.giveBack();
     return { attempt, encounter };
   }
-  const owner = wire && { attempt: withoutCertificate, identity: undefined };
-  const before = await meet({ ...client, identity: resumes.identity, wire: owner });
+  const { serverName } = resumes;
+  const owner = {
+    ...client,
+    identity: resumes.identity,
+    wire: wire && { attempt: withoutCertificate, identity: undefined },
+    hello: serverName === undefined ? undefined : { serverName },
+  };
+  const before = (serverName === undefined ? undefined : await byName(resumes)) ?? (await meet(owner));
   const session = before.trace.sessions.at(-1);
   if (session === undefined) return { attempt, encounter: before, unmade: NO_SESSION };
   return { attempt, encounter: await meet({ ...attack, session }) };

@@ -21,8 +21,12 @@ export async function withOwnControl(
   setting: Setting,
   usual: Answer | undefined,
 ): Promise<Met> {
-  const { revise, protocol, hello, smaller } = met.attempt;
-  if (revise === undefined || protocol === undefined || version === null) return met;
+  const { revise, smaller, resumes } = met.attempt;
+  // a session may lead to the host that gave it
+  const protocol = met.attempt.protocol ?? (resumes && endpoint.protocol);
+  const hello = resumes?.serverName === undefined ? met.attempt.hello : { serverName: resumes.serverName };
+  if (revise === undefined || protocol === undefined || version === null || met.unmade !== undefined)
+    return met;
   const methodOf = ({ http }: Protocol) => http?.request.method ?? endpoint.target.method;
   const method = methodOf(protocol);
   // nothing is changed in a valid client's name that the target is not there to change

@@ -1,5 +1,5 @@
 import { type Attack, type Attempt, type Plan, presenting, type Scene } from "./attack.ts";
-import { wasResumed } from "./evidence.ts";
+import { isSession, wasResumed } from "./evidence.ts";
 import type { Met, RoundSetup, TriedAttack } from "./tried.ts";
 
 /** The clients that try an attack. */
@@ -24,7 +24,7 @@ export async function planAgain(setup: RoundSetup, before: TriedAttack, scene: S
 function leftOpen({ plan, judged }: Pick<TriedAttack, "plan" | "judged">): Plan {
   if (!("attempts" in plan)) return plan;
   const wasPassedOver = ({ attempt, encounter: { trace }, unmade }: Met) =>
-    attempt.presented === "session" &&
+    isSession(attempt.presented) &&
     (unmade !== undefined || (trace.seen.serverCertificates.length > 0 && !wasResumed(trace)));
   const passed = new Set(judged.filter(wasPassedOver).map(({ attempt }) => attempt));
   const asks = judged.find((one) => wasPassedOver(one) && one.unmade === undefined);

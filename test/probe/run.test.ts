@@ -59,14 +59,14 @@ describe("https", () => {
     expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("no-eku"));
     expect(withOutcome(endpoint, "not-applicable")).toEqual([
       // one key family is listed, and a server that refuses in the handshake gives no sessions
-      ...onBoth("public-ca", "weak-key", "resume-no-cert", "resume-after-reject"),
+      ...onBoth("public-ca", "weak-key", "resume-no-cert", "resume-after-reject", "resume-cross-host"),
       "early-data@1.3",
       ...onBoth("post-handshake"),
       "tls10",
       "tls11",
     ]);
     expect(withOutcome(endpoint, "not-run")).toEqual(
-      onBoth("revoked", "resume-cross-host", "sni-host-mismatch", "other-identity"),
+      onBoth("revoked", "sni-host-mismatch", "other-identity"),
     );
     expect(endpoint.control).toEqual([
       { tls: "1.3", outcome: "accepted", evidence: "HTTP 200" },
@@ -87,7 +87,8 @@ describe("https", () => {
     const endpoint = await probed(world, `https://localhost:${port}/`);
     expect(endpoint.verdict).toBe("bypassed");
     expect(withOutcome(endpoint, "accepted")).toEqual([
-      ...onBoth("no-cert", ...FORGED, "no-eku", ...CHAINS, "resume-no-cert", "resume-after-reject", ...NAMES),
+      ...onBoth("no-cert", ...FORGED, "no-eku", ...CHAINS),
+      ...onBoth("resume-no-cert", "resume-after-reject", "resume-cross-host", ...NAMES),
       ...onBoth(...REQUESTS, "other-alpn", "other-hello", "h2c-upgrade"),
       "renegotiation@1.2",
       ...onBoth("fragmented-hello"),

@@ -45,7 +45,8 @@ export const noBorrowedSessions: Fix = {
     "a ssl_session_cache and ssl_session_ticket_key of its own for each server block that demands certificates; nginx 1.27.4 or later",
   envoy:
     "no session_ticket_keys in common with a listener that demands no certificate; disable_stateless_session_resumption and disable_stateful_session_resumption where that cannot be",
-  haproxy: "no tls-ticket-keys in common with a bind line that demands no certificate; no-tls-tickets",
+  haproxy:
+    "a bind line of its own for names that demand certificates, and no tls-ticket-keys in common with others; or http-request deny unless { ssl_c_used } { ssl_c_verify 0 }",
   node: "rejectUnauthorized: true, and ticketKeys of its own; where authorized is asked: also demand getPeerCertificate().raw",
   go: "no SetSessionTicketKeys in common with another config; update Go; ask ConnectionState().VerifiedChains",
 };

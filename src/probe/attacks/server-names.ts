@@ -1,5 +1,5 @@
 import { isDnsName } from "../../pki/verify/general-name.ts";
-import { type Attack, type Attempt, type HelloChanges, type Scene, withHello } from "../attack.ts";
+import { type Attack, type Attempt, type Scene, withHello } from "../attack.ts";
 import { serverNameOf } from "../endpoint.ts";
 import { hostPort } from "../target.ts";
 import { requestTo } from "../protocols/http.ts";
@@ -17,19 +17,18 @@ function serverName(attack: Described): Attack {
  * The request is for the target, and then for the name that TLS was asked for: a virtual host for whoever
  * comes by another name, or by the address, may lead to the same service.
  */
-function byName({ protocol }: Scene, name: string, authority: string): Attempt[] {
-  const hello = { serverName: name };
-  const anyone = byAnyone(hello);
-  if (protocol.http === undefined) return [anyone];
-  const { request, ask } = protocol.http;
-  const forTarget = { ...anyone, protocol, revise: asOtherHost };
-  const forName = { ...anyone, protocol: ask({ ...request, authority }), revise: asOtherRequest };
-  return [forTarget, { ...forName, kind: `Host: ${authority}` }];
+function byName(scene: Scene, name: string, authority: string): Attempt[] {
+  const { http } = scene.protocol;
+  const forTarget = byAnyone(scene, name);
+  if (http === undefined) return [forTarget];
+  const protocol = http.ask({ ...http.request, authority });
+  return [forTarget, { ...forTarget, protocol, revise: asOtherRequest, kind: `Host: ${authority}` }];
 }
 
 /** Without a certificate and with a stranger's: behind another name, the handshake may demand some certificate. */
-function byAnyone(hello: HelloChanges, kind = ""): Attempt {
-  return { ...withHello(hello, kind), byStrangers: "always" };
+function byAnyone({ protocol }: Scene, name: string, kind = ""): Attempt {
+  const anyone: Attempt = { ...withHello({ serverName: name }, kind), byStrangers: "always" };
+  return protocol.http === undefined ? anyone : { ...anyone, protocol, revise: asOtherHost };
 }
 
 const UNKNOWN = "fleetsec-probe.invalid";
@@ -58,28 +57,50 @@ function byOtherName(scene: Scene, name: string): Attempt[] {
   }));
 }
 
+/** A target at the same address and port is asked under its name there. */
+function neighbourNames({ target, address, serverName: own, others }: Scene): string[] {
+  const neighbours = others.filter((other) => other.address === address && other.target.port === target.port);
+  const names = neighbours.map((other) => serverNameOf(other.target));
+  return [...new Set(names)].filter((name) => name !== own && name !== "");
+}
+
+/** The host of the request, where TLS is asked for another name (`--servername`). */
+function requestedName({ target: { host }, serverName: own }: Scene): string[] {
+  return isDnsName(host) && host !== own ? [host] : [];
+}
+
+function oddSpellings(name: string): { readonly kind: string; readonly odd: string }[] {
+  if (name === "") return [];
+  return [
+    { kind: "upper case", odd: name.toUpperCase() },
+    { kind: "a dot at its end", odd: `${name}.` },
+  ].filter(({ odd }) => odd !== name);
+}
+
+/** By which a client may come, and be led to another virtual host: none, an unknown one, odd ones, others of the server's. */
+export function namesBeside(scene: Scene): string[] {
+  const { serverName: own } = scene;
+  const requested = requestedName(scene);
+  const known = [own.toLowerCase(), ...requested, ...neighbourNames(scene)];
+  const odd = oddSpellings(own).map((one) => one.odd);
+  return [...(own === "" ? [] : [""]), UNKNOWN, ...odd, ...requested, ...otherNames(scene, known)];
+}
+
 export const sniHostMismatch = serverName({
   id: "sni-host-mismatch",
   title: "no certificate, asking TLS for another name of the server's",
   reference: "RFC 6066 section 3, RFC 9110 section 7.4",
   meaning: "the name in the ClientHello decides on the certificate, the one in the request on the service",
   async plan(scene) {
-    const { target, address, serverName: own, others } = scene;
-    const neighbours = others.filter(
-      (other) => other.address === address && other.target.port === target.port,
-    );
-    const names = [...new Set(neighbours.map((other) => serverNameOf(other.target)))].filter(
-      (name) => name !== own && name !== "",
-    );
-    // a target of its own is asked under its name there
-    const alike = otherNames(scene, [own.toLowerCase(), ...names]);
+    const names = [...new Set([...requestedName(scene), ...neighbourNames(scene)])];
+    const alike = otherNames(scene, [scene.serverName.toLowerCase(), ...names]);
     if (names.length + alike.length === 0) {
       const reason = "needs a target of another name at the same address and port, or a certificate with one";
       return { outcome: "not-run", reason };
     }
     return {
       attempts: [
-        ...names.map((name) => byAnyone({ serverName: name }, `as ${name}`)),
+        ...names.map((name) => byAnyone(scene, name, `as ${name}`)),
         ...alike.flatMap((name) => byOtherName(scene, name)),
       ],
     };
@@ -112,13 +133,14 @@ export const oddSni = serverName({
   title: "no certificate, asking TLS for the name in an odd spelling",
   reference: "RFC 6066 section 3, RFC 4343",
   meaning: "a name in upper case or with a dot at its end leads past the server that demands a certificate",
-  async plan({ target, serverName: name }) {
+  async plan(scene) {
+    const { target, serverName: name } = scene;
     if (name === "") return { outcome: "not-applicable", reason: NO_NAME };
-    const spellings = [
-      { kind: "upper case", odd: name.toUpperCase() },
-      { kind: "a dot at its end", odd: `${name}.` },
-    ].filter(({ odd }) => odd !== name);
+    const spellings = oddSpellings(name);
     if (spellings.length === 0) throw new RangeError(`no other spelling of ${hostPort(target)}`);
-    return { attempts: spellings.map(({ kind, odd }) => byAnyone({ serverName: odd }, kind)) };
+    return { attempts: spellings.map(({ kind, odd }) => byAnyone(scene, odd, kind)) };
   },
 });
+
+/** Each asks for another name in the ClientHello, and for nothing else there. */
+export const serverNameAttacks: readonly Attack[] = [noSni, unknownSni, oddSni, sniHostMismatch];

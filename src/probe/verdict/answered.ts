@@ -1,5 +1,5 @@
 import { type Answer, holds, sameAnswer } from "../answer.ts";
-import { isFlight, type Presented } from "../evidence.ts";
+import { isFlight, mayMeetAnotherHost, type Presented } from "../evidence.ts";
 import type { Trace } from "../exchange.ts";
 import { type Controls, type Encounter, inconclusive, type Judgement, type Setting } from "./judgement.ts";
 import { leaks } from "./leak.ts";
@@ -27,8 +27,7 @@ export function judgeAnswer(
     return accepted(`${label}, with the control's content`);
   if (meaning === "overloaded") return inconclusive(layer, label);
   if (sameAnswer(answer, answers)) return accepted(`${label}, as the control`);
-  // another virtual host may greet everybody in its own words
-  if (meaning === "granted" && presented !== "other-name")
+  if (meaning === "granted" && !mayMeetAnotherHost(presented))
     return accepted(control === undefined ? label : `${label}; the control: ${control}`);
   const denied =
     meaning === "denied" ||

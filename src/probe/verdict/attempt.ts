@@ -1,4 +1,12 @@
-import { describeEnd, hasOtherHello, isFlight, type Presented, serverAlert, unproved } from "../evidence.ts";
+import {
+  describeEnd,
+  hasOtherHello,
+  isFlight,
+  isSession,
+  type Presented,
+  serverAlert,
+  unproved,
+} from "../evidence.ts";
 import type { Trace } from "../exchange.ts";
 import { hasNoSuite, judgeUndecided } from "../flight.ts";
 import { judgeAnswer } from "./answered.ts";
@@ -60,7 +68,7 @@ function judgeUnopened(encounter: Encounter, controls: Controls, setting: Settin
 function refusesHello({ trace }: Encounter, presented: Presented, { sound }: Controls): boolean {
   const own = isFlight(presented)
     ? presented.flight.ownHello
-    : hasOtherHello(presented) || presented === "session";
+    : hasOtherHello(presented) || isSession(presented);
   const ended = serverAlert(trace) !== undefined || trace.end === "closed" || trace.end === "reset";
   return own && trace.seen.version === undefined && trace.localFault === undefined && ended && sound;
 }

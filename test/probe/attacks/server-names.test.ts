@@ -7,6 +7,7 @@ import { testLeaf } from "../support/certificates.ts";
 import {
   newWorld,
   onBoth,
+  openServer,
   outside,
   probed,
   requestFor,
@@ -16,6 +17,7 @@ import {
   type World,
 } from "../support/probing.ts";
 import { httpsServer } from "../support/servers.ts";
+import { isAuthorized } from "../support/services.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -99,8 +101,8 @@ describe.concurrent("a client without a certificate, by the name it asks for", (
 });
 
 describe.concurrent("the name of a neighbour at the same port", () => {
-  async function asNeighbour(demands: (name: string | false) => boolean) {
-    const port = await serving(demands);
+  async function asNeighbour(demands: (name: string | false) => boolean, at?: number) {
+    const port = at ?? (await serving(demands));
     const url = `https://localhost:${port}/`;
     const request = requestFor(world, url, { attacks: selected("no-cert", "sni-host-mismatch") });
     const neighbour = parseTarget(`https://neighbour.fleet.internal:${port}/`);
@@ -122,11 +124,37 @@ describe.concurrent("the name of a neighbour at the same port", () => {
     expect(endpoint.reasons[0]).toContain("as neighbour.fleet.internal");
   });
 
+  test("leads to a page of its own, which is for everybody", async () => {
+    const port = await httpsServer(openServer(world), (request, response) => {
+      const { servername } = request.socket as TLSSocket & { readonly servername: string | false };
+      if (servername === "neighbour.fleet.internal") response.end("welcome to the neighbour");
+      else response.writeHead(isAuthorized(request) ? 200 : 403).end("hello");
+    });
+    const endpoint = await asNeighbour(() => true, port);
+    expect([endpoint.reasons, endpoint.verdict]).toEqual([[], "enforced"]);
+  });
+
   test("leads nowhere", async () => {
     const endpoint = await asNeighbour(() => true);
     expect(endpoint.verdict).toBe("enforced");
     expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "sni-host-mismatch"));
   });
+});
+
+test("the host of the request leads past the server that demands a certificate of another name's clients", async () => {
+  const open = await serving((name) => name !== "gateway.fleet.internal");
+  const closed = await serving(() => true);
+  const probing = async (port: number) => {
+    const url = `https://gateway.fleet.internal:${port}/`;
+    const addresses = new Map([
+      [`gateway.fleet.internal:${port}`, [{ address: "127.0.0.1", family: 4 } as const]],
+    ]);
+    const attacks = selected("no-cert", "sni-host-mismatch");
+    const targets = [{ ...parseTarget(url), serverName: "localhost" }];
+    return probed(world, url, { attacks, targets, addresses });
+  };
+  expect(withOutcome(await probing(open), "accepted")).toEqual(onBoth("sni-host-mismatch"));
+  expect((await probing(closed)).verdict).toBe("enforced");
 });
 
 describe.concurrent("the other names of the server's own certificate", () => {

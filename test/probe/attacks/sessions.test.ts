@@ -15,8 +15,10 @@ import {
   withOutcome,
   type World,
 } from "../support/probing.ts";
+import { bySni } from "../support/by-hello.ts";
 import { testCa, testLeaf } from "../support/certificates.ts";
 import { httpsServer } from "../support/servers.ts";
+import { isAuthorized } from "../support/services.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -152,16 +154,110 @@ describe.concurrent("a session of another listener", () => {
     expect(endpoints.slice(1).flatMap((one) => withOutcome(one, "refused"))).toContain(
       "resume-cross-host@1.2",
     );
-    // no-cert, and a session of each of the two clients without a valid certificate for six listeners
+    // no-cert, a session of each of the two clients without a valid certificate for six listeners, and under each of four
+    // other names, where it is brought back as well
     expect(handshakes.full).toBeGreaterThanOrEqual(3);
-    expect(handshakes.full).toBeLessThan(1 + 2 * 6);
+    expect(handshakes.full).toBeLessThan(1 + 2 * 6 + 2 * 2 * 4);
   });
 
-  test("needs another target", async () => {
+  test("is one of another name where there is no other target", async () => {
     const endpoint = await probed(world, url(await strict()), {
       attacks: selected("no-cert", "resume-cross-host"),
     });
-    expect(withOutcome(endpoint, "not-run")).toEqual(expect.arrayContaining(onBoth("resume-cross-host")));
+    expect(withOutcome(endpoint, "not-applicable")).toEqual(onBoth("resume-cross-host"));
     expect(endpoint.verdict).toBe("enforced");
+  });
+});
+
+describe.concurrent("a session of another name of the same listener", () => {
+  const OTHER_NAMES = ["no-sni", "unknown-sni", "odd-sni"];
+  const ALL = ["resume-cross-host", ...OTHER_NAMES];
+
+  /** A host that demands no certificate and gives nothing away, and a strict one, behind one port. */
+  async function hosts(isLax: (name: string | undefined) => boolean, shared: boolean) {
+    const ticketKeys = randomBytes(48);
+    const lax = { requestCert: false, ticketKeys };
+    const [other, own] = [
+      await httpsServer(strictServer(world, lax), (_, to) => void to.writeHead(421).end("no")),
+      await strict(shared ? { ticketKeys } : {}),
+    ];
+    return bySni((name) => (isLax(name) ? other : own));
+  }
+  const probing = async (port: number, ...ids: string[]) => {
+    let connections = 0;
+    const request = requestFor(world, url(port), {
+      attacks: selected("no-cert", ...ids),
+    });
+    const { endpoints } = await probe(request, outside, (progress) => (connections = progress.connections));
+    const [endpoint] = endpoints;
+    if (endpoint === undefined) throw new Error("no endpoint");
+    return { endpoint, connections };
+  };
+
+  test.each<[string, string | undefined]>([
+    ["no name", undefined],
+    ["fleetsec-probe.invalid", "fleetsec-probe.invalid"],
+    ["LOCALHOST", "LOCALHOST"],
+    ["localhost.", "localhost."],
+  ])("%s opens the strict one, in TLS 1.3, where they share the keys of their tickets", async (told, lax) => {
+    const { endpoint } = await probing(await hosts((name) => name === lax, true), ...ALL);
+    expect(withOutcome(endpoint, "accepted")).toEqual(["resume-cross-host@1.3"]);
+    expect(endpoint.reasons).toEqual([
+      `resume-cross-host on TLS 1.3: HTTP 200, as the control (given under ${told})`,
+    ]);
+    const apart = await probing(await hosts((name) => name === lax, false), ...ALL);
+    expect([apart.endpoint.reasons, apart.endpoint.verdict]).toEqual([[], "enforced"]);
+    expect(withOutcome(apart.endpoint, "refused")).toEqual(
+      onBoth("no-cert", "resume-cross-host", ...OTHER_NAMES),
+    );
+  });
+
+  test("is asked for anew only where no other attack was given one", async () => {
+    const isLax = (name: string | undefined) => name !== "localhost";
+    const found = await probing(await hosts(isLax, true), "resume-cross-host");
+    expect(withOutcome(found.endpoint, "accepted")).toEqual(["resume-cross-host@1.3"]);
+    const port = await hosts(isLax, false);
+    const made = async (...ids: string[]) => {
+      const { endpoint, connections } = await probing(port, ...ids);
+      expect([endpoint.reasons, endpoint.verdict]).toEqual([[], "enforced"]);
+      return connections;
+    };
+    const alone = (await made("resume-cross-host")) - (await made());
+    const beside = (await made(...OTHER_NAMES, "resume-cross-host")) - (await made(...OTHER_NAMES));
+    expect(beside).toBeGreaterThan(0);
+    expect(beside).toBeLessThan(alone);
+  });
+
+  test("costs nothing more where those names lead to a server that gives none", async () => {
+    const port = await strict();
+    const made = async (...ids: string[]) => (await probing(port, ...ids)).connections;
+    expect(await made(...ALL)).toBe(await made(...OTHER_NAMES));
+  });
+
+  test("is found where only one with a stranger's certificate is taken", async () => {
+    const ticketKeys = randomBytes(48);
+    const hasCertificate = (socket: TLSSocket) =>
+      (socket.getPeerCertificate().raw as Buffer | undefined) !== undefined;
+    const port = await serving(
+      (socket) => hasCertificate(socket) && (socket.authorized || socket.isSessionReused()),
+      { ticketKeys },
+    );
+    const { endpoint } = await probing(port, "resume-cross-host");
+    expect(withOutcome(endpoint, "accepted")).toEqual(onBoth("resume-cross-host"));
+    expect(endpoint.reasons[0]).toContain("given under no name to a self-signed one");
+  });
+
+  test("that leads to the other host gives nothing of the target's away", async () => {
+    const port = await httpsServer(
+      strictServer(world, { rejectUnauthorized: false }),
+      (request, response) => {
+        const socket = request.socket as TLSSocket & { readonly servername: string | false };
+        if (socket.servername !== "localhost") response.end(`welcome to the public host`);
+        else response.writeHead(isAuthorized(request) ? 200 : 403).end("hello");
+      },
+    );
+    const { endpoint } = await probing(port, ...ALL);
+    expect([endpoint.reasons, endpoint.verdict]).toEqual([[], "enforced"]);
+    expect(withOutcome(endpoint, "refused")).toContain("resume-cross-host@1.2");
   });
 });

@@ -26,6 +26,13 @@ export function byAlpn(choose: (offered: readonly string[] | undefined) => numbe
   });
 }
 
+/** The same by the name that it asks for. @param choose the inner port for that name; none where it names none */
+export function bySni(choose: (name: string | undefined) => number): Promise<number> {
+  // behind the list's length, the kind of the name and its length
+  return byHello(({ extensions }) => choose(extensions.get(SNI)?.toString("latin1", 5)));
+}
+
+const SNI = 0;
 const ALPN = 16;
 
 /** Of a ClientHello that is one record, and came at once. */
