@@ -179,4 +179,15 @@ describe("logs prove and verify-proof", () => {
     expect((await verify(cwd, "none")).code).toBe(2);
     expect(readdirSync(cwd)).toEqual([...before, "junk"].sort());
   });
+
+  test("--request-id: where records are too long to be looked at, it says so", async () => {
+    const long = `{"request_id":"b","note":"${"x".repeat(1 << 21)}"}`;
+    const data = Buffer.from(`{"request_id":"a"}\n${long}\n`);
+    const cwd = workplace(await modelStore([{ data, from: 1, to: 1 }]));
+    const missing = await prove(cwd, "--request-id", "b");
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toContain("not looked at: 1 record of more than 1 MiB");
+    expect((await prove(workplace(), "--request-id", "b")).stderr).not.toContain("not looked at");
+    expect((await prove(cwd, "--request-id", "a")).code).toBe(0);
+  });
 });

@@ -10,6 +10,7 @@ import {
 } from "../../logs/proof/prove.ts";
 import { paceOf } from "../../logs/verify/pace.ts";
 import { escapeText } from "../../report/escape.ts";
+import { count } from "../../report/quantity.ts";
 import type { Cli } from "../command.ts";
 import { namedStore, storeToRead } from "./store.ts";
 import { refuseOutputsWithin } from "../verify-logs/within-store.ts";
@@ -44,19 +45,23 @@ export async function prove(cli: Cli, flags: ProveFlags): Promise<ExitCode> {
   if (flags.record !== undefined) {
     return writeOne(cli, flags.out, await proveRecord(log, placeFlag(flags.record)), log);
   }
-  const places = await findRequest(log, flags.requestId ?? "", MAX_PROOFS + 1);
-  return writeAll(cli, flags, log, places);
+  return writeAll(cli, flags, log, await findRequest(log, flags.requestId ?? "", MAX_PROOFS + 1));
 }
 
 async function writeAll(
   cli: Cli,
   { requestId = "", out }: ProveFlags,
   log: ProvableLog,
-  places: readonly RecordPlace[],
+  { places, tooLong }: Awaited<ReturnType<typeof findRequest>>,
 ): Promise<ExitCode> {
   const [only] = places;
   if (only === undefined) {
-    throw new FleetsecError("not-found", `no record has the request_id ${escapeText(requestId)}`);
+    const hint = `not looked at: ${count(tooLong, "record", "records")} of more than 1 MiB`;
+    throw new FleetsecError(
+      "not-found",
+      `no record has the request_id ${escapeText(requestId)}`,
+      tooLong === 0 ? {} : { hint },
+    );
   }
   if (places.length > MAX_PROOFS) {
     throw new FleetsecError("input", `more than ${MAX_PROOFS} records have that request_id`, {

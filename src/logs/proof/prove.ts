@@ -122,7 +122,7 @@ async function readRecord({ reader, pace }: ProvableLog, leaf: BatchLeaf, line: 
     if (start === undefined) return { fault: damaged(`${path} ends before record ${line}`) };
     // a newline ends it, but for the last one of an input
     const length = (offsets[line] ?? leaf.bytes + (terminated ? 0 : 1)) - start - 1;
-    if (length > MAX_RECORD) return { fault: tooLong(leaf.seq, line, length) };
+    if (length > MAX_RECORD) return { fault: overlong(leaf.seq, line, length) };
     const record = Buffer.allocUnsafe(length);
     await file.read(record, start);
     return { record, hashes };
@@ -133,7 +133,7 @@ async function readRecord({ reader, pace }: ProvableLog, leaf: BatchLeaf, line: 
   return found;
 }
 
-function tooLong(seq: number, line: number, length: number): FleetsecError {
+function overlong(seq: number, line: number, length: number): FleetsecError {
   return new FleetsecError(
     "input",
     `record ${line} of batch ${seq} has ${length} bytes: one of more than ${MAX_RECORD} is not proved`,
@@ -159,24 +159,33 @@ export async function proveConsistency(log: ProvableLog, old: number): Promise<B
 }
 
 /**
- * Where the records with that `request_id` are, at most `max` of them. Batches are searched as they
- * stand; what a proof is made of is verified then.
+ * Where the records with that `request_id` are, at most `max` of them, and how many were too long to be looked
+ * at. Batches are searched as they stand; what a proof is made of is verified then.
  * @throws FleetsecError `input` where a batch is missing
  */
-export async function findRequest(log: ProvableLog, requestId: string, max: number): Promise<RecordPlace[]> {
+export async function findRequest(
+  log: ProvableLog,
+  requestId: string,
+  max: number,
+): Promise<{ readonly places: readonly RecordPlace[]; readonly tooLong: number }> {
   const needle = Buffer.from(JSON.stringify(requestId));
   const places: RecordPlace[] = [];
+  let tooLong = 0;
   for (let seq = 0; seq < log.size && places.length < max; seq += 1) {
-    const searched = await log.reader.withFile(batchPath(seq), async (file) => {
-      for await (const { line, bytes } of recordsWith(file, needle, MAX_RECORD)) {
+    const passedOver = await log.reader.withFile(batchPath(seq), async (file) => {
+      const records = recordsWith(file, needle, MAX_RECORD);
+      let next = await records.next();
+      for (; next.done !== true; next = await records.next()) {
         await log.pace();
+        const { line, bytes } = next.value;
         if (requestIdOf(bytes) === requestId && places.length < max) places.push({ seq, line });
       }
-      return true;
+      return next.value.tooLong;
     });
-    if (searched === undefined) throw damaged(`${batchPath(seq)} is not there`);
+    if (passedOver === undefined) throw damaged(`${batchPath(seq)} is not there`);
+    tooLong += passedOver;
   }
-  return places;
+  return { places, tooLong };
 }
 
 function requestIdOf(record: Buffer): unknown {

@@ -201,16 +201,27 @@ describe("records of a request", () => {
       { data: Buffer.concat([event("a"), event("b", { note: "a" })]), from: 1, to: 2 },
       { data: Buffer.concat([Buffer.from('no json "a"\n'), event("a", { x: 1 })]), from: 3, to: 4 },
     ]);
-    expect(await findRequest(await logOf(files), "a", 10)).toEqual([
+    const placesOf = async (id: string, max: number) =>
+      (await findRequest(await logOf(files), id, max)).places;
+    expect(await placesOf("a", 10)).toEqual([
       { seq: 0, line: 1 },
       { seq: 1, line: 2 },
     ]);
-    expect(await findRequest(await logOf(files), "a", 1)).toEqual([{ seq: 0, line: 1 }]);
-    expect(await findRequest(await logOf(files), "none", 10)).toEqual([]);
+    expect(await placesOf("a", 1)).toEqual([{ seq: 0, line: 1 }]);
+    expect(await placesOf("none", 10)).toEqual([]);
     await expect(
       findRequest(await logOf(without(files, "fleetsec/batch/001.jsonl")), "a", 10),
     ).rejects.toMatchObject({ code: "input" });
     expect(eventOf(0)).toHaveProperty("request_id");
+  });
+
+  test("are not said to be all where others are too long to be looked at", async () => {
+    const long = `{"request_id":"b","note":"${"x".repeat(1 << 21)}"}`;
+    const log = await logOf(
+      await modelStore([{ data: Buffer.from(`{"request_id":"a"}\n${long}\n`), from: 1, to: 1 }]),
+    );
+    expect(await findRequest(log, "a", 10)).toEqual({ places: [{ seq: 0, line: 1 }], tooLong: 1 });
+    expect(await findRequest(log, "b", 10)).toEqual({ places: [], tooLong: 1 });
   });
 });
 
