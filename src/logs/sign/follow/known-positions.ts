@@ -33,7 +33,7 @@ export function newestOf(path: string, positions: readonly InputPosition[]): Inp
 /** What is said where it does not. */
 export function lost(path: string, what: string): FleetsecError {
   return new FleetsecError("input", `neither ${path} nor a rotated file of it goes on from ${what}`, {
-    hint: "bring the rotated file back, not compressed (without --follow, name it too); or take the log for new with --new-input",
+    hint: "bring the rotated file back, not compressed (without --follow, name it too); or take the log for new with --new-input, until when none of the run's logs is signed. With notifempty and delaycompress logrotate keeps that file",
   });
 }
 
