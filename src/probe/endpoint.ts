@@ -174,5 +174,10 @@ function waitFor({ like, ms = like?.ms }: Client, protocol: Protocol, timeout: n
 
 /** RFC 6066 section 3 allows no addresses. */
 export function serverNameOf({ host, serverName = host }: Target): string {
-  return /^[\d.]+$|:/.test(serverName) ? "" : serverName;
+  return isAddress(serverName) ? "" : serverName;
+}
+
+/** What the ClientHello cannot ask for (RFC 6066, section 3). */
+export function isAddress(host: string): boolean {
+  return /^[\d.]+$|:/.test(host);
 }

@@ -1,6 +1,6 @@
 import { isDnsName } from "../../pki/verify/general-name.ts";
 import { type Attack, type Attempt, type Scene, withHello } from "../attack.ts";
-import { serverNameOf } from "../endpoint.ts";
+import { isAddress, serverNameOf } from "../endpoint.ts";
 import { hostPort } from "../target.ts";
 import { requestTo } from "../protocols/http.ts";
 import { asOtherHost, asOtherRequest } from "../variant.ts";
@@ -44,7 +44,7 @@ const MAX_NAMES = 4;
  */
 function otherNames({ serverCertificates: [leaf] }: Scene, known: readonly string[]): string[] {
   const names = (leaf?.subjectAltName ?? [])
-    .flatMap((name) => (name.type === "dns" && isDnsName(name.value) ? [name.value.toLowerCase()] : []))
+    .flatMap((name) => (name.type === "dns" && isServerName(name.value) ? [name.value.toLowerCase()] : []))
     .map((name) => name.replace(/^\*/, "fleetsec-probe"));
   return [...new Set(names)].filter((name) => !known.includes(name)).slice(0, MAX_NAMES);
 }
@@ -66,7 +66,11 @@ function neighbourNames({ target, address, serverName: own, others }: Scene): st
 
 /** The host of the request, where TLS is asked for another name (`--servername`). */
 function requestedName({ target: { host }, serverName: own }: Scene): string[] {
-  return isDnsName(host) && host !== own ? [host] : [];
+  return isServerName(host) && host !== own ? [host] : [];
+}
+
+function isServerName(name: string): boolean {
+  return isDnsName(name) && !isAddress(name);
 }
 
 function oddSpellings(name: string): { readonly kind: string; readonly odd: string }[] {

@@ -61,6 +61,17 @@ describe.concurrent("a client without a certificate, by the name it asks for", (
     expect(withOutcome(endpoint, "refused")).toEqual(onBoth("no-cert", "unknown-sni"));
   });
 
+  test("no address is asked for as a name, neither the target's nor one of the certificate's", async () => {
+    const names = ["localhost", "127.0.0.1"].map((value) => ({ type: "dns", value }) as const);
+    const leaf = await testLeaf(world.ca, { commonName: "s", purpose: "server", chain: [world.ca], names });
+    const asked = new Set<string | false>();
+    const port = await serving((name) => asked.add(name) !== undefined, leaf);
+    const attacks = selected("sni-host-mismatch", "resume-cross-host");
+    await probed(world, `https://127.0.0.1:${port}/`, { attacks });
+    expect([...asked]).toContain("localhost");
+    expect([...asked]).not.toContain("127.0.0.1");
+  });
+
   /** One host for its name, another for everybody who comes by another one. */
   const withDefaultHost = (page: (isValid: boolean) => string, demandsByHost: boolean) =>
     httpsServer(strictServer(world, { rejectUnauthorized: false }), (request, response) => {
