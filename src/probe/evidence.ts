@@ -98,3 +98,19 @@ export function describeEnd(trace: Trace): string {
       return "no connection";
   }
 }
+
+export function isHungUpOn({ end }: Trace): boolean {
+  return end === "closed" || end === "reset";
+}
+
+/**
+ * Whether a client was kept for much longer than it took to hang up on another one: by half as long again, and half a
+ * second. Where everybody is hung up on after the same time, what differs is when each was begun to be watched.
+ */
+export function outlasts(kept: Trace, hungUpOn: Trace): boolean {
+  return lasted(kept) >= 1.5 * lasted(hungUpOn) + 500;
+}
+
+function lasted({ ms }: Trace): number {
+  return ms.total - ms.established;
+}

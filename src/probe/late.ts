@@ -1,4 +1,5 @@
 import type { Meet } from "./endpoint.ts";
+import { isHungUpOn } from "./evidence.ts";
 import type { Trace } from "./exchange.ts";
 import type { Met } from "./tried.ts";
 import type { Encounter } from "./verdict/judgement.ts";
@@ -32,16 +33,21 @@ export interface LateDenials {
  * that is told something else than they are. The first that is left so is met again, for as long as is ever waited; where
  * it is hung up on then, so is each later one. Where valid clients are not kept for so long either, what was seen stands.
  * @param valid the valid client, with all that time
+ * @param isKept whether it was kept, where the other one was hung up on
  */
-export function lateDenials(valid: () => Promise<Encounter>): LateDenials {
+export function lateDenials(
+  valid: () => Promise<Encounter>,
+  isKept: (valid: Trace, hungUpOn: Trace) => boolean,
+): LateDenials {
   let control: Promise<Encounter> | undefined;
   let lead: Promise<Met> | undefined;
   let known = false;
   const wait = async (met: Met, again: () => Promise<Met>) => {
     const patient = await again();
-    if (!isHungUpOn(patient.encounter)) return met;
+    const { trace } = patient.encounter;
+    if (!isHungUpOn(trace)) return met;
     control ??= valid();
-    if (isHungUpOn(await control)) return met;
+    if (!isKept((await control).trace, trace)) return met;
     known = true;
     return patient;
   };
@@ -57,8 +63,4 @@ export function lateDenials(valid: () => Promise<Encounter>): LateDenials {
       return waited;
     },
   };
-}
-
-function isHungUpOn({ trace: { end } }: Encounter): boolean {
-  return end === "closed" || end === "reset";
 }

@@ -2,6 +2,7 @@ import type { Answer } from "./answer.ts";
 import type { Attack, Attempt, Before, Scene } from "./attack.ts";
 import type { Meet } from "./endpoint.ts";
 import type { Identity } from "./identities/identity.ts";
+import { isHungUpOn, outlasts } from "./evidence.ts";
 import { lateDenials, patiently, toTheClose } from "./late.ts";
 import { judgeMet, withOwnControl } from "./own-control.ts";
 import { isMereDenial, otherRequests, toldApart } from "./told-apart.ts";
@@ -43,9 +44,15 @@ export function meetingOf(setup: RoundSetup, field: Field, known: KnownClients):
     const identity = await setup.forgery.controlIn(scene.families);
     return meet({ version, identity, control: true, like: first.trace });
   };
-  const late = lateDenials(async () => valid(patiently(setup.meet)));
+  const late = lateDenials(
+    async () => valid(patiently(setup.meet)),
+    (kept) => !isHungUpOn(kept),
+  );
   // without TLS there is no valid client: the control had not been hung up on
-  const shownOut = lateDenials(async () => (version === null ? first : valid(toTheClose(setup.meet))));
+  const shownOut = lateDenials(
+    async () => (version === null ? first : valid(toTheClose(setup.meet))),
+    (kept, hungUpOn) => version === null || outlasts(kept, hungUpOn),
+  );
   const outcomeOf = (met: Met) => judgeMet(met, controls, setting).outcome;
   const isAccepted = (met: Met) => outcomeOf(met) === "accepted";
   return {

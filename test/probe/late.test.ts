@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Trace } from "../../src/probe/exchange.ts";
 import { lateDenials } from "../../src/probe/late.ts";
 import type { Met } from "../../src/probe/tried.ts";
 import {
@@ -54,6 +55,7 @@ describe.concurrent.each(["TLSv1.2", "TLSv1.3"] as const)("a silent service on %
 });
 
 describe.concurrent("of those who are met by silence", () => {
+  const isOpen = ({ end }: Trace) => end === "open";
   const met = (encounter = silent) => ({ attempt: {}, encounter }) as unknown as Met;
   const counting = (...ends: Met[]) => {
     let asked = 0;
@@ -62,7 +64,7 @@ describe.concurrent("of those who are met by silence", () => {
   };
 
   test("one waits for all, where it is not hung up on", async () => {
-    const late = lateDenials(async () => silent);
+    const late = lateDenials(async () => silent, isOpen);
     const { again, asked } = counting();
     const all = [met(), met(), met()];
     expect(await Promise.all(all.map((one) => late.decisive(one, again)))).toEqual(all);
@@ -70,7 +72,7 @@ describe.concurrent("of those who are met by silence", () => {
   });
 
   test("each waits, where the first is; and silence may stand", async () => {
-    const late = lateDenials(async () => silent);
+    const late = lateDenials(async () => silent, isOpen);
     const gone = met(hungUp);
     const { again, asked } = counting(gone, gone);
     const all = [met(), met(), met()];
@@ -80,7 +82,7 @@ describe.concurrent("of those who are met by silence", () => {
   });
 
   test("none is denied where valid clients are hung up on too", async () => {
-    const late = lateDenials(async () => hungUp);
+    const late = lateDenials(async () => hungUp, isOpen);
     const { again } = counting(met(hungUp));
     const one = met();
     expect(await late.decisive(one, again)).toBe(one);

@@ -1,5 +1,5 @@
 import { type Answer, holds, sameAnswer } from "../answer.ts";
-import { isFlight, mayMeetAnotherHost, type Presented } from "../evidence.ts";
+import { isFlight, isHungUpOn, mayMeetAnotherHost, outlasts, type Presented } from "../evidence.ts";
 import type { Trace } from "../exchange.ts";
 import { type Controls, type Encounter, inconclusive, type Judgement, type Setting } from "./judgement.ts";
 import { leaks } from "./leak.ts";
@@ -42,7 +42,7 @@ export function judgeAnswer(
   return inconclusive(
     layer,
     label === control
-      ? `${label}, another one than the control's, and no close: name what only a valid client sees with --canary`
+      ? `${label}, another one than the control's, and ${isHungUpOn(trace) ? "a close, not long before valid clients'" : "no close"}: name what only a valid client sees with --canary`
       : `${label}; the control: ${control ?? "no answer"}; name what only a valid client sees with --canary`,
   );
 }
@@ -55,10 +55,16 @@ function isTurnedAway({ meaning }: Answer, controls: readonly Answer[]): boolean
   return meaning === "other" && controls.length > 0 && controls.every((one) => one.meaning === "granted");
 }
 
-/** A service that is not understood said something, not what valid clients are told, and hung up on this one alone. */
-function isShownOut({ end }: Trace, { good }: Controls, { maySayNothing }: Setting): boolean {
-  const hungUp = end === "closed" || end === "reset";
-  return maySayNothing && hungUp && good.length > 0 && good.every(({ trace }) => trace.end === "open");
+/**
+ * A service that is not understood said something, not what valid clients are told, and hung up on this one long before it
+ * did on any of them.
+ */
+function isShownOut(trace: Trace, { good }: Controls, { maySayNothing }: Setting): boolean {
+  if (!maySayNothing || !isHungUpOn(trace)) return false;
+  const isKept = good.map((control) => outlasts(control.trace, trace));
+  return (
+    isKept.includes(true) && good.every((control, i) => isKept[i] === true || !isHungUpOn(control.trace))
+  );
 }
 
 /** A redirect to https, or 426 Upgrade Required, is how a server refuses to speak without TLS. */

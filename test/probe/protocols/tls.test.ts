@@ -83,13 +83,17 @@ describe.concurrent("tls", () => {
     expect(unclear.reasons[0]).toMatch(/another one than the control's, and no close: .*--canary/);
   });
 
-  /** @param whom it hangs up on, a while after it has said something */
-  const hangingUp = async (whom: (socket: TLSSocket) => boolean, says: (socket: TLSSocket) => string) => {
+  /** @param after how many milliseconds it hangs up on whom, once it has said something */
+  const hangingUp = async (
+    after: (socket: TLSSocket) => number | undefined,
+    says: (socket: TLSSocket) => string,
+  ) => {
     const port = await tlsServer(lax({ minVersion: "TLSv1.3" }), (socket) => {
       socket.write(says(socket));
-      if (!whom(socket)) return onData(socket);
+      const ms = after(socket);
+      if (ms === undefined) return onData(socket);
       // by the probe's own clock, which a busy machine does not hurry
-      return void outside.clock.sleep(250, outside.signal).then(
+      return void outside.clock.sleep(ms, outside.signal).then(
         () => socket.end(),
         () => {},
       );
@@ -99,9 +103,14 @@ describe.concurrent("tls", () => {
   const tells = ({ authorized }: TLSSocket) => (authorized ? "220 ready here\r\n" : "554 go away please\r\n");
 
   test("a service that tells others something else, and hangs up on them alone later, is strict", async () => {
-    const strictly = await hangingUp(({ authorized }) => !authorized, tells);
+    const strictly = await hangingUp(({ authorized }) => (authorized ? undefined : 250), tells);
     expect([strictly.verdict, strictly.reasons]).toEqual(["enforced", []]);
     expect(strictly.attacks[0]?.evidence).toBe("an answer, not the control's, and a close");
+  });
+
+  test("so is one that hangs up on valid clients, too, but much later", async () => {
+    const strictly = await hangingUp(({ authorized }) => (authorized ? 2500 : 250), tells);
+    expect([strictly.verdict, strictly.reasons]).toEqual(["enforced", []]);
   });
 
   test.each([
@@ -110,7 +119,7 @@ describe.concurrent("tls", () => {
   ])(
     "a service that tells others %s, and hangs up on everybody later, proves nothing",
     async (_what, says) => {
-      const everybody = await hangingUp(() => true, says);
+      const everybody = await hangingUp(() => 250, says);
       expect([everybody.verdict, withOutcome(everybody, "refused")]).toEqual(["inconclusive", []]);
     },
   );

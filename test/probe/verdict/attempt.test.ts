@@ -427,3 +427,24 @@ describe("whatever happens", () => {
     expect(() => fc.assert(property, { numRuns: 100 })).not.toThrow();
   });
 });
+
+describe("by a service of which nothing is known, a client that is told something else and hung up on", () => {
+  const lasting = (end: End, total: number, content: string) =>
+    answered("an answer", "other", content, { end, ms: { established: 5, total: 5 + total } });
+  const outcome = (hungUpOn: Encounter, ...good: Encounter[]) =>
+    judgeAttempt(hungUpOn, forged, { good, sound: true }, rawSetting).outcome;
+  const first = lasting("open", 20, "ready");
+
+  test.each<[string, number, End, number, string]>([
+    ["at once, and valid clients are kept", 10, "open", 1000, "refused"],
+    ["late, and valid clients are kept for longer", 1500, "open", 10_000, "refused"],
+    ["late, and valid clients much later", 1500, "closed", 6000, "refused"],
+    ["after as long as valid clients were watched", 10_100, "open", 10_000, "inconclusive"],
+    ["as late as valid clients", 1500, "closed", 1600, "inconclusive"],
+    ["and valid clients were not watched for long", 1500, "open", 1000, "inconclusive"],
+  ])("%s", (_what, after, end, watched, expected) => {
+    const met = lasting("closed", after, "denied");
+    expect(outcome(met, first, lasting(end, watched, "ready"))).toBe(expected);
+    expect(outcome(met, lasting(end, watched, "ready"), first)).toBe(expected);
+  });
+});
