@@ -2,7 +2,7 @@ import type { Answer } from "../answer.ts";
 import type { HttpRequest } from "../protocols/http.ts";
 import type { Encounter } from "./judgement.ts";
 import { plain } from "./escapes.ts";
-import { isNested, objectsIn, parsed, readingsOf } from "./readings.ts";
+import { isNested, type Nested, objectsIn, parsed, readingsOf, valuesIn } from "./readings.ts";
 
 /** Less than this, such as `{}`, says nothing, even where it is all there is. */
 const MIN_CONTENT = 8;
@@ -59,24 +59,52 @@ function isIn(denial: Written, granted: Written): boolean {
   );
 }
 
-/** Nothing but the request, and a few words. */
+/** Nothing but the request, and a few words: of JSON, the names of its fields are none. */
 function echoes({ content }: Answer, { method, path, authority, fields }: HttpRequest): boolean {
   const [host = authority] = authority.split(":");
   const told = [path, authority, host, method, ...fields.flat()].map(plain).filter((one) => one.length > 1);
-  const text = plain(Buffer.from(content).toString("latin1"));
-  const rest = told.reduce((left, one) => left.replaceAll(one, ""), text);
-  return rest.length < text.length && rest.replaceAll(/[^a-z0-9]/gi, "").length < MIN_PART;
+  const said = parsed(Buffer.from(content));
+  const texts = said === undefined ? [content] : valuesIn(said);
+  let [repeated, around, own] = [false, 0, 0];
+  for (const one of texts) {
+    const text = plain(Buffer.from(one).toString("latin1"));
+    const rest = told.reduce((left, word) => left.replaceAll(word, ""), text);
+    const words = rest.replaceAll(/[^a-z0-9]/gi, "").length;
+    if (rest.length < text.length) [repeated, around] = [true, around + words];
+    else own += words;
+    if (own >= MIN_CONTENT || own + around >= MIN_PART) return false;
+  }
+  return repeated;
 }
 
 /** JSON with every field that valid clients were granted, and the values that did not change between them. */
 function holdsFields(denial: Buffer, first: unknown, second: unknown): boolean {
   if (!isNested(first)) return false;
   const [one, other] = [inOrder(first), inOrder(second)];
-  return objectsIn(parsed(denial)).some(
-    (said) =>
-      agreeing(first, second, said, 0) >= MIN_PART || agreeing(one, other, inOrder(said), 0) >= MIN_PART,
-  );
+  return objectsIn(parsed(denial)).some((said) => {
+    const ordered = inOrder(said);
+    return MEASURES.some(
+      (measure) =>
+        agreeing(first, second, said, measure) >= MIN_PART ||
+        agreeing(one, other, ordered, measure) >= MIN_PART,
+    );
+  });
 }
+
+/** What of two values is compared, and how. */
+interface Measure {
+  readonly depth: number;
+  /** What stands here is what is served, and not what it is served in. */
+  readonly counts: boolean;
+  /** What was empty may have been filled, as a list of errors is. */
+  readonly fills: boolean;
+}
+
+/** Where a denial fills what was empty, an envelope may be all that it shares: then only what lists hold counts. */
+const MEASURES: readonly Measure[] = [
+  { depth: 0, counts: true, fills: false },
+  { depth: 0, counts: false, fills: true },
+];
 
 /** With each list in one order, whatever its own is. */
 function inOrder(value: unknown): unknown {
@@ -99,37 +127,45 @@ function sorted(value: unknown, depth: number): { readonly value: unknown; reado
 
 /**
  * How much of two controls' values, in characters, a third one repeats; negative where it lacks a field
- * of both, or has another value where theirs are equal. A list holds theirs with others between as well.
+ * of both, or has another value where theirs are equal. A list holds theirs with others between as well; where
+ * theirs are empty, it is another value.
  */
-function agreeing(first: unknown, second: unknown, third: unknown, depth: number): number {
-  if (depth > MAX_DEPTH) return Number.NEGATIVE_INFINITY;
+function agreeing(first: unknown, second: unknown, third: unknown, measure: Measure): number {
+  if (measure.depth > MAX_DEPTH) return Number.NEGATIVE_INFINITY;
   if (!isNested(first) || !isNested(second)) {
     if (isNested(first) || isNested(second) || first !== second) return 0;
-    return first === third ? String(first).length : Number.NEGATIVE_INFINITY;
+    if (first !== third) return Number.NEGATIVE_INFINITY;
+    return measure.counts ? String(first).length : 0;
   }
   if (!isNested(third) || Array.isArray(first) !== Array.isArray(third)) return Number.NEGATIVE_INFINITY;
+  if (!measure.fills && isEmpty(first) && isEmpty(second) && !isEmpty(third)) return Number.NEGATIVE_INFINITY;
+  const inner = { ...measure, depth: measure.depth + 1 };
   if (Array.isArray(first))
-    return agreeingItems(first, Object.values(second), Object.values(third), depth + 1);
+    return agreeingItems(first, Object.values(second), Object.values(third), { ...inner, counts: true });
   let sum = 0;
   for (const [name, value] of Object.entries(first)) {
     if (!Object.hasOwn(second, name)) continue;
     if (!Object.hasOwn(third, name)) return Number.NEGATIVE_INFINITY;
-    const length = agreeing(value, second[name], third[name], depth + 1);
+    const length = agreeing(value, second[name], third[name], inner);
     sum += length > 0 ? name.length + length : length;
   }
   return sum;
+}
+
+function isEmpty(value: Nested): boolean {
+  return Object.keys(value).length === 0;
 }
 
 function agreeingItems(
   first: readonly unknown[],
   second: readonly unknown[],
   third: readonly unknown[],
-  depth: number,
+  measure: Measure,
 ): number {
   let [sum, at] = [0, 0];
   for (const [i, item] of first.slice(0, second.length).entries()) {
     let length = Number.NEGATIVE_INFINITY;
-    for (; length < 0 && at < third.length; at += 1) length = agreeing(item, second[i], third[at], depth);
+    for (; length < 0 && at < third.length; at += 1) length = agreeing(item, second[i], third[at], measure);
     if (length < 0) return length;
     sum += length > 0 ? 1 + length : length;
   }

@@ -34,12 +34,22 @@ function textsIn(said: unknown): Buffer[] {
     .map((value) => Buffer.from(String(value), "utf8"));
 }
 
+/** The texts, numbers and the like of a JSON value, as they are written. */
+export function valuesIn(said: unknown): string[] {
+  const found = [said];
+  for (const one of found) {
+    // as arguments of one call, there may be too many
+    if (isNested(one)) for (const value of Object.values(one)) found.push(value);
+  }
+  return found.filter((one) => !isNested(one)).map(String);
+}
+
 /** The objects and lists of a JSON value, the outer ones first. */
 export function objectsIn(said: unknown): Nested[] {
   const found = [said].filter(isNested);
   for (const one of found) {
     if (found.length >= MAX_OBJECTS) break;
-    found.push(...Object.values(one).filter(isNested));
+    found.push(...Object.values(one).filter(isNested).slice(0, MAX_OBJECTS));
   }
   return found.slice(0, MAX_OBJECTS);
 }

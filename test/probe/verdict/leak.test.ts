@@ -118,6 +118,59 @@ describe("in a denial", () => {
     expect(leaks(denied(JSON.stringify({ error: "no", items })), twice(list))).toBe(found);
   });
 
+  const META = { service: "fleet-tenders", version: "2.1.0" };
+  const ITEMS = [
+    { id: 7, owner: "acme" },
+    { id: 9, owner: "globex" },
+  ];
+  const FAULT = { code: "CERT", message: "client certificate required" };
+  test.each<[string, object, object, boolean]>([
+    ["an empty list", { meta: META, data: [], errors: [] }, { meta: META, data: [], errors: [FAULT] }, false],
+    [
+      "a list beside an empty one",
+      { api: META, errors: [], hints: [] },
+      { api: META, errors: ["no"], hints: [] },
+      false,
+    ],
+    [
+      "a list beside null",
+      { data: null, errors: [], api: META },
+      { data: null, errors: [FAULT], api: META },
+      false,
+    ],
+    ["an empty object", { meta: META, data: [], errors: {} }, { meta: META, data: [], errors: FAULT }, false],
+    ["nothing", { meta: META, data: [], errors: {} }, { errors: {}, meta: META, data: [] }, true],
+    [
+      "more fields",
+      { meta: META, data: [], errors: [] },
+      { meta: META, data: [], errors: [], hint: FAULT },
+      true,
+    ],
+    [
+      "an empty list beside items",
+      { meta: META, data: ITEMS, errors: [] },
+      { meta: META, data: ITEMS, errors: [FAULT] },
+      true,
+    ],
+    [
+      "an empty list beside turned items",
+      { data: ITEMS, errors: [] },
+      { data: ITEMS.toReversed(), errors: [FAULT] },
+      true,
+    ],
+    [
+      "an empty list beside other items",
+      { meta: META, data: ITEMS, errors: [] },
+      { meta: META, data: [FAULT], errors: [FAULT] },
+      false,
+    ],
+  ])(
+    "what an envelope holds is told from the envelope, where the denial fills %s",
+    (_what, valid, denial, found) => {
+      expect(leaks(denied(JSON.stringify(denial)), twice(JSON.stringify(valid)))).toBe(found);
+    },
+  );
+
   test("the words of the request are nobody's content, however they are written", () => {
     const asked = {
       method: "GET",
@@ -134,6 +187,70 @@ describe("in a denial", () => {
       const served = twice(more).map((one) => ({ ...one, asked }));
       expect(leaks(denied(`Denied. ${more}`), served)).toBe(true);
     }
+  });
+
+  const ASKED = {
+    method: "GET",
+    path: "/v1/unlock",
+    authority: "localhost:8443",
+    fields: [["user-agent", "fleetsec-probe"]] as const,
+    body: undefined,
+  };
+  const REQUEST = {
+    method: ASKED.method,
+    path: ASKED.path,
+    hostname: "localhost",
+    headers: { host: ASKED.authority, "user-agent": "fleetsec-probe", connection: "close" },
+  };
+  test.each<[string, object, object, boolean]>([
+    ["all of it, within more", REQUEST, { error: "no", request: REQUEST }, false],
+    ["all of it, as it is", REQUEST, REQUEST, false],
+    ["a text with it", { told: "You asked GET /v1/unlock" }, { told: "You asked GET /v1/unlock" }, false],
+    [
+      "it, and a pin",
+      { path: "/v1/unlock", pin: "4711-8830" },
+      { path: "/v1/unlock", pin: "4711-8830" },
+      true,
+    ],
+    [
+      "it, and a number",
+      { path: "/v1/unlock", pin: 47_118_830 },
+      { path: "/v1/unlock", pin: 47_118_830 },
+      true,
+    ],
+    [
+      "it, and another pin",
+      { path: "/v1/unlock", pin: "4711-8830" },
+      { path: "/v1/unlock", pin: "0000-0000" },
+      false,
+    ],
+    [
+      "all of it, and a token",
+      { ...REQUEST, token: "c0ffee-4711" },
+      { error: "no", was: { ...REQUEST, token: "c0ffee-4711" } },
+      true,
+    ],
+    ["all of it, and no token", { ...REQUEST, token: "c0ffee-4711" }, { error: "no", was: REQUEST }, false],
+    [
+      "it within much",
+      { rows: Array.from({ length: 99 }, () => ["x"]), at: [["/v1/unlock"]] },
+      { rows: Array.from({ length: 99 }, () => ["x"]), at: [["/v1/unlock"]] },
+      true,
+    ],
+  ])(
+    "of JSON that tells the request, only values of its own are content: %s",
+    (_what, valid, denial, found) => {
+      const controls = twice(JSON.stringify(valid)).map((one) => ({ ...one, asked: ASKED }));
+      expect(leaks(denied(JSON.stringify(denial)), controls)).toBe(found);
+    },
+  );
+
+  test("more objects than the stack holds are read", () => {
+    const many = Array.from({ length: 170_000 }, () => []);
+    const content = JSON.stringify({ tenant: "acme", pin: "4711-8830" });
+    const one = JSON.parse(content) as unknown;
+    expect(leaks(denied(JSON.stringify(many)), twice(content))).toBe(false);
+    expect(leaks(denied(JSON.stringify([one, ...many.slice(1)])), twice(content))).toBe(true);
   });
 
   test("little that looks long is nothing", () => {
