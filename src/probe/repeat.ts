@@ -14,15 +14,20 @@ export async function repeatAlone(
   let unanswered = 0;
   for (const { attack, met } of all) {
     for (const [i, one] of met.entries()) {
-      if (!waitedInVain(one.encounter) && !isUnanswered(one)) continue;
+      if (!hasWaitedInVain(one) && !isUnanswered(one)) continue;
       const again = await meetAlone(attack, one.attempt);
       met[i] = again;
       // it is not the others that it waited for
-      if (waitedInVain(again.encounter)) return;
+      if (hasWaitedInVain(again)) return;
       if (isUnanswered(again)) unanswered += 1;
       if (unanswered >= MAX_UNANSWERED) return;
     }
   }
+}
+
+/** Or the valid client did beside it, without which it cannot be judged. */
+function hasWaitedInVain({ encounter, own = [] }: Met): boolean {
+  return [encounter, ...own].some(waitedInVain);
 }
 
 export function waitedInVain({ trace }: Encounter): boolean {
