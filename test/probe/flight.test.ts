@@ -42,7 +42,8 @@ test("whoever sends 0-RTT data and nothing else may be kept waiting, and turned 
   expect(judge(taken(unanswered()), { decides: "early-data" })).toBe("inconclusive");
   expect(judge(taken(served), held)).toBe("accepted");
   const shownOut = answered("an answer", "other", "who are you?", { end: "closed" });
-  const greeting = answered("an answer", "other", "welcome to the fleet", { end: "open" });
+  const ms = { established: 5, total: 1005 };
+  const greeting = answered("an answer", "other", "welcome to the fleet", { end: "open", ms });
   const greeted: Controls = { good: [greeting, greeting], sound: true };
   expect(judge(taken(shownOut), held, greeted, rawSetting)).toBe("refused");
 });
