@@ -1,4 +1,4 @@
-import { describeEnd, serverAlert } from "./evidence.ts";
+import { describeEnd, isHungUpOn, serverAlert } from "./evidence.ts";
 import type { FlightFacts, Trace } from "./exchange.ts";
 import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
 import { alertName, HANDSHAKE_FAILURE, INSUFFICIENT_SECURITY, NO_RENEGOTIATION } from "./wire/alerts.ts";
@@ -65,7 +65,7 @@ export function judgeUndecided(
     control.answer === undefined ? trace.end === "open" : control.answer.label === answer?.label,
   );
   if (declined || served) return tls("not-applicable", reason);
-  const ended = alert !== undefined || trace.end === "closed" || trace.end === "reset";
+  const ended = alert !== undefined || isHungUpOn(trace);
   if (ended && sound && answer === undefined) return tls("refused", `${end}, and ${reason}`);
   return tls("inconclusive", `${reason} (${answer?.label ?? end})`);
 }

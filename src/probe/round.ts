@@ -2,6 +2,7 @@ import { type Certificate, isSelfIssued, parseCertificate } from "../pki/verify/
 import { FleetsecError } from "../errors.ts";
 import type { Attack, Scene } from "./attack.ts";
 import { attackAll } from "./attack-all.ts";
+import { isHungUpOn } from "./evidence.ts";
 import type { Trace } from "./exchange.ts";
 import { type Client, type Endpoint, serverNameOf } from "./endpoint.ts";
 import { agree, judgeControl } from "./verdict/control.ts";
@@ -185,8 +186,8 @@ async function lastControl(
 /** How long it took until the last client was hung up on that was told something by a service of which nothing is known. */
 function shownOutAfter(attacks: readonly MetAttack[], { maySayNothing }: Setting): number | undefined {
   const encounters = attacks.flatMap(({ met }) => met.map(({ encounter }) => encounter));
-  const times = encounters.flatMap(({ answer, trace: { end, ms } }) =>
-    maySayNothing && answer !== undefined && (end === "closed" || end === "reset") ? [ms.total] : [],
+  const times = encounters.flatMap(({ answer, trace }) =>
+    maySayNothing && answer !== undefined && isHungUpOn(trace) ? [trace.ms.total] : [],
   );
   return times.length === 0 ? undefined : Math.max(...times);
 }

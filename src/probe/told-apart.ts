@@ -1,4 +1,5 @@
 import { areUnlike, sameAnswer } from "./answer.ts";
+import { isHungUpOn } from "./evidence.ts";
 import type { HttpRequest } from "./protocols/http.ts";
 import type { Target } from "./target.ts";
 import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
@@ -54,7 +55,7 @@ export async function toldApart(
 function differs({ answer, trace }: Encounter, valid: readonly Encounter[]): boolean {
   const theirs = valid.flatMap((one) => one.answer ?? []);
   if (theirs.length < valid.length || theirs.some(({ meaning }) => meaning === "overloaded")) return false;
-  if (answer === undefined) return trace.end === "closed" || trace.end === "reset";
+  if (answer === undefined) return isHungUpOn(trace);
   if (answer.meaning === "granted" || answer.meaning === "overloaded" || areUnlike(theirs)) return false;
   return !sameAnswer(answer, theirs);
 }

@@ -1,5 +1,5 @@
 import { type Answer, areUnlike, sameAnswer, saysNothing } from "./answer.ts";
-import { isGarbled, serverAlert } from "./evidence.ts";
+import { isGarbled, isHungUpOn, serverAlert } from "./evidence.ts";
 import type { Controls, Encounter, Judgement } from "./verdict/judgement.ts";
 import { leaks } from "./verdict/leak.ts";
 
@@ -108,7 +108,7 @@ function isKnown({ judgement, encounter: { answer, trace } }: Own): boolean {
   if (judgement.outcome !== "inconclusive" || trace.untrusted !== undefined) return true;
   if (answer !== undefined) return answer.meaning !== "overloaded";
   if (serverAlert(trace) !== undefined) return true;
-  return trace.localFault === undefined && (trace.end === "closed" || trace.end === "reset");
+  return trace.localFault === undefined && isHungUpOn(trace);
 }
 
 function notForValidClients({ layer }: Judgement, { judgement, encounter }: Own): Judgement {

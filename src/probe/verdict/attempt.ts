@@ -2,6 +2,7 @@ import {
   describeEnd,
   hasOtherHello,
   isFlight,
+  isHungUpOn,
   isSession,
   type Presented,
   serverAlert,
@@ -69,7 +70,7 @@ function refusesHello({ trace }: Encounter, presented: Presented, { sound }: Con
   const own = isFlight(presented)
     ? presented.flight.ownHello
     : hasOtherHello(presented) || isSession(presented);
-  const ended = serverAlert(trace) !== undefined || trace.end === "closed" || trace.end === "reset";
+  const ended = serverAlert(trace) !== undefined || isHungUpOn(trace);
   return own && trace.seen.version === undefined && trace.localFault === undefined && ended && sound;
 }
 

@@ -4,6 +4,7 @@ import {
   isClientRefusal,
   isFlight,
   isGarbled,
+  isHungUpOn,
   type Presented,
   serverAlert,
 } from "../evidence.ts";
@@ -49,7 +50,7 @@ export function judgeSilence(
   if (maySayNothing && looksAccepted(trace, controls, version)) {
     return { outcome: "accepted", layer, evidence: "established, silent and open, as for the control" };
   }
-  if (trace.end === "closed" || trace.end === "reset") {
+  if (isHungUpOn(trace)) {
     return controls.sound
       ? { outcome: "refused", layer: "tls", evidence: describeEnd(trace) }
       : inconclusive("tls", describeEnd(trace));
@@ -75,7 +76,7 @@ const HELLO_ALERTS = new Set([INSUFFICIENT_SECURITY, UNRECOGNIZED_NAME, UNKNOWN_
  */
 export function looksRefused({ trace, answer }: Encounter): boolean {
   if (answer !== undefined) return ["denied", "challenged", "ended"].includes(answer.meaning);
-  return !isGarbled(trace) && (trace.end === "closed" || trace.end === "reset");
+  return !isGarbled(trace) && isHungUpOn(trace);
 }
 
 /**

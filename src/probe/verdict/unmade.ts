@@ -1,4 +1,4 @@
-import { describeEnd, serverAlert } from "../evidence.ts";
+import { describeEnd, isHungUpOn, serverAlert } from "../evidence.ts";
 import type { Trace } from "../exchange.ts";
 import {
   alertName,
@@ -39,7 +39,7 @@ function judgeWithoutHello(trace: Trace, version: TlsVersion): Judgement {
     return inconclusive("tls", `our own TLS library gave up (${trace.localFault}), before the ServerHello`);
   }
   // some servers close without a word, at every try that was made; a timeout could be anything
-  if (trace.end === "closed" || trace.end === "reset") return notOffered(version, describeEnd(trace));
+  if (isHungUpOn(trace)) return notOffered(version, describeEnd(trace));
   return inconclusive("tls", `${describeEnd(trace)}, before the ServerHello`);
 }
 
